@@ -1,0 +1,36 @@
+// What happened: an event is its type, its time, where it came from, and the values of the fields that some rule reads.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <span>
+
+#include "engine/base/ids.h"
+#include "engine/base/time.h"
+#include "engine/event/value.h"
+
+namespace tocsin {
+
+// Where a record stands in its source: `source/partition/offset` in evidence. The offset of a file is its 1-based line.
+struct Position {
+  SourceId source;
+  std::uint32_t partition = 0;
+  std::uint64_t offset = 0;
+  friend auto operator<=>(const Position&, const Position&) = default;
+};
+
+struct Event {
+  EventTypeId type;
+  Time time;
+  Position position;
+  std::uint32_t ordinal = 0;      // events emitted at one position stand behind their cause, in this order (S5)
+  Value tiebreak;                 // missing sorts first (T10)
+  std::span<const Value> fields;  // by SlotId of the type; the batch's arena owns them
+
+  Value field(SlotId slot) const { return fields[slot.index]; }
+};
+
+// The total order: (time, tiebreak, source partition, offset), then the ordinal of emitted events.
+std::strong_ordering total_order(const Event& a, const Event& b);
+
+}  // namespace tocsin
