@@ -50,6 +50,26 @@ struct Spelling {
   friend bool operator==(const Spelling&, const Spelling&) { return true; }
 };
 
+// What a name was found to mean. The parser leaves it empty, check fills it in, and everything after it reads it
+// instead of the words. Equality ignores it, as it ignores spans.
+struct Ref {
+  enum class Kind : std::uint8_t {
+    none,      // not looked at yet, or unknown (an error was reported)
+    field,     // of the event being judged: all parts are the field
+    previous,  // `previous.f`
+    step,      // `ok.user`: field of a step of the pattern, by its number; inside `first()`, `count()` the step itself
+    key,       // a key of the rule, by its number
+    special,   // `count`, `span`, `gap`, `time` ...: the word itself says which
+    item,      // in `some F (E)`: `item`, or a name that is looked for in the object, then around it (X7)
+    stream,    // StreamPath: the events of a stream
+    own,       // StreamPath in a summary: a field of its own events; the stream's name is the field's first part
+  };
+  Kind kind = Kind::none;
+  std::uint32_t index = 0;  // step: its number; key: its number
+  std::uint32_t skip = 0;   // how many of the path's parts are no part of the field (`ok` in `ok.user`)
+  friend bool operator==(const Ref&, const Ref&) { return true; }
+};
+
 // ----- words and literals ------------------------------------------------------------------------
 
 // An identifier. `$name` (a constant or a template parameter) has `param` set and no dollar in `text`.
@@ -64,6 +84,7 @@ struct Name {
 struct Path {
   std::vector<Name> parts;
   SourceSpan span;
+  Ref ref;
   friend bool operator==(const Path&, const Path&) = default;
 };
 
@@ -147,6 +168,7 @@ struct StreamPath {
   Box<Stream> stream;
   Path field;  // may be empty
   SourceSpan span;
+  Ref ref;
   friend bool operator==(const StreamPath&, const StreamPath&) = default;
 };
 
@@ -313,6 +335,7 @@ struct Until {
   Stream stream;
   std::optional<Name> as;
   SourceSpan span;
+  Ref ref;  // the number of its step
   friend bool operator==(const Until&, const Until&) = default;
 };
 
@@ -326,6 +349,7 @@ struct Step {
   std::optional<Name> as;
   std::optional<Until> until;
   SourceSpan span;
+  Ref ref;  // its number
   friend bool operator==(const Step&, const Step&) = default;
 };
 
