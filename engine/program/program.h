@@ -80,11 +80,13 @@ struct CalendarDef {
 
 // ----- one program ------------------------------------------------------------------------------------
 
-// The events of one base type that a stream names: those for which `filter` is true. A filter may read steps; then
-// it is judged when a match is tried, else once per event.
+// The events of one base type that a stream names: those for which `filter` and `relation` are true. `filter` is the
+// conjuncts that the event alone decides (with the key and `previous`): judged once per event. `relation` is those that
+// read other steps: judged when a match is tried.
 struct Alternative {
   EventTypeId type;
   ExprId filter;                // none: all of them
+  ExprId relation;              // none: every event that passes `filter`
   std::vector<ExprId> values;   // of `x.f`, `distinct (x.f, x.g)`; empty where only counting matters
 };
 
@@ -158,6 +160,7 @@ struct Pattern {
   StreamId compared;                // without: y
   ExprId condition;                 // condition, aligned
   bool judged_at_expiry = false;    // conditions: also when a window's expiry can change the answer
+  bool true_of_nothing = false;     // conditions: true of empty windows, so nothing left there makes no new edge (F1)
   bool needs_seen = false;          // fewer than: not before the key has been seen for `length` (C3)
   ExprId value, baseline;           // facts `value` and `baseline` (N1)
   Duration length{};                // idle, without, novelty, silence, holds, ranking, fewer than; aligned: the window
