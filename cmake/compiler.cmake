@@ -1,7 +1,23 @@
 # Warnings are errors, for g++ 12 and clang 19 alike; ccache is used where it is.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Paths are hashed relative to the clone, so that a second clone finds what the first compiled.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
 endif()
+
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wold-style-cast -Wnon-virtual-dtor
                     -Woverloaded-virtual -Werror)
+
+if(TOCSIN_SANITIZE)
+  add_compile_options(-fsanitize=${TOCSIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${TOCSIN_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND TOCSIN_SANITIZE MATCHES "thread")
+    add_compile_options(-Wno-tsan)  # g++ warns of every fence inside Asio; clang does not know the word
+  endif()
+endif()
+if(TOCSIN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
+# Files that need 1 GB and more to compile: two at a time, so that a small machine does not swap.
+set_property(GLOBAL APPEND PROPERTY JOB_POOLS heavy=2)
