@@ -3,6 +3,7 @@
 // and nobody prints. render() below turns them into what people and machines read.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,5 +58,8 @@ void sort_and_unique(std::vector<Diagnostic>& diagnostics);
 // The declared name that `word` may stand for: least Damerau-Levenshtein distance, at most 2 and at most a
 // third of the word's length (but 1 for words of three letters); empty when nothing is near. Ties: the first.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// Damerau-Levenshtein (swapped neighbours are one slip), over bytes.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace tocsin::dsl
