@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names.
+
+usage: check_house.py [ROOT]        prints one line a mistake and exits 1, or says what it looked at
+
+Reads #include lines only. Whether a room also links with its friends alone is the build's business (cmake/rooms.cmake).
+"""
+
+import re
+import sys
+from pathlib import Path
+
+FOLDERS = ("engine", "dsl", "adapters", "app", "tests", "bench")
+CLOSED = ("app", "tests", "bench")  # nobody includes these, unless an arrow names the folder
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
+
+
+def read_arrows(path):
+    rooms, packages = {}, {}
+    for line in path.read_text().splitlines():
+        line = line.split("#")[0].strip()
+        if not line:
+            continue
+        name, _, friends = line.partition(":")
+        if name.startswith("<"):
+            packages[name.strip("<>")] = set(friends.split())
+        else:
+            rooms[name] = set(friends.split())
+    return rooms, packages
+
+
+def room_of(path, rooms):
+    """The room whose folder is the longest beginning of `path`; none for a folder without an arrow."""
+    fitting = [room for room in rooms if path.startswith(room + "/")]
+    return max(fitting, key=len, default=None)
+
+
+def allowed(room, target, is_unit_test, rooms):
+    friends = set(rooms[room])
+    if is_unit_test:
+        friends |= rooms["unit_tests"]
+    owner = room_of(target, rooms)
+    if owner == room or owner in friends:
+        return True
+    if any(target.startswith(friend + "/") for friend in friends):  # an arrow to a folder inside a room: tests/support
+        return True
+    return "*" in friends and owner is not None and owner not in CLOSED
+
+
+def mistakes_of(root, path, rooms, packages):
+    room = room_of(path, rooms)
+    if room is None:
+        yield f"{path}: its folder is no room of cmake/arrows.txt"
+        return
+    is_unit_test = path.endswith("_test.cc")
+    for number, line in enumerate((root / path).read_text().splitlines(), 1):
+        found = INCLUDE.match(line)
+        if not found:
+            continue
+        quote, target = found.groups()
+        if quote == '"':
+            if not (root / target).is_file():
+                yield f"{path}:{number}: no file {target}; includes are written from the root"
+            elif not allowed(room, target, is_unit_test, rooms):
+                yield f"{path}:{number}: {room} may not include {target}"
+        else:
+            for prefix, users in packages.items():
+                if target.startswith(prefix) and room not in users and not (is_unit_test and "unit_tests" in users):
+                    yield f"{path}:{number}: {room} may not include <{target}>, only {', '.join(sorted(users))}"
+
+
+def unlisted(root, paths):
+    """Sources that no CMakeLists.txt between them and the root names: they would be neither built nor run."""
+    for path in paths:
+        if not path.endswith(".cc"):
+            continue
+        for folder in (root / path).parents:
+            lists = folder / "CMakeLists.txt"
+            name = str((root / path).relative_to(folder))
+            if lists.is_file() and re.search(rf"(?<![\w/]){re.escape(name)}(?!\w)", lists.read_text()):
+                break
+            if folder == root:
+                yield f"{path}: no CMakeLists.txt names it"
+                break
+
+
+def main():
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
+    rooms, packages = read_arrows(root / "cmake/arrows.txt")
+    paths = sorted(str(p.relative_to(root)) for folder in FOLDERS for p in (root / folder).rglob("*")
+                   if p.suffix in (".h", ".cc"))
+    mistakes = [m for path in paths for m in mistakes_of(root, path, rooms, packages)]
+    mistakes += unlisted(root, paths)
+    for mistake in mistakes:
+        print(mistake)
+    if not mistakes:
+        print(f"{len(paths)} files, {len(rooms) - 1} rooms: every include follows an arrow, every source is listed")
+    return 1 if mistakes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
