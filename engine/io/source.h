@@ -1,0 +1,61 @@
+// Where records come from: one source of the configuration, with one or more partitions.
+//
+// The delivery contract
+//   - Within a partition records come in the order of their offsets, each once, beginning after the offsets given to
+//     `start`. What was polled before a crash and not yet `stored` comes again; so a source must be able to go back to any
+//     offset it was told is stored. A source that cannot (standard input, the generator) says so by `can_go_back`.
+//   - Nothing is acknowledged to the outside because it was polled; only `stored` says what is safe. Epochs call it with
+//     the positions that a durable checkpoint holds, in order, possibly many epochs later.
+//   - Back-pressure: who cannot take more does not poll. `pause` stops single partitions (a partition far ahead of the
+//     others in event time); the source keeps its connection alive meanwhile.
+//   - Failures that pass by themselves are retried inside and shown in the probe; an error from `poll` is final, and the
+//     source is not polled again.
+// One thread owns a source: all calls come from it, none of them concurrently.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "engine/base/result.h"
+#include "engine/base/time.h"
+#include "engine/io/block.h"
+
+namespace tocsin {
+
+// How far a partition has been read: the next offset to deliver.
+struct Progress {
+  std::uint32_t partition = 0;
+  std::uint64_t next_offset = 0;
+  friend bool operator==(const Progress&, const Progress&) = default;
+};
+
+enum class Polled : std::uint8_t {
+  block,     // `into` holds records, or says that a partition ends
+  nothing,   // no record came in time; `into` is empty
+  finished,  // a finite source: every partition has ended
+};
+
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  virtual std::uint32_t partitions() const = 0;
+  virtual bool can_go_back() const = 0;
+
+  // Called once, before the first poll. A partition that is not named begins where the configuration says.
+  virtual Result<void> start(std::span<const Progress> from) = 0;
+
+  // The next block of some partition; waits at most `wait`. REQUIRES: `into` is clear; its buffer is reused.
+  virtual Result<Polled> poll(Block& into, Duration wait) = 0;
+
+  virtual void pause(std::uint32_t partition) = 0;
+  virtual void resume(std::uint32_t partition) = 0;
+
+  // A checkpoint that holds these positions is durable: nothing before them is asked for again.
+  virtual void stored(std::span<const Progress> safe) = 0;
+
+  // Done so far of all there is, between 0 and 1, or less than 0 where the end is not known. For progress lines.
+  virtual double done() const { return -1; }
+};
+
+}  // namespace tocsin
