@@ -97,7 +97,7 @@ struct Stream {
   PatternId nested;             // exists: the stream is what this pattern fires
 };
 
-// A named place of a match.
+// A named place of a match. A StepId counts the steps of its own pattern; a CellId, a StreamId those of the program.
 struct Step {
   std::string label;            // its bound name, else the alias or event name as written (F17)
   StreamId stream;
