@@ -198,10 +198,23 @@ struct Unary {
 };
 
 enum class BinaryOp {
-  logical_or, logical_and,
-  equal, not_equal, less, less_equal, greater, greater_equal,
-  contains, starts_with, ends_with, matches,
-  add, subtract, multiply, divide, remainder,
+  logical_or,
+  logical_and,
+  equal,
+  not_equal,
+  less,
+  less_equal,
+  greater,
+  greater_equal,
+  contains,
+  starts_with,
+  ends_with,
+  matches,
+  add,
+  subtract,
+  multiply,
+  divide,
+  remainder,
 };
 struct Binary {
   BinaryOp op = BinaryOp::logical_or;
@@ -266,7 +279,9 @@ struct ListOf {  // `["a", "b"]` as a value (test fields, `contains`)
 };
 
 struct Expr {
-  std::variant<Literal, Param, Path, Lookup, Call, Aggregate, Unary, Binary, In, Between, Is, Some, Its, ListOf, Template> node;
+  std::variant<Literal, Param, Path, Lookup, Call, Aggregate, Unary, Binary, In, Between, Is, Some, Its, ListOf,
+               Template>
+      node;
   SourceSpan span;
   friend bool operator==(const Expr&, const Expr&) = default;
 };
@@ -325,7 +340,7 @@ struct Group {  // a pattern in parentheses
   friend bool operator==(const Group&, const Group&) = default;
 };
 
-struct AnyOf {  // `any N of (..)`, `all of (..)`
+struct AnyOf {                  // `any N of (..)`, `all of (..)`
   std::optional<Count> number;  // none: all
   std::vector<Step> alternatives;
   friend bool operator==(const AnyOf&, const AnyOf&);
@@ -452,7 +467,9 @@ struct Aligned {
 // `within`, `each` and `for` bind last, to the whole pattern. `within` of FewerThan, Distinct, Changes, Apart
 // and of the counting form stands here too.
 struct Pattern {
-  std::variant<Sequence, Apart, FewerThan, Distinct, OfLast, Changes, New, Idle, Without, Silence, NoAfter, Ranking, Condition> form;
+  std::variant<Sequence, Apart, FewerThan, Distinct, OfLast, Changes, New, Idle, Without, Silence, NoAfter, Ranking,
+               Condition>
+      form;
   std::optional<Length> within;
   std::optional<Aligned> each;
   std::optional<Length> hold;  // `for D`
@@ -615,8 +632,9 @@ struct EvenIfEmpty {
 };
 
 struct Clause {
-  std::variant<By, Where, Except, During, Reset, Learn, Resolve, Mute, Escalate, Remind, Alert, With, SendTo, Runbook, Tags,
-               Owner, Emit, Forget, Fire, FireAtMost, Resume, EndsAfter, EndsOn, StartsOn, AtMost, EmitEach, Every, EvenIfEmpty>
+  std::variant<By, Where, Except, During, Reset, Learn, Resolve, Mute, Escalate, Remind, Alert, With, SendTo, Runbook,
+               Tags, Owner, Emit, Forget, Fire, FireAtMost, Resume, EndsAfter, EndsOn, StartsOn, AtMost, EmitEach,
+               Every, EvenIfEmpty>
       node;
   SourceSpan span;
   friend bool operator==(const Clause&, const Clause&) = default;
@@ -804,8 +822,8 @@ struct TestDecl {
 };
 
 struct Item {
-  std::variant<EventDecl, AliasDecl, LetDecl, ListDecl, TableDecl, CalendarDecl, SessionDecl, SummaryDecl, TemplateDecl, RuleDecl,
-               ExtendDecl, TestDecl>
+  std::variant<EventDecl, AliasDecl, LetDecl, ListDecl, TableDecl, CalendarDecl, SessionDecl, SummaryDecl, TemplateDecl,
+               RuleDecl, ExtendDecl, TestDecl>
       node;
   std::string doc;  // the `///` block above it, lines joined by newlines
   SourceSpan span;

@@ -79,8 +79,8 @@ struct Alternative {
 
 struct AliasInfo {
   std::string name;
-  ast::Stream stream;                      // as declared, with its paths resolved
-  std::vector<Alternative> alternatives;   // all aliases under it expanded
+  ast::Stream stream;                     // as declared, with its paths resolved
+  std::vector<Alternative> alternatives;  // all aliases under it expanded
   std::string doc;
   SourceSpan at;
 };
@@ -106,11 +106,11 @@ struct KeyInfo {
 // right after its step; in the forms that are no sequence the one stream that happens is step 0. The absent
 // streams (`no x`) take no event and have no number.
 struct StepInfo {
-  std::string name;        // its `as` name, else its stream's name, else empty
-  bool bound = false;      // named by `as`
-  bool unique = true;      // its name can be used: no other step has it
-  bool repeats = false;    // may take more than one event
-  bool optional = false;   // may take none (`maybe`, `zero or more`, an alternative of `any of`, or inside such)
+  std::string name;       // its `as` name, else its stream's name, else empty
+  bool bound = false;     // named by `as`
+  bool unique = true;     // its name can be used: no other step has it
+  bool repeats = false;   // may take more than one event
+  bool optional = false;  // may take none (`maybe`, `zero or more`, an alternative of `any of`, or inside such)
   std::vector<EventId> events;
   SourceSpan at;
 };
@@ -125,21 +125,21 @@ struct Bounds {
 struct RuleInfo {
   std::string name;
   std::string title;
-  std::string was;   // empty: never renamed
+  std::string was;  // empty: never renamed
   std::string doc;
   ast::Pattern when;
   std::vector<ast::Clause> clauses;  // its template's, its own, then those of its `extend`s
   std::vector<KeyInfo> keys;
-  bool by_all = false;               // also when no `by` was written
-  std::vector<StepInfo> steps;       // of `when`
+  bool by_all = false;                  // also when no `by` was written
+  std::vector<StepInfo> steps;          // of `when`
   std::vector<StepInfo> resolve_steps;  // of `resolve when`; Refs inside it count these
-  std::vector<EventId> events;       // every event type that it names anywhere: pattern, `no`, `of`, `reset`, `resolve`
-  EventId alert = kNone;             // the event of its own name
-  EventId emits = kNone;             // of its `emit`
-  std::uint32_t mutes_while = kNone; // index into Model::rules
+  std::vector<EventId> events;  // every event type that it names anywhere: pattern, `no`, `of`, `reset`, `resolve`
+  EventId alert = kNone;        // the event of its own name
+  EventId emits = kNone;        // of its `emit`
+  std::uint32_t mutes_while = kNone;  // index into Model::rules
   Bounds bounds;
-  SourceSpan at;                     // its name
-  std::optional<SourceSpan> used;    // `uses T(..)`: spans of `when` may lie in the template
+  SourceSpan at;                   // its name
+  std::optional<SourceSpan> used;  // `uses T(..)`: spans of `when` may lie in the template
 };
 
 struct SessionInfo {

@@ -4,9 +4,6 @@
 
 namespace tocsin::dsl {
 
-std::vector<CodeInfo> syntax_codes() {
-  return {
-  };
-}
+std::vector<CodeInfo> syntax_codes() { return {}; }
 
 }  // namespace tocsin::dsl

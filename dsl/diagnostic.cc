@@ -10,9 +10,7 @@ namespace tocsin::dsl {
 
 namespace {
 
-auto place(const Diagnostic& d) {
-  return std::tuple(d.here.span.file, d.here.span.begin, d.here.span.end, d.code);
-}
+auto place(const Diagnostic& d) { return std::tuple(d.here.span.file, d.here.span.begin, d.here.span.end, d.code); }
 
 }  // namespace
 
@@ -50,7 +48,8 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   const std::string* found = nullptr;
   for (const std::string& candidate : candidates) {
     // A length that differs by more than the best so far cannot be nearer: 10,000 names stay cheap.
-    const std::size_t longer = std::max(word.size(), candidate.size()), shorter = std::min(word.size(), candidate.size());
+    const std::size_t longer = std::max(word.size(), candidate.size()),
+                      shorter = std::min(word.size(), candidate.size());
     if (longer - shorter >= best) continue;
     if (const std::size_t distance = edit_distance(word, candidate); distance < best && candidate != word) {
       best = distance;

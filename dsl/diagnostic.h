@@ -17,12 +17,12 @@ enum class Level { error, warning };
 
 // A row of the table of codes (codes.cc): the same text feeds `explain CODE` and docs/diagnostics.md.
 struct CodeInfo {
-  std::string_view code;     // "R021"; R0xx are errors, R1xx warnings
+  std::string_view code;  // "R021"; R0xx are errors, R1xx warnings
   Level level;
-  std::string_view title;    // "unknown event"
-  std::string_view page;     // plain words: what it means, why it matters
-  std::string_view wrong;    // a rule text that earns it ...
-  std::string_view right;    // ... and the same mended
+  std::string_view title;  // "unknown event"
+  std::string_view page;   // plain words: what it means, why it matters
+  std::string_view wrong;  // a rule text that earns it ...
+  std::string_view right;  // ... and the same mended
 };
 
 // The row of a code; null for a code that does not exist.

@@ -14,7 +14,8 @@ Diagnostic at(std::uint32_t file, std::uint32_t begin, std::string_view code, st
 }
 
 TEST_CASE("messages stand in the order of files and places, one per cause") {
-  std::vector<Diagnostic> all{at(1, 3, "R021"), at(0, 9, "R021", "first"), at(0, 9, "R021", "again"), at(0, 9, "R020"), at(0, 2, "R107")};
+  std::vector<Diagnostic> all{at(1, 3, "R021"), at(0, 9, "R021", "first"), at(0, 9, "R021", "again"), at(0, 9, "R020"),
+                              at(0, 2, "R107")};
   sort_and_unique(all);
   REQUIRE(all.size() == 4);
   CHECK(all[0].here.span.begin == 2);
@@ -37,8 +38,8 @@ TEST_CASE("a suggestion is near, or there is none") {
   CHECK(nearest("login_faild", names) == "login_failed");
   CHECK(nearest("lgoin", names) == "login");
   CHECK(nearest("usr", names) == "user");
-  CHECK(nearest("us", names).empty());        // two letters: anything would be near
-  CHECK(nearest("logxx", names).empty());     // two slips in five letters: more than a third
+  CHECK(nearest("us", names).empty());     // two letters: anything would be near
+  CHECK(nearest("logxx", names).empty());  // two slips in five letters: more than a third
   CHECK(nearest("logoxt_", names) == "logout");
   CHECK(nearest("purchase", names).empty());
   CHECK(nearest("aab", {"aac", "aad"}) == "aac");  // ties: the first

@@ -88,7 +88,8 @@ class Arena {
   void* allocate_in_next_chunk(std::size_t size) {
     while (next_ < chunks_.size() && chunks_[next_].size < size) ++next_;
     if (next_ == chunks_.size()) {
-      const std::size_t grown = std::max({kChunk, size, chunks_.empty() ? 0 : std::min(chunks_.back().size * 2, kChunk * 32)});
+      const std::size_t grown =
+          std::max({kChunk, size, chunks_.empty() ? 0 : std::min(chunks_.back().size * 2, kChunk * 32)});
       chunks_.push_back({std::unique_ptr<std::byte[]>(new std::byte[grown]), grown});
     }
     base_ = chunks_[next_].bytes.get();

@@ -23,7 +23,7 @@ struct Id {
 using EventTypeId = Id<struct EventTypeTag>;  // a row of Schema::types
 using SlotId = Id<struct SlotTag>;            // a field of one event type, as decoded
 using SourceId = Id<struct SourceTag>;
-using ConstantId = Id<struct ConstantTag>;    // the pools of Code and RuleSet ...
+using ConstantId = Id<struct ConstantTag>;  // the pools of Code and RuleSet ...
 using ExprId = Id<struct ExprTag>;
 using RegexId = Id<struct RegexTag>;
 using ListId = Id<struct ListTag>;
@@ -32,7 +32,7 @@ using CalendarId = Id<struct CalendarTag>;
 using FunctionId = Id<struct FunctionTag>;    // a row of functions.cc
 using AggregateId = Id<struct AggregateTag>;  // a row of aggregates.cc
 using ProgramId = Id<struct ProgramTag>;
-using StreamId = Id<struct StreamTag>;        // ... and those of one Program
+using StreamId = Id<struct StreamTag>;  // ... and those of one Program
 using PatternId = Id<struct PatternTag>;
 using StepId = Id<struct StepTag>;
 using CellId = Id<struct CellTag>;

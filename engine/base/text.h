@@ -41,7 +41,8 @@ constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsign
 
 constexpr bool is_leap_year(std::int64_t year) { return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0); }
 constexpr unsigned days_in_month(std::int64_t year, unsigned month) {
-  return month == 2 ? (is_leap_year(year) ? 29u : 28u) : (month == 4 || month == 6 || month == 9 || month == 11 ? 30u : 31u);
+  return month == 2 ? (is_leap_year(year) ? 29u : 28u)
+                    : (month == 4 || month == 6 || month == 9 || month == 11 ? 30u : 31u);
 }
 
 // Years 1 to 9999: what RFC 3339 can write. A time outside is a mistake in the data (seconds read as milliseconds ...).

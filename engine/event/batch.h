@@ -49,7 +49,7 @@ class EventBatch {
 
  private:
   std::vector<Event> events_;
-  Arena rows_;   // only values, so that rows are neighbours
+  Arena rows_;  // only values, so that rows are neighbours
   Arena arena_;
   std::vector<Bytes> held_, spare_;
 };

@@ -31,9 +31,9 @@ struct EventType {
   std::optional<SlotId> timestamp;
   TimeUnit unit = TimeUnit::milliseconds;
   std::optional<SlotId> tiebreak;
-  Duration late{};                // of this type; a partition waits the largest of those it carries (T2)
+  Duration late{};  // of this type; a partition waits the largest of those it carries (T2)
   bool late_adaptive = false;
-  bool emitted = false;           // made by a rule, session or summary: no source carries it
+  bool emitted = false;  // made by a rule, session or summary: no source carries it
 };
 
 struct Schema {

@@ -22,7 +22,7 @@ namespace tocsin {
 struct Record {
   std::uint32_t begin = 0, size = 0;  // in Block::bytes
   std::uint64_t offset = 0;
-  std::optional<Time> time;           // the source's own time of the record
+  std::optional<Time> time;  // the source's own time of the record
 };
 
 struct Block {
@@ -31,9 +31,9 @@ struct Block {
   Bytes bytes;
   std::uint64_t first_offset = 1;
   std::vector<Record> records;
-  Time arrived;            // event time of records that have none of their own and whose type names no timestamp
-  bool cut = false;        // one record that is larger than the source's limit; only its beginning is here
-  bool ends = false;       // nothing more comes from this partition (the block may be empty then)
+  Time arrived;       // event time of records that have none of their own and whose type names no timestamp
+  bool cut = false;   // one record that is larger than the source's limit; only its beginning is here
+  bool ends = false;  // nothing more comes from this partition (the block may be empty then)
 
   // Ready for the next poll; the memory stays.
   void clear() {

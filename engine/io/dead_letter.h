@@ -14,18 +14,18 @@
 namespace tocsin {
 
 // X(name, one sentence for docs/formats.md)
-#define TOCSIN_DEAD_LETTER_REASONS(X)                                                                        \
-  X(broken_record, "the bytes are not a record of the format: brackets, quotes, commas, number of columns") \
-  X(invalid_utf8, "the bytes are not UTF-8")                                                                 \
-  X(too_large, "the record is longer than the limit; only its beginning is kept")                            \
-  X(too_deep, "objects and lists are nested deeper than the limit")                                          \
-  X(duplicate_key, "a field that some rule reads stands twice in one object")                                \
-  X(unknown_event, "the event field is missing or names no declared event")                                  \
-  X(no_line_fits, "none of the source's regular expressions fits the line")                                  \
-  X(missing_time, "the event's timestamp is missing")                                                        \
+#define TOCSIN_DEAD_LETTER_REASONS(X)                                                                            \
+  X(broken_record, "the bytes are not a record of the format: brackets, quotes, commas, number of columns")      \
+  X(invalid_utf8, "the bytes are not UTF-8")                                                                     \
+  X(too_large, "the record is longer than the limit; only its beginning is kept")                                \
+  X(too_deep, "objects and lists are nested deeper than the limit")                                              \
+  X(duplicate_key, "a field that some rule reads stands twice in one object")                                    \
+  X(unknown_event, "the event field is missing or names no declared event")                                      \
+  X(no_line_fits, "none of the source's regular expressions fits the line")                                      \
+  X(missing_time, "the event's timestamp is missing")                                                            \
   X(unreadable_time, "the timestamp is no time in the format that was declared, or outside the years 1 to 9999") \
-  X(missing_field, "a declared field without `?` is missing")                                                \
-  X(wrong_type, "a declared field holds another type")                                                       \
+  X(missing_field, "a declared field without `?` is missing")                                                    \
+  X(wrong_type, "a declared field holds another type")                                                           \
   X(out_of_range, "a number does not fit its type")
 
 enum class DeadReason : std::uint8_t {

@@ -31,10 +31,10 @@ struct Epoch {
 
 // One message, as text (JSON). All views are good during the call only.
 struct Message {
-  std::string_view id;    // the alert id: the same input gives the same
-  std::string_view key;   // messages of one key keep their order where the sink has partitions
+  std::string_view id;   // the alert id: the same input gives the same
+  std::string_view key;  // messages of one key keep their order where the sink has partitions
   std::string_view body;
-  Time time;              // event time
+  Time time;  // event time
 };
 
 enum class Written : std::uint8_t { all, full };

@@ -21,6 +21,7 @@ struct Sample {
 
 // The value of `cell`'s aggregate over `samples`. `from` and `now` bound the window (rate, duration). `second` is the
 // number of events of ratio's second stream. Missing as A1 says.
-Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second, Scratch& scratch);
+Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second,
+                   Scratch& scratch);
 
 }  // namespace tocsin

@@ -11,16 +11,35 @@
 namespace tocsin {
 
 enum class AggregateKind : std::uint8_t {
-  count, sum, avg, min, max, stddev, percentile, distinct_count, first, last, values, rate, delta, slope, duration,
-  gap_avg, gap_stddev, ema, top, ratio, changes,
+  count,
+  sum,
+  avg,
+  min,
+  max,
+  stddev,
+  percentile,
+  distinct_count,
+  first,
+  last,
+  values,
+  rate,
+  delta,
+  slope,
+  duration,
+  gap_avg,
+  gap_stddev,
+  ema,
+  top,
+  ratio,
+  changes,
 };
 
 struct Aggregate {
-  std::string_view name;      // `median`, `p99`; p50..p99.9 are one row with name `p`
+  std::string_view name;  // `median`, `p99`; p50..p99.9 are one row with name `p`
   AggregateKind kind;
-  bool takes_field;           // sum(x.f); count(x) does not
-  bool takes_second_stream;   // ratio
-  bool takes_number;          // ema's alpha, top's n
+  bool takes_field;          // sum(x.f); count(x) does not
+  bool takes_second_stream;  // ratio
+  bool takes_number;         // ema's alpha, top's n
   enum class Result : std::uint8_t { integer, floating, as_field, list } result;
   std::string_view of_nothing;  // "0" or "missing" (A1)
   std::string_view help;

@@ -15,17 +15,32 @@
 namespace tocsin {
 
 // What an argument may be. `same`: as the first argument; `any`: whatever comes.
-enum class ArgType : std::uint8_t { any, same, number, integer, text, boolean, time, duration, ip, network, point, list, regex, constant_text };
+enum class ArgType : std::uint8_t {
+  any,
+  same,
+  number,
+  integer,
+  text,
+  boolean,
+  time,
+  duration,
+  ip,
+  network,
+  point,
+  list,
+  regex,
+  constant_text
+};
 
 class Scratch;  // where a function puts texts and lists it makes (engine/program/scratch.h)
 
 struct Function {
   std::string_view name;
   std::vector<ArgType> args;
-  std::uint8_t required = 0;   // how many must be given; the rest is optional
-  bool variadic = false;       // the last type repeats (concat, coalesce, min, max)
+  std::uint8_t required = 0;  // how many must be given; the rest is optional
+  bool variadic = false;      // the last type repeats (concat, coalesce, min, max)
   ArgType result = ArgType::any;
-  std::string_view help;       // "the hours of a duration, as a float"
+  std::string_view help;  // "the hours of a duration, as a float"
   Value (*call)(std::span<const Value> args, Scratch& scratch);
 };
 

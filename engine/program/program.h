@@ -33,19 +33,19 @@ namespace tocsin {
 
 // Bits of what an expression reads, so that a matcher knows when it can be judged.
 enum Reads : std::uint16_t {
-  kReadsEvent = 1,      // fields or time of the event in hand
-  kReadsPrevious = 2,   // the key's previous event of the base
+  kReadsEvent = 1,     // fields or time of the event in hand
+  kReadsPrevious = 2,  // the key's previous event of the base
   kReadsKey = 4,
-  kReadsSteps = 8,      // captures of steps
+  kReadsSteps = 8,  // captures of steps
   kReadsCells = 16,
   kReadsFacts = 32,
-  kReadsReference = 64, // lists, tables, calendars: may change under a running rule
+  kReadsReference = 64,  // lists, tables, calendars: may change under a running rule
 };
 
 struct Expr {
   std::uint32_t begin = 0, end = 0;  // in Code::instructions
   std::uint16_t reads = 0;
-  std::uint16_t depth = 0;           // of the stack, filled in by verify
+  std::uint16_t depth = 0;  // of the stack, filled in by verify
 };
 
 // A constant that owns what its value views. Interned: equal constants have one id.
@@ -85,23 +85,23 @@ struct CalendarDef {
 // read other steps: judged when a match is tried.
 struct Alternative {
   EventTypeId type;
-  ExprId filter;                // none: all of them
-  ExprId relation;              // none: every event that passes `filter`
-  std::vector<ExprId> values;   // of `x.f`, `distinct (x.f, x.g)`; empty where only counting matters
+  ExprId filter;               // none: all of them
+  ExprId relation;             // none: every event that passes `filter`
+  std::vector<ExprId> values;  // of `x.f`, `distinct (x.f, x.g)`; empty where only counting matters
 };
 
 // `x`, `x(filter)`, `(a or b)`; or the default fires of a pattern in parentheses that is counted like an event.
 struct Stream {
-  std::string label;            // as written: evidence and texts call it this
+  std::string label;  // as written: evidence and texts call it this
   std::vector<Alternative> alternatives;
-  PatternId nested;             // exists: the stream is what this pattern fires
+  PatternId nested;  // exists: the stream is what this pattern fires
 };
 
 // A named place of a match. A StepId counts the steps of its own pattern; a CellId, a StreamId those of the program.
 struct Step {
-  std::string label;            // its bound name, else the alias or event name as written (F17)
+  std::string label;  // its bound name, else the alias or event name as written (F17)
   StreamId stream;
-  bool repeated = false;        // holds many events: captures are lists
+  bool repeated = false;                      // holds many events: captures are lists
   std::vector<std::vector<ExprId>> captures;  // [capture][alternative of the stream]: values kept of each event
 };
 
@@ -127,9 +127,9 @@ struct Window {
   };
   Kind kind = Kind::span;
   Duration length{};
-  Duration cap{};            // `N x at most D apart within W`, `consecutive .. within W`; 0: none
+  Duration cap{};  // `N x at most D apart within W`, `consecutive .. within W`; 0: none
   std::uint32_t count = 0;
-  StreamId breaking;         // streak, of_last: the events that break or fill it; none: the stream's bases
+  StreamId breaking;  // streak, of_last: the events that break or fill it; none: the stream's bases
   StepId step;
 };
 
@@ -137,14 +137,14 @@ struct Window {
 struct Baseline {
   enum class Kind : std::uint8_t { none, previous, average, zscore, forecast };
   Kind kind = Kind::none;
-  Duration over{};           // average, zscore: D; forecast: how far ahead
+  Duration over{};  // average, zscore: D; forecast: how far ahead
 };
 
 // One aggregate that a condition, a filter or a text reads.
 struct Cell {
   AggregateId function;
   StreamId stream;
-  StreamId second;           // ratio
+  StreamId second;  // ratio
   Window window;
   Baseline baseline;
   double alpha = 0;          // ema
@@ -154,19 +154,19 @@ struct Cell {
 struct Pattern {
   enum class Form : std::uint8_t { sequence, condition, aligned, idle, without, novelty, silence, holds, ranking };
   Form form = Form::sequence;
-  std::vector<Step> steps;          // sequence: its places; other forms: step 0 is x
-  std::vector<SequenceInst> code;   // sequence
-  StreamId stream;                  // x of the other forms; counting conditions: the events at which they are judged
-  StreamId compared;                // without: y
-  ExprId condition;                 // condition, aligned
-  bool judged_at_expiry = false;    // conditions: also when a window's expiry can change the answer
-  bool true_of_nothing = false;     // conditions: true of empty windows, so nothing left there makes no new edge (F1)
-  bool needs_seen = false;          // fewer than: not before the key has been seen for `length` (C3)
-  ExprId value, baseline;           // facts `value` and `baseline` (N1)
-  Duration length{};                // idle, without, novelty, silence, holds, ranking, fewer than; aligned: the window
-  Duration hold{};                  // `C for D`; 0: none
-  std::string zone;                 // aligned
-  std::uint32_t count = 0;          // ranking: places
+  std::vector<Step> steps;         // sequence: its places; other forms: step 0 is x
+  std::vector<SequenceInst> code;  // sequence
+  StreamId stream;                 // x of the other forms; counting conditions: the events at which they are judged
+  StreamId compared;               // without: y
+  ExprId condition;                // condition, aligned
+  bool judged_at_expiry = false;   // conditions: also when a window's expiry can change the answer
+  bool true_of_nothing = false;    // conditions: true of empty windows, so nothing left there makes no new edge (F1)
+  bool needs_seen = false;         // fewer than: not before the key has been seen for `length` (C3)
+  ExprId value, baseline;          // facts `value` and `baseline` (N1)
+  Duration length{};               // idle, without, novelty, silence, holds, ranking, fewer than; aligned: the window
+  Duration hold{};                 // `C for D`; 0: none
+  std::string zone;                // aligned
+  std::uint32_t count = 0;         // ranking: places
 };
 
 // How one base event is seen: under which keys, and what makes it invisible.
@@ -226,7 +226,7 @@ struct RuleBody {
   ExprId where;
   std::vector<StreamId> resets;
   Duration learn{};
-  Duration forget{};        // 0: none
+  Duration forget{};  // 0: none
   Firing firing = Firing::once;
   std::vector<Budget> budgets;
   std::optional<Resume> resume;
@@ -243,11 +243,11 @@ struct SessionBody {
     Duration idle;
     StreamId when_last;  // none: the plain one
   };
-  std::vector<Gap> gaps;     // in the order in which they are tried (S2)
+  std::vector<Gap> gaps;  // in the order in which they are tried (S2)
   std::vector<StreamId> ends, starts;
   Duration at_most{};
   Duration forget{};
-  EmitDef emit;              // the session event
+  EmitDef emit;  // the session event
   std::optional<EmitDef> each;
   std::vector<std::string> each_sinks, sinks;
 };
@@ -255,8 +255,8 @@ struct SessionBody {
 struct SummaryBody {
   StreamId of;
   bool every_event = false;
-  Duration every{};          // 0 with every_event or over_all
-  Duration over{};           // 0: tumbling
+  Duration every{};  // 0 with every_event or over_all
+  Duration over{};   // 0: tumbling
   bool over_all = false;
   std::string zone;
   bool even_if_empty = false;
@@ -270,8 +270,8 @@ struct Bounds {
   std::uint64_t bytes_per_key = 0;   // 0: nothing is kept
   std::uint64_t events_per_key = 0;  // candidates or timestamps kept; the limit where it is not bounded by the rule
   Duration longest_window{};
-  bool keeps_every_key = false;      // F10
-  std::string limited_by;            // in plain words: "the 5 last timestamps", "every login within 10m, at most 10,000"
+  bool keeps_every_key = false;  // F10
+  std::string limited_by;        // in plain words: "the 5 last timestamps", "every login within 10m, at most 10,000"
 };
 
 struct Program {
@@ -279,12 +279,12 @@ struct Program {
   std::vector<Input> inputs;
   std::vector<std::string> key_names;
   bool by_all = false;
-  ListId keys_from;                  // `by k from list L`
+  ListId keys_from;  // `by k from list L`
   std::vector<Stream> streams;
   std::vector<Pattern> patterns;
   std::vector<Cell> cells;
   std::variant<RuleBody, SessionBody, SummaryBody> body;
-  std::vector<ProgramId> after;      // programs whose events this one uses
+  std::vector<ProgramId> after;  // programs whose events this one uses
   Bounds bounds;
   std::uint64_t shape = 0, dials = 0;  // language.md, section 13
 };
