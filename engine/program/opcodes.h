@@ -14,6 +14,7 @@ namespace tocsin {
   X(field, 0, "slot", "push field a of the event in hand")                                                           \
   X(time, 0, "", "push the time of the event in hand, or of the timer")                                              \
   X(previous, 0, "slot", "push field a of the key's event of the same base before this one (E4)")                    \
+  X(previous_time, 0, "", "push the time of the key's event of the same base before this one")                       \
   X(key, 0, "part", "push part a of the key")                                                                        \
   X(captured, 0, "step capture", "push capture b of the last event that step a has taken")                           \
   X(captured_first, 0, "step capture", "push capture b of the first event that step a has taken")                    \
@@ -21,10 +22,10 @@ namespace tocsin {
   X(step_time, 0, "step", "push the time of the last event that step a has taken")                                   \
   X(cell, 0, "cell", "push the value of aggregate a")                                                                \
   X(fact, 0, "fact", "push fact a of the match (Fact: count, first, last, span, gap, ...)")                          \
-  X(member, 0, "constant", "push the member named by constant a of the object that `some` is looking at")            \
+  X(member, 0, "constant",                                                                                           \
+    "push the member named by constant a of the object that `some` looks at, or of the nearest around it that has "  \
+    "one (X7)")                                                                                                      \
   X(item, 0, "", "push the value that `some` is looking at")                                                         \
-  X(coalesce_member, 1, "constant",                                                                                  \
-    "replace a missing value by the member named by constant a of the next object around, as X7 says")               \
   X(logical_not, 1, "", "true for false, false for true, missing for missing")                                       \
   X(logical_and, 2, "", "three-valued and")                                                                          \
   X(logical_or, 2, "", "three-valued or")                                                                            \
@@ -84,7 +85,6 @@ struct ExprInst {
   X(end_any, "any_of ends; `jump` its begin")                                                                        \
   X(forbid, "no event of `stream` between the step before and the next event taken (Q7)")                            \
   X(adjacent, "no event of any base of the pattern between the step before and the next (Q8)")                       \
-  X(first, "the next step takes the first of its stream after the step before (Q9)")                                 \
   X(within,                                                                                                          \
     "the next step's last event at most `bound` after the last event of `step`, or of the step before when none "    \
     "(Q10)")                                                                                                         \
@@ -97,8 +97,12 @@ enum class SequenceOp : std::uint8_t {
 #undef X
 };
 
-// What an expression reads of a match: names of alert texts and `with` (N1).
-#define TOCSIN_FACTS(X) X(count) X(first) X(last) X(span) X(gap) X(last_seen) X(value) X(baseline) X(rank) X(suppressed)
+// What an expression reads of a match: names of alert texts and `with` (N1). The last line is of sessions and summaries:
+// the bounds of the session or window, and the number of the event in its session, from 1.
+#define TOCSIN_FACTS(X)                                                                                   \
+  X(count)                                                                                                \
+  X(first) X(last) X(span) X(gap) X(last_seen) X(value) X(baseline) X(rank) X(suppressed) X(start) X(end) \
+      X(session_id) X(sequence)
 
 enum class Fact : std::uint8_t {
 #define X(name) name,

@@ -85,14 +85,17 @@ struct CalendarDef {
 // read other steps: judged when a match is tried.
 struct Alternative {
   EventTypeId type;
+  std::string label;           // as written inside the stream: evidence of an unbound step calls it this (F17)
   ExprId filter;               // none: all of them
   ExprId relation;             // none: every event that passes `filter`
   std::vector<ExprId> values;  // of `x.f`, `distinct (x.f, x.g)`; empty where only counting matters
 };
 
-// `x`, `x(filter)`, `(a or b)`; or the default fires of a pattern in parentheses that is counted like an event.
+// `x`, `x(filter)`, `(a or b)`; or the default fires of a pattern in parentheses that is counted like an event. Two
+// alternatives of one type are an `or`: the event is of the stream once. A nested stream has one alternative without a
+// type; its values (and the captures of its step) read the match of the nested pattern.
 struct Stream {
-  std::string label;  // as written: evidence and texts call it this
+  std::string label;  // as written
   std::vector<Alternative> alternatives;
   PatternId nested;  // exists: the stream is what this pattern fires
 };
@@ -103,6 +106,7 @@ struct Step {
   StreamId stream;
   bool repeated = false;                      // holds many events: captures are lists
   std::vector<std::vector<ExprId>> captures;  // [capture][alternative of the stream]: values kept of each event
+  std::vector<std::string> capture_names;     // what each is ("user"): a reload finds by it what the state holds
 };
 
 struct SequenceInst {
@@ -117,13 +121,13 @@ struct SequenceInst {
 
 struct Window {
   enum class Kind : std::uint8_t {
-    span,     // closed, [T - length, T]
+    span,     // closed, [T - length, T]; length 0: all since the state began
     last,     // the key's last `count` events
     streak,   // since the last event of the base that is not of the stream (or of `breaking`)
     chain,    // back to the first gap longer than `length`; `count`-less; `cap` may bound it in time
     of_last,  // the last `count` events of the stream's bases, of the stream or not
     frame,    // the window, session or match that the program is at: summaries, sessions, `each`, steps
-    step,     // the events that a step of the match has taken
+    step,     // the events that a step of the match has taken; the values are its capture `capture`
   };
   Kind kind = Kind::span;
   Duration length{};
@@ -131,6 +135,8 @@ struct Window {
   std::uint32_t count = 0;
   StreamId breaking;  // streak, of_last: the events that break or fill it; none: the stream's bases
   StepId step;
+  std::uint32_t capture = kNoCapture;
+  static constexpr std::uint32_t kNoCapture = 0xffffffff;  // only counts
 };
 
 // What an aggregate is compared with (A5, A6).
@@ -156,6 +162,9 @@ struct Pattern {
   Form form = Form::sequence;
   std::vector<Step> steps;         // sequence: its places; other forms: step 0 is x
   std::vector<SequenceInst> code;  // sequence
+  std::vector<EventTypeId> bases;  // every base that `when` names: what `next` looks at (Q8)
+  StepId counted;                  // sequence: the step that `count` counts (F18); none: all events of the match
+  std::vector<CellId> evidence;    // condition, aligned: the cells whose events are the evidence and `count` (C2)
   StreamId stream;                 // x of the other forms; counting conditions: the events at which they are judged
   StreamId compared;               // without: y
   ExprId condition;                // condition, aligned
@@ -169,11 +178,24 @@ struct Pattern {
   std::uint32_t count = 0;         // ranking: places
 };
 
+// A part that an event can play (E2): the key under which it is then seen, and the steps that it may fill there.
+struct Role {
+  std::vector<ExprId> key;    // by all: empty
+  std::vector<StepId> steps;  // of `when`; none: every place
+};
+
 // How one base event is seen: under which keys, and what makes it invisible.
 struct Input {
   EventTypeId type;
-  std::vector<std::vector<ExprId>> keys;  // one tuple per part that the event can play (E2); by all: one empty tuple
-  ExprId refused;                         // except, during, outside: true means the event does not exist here (E1)
+  std::vector<Role> roles;
+  ExprId refused;  // except, during, outside: true means the event does not exist here (E1)
+};
+
+// `during C`, `outside C`: Input::refused has them too. Nothing fires while it is closed, and silences and windows
+// count from the opening (F15).
+struct OpenDuring {
+  CalendarId calendar;
+  bool outside = false;
 };
 
 enum class Firing : std::uint8_t { once, always, start_over, every_match };
@@ -279,7 +301,8 @@ struct Program {
   std::vector<Input> inputs;
   std::vector<std::string> key_names;
   bool by_all = false;
-  ListId keys_from;  // `by k from list L`
+  ListId keys_from;              // `by k from list L`
+  std::vector<OpenDuring> open;  // all of them must be open
   std::vector<Stream> streams;
   std::vector<Pattern> patterns;
   std::vector<Cell> cells;
