@@ -1,0 +1,120 @@
+#include "engine/runtime/watermark.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+namespace tocsin {
+
+Lateness lateness_of(const Schema& schema, std::span<const EventTypeId> carried) {
+  Lateness all;
+  for (const EventTypeId id : carried) {
+    const EventType& type = schema[id];
+    Duration& slot = type.late_adaptive ? all.adaptive_up_to : all.fixed;
+    slot = std::max(slot, type.late);
+    all.tiebreak = all.tiebreak || type.tiebreak.has_value();
+  }
+  return all;
+}
+
+// ----- observed lateness ------------------------------------------------------------------------------
+
+namespace {
+
+// Classes 0..7 are exact; above, 8 classes for each power of two.
+std::size_t class_of(std::uint64_t us) {
+  if (us < 8) return us;
+  const auto power = static_cast<std::size_t>(std::bit_width(us)) - 1;  // 3 and more
+  return (power - 2) * 8 + ((us >> (power - 3)) & 7);
+}
+
+// The largest value of a class.
+std::int64_t upper_bound_of(std::size_t number) {
+  if (number < 8) return static_cast<std::int64_t>(number);
+  const std::size_t power = number / 8 + 2;
+  const std::uint64_t step = std::uint64_t{1} << (power - 3);
+  return static_cast<std::int64_t>((8 + number % 8 + 1) * step - 1);
+}
+
+}  // namespace
+
+void LatenessQuantile::add(Duration lateness) {
+  ++count_[class_of(static_cast<std::uint64_t>(std::max<std::int64_t>(lateness.us, 0)))];
+  if (++total_ < kFadeAfter) return;
+  total_ = 0;
+  for (std::uint32_t& count : count_) total_ += count /= 2;
+}
+
+Duration LatenessQuantile::value(Duration limit) const {
+  if (total_ < kEnough) return limit;
+  const std::uint32_t allowed_above = total_ / 1'000;
+  std::uint32_t above = 0;
+  for (std::size_t i = kClasses; i-- > 0;) {
+    above += count_[i];
+    if (above > allowed_above) return std::min(limit, Duration{upper_bound_of(i)});
+  }
+  return {};
+}
+
+// ----- partitions and stream ----------------------------------------------------------------------------
+
+std::size_t Watermark::add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
+  Partition partition{.lateness = lateness, .idle_after = idle_after, .spoke = now};
+  if (lateness.adaptive_up_to.us > 0) {
+    partition.quantile = static_cast<std::uint32_t>(quantiles_.size());
+    partition.wait = std::max(lateness.fixed, lateness.adaptive_up_to);
+    quantiles_.emplace_back();
+  }
+  partitions_.push_back(partition);
+  return partitions_.size() - 1;
+}
+
+bool Watermark::observe_adaptive(Partition& p, Time time) {
+  // Every 256 events: the quantile does not move faster, and finding it costs a walk over the classes.
+  constexpr std::uint32_t kUpdateEvery = 256;
+  const bool first = p.largest == Frontier::kNothing;
+  quantiles_[p.quantile].add(first || time > p.largest ? Duration{} : p.largest - time);
+  if (++p.until_update == kUpdateEvery) {
+    p.until_update = 0;
+    p.wait = std::max(p.lateness.fixed, quantiles_[p.quantile].value(p.lateness.adaptive_up_to));
+  }
+  if (time < p.watermark || time < stream_) return true;
+  p.largest = std::max(p.largest, time);
+  p.watermark = std::max(p.watermark, p.largest - p.wait);  // a longer wait does not turn time back
+  return false;
+}
+
+void Watermark::spoke(std::size_t partition, Duration now) {
+  partitions_[partition].spoke = now;
+  partitions_[partition].idle = false;
+}
+
+void Watermark::end(std::size_t partition) {
+  if (std::exchange(partitions_[partition].ended, true)) return;
+  ++ended_;
+}
+
+Frontier Watermark::advance(Duration now) {
+  constexpr Time kLatest{std::numeric_limits<std::int64_t>::max()};
+  Time least = kLatest, most = Frontier::kNothing, last = Frontier::kNothing;
+  for (Partition& p : partitions_) {
+    last = std::max(last, p.largest);
+    if (p.ended) continue;
+    p.idle = p.idle_after.us > 0 && now - p.spoke >= p.idle_after;
+    if (!p.idle) least = std::min(least, p.watermark);
+    most = std::max(most, p.watermark);
+  }
+  if (has_ended()) {
+    if (last != Frontier::kNothing) frontier_ = Frontier::through(last);
+    return frontier_;
+  }
+  // All are idle: the one that had come farthest speaks for them, whichever fell silent first.
+  stream_ = std::max(stream_, least == kLatest ? most : least);
+  if (stream_ == Frontier::kNothing) return frontier_;
+  // With one partition and no tiebreak what comes later stands behind all that is here, also at the same time.
+  const bool in_offset_order = partitions_.size() == 1 && !partitions_[0].lateness.tiebreak;
+  frontier_ = {stream_ + Duration{in_offset_order ? 1 : 0}, stream_};
+  return frontier_;
+}
+
+}  // namespace tocsin

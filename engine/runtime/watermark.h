@@ -1,0 +1,114 @@
+// How far event time has come (semantics.md T1, T2, T8, T10).
+//
+// A partition's watermark is the largest time seen in it less what it waits for (`late`); the stream's is the least of its
+// partitions' and never goes back. An event older than the watermark is late; equal is not. Whether an event is late is judged
+// by what its own partition showed before it, so how the input is cut into batches or how partitions are interleaved makes
+// no difference, unless a partition was idle or ended and the stream went on without it.
+//
+// Pure: no clock (elapsed time is an argument), no threads, no I/O. A plain value: a copy is a snapshot.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "engine/base/contract.h"
+#include "engine/base/time.h"
+#include "engine/event/schema.h"
+
+namespace tocsin {
+
+// What may be done by now. Both sides never go back.
+struct Frontier {
+  static constexpr Time kNothing{std::numeric_limits<std::int64_t>::min()};
+  Time events_before =
+      kNothing;  // events earlier than this may be judged: none that belongs before or among them is still waited for
+  Time timers_before = kNothing;  // deadlines earlier than this are due
+  static Frontier through(Time t) {
+    return {t + Duration{1}, t + Duration{1}};
+  }  // everything at t, deadlines included (T8)
+  friend bool operator==(const Frontier&, const Frontier&) = default;
+};
+
+// What a partition waits for: the largest of the base events it carries, seen or not (T2). It is fixed by the
+// configuration and not by what has come so far, or else the first event of a patient type would come too late to be waited for.
+struct Lateness {
+  Duration fixed{};
+  Duration adaptive_up_to{};  // 0: not adaptive
+  bool tiebreak = false;      // some type it carries has one: events at the watermark may still be overtaken
+};
+Lateness lateness_of(const Schema& schema, std::span<const EventTypeId> carried);
+
+// The observed lateness (how far an event lies behind the largest time before it), by logarithmic classes of 1/8: quantiles are
+// at most 12.5 % too large and never too small. Old observations fade, so that a calm source becomes quick again.
+class LatenessQuantile {
+ public:
+  void add(Duration lateness);
+  // The 0.999 quantile, cut to `limit`. Until enough has been seen to know one event in a thousand: the limit.
+  Duration value(Duration limit) const;
+
+ private:
+  static constexpr std::uint32_t kEnough = 1'000;
+  static constexpr std::uint32_t kFadeAfter = 1u << 20;  // then all counts are halved
+  static constexpr std::size_t kClasses = 8 * 64;
+  std::array<std::uint32_t, kClasses> count_{};
+  std::uint32_t total_ = 0;
+};
+
+class Watermark {
+ public:
+  // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. `now` is elapsed time of any
+  // origin, here and below. A new partition holds the stream back until it speaks, ends or has been idle.
+  std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
+  std::size_t partitions() const { return partitions_.size(); }
+
+  // Once for each event, in the order of arrival. True: the event is late; it moves nothing.
+  bool observe(std::size_t partition, Time time) {
+    Partition& p = partitions_[partition];
+    if (p.lateness.adaptive_up_to.us > 0) return observe_adaptive(p, time);
+    if (time < p.watermark || time < stream_) return true;
+    if (time > p.largest) {
+      p.largest = time;
+      p.watermark = time - p.lateness.fixed;
+    }
+    return false;
+  }
+
+  // Once for each block with events: the partition is not idle.
+  void spoke(std::size_t partition, Duration now);
+  // Nothing more comes from it: it holds nothing back from now on.
+  void end(std::size_t partition);
+
+  // How far the stream has come. When all partitions have ended: through the last event and no further (T8).
+  Frontier advance(Duration now);
+
+  Time stream() const { return stream_; }
+  Time of(std::size_t partition) const { return partitions_[partition].watermark; }
+  bool is_idle(std::size_t partition) const { return partitions_[partition].idle; }
+  bool has_ended() const { return ended_ == partitions_.size() && ended_ > 0; }
+
+ private:
+  struct Partition {
+    Lateness lateness;
+    Duration idle_after;
+    Duration spoke;
+    Time largest = Frontier::kNothing;
+    Time watermark = Frontier::kNothing;
+    bool idle = false, ended = false;
+    std::uint32_t until_update = 0;
+    Duration wait{};                                                     // adaptive: what is waited for now
+    std::uint32_t quantile = std::numeric_limits<std::uint32_t>::max();  // in quantiles_
+  };
+
+  bool observe_adaptive(Partition& partition, Time time);
+
+  std::vector<Partition> partitions_;
+  std::vector<LatenessQuantile> quantiles_;  // apart: 2 KiB each, and only adaptive partitions have one
+  Time stream_ = Frontier::kNothing;
+  Frontier frontier_;
+  std::size_t ended_ = 0;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,175 @@
+// If one of these fails, events are called late that are not, or rules judge before all that belongs before has come.
+#include "engine/runtime/watermark.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+using namespace tocsin;
+
+namespace {
+Time at(std::int64_t s) { return Time{seconds(s).us}; }
+Lateness wait(std::int64_t s) { return {.fixed = seconds(s)}; }
+constexpr Duration kNever{};
+}  // namespace
+
+TEST_CASE("T2: older than the watermark is late, equal is not") {
+  Watermark w;
+  w.add_partition(wait(10), kNever, {});
+  CHECK_FALSE(w.observe(0, at(100)));
+  CHECK_FALSE(w.observe(0, at(90)));
+  CHECK(w.observe(0, at(90) - Duration{1}));
+  CHECK(w.of(0) == at(90));
+}
+
+TEST_CASE(
+    "T2: with one partition and no tiebreak events are judged as soon as the watermark reaches them, deadlines after "
+    "it") {
+  Watermark w;
+  w.add_partition(wait(0), kNever, {});
+  w.observe(0, at(5));
+  CHECK(w.advance({}) == Frontier{at(5) + Duration{1}, at(5)});
+}
+
+TEST_CASE("T2: with a tiebreak, or a second partition, only events older than the watermark are judged") {
+  Watermark tiebreak;
+  tiebreak.add_partition({.fixed = {}, .adaptive_up_to = {}, .tiebreak = true}, kNever, {});
+  tiebreak.observe(0, at(5));
+  CHECK(tiebreak.advance({}) == Frontier{at(5), at(5)});
+
+  Watermark two;
+  two.add_partition(wait(0), kNever, {});
+  two.add_partition(wait(0), kNever, {});
+  two.observe(0, at(5));
+  CHECK(two.advance({}) == Frontier{});  // the second has not spoken
+  two.observe(1, at(3));
+  CHECK(two.advance({}) == Frontier{at(3), at(3)});
+}
+
+TEST_CASE("T2: a partition waits the largest late of the base events it carries, seen or not") {
+  Schema schema;
+  schema.types.resize(3);
+  schema.types[0].late = seconds(1);
+  schema.types[1].late = seconds(7);
+  schema.types[2].late = seconds(30);
+  schema.types[2].late_adaptive = true;
+  schema.types[2].tiebreak = SlotId(0);
+  const std::vector<EventTypeId> first = {EventTypeId(0)}, both = {EventTypeId(0), EventTypeId(1)},
+                                 all = {EventTypeId(0), EventTypeId(1), EventTypeId(2)};
+  CHECK(lateness_of(schema, first).fixed == seconds(1));
+  CHECK(lateness_of(schema, both).fixed == seconds(7));
+  CHECK_FALSE(lateness_of(schema, both).tiebreak);
+  CHECK(lateness_of(schema, all).fixed == seconds(7));
+  CHECK(lateness_of(schema, all).adaptive_up_to == seconds(30));
+  CHECK(lateness_of(schema, all).tiebreak);
+}
+
+TEST_CASE("a late event moves nothing") {
+  Watermark w;
+  w.add_partition(wait(0), kNever, {});
+  w.observe(0, at(10));
+  CHECK(w.observe(0, at(3)));
+  CHECK(w.of(0) == at(10));
+}
+
+TEST_CASE("idle partitions are left out until they speak again; what they then say may be late") {
+  Watermark w;
+  w.add_partition(wait(0), seconds(30), {});
+  w.add_partition(wait(0), seconds(30), {});
+  w.observe(0, at(5));
+  w.spoke(0, seconds(29));
+  CHECK(w.advance(seconds(29)) == Frontier{});
+  CHECK(w.advance(seconds(30)).timers_before == at(5));  // exactly idle_after is idle
+  CHECK(w.is_idle(1));
+  w.spoke(1, seconds(31));
+  CHECK(w.observe(1, at(4)));
+  CHECK_FALSE(w.observe(1, at(5)));
+  CHECK(w.advance(seconds(31)).timers_before == at(5));
+  CHECK_FALSE(w.is_idle(1));
+  w.observe(0, at(9));
+  CHECK(w.advance(seconds(32)).timers_before == at(5));  // it holds back again
+}
+
+TEST_CASE("when all partitions are idle the one that came farthest decides, whichever fell silent first") {
+  for (const bool first_is_ahead : {true, false}) {
+    Watermark w;
+    w.add_partition(wait(0), seconds(10), {});
+    w.add_partition(wait(0), seconds(10), {});
+    w.observe(0, at(first_is_ahead ? 100 : 50));
+    w.observe(1, at(first_is_ahead ? 50 : 100));
+    w.spoke(0, {});
+    w.spoke(1, seconds(5));
+    w.advance(seconds(10));
+    CHECK(w.advance(seconds(15)).timers_before == at(100));
+  }
+}
+
+TEST_CASE("T8: when all partitions have ended, time goes through the last event and no further") {
+  Watermark w;
+  w.add_partition(wait(60), kNever, {});
+  w.add_partition(wait(60), kNever, {});
+  w.observe(0, at(100));
+  w.observe(1, at(130));
+  CHECK(w.advance({}) == Frontier{at(40), at(40)});
+  w.end(0);
+  CHECK(w.advance({}) == Frontier{at(70), at(70)});
+  w.end(1);
+  w.end(1);
+  CHECK(w.advance({}) == Frontier::through(at(130)));
+}
+
+TEST_CASE("T8: an input without events ends without time") {
+  Watermark w;
+  w.add_partition(wait(0), kNever, {});
+  w.end(0);
+  CHECK(w.advance({}) == Frontier{});
+}
+
+TEST_CASE(
+    "adaptive: waits the limit at first, then the observed 0.999 quantile, never more than the limit, time never "
+    "back") {
+  Watermark w;
+  w.add_partition({.fixed = {}, .adaptive_up_to = seconds(60)}, kNever, {});
+  std::mt19937 random(7);
+  std::int64_t now_ms = 0;
+  Time before = Frontier::kNothing;
+  std::uint64_t late = 0;
+  const auto run = [&](int events, int disorder_ms) {
+    for (int i = 0; i < events; ++i) {
+      now_ms += 10;
+      late += w.observe(
+          0, Time{(now_ms - static_cast<std::int64_t>(random() % static_cast<unsigned>(disorder_ms + 1))) * 1000});
+      REQUIRE(w.of(0) >= before);
+      before = w.of(0);
+    }
+  };
+  run(900, 500);
+  CHECK(Time{now_ms * 1000} - w.of(0) >= seconds(60));  // not enough seen
+  CHECK(late == 0);
+  run(20'000, 500);
+  const Duration waits = Time{now_ms * 1000} - w.of(0);
+  CHECK(waits >= milliseconds(490));
+  CHECK(waits <= milliseconds(600));
+  CHECK(late <= 30);
+  run(200'000, 200'000);  // worse than the limit allows
+  CHECK(Time{now_ms * 1000} - w.of(0) <= seconds(80));  // the newest event itself lags a few seconds here
+}
+
+TEST_CASE("lateness quantile: never too small, at most an eighth too large") {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 50; ++round) {
+    LatenessQuantile q;
+    std::vector<std::int64_t> seen;
+    for (int i = 0; i < 5000; ++i) {
+      seen.push_back(static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 36))));
+      q.add(Duration{seen.back()});
+    }
+    std::sort(seen.begin(), seen.end());
+    const std::int64_t exact = seen[seen.size() - 1 - seen.size() / 1000];
+    const std::int64_t got = q.value(days(365)).us;
+    CHECK(got >= exact);
+    CHECK(got <= exact + exact / 8 + 1);
+  }
+}
