@@ -40,7 +40,8 @@ struct Aggregate {
   bool takes_field;          // sum(x.f); count(x) does not
   bool takes_second_stream;  // ratio
   bool takes_number;         // ema's alpha, top's n
-  enum class Result : std::uint8_t { integer, floating, as_field, list } result;
+  // `quantity`: a float, of durations a duration; `duration`: a length of time, whatever the field is.
+  enum class Result : std::uint8_t { integer, floating, quantity, as_field, duration, list } result;
   std::string_view of_nothing;  // "0" or "missing" (A1)
   std::string_view help;
 };

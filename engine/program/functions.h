@@ -14,13 +14,18 @@
 
 namespace tocsin {
 
-// What an argument may be. `same`: as the first argument; `any`: whatever comes.
+// What an argument may be. `any`: whatever comes; `same`: as argument `like`, where int and float count as one;
+// `quantity`: a number or a duration; `countable`: a text or a list; `network`: an ip, written as an address or with a
+// prefix. `constant_text` must be written in the rule, so that a wrong time format or zone is an author's mistake.
+// A `regex` is written in the rule too; it reaches the code as an integer constant, its RegexId.
 enum class ArgType : std::uint8_t {
   any,
   same,
   number,
   integer,
+  quantity,
   text,
+  countable,
   boolean,
   time,
   duration,
@@ -40,6 +45,7 @@ struct Function {
   std::uint8_t required = 0;  // how many must be given; the rest is optional
   bool variadic = false;      // the last type repeats (concat, coalesce, min, max)
   ArgType result = ArgType::any;
+  std::uint8_t like = 0;  // which argument `same` means
   std::string_view help;  // "the hours of a duration, as a float"
   Value (*call)(std::span<const Value> args, Scratch& scratch);
 };
