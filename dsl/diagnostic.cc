@@ -15,6 +15,7 @@ auto place(const Diagnostic& d) { return std::tuple(d.here.span.file, d.here.spa
 }  // namespace
 
 Level Diagnostic::level() const {
+  if (denied) return Level::error;
   const CodeInfo* row = find_code(code);
   // A code without a row is ours to mend (a test compares all codes used); to its reader it is an error meanwhile.
   return row != nullptr ? row->level : Level::error;

@@ -49,7 +49,9 @@ struct Diagnostic {
   std::string help;            // "did you mean `login_failed`? (declared at rules/auth.rules:3)"; may be empty
   std::optional<Edit> fix;
 
-  Level level() const;  // of the code's row
+  bool denied = false;  // `check --deny CODE`: a warning that counts as an error
+
+  Level level() const;  // of the code's row, or error when denied
 };
 
 // Sorted by file, place, code; one message per cause: of equal code and span the first stays.
