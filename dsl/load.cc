@@ -1,0 +1,167 @@
+// Reading and the choice of what to read. Symbolic links to files are followed and those to folders are not: a
+// mounted Kubernetes ConfigMap is links into a hidden folder, and a loop of folders is nobody's rule set.
+#include "dsl/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <istream>
+#include <iterator>
+#include <set>
+#include <system_error>
+
+namespace tocsin::dsl {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+tl::unexpected<Error> unreadable(std::string message) { return failure(Error::Code::unreadable, std::move(message)); }
+
+Result<std::string> read_stream(std::istream& in, const std::string& name) {
+  std::string text;
+  constexpr std::size_t kPiece = std::size_t{1} << 16;
+  while (in) {
+    const std::size_t had = text.size();
+    text.resize(had + kPiece);
+    in.read(text.data() + had, static_cast<std::streamsize>(kPiece));
+    text.resize(had + static_cast<std::size_t>(in.gcount()));
+    if (text.size() > kFileSizeLimit)
+      return unreadable(
+          fmt::format("{} is larger than {} MiB, the limit for a file of rules", name, kFileSizeLimit >> 20));
+  }
+  if (in.bad()) return unreadable(fmt::format("cannot read {}: {}", name, std::strerror(errno)));
+  return text;
+}
+
+bool is_hidden(const fs::path& path) { return path.filename().native().starts_with('.'); }
+
+Result<std::vector<std::string>> rules_in(const std::string& folder) {
+  std::vector<std::string> found;
+  std::error_code error;
+  fs::recursive_directory_iterator it(folder, error);
+  const fs::recursive_directory_iterator end;
+  for (; !error && it != end; it.increment(error)) {
+    if (is_hidden(it->path())) {
+      it.disable_recursion_pending();
+    } else if (it->path().extension() == ".rules" && it->is_regular_file(error)) {
+      found.push_back(it->path().lexically_normal().string());
+    }
+  }
+  if (error) return unreadable(fmt::format("cannot read the folder {}: {}", folder, error.message()));
+  if (found.empty()) return unreadable(fmt::format("there is no .rules file in the folder {}", folder));
+  std::ranges::sort(found);
+  return found;
+}
+
+// The files that a path stands for.
+Result<std::vector<std::string>> files_of(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  if (!fs::exists(status)) return unreadable(fmt::format("there is no file or folder {}", path));
+  if (fs::is_directory(status)) return rules_in(path);
+  return std::vector<std::string>{path};
+}
+
+// A line of a fence: its length of backticks or tildes, and what is written behind.
+struct FenceLine {
+  char sign = 0;
+  std::size_t length = 0;
+  std::string_view info;
+};
+
+FenceLine fence_line(std::string_view line) {
+  const std::size_t from = line.find_first_not_of(' ');
+  if (from == std::string_view::npos || (line[from] != '`' && line[from] != '~')) return {};
+  const std::size_t to = std::min(line.find_first_not_of(line[from], from), line.size());
+  if (to - from < 3) return {};
+  std::string_view info = line.substr(to);
+  while (!info.empty() && std::string_view(" \t\r").find(info.front()) != std::string_view::npos) info.remove_prefix(1);
+  while (!info.empty() && std::string_view(" \t\r").find(info.back()) != std::string_view::npos) info.remove_suffix(1);
+  return {line[from], to - from, info};
+}
+
+// `rules`, also with more words behind it: "```rules title=x".
+bool is_tagged_rules(std::string_view info) { return info.substr(0, info.find_first_of(" \t,{")) == "rules"; }
+
+}  // namespace
+
+bool is_markdown(std::string_view path) { return path.ends_with(".md") || path.ends_with(".markdown"); }
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return unreadable(fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+  return read_stream(in, path);
+}
+
+std::vector<Fence> rule_fences(std::string_view markdown) {
+  std::vector<Fence> fences;
+  FenceLine open;
+  bool wanted = false;
+  std::size_t begin = 0;
+  for (std::size_t at = 0; at < markdown.size();) {
+    const std::size_t next = std::min(markdown.find('\n', at), markdown.size() - 1) + 1;
+    const FenceLine line = fence_line(markdown.substr(at, next - at - (markdown[next - 1] == '\n' ? 1 : 0)));
+    if (open.sign == 0 && line.sign != 0) {
+      open = line;
+      wanted = is_tagged_rules(line.info);
+      begin = next;
+    } else if (open.sign != 0 && line.sign == open.sign && line.length >= open.length && line.info.empty()) {
+      if (wanted) fences.push_back({begin, at});
+      open = {};
+    }
+    at = next;
+  }
+  if (open.sign != 0 && wanted)
+    fences.push_back({begin, markdown.size()});  // never closed: to the end, as in CommonMark
+  return fences;
+}
+
+std::string only_rules(std::string_view markdown) {
+  std::string text(markdown.size(), ' ');
+  for (std::size_t i = 0; i < markdown.size(); ++i)
+    if (markdown[i] == '\n') text[i] = '\n';
+  for (const Fence& fence : rule_fences(markdown))
+    std::ranges::copy(markdown.substr(fence.begin, fence.end - fence.begin),
+                      text.begin() + static_cast<std::ptrdiff_t>(fence.begin));
+  return text;
+}
+
+Result<std::vector<SourceSet>> load(std::span<const std::string> paths, const LoadOptions& options) {
+  std::vector<SourceSet> sets(1);
+  const auto add = [&](std::string name, std::string text) {
+    if (is_markdown(name)) {
+      sets.push_back({{{std::move(name), only_rules(text)}}, true});
+    } else {
+      sets.front().files.push_back({std::move(name), std::move(text)});
+    }
+  };
+  std::set<fs::path> seen;
+  for (const std::string& path : paths) {
+    if (path == "-") {
+      if (!seen.insert("-").second) continue;
+      if (options.input == nullptr) return unreadable("`-` is standard input, and there is none here");
+      Result<std::string> text = read_stream(*options.input, "standard input");
+      if (!text) return tl::unexpected(text.error());
+      add(options.input_name, std::move(*text));
+      continue;
+    }
+    const Result<std::vector<std::string>> files = files_of(path);
+    if (!files) return tl::unexpected(files.error());
+    for (const std::string& file : *files) {
+      std::error_code error;
+      if (!seen.insert(fs::weakly_canonical(file, error)).second) continue;
+      Result<std::string> text = read_file(file);
+      if (!text) return tl::unexpected(text.error());
+      add(file, std::move(*text));
+    }
+  }
+  if (sets.front().files.empty()) sets.erase(sets.begin());
+  return sets;
+}
+
+}  // namespace tocsin::dsl
