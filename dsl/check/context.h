@@ -1,0 +1,175 @@
+// What the parts of the checker share: the model as it grows, the declared names, the messages. The parts are
+//   names     who is declared, twice, or near a misspelled name; aliases down to their base events
+//   expand    constants, templates and `extend`, replaced in the tree
+//   types     what every name of an expression means, and whether its operators fit
+//   patterns  the forms of section 5: bounds, steps, streaks, absences
+//   clauses   the clauses of section 6 and 7, keys, sessions, summaries
+//   filters   what can never be true, or always is
+//   order     who makes what others use; circles
+//   lints     what is right but hardly meant
+//   tests     the tests of a rule set
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "dsl/check.h"
+
+namespace tocsin::dsl::checking {
+
+struct Context {
+  Context(std::span<const Parsed> f, const CheckOptions& o) : files(f), options(o) {}
+
+  std::span<const Parsed> files;
+  const CheckOptions& options;
+  Model model;
+  std::vector<Diagnostic> diagnostics;
+
+  // Names of the event space (events, aliases, and what rules, sessions and summaries make): the first place of each.
+  NameMap<SourceSpan> declared;
+  std::vector<std::string> declared_names;  // in order, for did-you-mean
+  NameMap<SourceSpan> assumed_near;         // undeclared names already judged: misspelled
+  NameMap<const ast::TemplateDecl*> templates;
+  NameMap<const ast::LetDecl*> lets;
+  NameMap<ast::Expr> constants;                  // lets, with the lets inside them replaced
+  std::vector<const ast::RuleDecl*> rule_decls;  // beside model.rules
+  std::vector<SourceSpan> rule_items;
+  std::unordered_set<std::string> unreadable;
+
+  struct Used {
+    NameMap<bool> events, lists, tables, calendars, templates, constants;
+  } used;
+
+  NameMap<std::string> regexes;  // pattern -> its error, empty when it is fine
+  NameMap<bool> zones;
+
+  // A mistake inside a template is shown there, with the `uses` that led to it.
+  std::optional<SourceSpan> used_at;
+  SourceSpan used_rule;                                   // the whole rule that uses it
+  mutable std::vector<std::vector<std::uint32_t>> lines;  // of each file: where its lines begin, once asked for
+
+  Diagnostic& report(std::string_view code, SourceSpan span, std::string message, std::string here,
+                     std::string help = {});
+  std::string place(SourceSpan span) const;        // "rules/auth.rules:3", or empty without sources
+  std::string declared_at(SourceSpan span) const;  // " (declared at rules/auth.rules:3)"
+};
+
+inline std::string ticked(std::string_view name) { return "`" + std::string(name) + "`"; }
+std::string joined(const std::vector<std::string>& words, std::string_view last = "and");  // "a, b and c"
+std::string ticked_list(const std::vector<std::string>& words, std::string_view last = "and");
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);  // or empty
+std::string text_of(Duration d);                                                              // `1h30m`
+std::string text_of(const ast::Path& path);
+
+// ----- types -------------------------------------------------------------------------------------
+
+std::string name_of(Type type);  // "a number", "a list of text"
+inline bool is_any(Type t) { return t.kind == ast::FieldType::any && !t.list; }
+inline bool is_number(Type t) {
+  return !t.list && (t.kind == ast::FieldType::integer || t.kind == ast::FieldType::floating);
+}
+Type join(Type a, Type b);  // what both may be: number kinds meet in float, anything else in any
+bool comparable(Type a, Type b);
+
+// Where an expression stands, and so what its names may mean.
+enum class Place {
+  filter,     // `x(E)`, `of`, `no`, `until`: the event in hand, earlier steps, `previous`
+  except,     // `except E`, and `by name = E`: the event in hand alone
+  condition,  // the comparison of aggregates
+  match,      // `where`, `with`, texts: keys, steps, and the words of N1
+  rows,       // `with` of a session or summary: its own events, in aggregates
+  each,       // `emit each with`: the event in hand and the session's three words
+  constant,   // list items, test fields: no names at all
+};
+
+struct Scope {
+  Place place = Place::filter;
+  std::vector<EventId> events;  // what the event in hand may be; empty: unknown, everything passes
+  const std::vector<StepInfo>* steps = nullptr;
+  std::vector<bool> visible;  // steps that have been taken here
+  std::uint32_t own = kNone;  // the repeated step whose filter this is
+  const std::vector<KeyInfo>* keys = nullptr;
+  std::vector<std::string> words;  // of N1, those that the pattern has
+  std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
+  bool windowed = true;            // aggregates need no `over` of their own
+  int some = 0;                    // inside `some F (E)`
+  bool in_aggregate = false;
+  std::string_view where_word;  // "where", "except", ... for messages
+  bool sequence = false;        // F18: `count` is that of the only repeated step
+  ast::Name first_stream;       // what a bare field probably meant
+};
+
+Type type_of(Context& c, ast::Expr& expr, Scope& scope);
+// The same, and it has to be true or false.
+void check_filter(Context& c, ast::Expr& expr, Scope& scope);
+void check_template(Context& c, ast::Template& text, Scope& scope);
+Type type_of_path(Context& c, ast::Path& path, Scope& scope);
+// The field's type on these events; reports R022 when none can have it. `typed` is what its use tells.
+Type field_type(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip);
+bool is_aggregate(std::string_view name);
+bool is_function(std::string_view name);
+
+// ----- names -------------------------------------------------------------------------------------
+
+void collect(Context& c);  // who is declared; events, aliases, and the events that rules make
+void resolve_aliases(Context& c);
+void resolve_stream(Context& c, ast::Stream& stream);  // names only: reports unknown ones, marks them used
+// `resolve_stream`, and its filters in this scope (whose `events` are set for each filter).
+std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope);
+std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);
+std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name);
+std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name);
+std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here);
+void check_zone(Context& c, const ast::Text& zone);
+void check_data(Context& c);  // lists, tables, calendars, constants
+
+// ----- expand ------------------------------------------------------------------------------------
+
+void expand(Context& c);  // fills model.rules, sessions, summaries with bodies in which no `$name` is left
+
+// ----- patterns ----------------------------------------------------------------------------------
+
+// One pattern while it is checked: `when`, or that of `resolve when`.
+struct PatternCheck {
+  Context& c;
+  ast::Pattern& pattern;
+  std::vector<StepInfo>& steps;
+  const RuleInfo& rule;
+  bool resolve = false;
+  std::vector<EventId> events{};                                       // of every stream in it
+  std::vector<EventId> streams{};                                      // of the streams that can happen in it
+  std::vector<std::pair<ast::Stream*, std::vector<EventId>>> named{};  // every stream as written, for keys
+  bool uses_previous = false;
+  ast::Name first_stream{};
+};
+void check_pattern(PatternCheck& p);
+bool is_sequence(const ast::Pattern& pattern);  // C7: `then`, `any of`, `until`, `one or more`; else it counts
+std::vector<std::string> words_of(const RuleInfo& rule);  // N1
+const ast::Step* only_repeated(const ast::Pattern& pattern);
+std::optional<Duration> value(const ast::Length& length);
+std::optional<std::int64_t> value(const ast::Count& count);
+void add_events(std::vector<EventId>& to, const std::vector<EventId>& more);
+
+// ----- clauses, order, lints, tests --------------------------------------------------------------
+
+void check_clause_kinds(Context& c);  // which may stand where, which only once
+void check_rule(Context& c, RuleInfo& rule);
+void check_session(Context& c, SessionInfo& session);
+void check_summary(Context& c, SummaryInfo& summary);
+void check_order(Context& c);
+void lint(Context& c);
+void check_tests(Context& c);
+
+struct Verdict {
+  enum class What { maybe, never, always } what = What::maybe;
+  SourceSpan at, with;  // the condition, and the one that it contradicts (never)
+};
+Verdict judge(const Context& c, const std::vector<EventId>& events, const std::vector<const ast::Expr*>& all);
+void lint_filter(Context& c, const ast::Stream& stream);
+
+}  // namespace tocsin::dsl::checking

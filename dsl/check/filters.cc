@@ -1,0 +1,359 @@
+// Filters that can never be true, or always are (X6). Only what is certain from the text: bounds and equalities of one
+// field that contradict, literals compared with each other, `missing` of what is always there. Silent wherever in doubt.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "dsl/check/context.h"
+#include "dsl/check/walk.h"
+
+namespace tocsin::dsl::checking {
+namespace {
+
+using ast::BinaryOp;
+using What = Verdict::What;
+
+struct Constant {
+  enum class Kind { none, number, text, boolean } kind = Kind::none;
+  double number = 0;
+  std::string text;
+};
+
+Constant constant(const ast::Expr& expr) {
+  if (const auto* u = std::get_if<ast::Unary>(&expr.node); u && u->op == ast::UnaryOp::negate) {
+    Constant inner = constant(*u->operand);
+    inner.number = -inner.number;
+    return inner;
+  }
+  const auto* literal = std::get_if<ast::Literal>(&expr.node);
+  if (!literal) return {};
+  using K = Constant::Kind;
+  return std::visit(Overloaded{
+                        [](bool b) { return Constant{K::boolean, b ? 1.0 : 0.0, ""}; },
+                        [](std::int64_t n) { return Constant{K::number, static_cast<double>(n), ""}; },
+                        [](double d) { return Constant{K::number, d, ""}; },
+                        [](const std::string& s) { return Constant{K::text, 0, s}; },
+                        [](Duration d) { return Constant{K::number, static_cast<double>(d.us), ""}; },
+                        [](const ast::Address&) { return Constant{}; },
+                        [](const ast::Regex&) { return Constant{}; },
+                    },
+                    literal->value);
+}
+
+// What is known of one field after some conditions.
+struct Known {
+  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  bool low_open = false, high_open = false;
+  std::optional<std::vector<std::string>> texts;  // the values that are left
+  std::vector<std::string> not_texts;
+  std::vector<double> not_numbers;
+  std::optional<bool> truth, missing;
+  SourceSpan last;  // the condition that said something last
+  bool said = false;
+
+  bool impossible() const {
+    if (low > high || (low == high && (low_open || high_open))) return true;
+    if (low == high && std::find(not_numbers.begin(), not_numbers.end(), low) != not_numbers.end()) return true;
+    return texts && std::all_of(texts->begin(), texts->end(), [&](const std::string& t) {
+             return std::find(not_texts.begin(), not_texts.end(), t) != not_texts.end();
+           });
+  }
+};
+
+class Judge {
+ public:
+  Judge(const Context& c, const std::vector<EventId>& events) : c_(c), events_(events) {}
+
+  Verdict all(const std::vector<const ast::Expr*>& exprs) {
+    std::vector<const ast::Expr*> parts;
+    for (const ast::Expr* e : exprs) flatten(*e, BinaryOp::logical_and, parts);
+    bool always = !parts.empty();
+    for (const ast::Expr* part : parts) {
+      const Verdict one = single(*part);
+      if (one.what == What::never) return one;
+      always &= one.what == What::always;
+      if (const std::optional<SourceSpan> with = add(*part)) return {What::never, part->span, *with};
+    }
+    return {always ? What::always : What::maybe, parts.empty() ? SourceSpan{} : parts.front()->span, {}};
+  }
+
+ private:
+  static void flatten(const ast::Expr& e, BinaryOp op, std::vector<const ast::Expr*>& out) {
+    const auto* b = std::get_if<ast::Binary>(&e.node);
+    if (!b || b->op != op) return out.push_back(&e);
+    flatten(*b->left, op, out);
+    flatten(*b->right, op, out);
+  }
+
+  Verdict single(const ast::Expr& e) {
+    if (const auto* b = std::get_if<ast::Binary>(&e.node))
+      return b->op == BinaryOp::logical_or ? any(e) : comparison(e, *b);
+    if (const auto* u = std::get_if<ast::Unary>(&e.node); u && u->op == ast::UnaryOp::logical_not) {
+      Judge inner(c_, events_);
+      const Verdict v = inner.all({&*u->operand});
+      // `not` of what is never true is true, unless a missing value made it unknown.
+      return {v.what == What::always ? What::never : What::maybe, e.span, {}};
+    }
+    if (const auto* in = std::get_if<ast::In>(&e.node))
+      if (const auto* items = std::get_if<ast::InItems>(&in->where); items && items->items.empty())
+        return {in->negated ? What::maybe : What::never, e.span, {}};
+    if (const auto* b = std::get_if<ast::Between>(&e.node)) {
+      const Constant low = constant(*b->low), high = constant(*b->high);
+      if (low.kind == Constant::Kind::number && high.kind == low.kind && low.number > high.number)
+        return {What::never, b->high->span, b->low->span};
+    }
+    if (const auto* is = std::get_if<ast::Is>(&e.node)) return presence(e, *is);
+    const Constant value = constant(e);
+    if (value.kind == Constant::Kind::boolean) return {value.number != 0 ? What::always : What::never, e.span, {}};
+    return {What::maybe, e.span, {}};
+  }
+
+  Verdict any(const ast::Expr& e) {
+    std::vector<const ast::Expr*> parts;
+    flatten(e, BinaryOp::logical_or, parts);
+    bool never = true;
+    for (const ast::Expr* part : parts) {
+      Judge inner(c_, events_);
+      const Verdict v = inner.all({part});
+      if (v.what == What::always) return v;
+      never &= v.what == What::never;
+    }
+    if (never) return {What::never, e.span, {}};
+    return complement(parts) ? Verdict{What::always, e.span, {}} : Verdict{What::maybe, e.span, {}};
+  }
+
+  // `x > 5 or x <= 5` of a field that is never missing.
+  bool complement(const std::vector<const ast::Expr*>& parts) {
+    for (const ast::Expr* a : parts)
+      for (const ast::Expr* b : parts) {
+        const auto* l = std::get_if<ast::Binary>(&a->node);
+        const auto* r = std::get_if<ast::Binary>(&b->node);
+        if (l && r && opposite(l->op) == r->op && *l->left == *r->left && *l->right == *r->right &&
+            always_there(*l->left) && constant(*l->right).kind != Constant::Kind::none)
+          return true;
+      }
+    return false;
+  }
+
+  static std::optional<BinaryOp> opposite(BinaryOp op) {
+    if (op == BinaryOp::equal) return BinaryOp::not_equal;
+    if (op == BinaryOp::less) return BinaryOp::greater_equal;
+    if (op == BinaryOp::greater) return BinaryOp::less_equal;
+    return std::nullopt;
+  }
+
+  const ast::Path* own_field(const ast::Expr& e) const {
+    const auto* path = std::get_if<ast::Path>(&e.node);
+    return path && path->ref.kind == ast::Ref::Kind::field ? path : nullptr;
+  }
+
+  // Declared, without `?`, on every event that this can be.
+  bool always_there(const ast::Expr& e) const {
+    const ast::Path* path = own_field(e);
+    if (!path || events_.empty()) return false;
+    return std::all_of(events_.begin(), events_.end(), [&](EventId id) {
+      const EventInfo& event = c_.model.events[id];
+      const FieldInfo* field = event.find(text_of(*path));
+      return event.is_base() && field && field->declared && !field->optional;
+    });
+  }
+
+  Verdict presence(const ast::Expr& e, const ast::Is& is) {
+    if (!always_there(*is.what)) return {What::maybe, e.span, {}};
+    const auto* path = own_field(*is.what);
+    const FieldInfo* field = c_.model.events[events_.front()].find(text_of(*path));
+    return {is.missing ? What::never : What::always, e.span, field->at};
+  }
+
+  static std::optional<bool> folded(BinaryOp op, const Constant& l, const Constant& r) {
+    if (l.kind == Constant::Kind::none || l.kind != r.kind) return std::nullopt;
+    const int order = l.kind == Constant::Kind::text ? l.text.compare(r.text)
+                      : l.number < r.number          ? -1
+                      : l.number > r.number          ? 1
+                                                     : 0;
+    switch (op) {
+      case BinaryOp::equal:
+        return order == 0;
+      case BinaryOp::not_equal:
+        return order != 0;
+      case BinaryOp::less:
+        return order < 0;
+      case BinaryOp::less_equal:
+        return order <= 0;
+      case BinaryOp::greater:
+        return order > 0;
+      case BinaryOp::greater_equal:
+        return order >= 0;
+      case BinaryOp::logical_or:
+      case BinaryOp::logical_and:
+      case BinaryOp::contains:
+      case BinaryOp::starts_with:
+      case BinaryOp::ends_with:
+      case BinaryOp::matches:
+      case BinaryOp::add:
+      case BinaryOp::subtract:
+      case BinaryOp::multiply:
+      case BinaryOp::divide:
+      case BinaryOp::remainder:
+        return std::nullopt;
+    }
+    return std::nullopt;
+  }
+
+  Verdict comparison(const ast::Expr& e, const ast::Binary& b) {
+    if (const auto known = folded(b.op, constant(*b.left), constant(*b.right)))
+      return {*known ? What::always : What::never, e.span, {}};
+    const auto* l = std::get_if<ast::Path>(&b.left->node);
+    const auto* r = std::get_if<ast::Path>(&b.right->node);
+    if (!l || !r || !(*l == *r)) return {What::maybe, e.span, {}};
+    if (b.op == BinaryOp::not_equal || b.op == BinaryOp::less || b.op == BinaryOp::greater)
+      return {What::never, e.span, {}};
+    const bool same = b.op == BinaryOp::equal || b.op == BinaryOp::less_equal || b.op == BinaryOp::greater_equal;
+    return {same && always_there(*b.left) ? What::always : What::maybe, e.span, {}};
+  }
+
+  // Takes the condition as true; answers the one that it contradicts.
+  std::optional<SourceSpan> add(const ast::Expr& e) {
+    if (const auto* b = std::get_if<ast::Binary>(&e.node)) {
+      if (const ast::Path* path = own_field(*b->left))
+        return bound(*path, b->op, constant(*b->right), b->ignoring_case, e.span);
+      if (const ast::Path* path = own_field(*b->right))
+        return bound(*path, mirrored(b->op), constant(*b->left), b->ignoring_case, e.span);
+    }
+    if (const auto* between = std::get_if<ast::Between>(&e.node))
+      if (const ast::Path* path = own_field(*between->what)) {
+        const auto low = bound(*path, BinaryOp::greater_equal, constant(*between->low), false, e.span);
+        return low ? low : bound(*path, BinaryOp::less_equal, constant(*between->high), false, e.span);
+      }
+    if (const auto* in = std::get_if<ast::In>(&e.node)) return member(*in, e.span);
+    if (const auto* is = std::get_if<ast::Is>(&e.node))
+      if (const ast::Path* path = own_field(*is->what))
+        return say(*path, e.span, [&](Known& k) { k.missing = is->missing; }, is->missing);
+    return std::nullopt;
+  }
+
+  static BinaryOp mirrored(BinaryOp op) {
+    if (op == BinaryOp::less) return BinaryOp::greater;
+    if (op == BinaryOp::greater) return BinaryOp::less;
+    if (op == BinaryOp::less_equal) return BinaryOp::greater_equal;
+    if (op == BinaryOp::greater_equal) return BinaryOp::less_equal;
+    return op == BinaryOp::equal || op == BinaryOp::not_equal ? op : BinaryOp::logical_or;
+  }
+
+  template <class F>
+  std::optional<SourceSpan> say(const ast::Path& path, SourceSpan span, F&& f, bool wants_missing = false) {
+    Known& known = known_[text_of(path)];
+    const SourceSpan before = known.last;
+    const bool said = known.said;
+    const bool clash = said && (wants_missing ? !known.missing.value_or(false) : known.missing.value_or(false));
+    f(known);
+    known.last = span;
+    known.said = true;
+    if (said && (clash || known.impossible())) return before;
+    return std::nullopt;
+  }
+
+  std::optional<SourceSpan> bound(const ast::Path& path, BinaryOp op, const Constant& value, bool folded_case,
+                                  SourceSpan span) {
+    using K = Constant::Kind;
+    const bool order =
+        op == BinaryOp::less || op == BinaryOp::less_equal || op == BinaryOp::greater || op == BinaryOp::greater_equal;
+    const bool equality = op == BinaryOp::equal || op == BinaryOp::not_equal;
+    if (value.kind == K::none || folded_case || (!order && !equality) || (order && value.kind != K::number))
+      return std::nullopt;
+    return say(path, span, [&](Known& k) {
+      if (value.kind == K::text)
+        narrow_text(k, op, value.text);
+      else
+        narrow(k, op, value.number);
+    });
+  }
+
+  static void narrow_text(Known& k, BinaryOp op, const std::string& text) {
+    if (op == BinaryOp::not_equal) return k.not_texts.push_back(text);
+    keep(k, {text});
+  }
+
+  static void keep(Known& k, const std::vector<std::string>& texts) {
+    if (!k.texts)
+      k.texts = texts;
+    else
+      std::erase_if(*k.texts,
+                    [&](const std::string& t) { return std::find(texts.begin(), texts.end(), t) == texts.end(); });
+  }
+
+  static void narrow(Known& k, BinaryOp op, double value) {
+    const auto raise = [&](bool open) {
+      if (value > k.low || (value == k.low && open)) k.low = value, k.low_open = open;
+    };
+    const auto lower = [&](bool open) {
+      if (value < k.high || (value == k.high && open)) k.high = value, k.high_open = open;
+    };
+    if (op == BinaryOp::not_equal) k.not_numbers.push_back(value);
+    if (op == BinaryOp::equal || op == BinaryOp::greater_equal) raise(false);
+    if (op == BinaryOp::equal || op == BinaryOp::less_equal) lower(false);
+    if (op == BinaryOp::greater) raise(true);
+    if (op == BinaryOp::less) lower(true);
+  }
+
+  std::optional<SourceSpan> member(const ast::In& in, SourceSpan span) {
+    const auto* items = std::get_if<ast::InItems>(&in.where);
+    const ast::Path* path = own_field(*in.what);
+    if (!items || !path || in.ignoring_case) return std::nullopt;
+    std::vector<std::string> texts;
+    for (const ast::Expr& item : items->items) {
+      const Constant value = constant(item);
+      if (value.kind != Constant::Kind::text) return std::nullopt;
+      texts.push_back(value.text);
+    }
+    return say(*path, span, [&](Known& k) {
+      if (in.negated)
+        k.not_texts.insert(k.not_texts.end(), texts.begin(), texts.end());
+      else
+        keep(k, texts);
+    });
+  }
+
+  const Context& c_;
+  const std::vector<EventId>& events_;
+  std::unordered_map<std::string, Known> known_;
+};
+
+bool within(SourceSpan inner, SourceSpan outer) {
+  return inner.file == outer.file && inner.begin >= outer.begin && inner.end <= outer.end;
+}
+
+}  // namespace
+
+Verdict judge(const Context& c, const std::vector<EventId>& events, const std::vector<const ast::Expr*>& all) {
+  return Judge(c, events).all(all);
+}
+
+// The stream's own filter alone, then together with those of the aliases under it.
+void lint_filter(Context& c, const ast::Stream& stream) {
+  const Verdict own = judge(c, c.model.events_of(stream), {&*stream.filter});
+  if (own.what == What::always)
+    return void(c.report("R111", own.at, "this filter is always true", "it lets every event through",
+                         "delete it, or look at what it should compare"));
+  Verdict worst = own;
+  if (own.what != What::never) {
+    const std::vector<Alternative> alternatives = c.model.expand(stream);
+    for (const Alternative& a : alternatives) {
+      std::vector<const ast::Expr*> filters;
+      for (const ast::Expr& f : a.filters) filters.push_back(&f);
+      std::reverse(filters.begin(), filters.end());  // the alias first: blame the author's own line
+      worst = judge(c, {a.event}, filters);
+      if (worst.what != What::never) return;
+    }
+    if (alternatives.empty()) return;
+  }
+  const bool here = within(worst.at, stream.span);
+  Diagnostic& d =
+      c.report("R110", here ? worst.at : stream.span, "this filter can never be true", "no event passes it", "");
+  const bool has_cause = worst.with.end > worst.with.begin;
+  if (has_cause) d.cause = Label{worst.with, "contradicts this"};
+  d.help = has_cause ? "did you mean `or`? Otherwise correct one of the two" : "look at what it should compare";
+}
+
+}  // namespace tocsin::dsl::checking

@@ -1,0 +1,340 @@
+// What can be done but is hardly meant: warnings, each with its way out.
+#include <algorithm>
+#include <cstring>
+
+#include "dsl/check/context.h"
+#include "dsl/check/walk.h"
+
+namespace tocsin::dsl::checking {
+namespace {
+
+using Kind = ast::Quantity::Kind;
+
+// ----- declared and never used -------------------------------------------------------------------
+
+void report_unused(Context& c, std::string_view code, const ast::Name& name, SourceSpan span, std::string_view what) {
+  const std::string shown = what == "constant" ? "`$" + name.text + "`" : ticked(name.text);
+  c.report(code, span, std::string(what) + " " + shown + " is not used", "nothing asks for it", "delete it, or use it");
+}
+
+void lint_unused(Context& c) {
+  for (const AliasInfo& alias : c.model.aliases)
+    if (!c.used.events.contains(alias.name)) report_unused(c, "R101", {alias.name, false, alias.at}, alias.at, "alias");
+  for (const ast::ListDecl& list : c.model.lists)
+    if (!c.used.lists.contains(list.name.text)) report_unused(c, "R102", list.name, list.name.span, "list");
+  for (const ast::TableDecl& table : c.model.tables)
+    if (!c.used.tables.contains(table.name.text)) report_unused(c, "R103", table.name, table.name.span, "table");
+  for (const ast::CalendarDecl& calendar : c.model.calendars)
+    if (!c.used.calendars.contains(calendar.name.text))
+      report_unused(c, "R104", calendar.name, calendar.name.span, "calendar");
+  for (const auto& [name, let] : c.lets)
+    if (!c.used.constants.contains(name)) report_unused(c, "R105", let->name, let->name.span, "constant");
+  for (const auto& [name, t] : c.templates)
+    if (!c.used.templates.contains(name)) report_unused(c, "R106", t->name, t->name.span, "template");
+}
+
+// ----- counting without `by` ---------------------------------------------------------------------
+
+bool is_plain(const ast::Pattern& pattern) {
+  const auto* s = std::get_if<ast::Sequence>(&pattern.form);
+  if (!s || s->steps.size() != 1 || s->ending || pattern.hold || pattern.each) return false;
+  const ast::Step& step = s->steps.front();
+  return step.quantity.kind == Kind::one && !step.consecutive && std::holds_alternative<ast::Stream>(step.what);
+}
+
+void report_without_by(Context& c, SourceSpan span, std::string_view what) {
+  c.report("R108", span, std::string(what) + " without `by`: all events together, whoever they are of",
+           "nothing groups them", "add the key, such as `by user`; if you mean all together, write `by all`");
+}
+
+void lint_by(Context& c, const RuleInfo& rule) {
+  if (find_clause<ast::By>(rule.clauses) || is_plain(rule.when) || std::holds_alternative<ast::New>(rule.when.form))
+    return;
+  report_without_by(c, rule.when.span, is_sequence(rule.when) ? "a sequence" : "a count");
+}
+
+// ----- conditions --------------------------------------------------------------------------------
+
+void conjuncts(const ast::Expr& e, std::vector<const ast::Binary*>& out) {
+  const auto* b = std::get_if<ast::Binary>(&e.node);
+  if (!b) return;
+  if (b->op == ast::BinaryOp::logical_and) return conjuncts(*b->left, out), conjuncts(*b->right, out);
+  out.push_back(b);
+}
+
+bool is_upper(const ast::Binary& b) { return b.op == ast::BinaryOp::less || b.op == ast::BinaryOp::less_equal; }
+bool is_lower(const ast::Binary& b) { return b.op == ast::BinaryOp::greater || b.op == ast::BinaryOp::greater_equal; }
+
+const ast::Aggregate* counting(const ast::Expr& e) {
+  const auto* a = std::get_if<ast::Aggregate>(&e.node);
+  return a && (a->function.text == "count" || a->function.text == "sum" || a->function.text == "distinct_count")
+             ? a
+             : nullptr;
+}
+
+// A4: a window that has just begun is not full, and so `<` is true at first.
+void lint_warm_up(Context& c, const RuleInfo& rule) {
+  const auto* condition = std::get_if<ast::Condition>(&rule.when.form);
+  if (!condition || find_clause<ast::Learn>(rule.clauses)) return;
+  std::vector<const ast::Binary*> all;
+  conjuncts(condition->expr, all);
+  if (std::any_of(all.begin(), all.end(), [](const ast::Binary* b) { return is_lower(*b); })) return;
+  for (const ast::Binary* b : all) {
+    if (!is_upper(*b) || !counting(*b->left)) continue;
+    c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
+             "a window that has just begun is not full",
+             "add `learn 1h` to stay silent at first, or write `fewer than 10 x within 1h`");
+    return;
+  }
+}
+
+// ----- firing ------------------------------------------------------------------------------------
+
+void report_not_open(Context& c, SourceSpan span, std::string_view word, const std::string& rule) {
+  c.report("R119", span,
+           "`" + std::string(word) + "` looks at an open alert, and " + ticked(rule) + " has no `resolve when`",
+           "nothing says when the alert is over",
+           "add `resolve when ..` to " + ticked(rule) +
+               "; without it the alert counts as open until the rule is armed again");
+}
+
+void lint_life(Context& c, const RuleInfo& rule) {
+  const bool resolves = find_clause<ast::Resolve>(rule.clauses) != nullptr;
+  for (const ast::Clause& clause : rule.clauses) {
+    if (const auto* mute = std::get_if<ast::Mute>(&clause.node)) {
+      const auto other = c.model.rule_ids.find(mute->rule.text);
+      if (other != c.model.rule_ids.end() && !find_clause<ast::Resolve>(c.model.rules[other->second].clauses))
+        report_not_open(c, clause.span, "mute while", mute->rule.text);
+    }
+    if (resolves) continue;
+    if (std::holds_alternative<ast::Remind>(clause.node)) report_not_open(c, clause.span, "remind", rule.name);
+    if (const auto* escalate = std::get_if<ast::Escalate>(&clause.node); escalate && !escalate->number)
+      report_not_open(c, clause.span, "escalate .. unresolved", rule.name);
+  }
+}
+
+void lint_fan_out(Context& c, const RuleInfo& rule) {
+  const auto* fire = find_clause<ast::Fire>(rule.clauses);
+  if (!fire || fire->how != ast::Fire::How::every_match || !is_sequence(rule.when)) return;
+  const ast::Step* open = nullptr;
+  walk(rule.when, [&](const ast::Step& step) {
+    const Kind k = step.quantity.kind;
+    if (!open && (k == Kind::at_least || k == Kind::one_or_more || k == Kind::zero_or_more)) open = &step;
+  });
+  if (!open) return;
+  for (const ast::Clause& clause : rule.clauses)
+    if (std::holds_alternative<ast::Fire>(clause.node))
+      c.report("R120", clause.span, "an alert for every choice of a repetition without an upper end",
+               "n fitting events give up to 2^n alerts", "use the default fire, or bound the repetition: `1 to 3 x`")
+          .cause = Label{open->span, "this repetition"};
+}
+
+void lint_silent(Context& c, const RuleInfo& rule) {
+  if (find_clause<ast::Alert>(rule.clauses) || find_clause<ast::Emit>(rule.clauses) ||
+      c.used.events.contains(rule.name))
+    return;
+  c.report("R121", rule.at, "nobody learns when " + ticked(rule.name) + " fires",
+           "no `alert`, no `emit`, and no other rule uses it", "add `alert medium \"..\"`");
+}
+
+// ----- steps that cannot be taken ------------------------------------------------------------------
+
+void report_unreachable(Context& c, SourceSpan span, std::string here, SourceSpan cause, std::string why) {
+  c.report("R113", span, "no event can ever take this step", std::move(here), "correct one of the two").cause =
+      Label{cause, std::move(why)};
+}
+
+void lint_until(Context& c, const ast::Step& step) {
+  const auto* stream = std::get_if<ast::Stream>(&step.what);
+  if (!stream || !step.until) return;
+  const std::vector<Alternative> ends = c.model.expand(step.until->stream), takes = c.model.expand(*stream);
+  const bool all = !takes.empty() && std::all_of(takes.begin(), takes.end(), [&](const Alternative& t) {
+    return std::any_of(ends.begin(), ends.end(), [&](const Alternative& e) {
+      return e.event == t.event && (e.filters.empty() || e.filters == t.filters);
+    });
+  });
+  if (all)
+    report_unreachable(c, stream->span, "`until` wins over it", step.until->span, "each of them ends the repetition");
+}
+
+// A step whose filter is exactly what `except` drops.
+void lint_excepted(Context& c, const RuleInfo& rule, const ast::Step& step) {
+  const auto* stream = std::get_if<ast::Stream>(&step.what);
+  if (!stream) return;
+  const std::vector<Alternative> takes = c.model.expand(*stream);
+  for (const ast::Clause& clause : rule.clauses) {
+    const auto* except = std::get_if<ast::Except>(&clause.node);
+    if (!except) continue;
+    const bool all = !takes.empty() && std::all_of(takes.begin(), takes.end(), [&](const Alternative& t) {
+      return std::find(t.filters.begin(), t.filters.end(), except->condition) != t.filters.end();
+    });
+    if (all) report_unreachable(c, stream->span, "`except` drops all of them", clause.span, "what the step wants");
+  }
+}
+
+// ----- rules that say the same -------------------------------------------------------------------
+
+class Digest {
+ public:
+  template <class Node>
+  void add(const Node& node) {
+    walk(node, Overloaded{
+                   [this](const ast::Stream& s) { text(s.name.text); },
+                   [this](const ast::Path& p) {
+                     for (const ast::Name& n : p.parts) text(n.text);
+                   },
+                   [this](const ast::Count& n) { number(value(n).value_or(0)); },
+                   [this](const ast::Length& n) { number(value(n).value_or(Duration{}).us); },
+                   [this](const ast::Aggregate& a) { text(a.function.text); },
+                   [this](const ast::Binary& b) { number(static_cast<std::int64_t>(b.op)); },
+                   [this](const ast::Literal& l) { literal(l); },
+               });
+  }
+  void number(std::int64_t n) {
+    hash_ = (hash_ ^ static_cast<std::uint64_t>(n)) * 0x9E3779B97F4A7C15ULL, hash_ ^= hash_ >> 29;
+  }
+  std::uint64_t hash() const { return hash_; }
+
+ private:
+  void text(const std::string& t) { number(static_cast<std::int64_t>(std::hash<std::string>{}(t))); }
+  void literal(const ast::Literal& l) {
+    if (const auto* s = std::get_if<std::string>(&l.value)) text(*s);
+    if (const auto* n = std::get_if<std::int64_t>(&l.value)) number(*n);
+    if (const auto* d = std::get_if<double>(&l.value)) number(static_cast<std::int64_t>(*d * 1024));
+    if (const auto* d = std::get_if<Duration>(&l.value)) number(d->us);
+    if (const auto* a = std::get_if<ast::Address>(&l.value)) text(a->text);
+    if (const auto* r = std::get_if<ast::Regex>(&l.value)) text(r->pattern);
+  }
+  std::uint64_t hash_ = 14695981039346656037ULL;
+};
+
+// Clauses that say what is found; the others say what is done with it.
+bool finds(const ast::Clause& clause) {
+  return std::holds_alternative<ast::By>(clause.node) || std::holds_alternative<ast::Where>(clause.node) ||
+         std::holds_alternative<ast::Except>(clause.node) || std::holds_alternative<ast::During>(clause.node) ||
+         std::holds_alternative<ast::Reset>(clause.node) || std::holds_alternative<ast::Learn>(clause.node) ||
+         std::holds_alternative<ast::Fire>(clause.node) || std::holds_alternative<ast::FireAtMost>(clause.node) ||
+         std::holds_alternative<ast::Mute>(clause.node) || std::holds_alternative<ast::Resume>(clause.node) ||
+         std::holds_alternative<ast::Emit>(clause.node) || std::holds_alternative<ast::Resolve>(clause.node);
+}
+
+std::vector<const ast::Clause*> finding(const RuleInfo& rule) {
+  std::vector<const ast::Clause*> all;
+  for (const ast::Clause& clause : rule.clauses)
+    if (finds(clause)) all.push_back(&clause);
+  return all;
+}
+
+bool same_rule(const RuleInfo& a, const RuleInfo& b) {
+  const auto left = finding(a), right = finding(b);
+  return a.when == b.when && std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                                        [](const ast::Clause* l, const ast::Clause* r) { return *l == *r; });
+}
+
+void lint_repeated(Context& c) {
+  std::unordered_map<std::uint64_t, std::vector<const RuleInfo*>> seen;
+  for (const RuleInfo& rule : c.model.rules) {
+    if (const auto* s = std::get_if<ast::Sequence>(&rule.when.form); s && s->steps.empty())
+      continue;  // its template is unknown
+    Digest digest;
+    digest.number(static_cast<std::int64_t>(rule.when.form.index()));
+    digest.add(rule.when);
+    for (const ast::Clause* clause : finding(rule)) digest.add(*clause);
+    std::vector<const RuleInfo*>& alike = seen[digest.hash()];
+    const auto first =
+        std::find_if(alike.begin(), alike.end(), [&](const RuleInfo* other) { return same_rule(*other, rule); });
+    if (first != alike.end())
+      c.report("R114", rule.at, ticked(rule.name) + " finds exactly what " + ticked((*first)->name) + " finds",
+               "two alerts for one thing", "delete one of them")
+          .cause = Label{(*first)->at, "the same pattern and clauses"};
+    else
+      alike.push_back(&rule);
+  }
+}
+
+// ----- time --------------------------------------------------------------------------------------
+
+// A window shorter than the disorder that is waited for: the alert is late by more than what it looks at.
+void lint_lateness(Context& c, const RuleInfo& rule) {
+  if (!rule.bounds.longest || rule.bounds.longest->us <= 0 || !rule.when.within) return;
+  for (EventId id : rule.events) {
+    const EventInfo& event = c.model.events[id];
+    const auto late = event.late ? value(event.late->length) : std::nullopt;
+    if (!late || *late <= *rule.bounds.longest) continue;
+    c.report("R115", rule.when.within->span, "the window is shorter than the wait for late events",
+             "the alert comes " + text_of(*late) + " later than it could",
+             "shorten `late` of " + ticked(event.name) + ", or make the window longer")
+        .cause = Label{event.late->span, "this long is waited"};
+    return;
+  }
+}
+
+// ----- tests -------------------------------------------------------------------------------------
+
+void lint_tests(Context& c) {
+  if (c.options.require_tests <= 0) return;
+  std::vector<int> tests(c.model.rules.size(), 0);
+  for (const TestInfo& test : c.model.tests)
+    if (test.rule != kNone) ++tests[test.rule];
+  for (std::size_t i = 0; i < tests.size(); ++i)
+    if (tests[i] < c.options.require_tests)
+      c.report("R116", c.model.rules[i].at,
+               ticked(c.model.rules[i].name) + " has " +
+                   (tests[i] == 0 ? "no test" : std::to_string(tests[i]) + (tests[i] == 1 ? " test" : " tests")),
+               std::to_string(c.options.require_tests) + " are asked for",
+               "add one: `test \"..\" rule " + c.model.rules[i].name + "`");
+}
+
+// ----- `was` -------------------------------------------------------------------------------------
+
+void check_was(Context& c) {
+  NameMap<SourceSpan> seen;
+  for (std::size_t i = 0; i < c.model.rules.size(); ++i) {
+    const auto& was = c.rule_decls[i]->was;
+    if (!was) continue;
+    if (const auto living = c.model.rule_ids.find(was->text); living != c.model.rule_ids.end()) {
+      const RuleInfo& other = c.model.rules[living->second];
+      Diagnostic& d =
+          c.report("R041", was->span, "there still is a rule " + ticked(was->text), "its state cannot go to two rules",
+                   "`was` names the old name of this rule; delete it, or the other rule");
+      d.cause = Label{other.at, "it stands here"};
+    }
+    const auto [first, fresh] = seen.emplace(was->text, was->span);
+    if (!fresh)
+      c.report("R041", was->span, "two rules were " + ticked(was->text), "its state cannot go to two rules",
+               "keep `was` in one of them")
+          .cause = Label{first->second, "the other one"};
+  }
+}
+
+void lint_rule(Context& c, const RuleInfo& rule) {
+  if (const auto* s = std::get_if<ast::Sequence>(&rule.when.form); s && s->steps.empty()) return;
+  lint_by(c, rule);
+  lint_warm_up(c, rule);
+  lint_life(c, rule);
+  lint_fan_out(c, rule);
+  lint_silent(c, rule);
+  lint_lateness(c, rule);
+  walk(rule.when, [&](const ast::Step& step) { lint_until(c, step), lint_excepted(c, rule, step); });
+}
+
+}  // namespace
+
+void lint(Context& c) {
+  check_was(c);
+  for (std::size_t i = 0; i < c.model.rules.size(); ++i) {
+    c.used_at = c.model.rules[i].used;
+    c.used_rule = c.rule_items[i];
+    lint_rule(c, c.model.rules[i]);
+  }
+  c.used_at.reset();
+  for (const SessionInfo& s : c.model.sessions)
+    if (!find_clause<ast::By>(s.decl.clauses)) report_without_by(c, s.decl.name.span, "a session");
+  for (const SummaryInfo& s : c.model.summaries)
+    if (!find_clause<ast::By>(s.decl.clauses)) report_without_by(c, s.decl.name.span, "a summary");
+  lint_repeated(c);
+  lint_tests(c);
+  lint_unused(c);
+}
+
+}  // namespace tocsin::dsl::checking

@@ -1,0 +1,383 @@
+// The tests of a rule set: that they name what there is, and that every event they send is what it says (V2).
+#include <algorithm>
+#include <charconv>
+
+#include "dsl/check/context.h"
+#include "dsl/check/walk.h"
+#include "dsl/limits.h"
+
+namespace tocsin::dsl::checking {
+namespace {
+
+using F = ast::FieldType;
+using Fields = std::vector<ast::FieldValue>;
+
+// ----- what an alias fixes -----------------------------------------------------------------------
+
+const ast::Expr* value_of(const Fields& fields, const std::string& name) {
+  for (const ast::FieldValue& f : fields)
+    if (text_of(f.name) == name) return &f.value;
+  return nullptr;
+}
+
+void flatten(const ast::Expr& e, std::vector<const ast::Expr*>& out) {
+  const auto* b = std::get_if<ast::Binary>(&e.node);
+  if (!b || b->op != ast::BinaryOp::logical_and) return out.push_back(&e);
+  flatten(*b->left, out);
+  flatten(*b->right, out);
+}
+
+const ast::Path* own_field(const ast::Expr& e) {
+  const auto* path = std::get_if<ast::Path>(&e.node);
+  return path && path->ref.kind == ast::Ref::Kind::field ? path : nullptr;
+}
+
+// The values that `=` fixes; what the test gives itself stands before them.
+void add_fixed(const std::vector<ast::Expr>& filters, Fields& fields, SourceSpan span) {
+  std::vector<const ast::Expr*> parts;
+  for (const ast::Expr& f : filters) flatten(f, parts);
+  for (const ast::Expr* part : parts) {
+    const auto* b = std::get_if<ast::Binary>(&part->node);
+    if (!b || b->op != ast::BinaryOp::equal) continue;
+    const bool left = own_field(*b->left) && std::holds_alternative<ast::Literal>(b->right->node);
+    const bool right = own_field(*b->right) && std::holds_alternative<ast::Literal>(b->left->node);
+    if (!left && !right) continue;
+    const ast::Path& path = left ? *own_field(*b->left) : *own_field(*b->right);
+    if (!value_of(fields, text_of(path))) fields.push_back({path, left ? *b->right : *b->left, span});
+  }
+}
+
+// ----- is the filter true of these fields? ---------------------------------------------------------
+
+enum class Truth { no, yes, unknown, cannot_tell };
+
+Truth negated(Truth t) { return t == Truth::no ? Truth::yes : t == Truth::yes ? Truth::no : t; }
+
+struct Operand {
+  const ast::Literal* literal = nullptr;
+  bool missing = false;
+  bool computed = false;  // a function, a list: cannot tell
+};
+
+Operand operand(const ast::Expr& e, const Fields& fields) {
+  if (const auto* literal = std::get_if<ast::Literal>(&e.node)) return {literal, false, false};
+  const ast::Path* path = own_field(e);
+  if (!path) return {nullptr, false, true};
+  const ast::Expr* value = value_of(fields, text_of(*path));
+  if (!value) return {nullptr, text_of(*path) != "time", text_of(*path) == "time"};
+  const auto* literal = std::get_if<ast::Literal>(&value->node);
+  return {literal, false, literal == nullptr};
+}
+
+std::optional<double> number(const ast::Literal& l) {
+  if (const auto* n = std::get_if<std::int64_t>(&l.value)) return static_cast<double>(*n);
+  if (const auto* d = std::get_if<double>(&l.value)) return *d;
+  if (const auto* d = std::get_if<Duration>(&l.value)) return static_cast<double>(d->us);
+  if (const auto* b = std::get_if<bool>(&l.value)) return *b ? 1 : 0;
+  return std::nullopt;
+}
+
+const std::string* words(const ast::Literal& l) { return std::get_if<std::string>(&l.value); }
+
+std::string folded(std::string text, bool fold) {
+  if (fold)
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char ch) { return static_cast<char>(std::tolower(ch)); });
+  return text;
+}
+
+Truth compare(ast::BinaryOp op, const ast::Literal& l, const ast::Literal& r, bool fold) {
+  int order = 0;
+  if (number(l) && number(r)) {
+    order = *number(l) < *number(r) ? -1 : *number(l) > *number(r) ? 1 : 0;
+  } else if (words(l) && words(r)) {
+    const std::string a = folded(*words(l), fold), b = folded(*words(r), fold);
+    if (op == ast::BinaryOp::contains) return a.find(b) != std::string::npos ? Truth::yes : Truth::no;
+    if (op == ast::BinaryOp::starts_with) return a.starts_with(b) ? Truth::yes : Truth::no;
+    if (op == ast::BinaryOp::ends_with) return a.ends_with(b) ? Truth::yes : Truth::no;
+    order = a.compare(b);
+  } else {
+    return Truth::cannot_tell;
+  }
+  const auto say = [](bool b) { return b ? Truth::yes : Truth::no; };
+  if (op == ast::BinaryOp::equal) return say(order == 0);
+  if (op == ast::BinaryOp::not_equal) return say(order != 0);
+  if (op == ast::BinaryOp::less) return say(order < 0);
+  if (op == ast::BinaryOp::less_equal) return say(order <= 0);
+  if (op == ast::BinaryOp::greater) return say(order > 0);
+  if (op == ast::BinaryOp::greater_equal) return say(order >= 0);
+  return Truth::cannot_tell;
+}
+
+Truth truth(const ast::Expr& e, const Fields& fields);
+
+Truth truth_of_binary(const ast::Binary& b, const Fields& fields) {
+  if (b.op == ast::BinaryOp::logical_and || b.op == ast::BinaryOp::logical_or) {
+    const Truth decides = b.op == ast::BinaryOp::logical_and ? Truth::no : Truth::yes;
+    const Truth l = truth(*b.left, fields), r = truth(*b.right, fields);
+    if (l == decides || r == decides) return decides;
+    if (l == Truth::cannot_tell || r == Truth::cannot_tell) return Truth::cannot_tell;
+    if (l == Truth::unknown || r == Truth::unknown) return Truth::unknown;
+    return negated(decides);
+  }
+  const Operand l = operand(*b.left, fields), r = operand(*b.right, fields);
+  if (l.missing || r.missing) return Truth::unknown;
+  if (!l.literal || !r.literal) return Truth::cannot_tell;
+  return compare(b.op, *l.literal, *r.literal, b.ignoring_case);
+}
+
+Truth truth_of_in(const ast::In& in, const Fields& fields) {
+  const auto* items = std::get_if<ast::InItems>(&in.where);
+  const Operand what = operand(*in.what, fields);
+  if (what.missing) return Truth::unknown;
+  if (!items || !what.literal) return Truth::cannot_tell;
+  Truth found = Truth::no;
+  for (const ast::Expr& item : items->items) {
+    const Operand one = operand(item, fields);
+    const Truth same =
+        one.literal ? compare(ast::BinaryOp::equal, *what.literal, *one.literal, in.ignoring_case) : Truth::cannot_tell;
+    if (same == Truth::yes) found = Truth::yes;
+    if (same == Truth::cannot_tell && found == Truth::no) found = Truth::cannot_tell;
+  }
+  return in.negated ? negated(found) : found;
+}
+
+Truth truth(const ast::Expr& e, const Fields& fields) {
+  if (const auto* b = std::get_if<ast::Binary>(&e.node)) return truth_of_binary(*b, fields);
+  if (const auto* u = std::get_if<ast::Unary>(&e.node); u && u->op == ast::UnaryOp::logical_not)
+    return negated(truth(*u->operand, fields));
+  if (const auto* in = std::get_if<ast::In>(&e.node)) return truth_of_in(*in, fields);
+  if (const auto* is = std::get_if<ast::Is>(&e.node)) {
+    const Operand what = operand(*is->what, fields);
+    if (what.computed) return Truth::cannot_tell;
+    return what.missing == is->missing ? Truth::yes : Truth::no;
+  }
+  if (const auto* b = std::get_if<ast::Between>(&e.node)) {
+    const Operand what = operand(*b->what, fields), low = operand(*b->low, fields), high = operand(*b->high, fields);
+    if (what.missing) return Truth::unknown;
+    if (!what.literal || !low.literal || !high.literal) return Truth::cannot_tell;
+    const Truth l = compare(ast::BinaryOp::greater_equal, *what.literal, *low.literal, false),
+                h = compare(ast::BinaryOp::less_equal, *what.literal, *high.literal, false);
+    return l == Truth::no || h == Truth::no     ? Truth::no
+           : l == Truth::yes && h == Truth::yes ? Truth::yes
+                                                : Truth::cannot_tell;
+  }
+  if (own_field(e)) {
+    const Operand value = operand(e, fields);
+    if (value.missing) return Truth::unknown;
+    if (value.literal && number(*value.literal)) return *number(*value.literal) != 0 ? Truth::yes : Truth::no;
+  }
+  return Truth::cannot_tell;
+}
+
+std::vector<std::string> fields_in(const ast::Expr& e) {
+  std::vector<std::string> names;
+  walk(e, [&](const ast::Path& path) {
+    if (path.ref.kind == ast::Ref::Kind::field && std::find(names.begin(), names.end(), text_of(path)) == names.end())
+      names.push_back(text_of(path));
+  });
+  return names;
+}
+
+// ----- one line ----------------------------------------------------------------------------------
+
+bool may_stand_for(Type field, Type given) {
+  if (comparable(field, given)) return true;
+  const bool text = given.kind == F::text && !given.list;
+  const bool number_given = is_number(given);
+  // Records bring these as text or numbers, and so may a test.
+  if (field.list) return false;
+  if (text) return field.kind == F::time || field.kind == F::ip || field.kind == F::point || field.kind == F::duration;
+  return number_given && (field.kind == F::time || field.kind == F::duration);
+}
+
+void check_values(Context& c, Fields& fields, EventId event) {
+  std::vector<std::string> seen;
+  for (ast::FieldValue& field : fields) {
+    Scope scope;
+    scope.place = Place::constant;
+    scope.where_word = "a test";
+    const Type given = type_of(c, field.value, scope);
+    const std::string name = text_of(field.name);
+    if (std::find(seen.begin(), seen.end(), name) != seen.end())
+      c.report("R020", field.name.span, "field " + ticked(name) + " is given twice", "this name is taken",
+               "delete one of them");
+    seen.push_back(name);
+    if (event == kNone) continue;
+    const Type type = field_type(c, {event}, field.name, 0);
+    if (may_stand_for(type, given) || (given.list && type.kind == F::point)) continue;
+    c.report("R042", field.value.span,
+             ticked(name) + " of " + ticked(c.model.events[event].name) + " is " + name_of(type),
+             "this is " + name_of(given), "give a value of that type");
+  }
+}
+
+void check_send(Context& c, ast::Send& send) {
+  ast::Stream stream;
+  stream.name = send.event;
+  stream.span = send.event.span;
+  resolve_stream(c, stream);
+  if (const auto n = send.number ? value(*send.number) : std::nullopt; n && *n > kTestEventsMax)
+    c.report("R074", send.number->span, "more than " + std::to_string(kTestEventsMax) + " events in one test",
+             "too many", "load them from a file: `load \"events.ndjson\"`");
+  const std::vector<Alternative> alternatives = c.model.expand(stream);
+  if (alternatives.empty()) return check_values(c, send.fields, kNone);
+  if (alternatives.size() > 1) {
+    std::vector<std::string> bases;
+    for (const Alternative& a : alternatives) bases.push_back(c.model.events[a.event].name);
+    c.report("R076", send.event.span, ticked(send.event.text) + " is one of several events", "which of them happens?",
+             "send one of them: " + ticked_list(bases, "or"));
+    return;
+  }
+  const Alternative& only = alternatives.front();
+  check_values(c, send.fields, only.event);
+  add_fixed(only.filters, send.fields, send.event.span);
+  for (const ast::Expr& filter : only.filters) {
+    std::vector<const ast::Expr*> parts;
+    flatten(filter, parts);
+    for (const ast::Expr* part : parts) {
+      const Truth t = truth(*part, send.fields);
+      if (t != Truth::no && t != Truth::unknown) continue;
+      const std::vector<std::string> names = fields_in(*part);
+      Diagnostic& d = c.report("R076", send.event.span, "this event is no " + ticked(send.event.text),
+                               "its filter is not true of these fields",
+                               names.empty() ? "send " + ticked(c.model.events[only.event].name) + " instead"
+                                             : "give " + ticked_list(names) + " a value that fits, or send " +
+                                                   ticked(c.model.events[only.event].name));
+      d.cause = Label{part->span, "this has to hold"};
+      send.event.text = c.model.events[only.event].name;
+      return;
+    }
+  }
+  send.event.text = c.model.events[only.event].name;
+}
+
+constexpr const char* kAlertFields[] = {"alert_id",   "rule",     "rule_version", "severity", "state",  "key",
+                                        "text",       "time",     "first",        "last",     "count",  "fields",
+                                        "suppressed", "reminder", "tags",         "owner",    "runbook"};
+
+void check_alert_fields(Context& c, ast::Expect& expect, std::uint32_t rule) {
+  check_values(c, expect.fields, kNone);
+  if (rule == kNone) return;
+  const RuleInfo& info = c.model.rules[rule];
+  const EventInfo& event = c.model.events[info.alert];
+  for (const ast::FieldValue& field : expect.fields) {
+    const std::string name = text_of(field.name);
+    if (event.find(name) || std::find(std::begin(kAlertFields), std::end(kAlertFields), name) != std::end(kAlertFields))
+      continue;
+    std::vector<std::string> names;
+    for (const FieldInfo& f : event.fields) names.push_back(f.name);
+    const std::size_t own = names.size();
+    names.insert(names.end(), std::begin(kAlertFields), std::end(kAlertFields));
+    std::string help = did_you_mean(name, names);
+    names.resize(own);
+    if (help.empty())
+      help = names.empty() ? "add it to the rule: `with " + name + " = ..`"
+                           : "besides what every alert has, it carries " + ticked_list(names);
+    c.report("R024", field.name.span, "an alert of " + ticked(info.name) + " has no " + ticked(name),
+             "neither a key nor a field of `with`", help);
+  }
+}
+
+void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
+  if (!expect.event) return check_alert_fields(c, expect, rule);
+  ast::Stream stream;
+  stream.name = *expect.event;
+  resolve_stream(c, stream);
+  const std::vector<EventId> events = c.model.events_of(stream);
+  check_values(c, expect.fields, events.size() == 1 ? events.front() : kNone);
+}
+
+// ----- times -------------------------------------------------------------------------------------
+
+// RFC 3339 to microseconds; nothing where it is not one.
+std::optional<std::int64_t> read_time(const std::string& text) {
+  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, used = 0;
+  if (std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6)
+    return std::nullopt;
+  if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || s > 60) return std::nullopt;
+  const char* rest = text.c_str() + used;
+  std::int64_t us = 0;
+  if (*rest == '.') {
+    std::int64_t unit = 100'000;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) us += (*rest - '0') * unit;
+  }
+  std::int64_t offset = 0;
+  if (*rest == 'Z' || *rest == 'z')
+    ++rest;
+  else if (int oh = 0, om = 0, n = 0;
+           std::sscanf(rest + 1, "%2d:%2d%n", &oh, &om, &n) == 2 && (*rest == '+' || *rest == '-'))
+    offset = (*rest == '-' ? -1 : 1) * (oh * 60 + om), rest += n + 1;
+  else
+    return std::nullopt;
+  if (*rest != '\0') return std::nullopt;
+  // Days from civil (Hinnant): March first, so that leap days come last.
+  const std::int64_t year = y - (mo <= 2), era = (year >= 0 ? year : year - 399) / 400, yoe = year - era * 400;
+  const std::int64_t doy = (153 * (mo + (mo > 2 ? -3 : 9)) + 2) / 5 + d - 1,
+                     doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+  const std::int64_t all_days = era * 146097 + doe - 719468;
+  return (((all_days * 24 + h) * 60 + mi - offset) * 60 + s) * 1'000'000 + us;
+}
+
+struct Clock {
+  std::optional<std::int64_t> last;
+  SourceSpan at;
+};
+
+void check_time(Context& c, const ast::TestLine& line, Clock& clock) {
+  if (!line.at) return;
+  std::optional<std::int64_t> now;
+  SourceSpan span = line.span;
+  if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
+    span = length->span;
+    if (const auto d = value(*length)) now = (kFirstMonday + *d).us;
+  } else {
+    const ast::Text& text = std::get<ast::Text>(*line.at);
+    span = text.span;
+    now = read_time(text.value);
+    if (!now)
+      c.report("R077", text.span, "\"" + text.value + "\" is no time", "not of the form of RFC 3339",
+               "write `\"2026-01-31T12:00:00Z\"`, or a duration such as `5m`");
+  }
+  if (now && clock.last && *now < *clock.last)
+    c.report("R077", span, "time does not run backwards", "earlier than the line before",
+             "put the lines in the order of their times")
+        .cause = Label{clock.at, "it is this late already"};
+  if (now) clock = {now, span};
+}
+
+void check_file(Context& c, const ast::Text& file) {
+  if (c.options.file_exists && !c.options.file_exists(file.span.file, file.value))
+    c.report("R117", file.span, "file \"" + file.value + "\" is not there", "the test cannot run without it",
+             "create it beside the rules, or correct its path: it counts from the folder of this file");
+}
+
+void check_test(Context& c, TestInfo& test) {
+  if (test.decl.rule)
+    if (const auto rule = find_rule(c, *test.decl.rule, "no rule has this name, so there is nothing to test"))
+      test.rule = *rule;
+  bool expects = false;
+  Clock clock;
+  for (ast::TestLine& line : test.decl.lines) {
+    check_time(c, line, clock);
+    std::visit(Overloaded{
+                   [&](ast::Send& n) { check_send(c, n); },
+                   [&](ast::Expect& n) { expects = true, check_expect(c, n, test.rule); },
+                   [&](ast::Reload& n) { check_file(c, n.file); },
+                   [](ast::Restart&) {},
+                   [&](ast::Load& n) { check_file(c, n.file); },
+               },
+               line.node);
+  }
+  if (!expects)
+    c.report("R075", test.decl.title.span, "a test without `expect` shows nothing", "it passes whatever the rule does",
+             "add `at 5m expect alert`, or `at 5m expect no alert`");
+}
+
+}  // namespace
+
+void check_tests(Context& c) {
+  for (TestInfo& test : c.model.tests) check_test(c, test);
+}
+
+}  // namespace tocsin::dsl::checking

@@ -1,0 +1,1239 @@
+// What each name of an expression means where it stands, and whether the operators fit the types as far as they are
+// declared. A field that nobody declared is `any`: it fits everywhere, and its use says what it is (language.md, 4).
+#include <arpa/inet.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "dsl/check/context.h"
+#include "dsl/check/vocabulary.h"
+#include "dsl/check/walk.h"
+#include "engine/program/aggregates.h"
+#include "engine/program/functions.h"
+
+namespace tocsin::dsl::checking {
+namespace {
+
+using F = ast::FieldType;
+using ast::BinaryOp;
+
+constexpr Type kAny{F::any, false};
+constexpr Type kBool{F::boolean, false};
+constexpr Type kText{F::text, false};
+constexpr Type kInt{F::integer, false};
+constexpr Type kFloat{F::floating, false};
+constexpr Type kDuration{F::duration, false};
+constexpr Type kTime{F::time, false};
+constexpr Type kIp{F::ip, false};
+
+bool is(Type t, F kind) { return !t.list && t.kind == kind; }
+bool is_quantity(Type t) { return is_number(t) || is(t, F::duration); }
+bool fits_text(Type t) { return is_any(t) || is(t, F::text); }
+
+// ----- steps by name -----------------------------------------------------------------------------
+
+enum class Found { no, yes, later, own, twice };
+struct StepFound {
+  Found how = Found::no;
+  std::uint32_t index = kNone;
+};
+
+StepFound find_step(const Scope& s, std::string_view name) {
+  if (!s.steps || name.empty()) return {};
+  StepFound best;
+  for (std::uint32_t i = 0; i < s.steps->size(); ++i) {
+    const StepInfo& step = (*s.steps)[i];
+    if (step.name != name) continue;
+    if (!step.unique) return {Found::twice, i};
+    const bool seen = s.place == Place::match || (i < s.visible.size() && s.visible[i]);
+    if (seen) return {Found::yes, i};
+    best = {i == s.own ? Found::own : Found::later, i};
+  }
+  return best;
+}
+
+std::vector<std::string> step_names(const Scope& s) {
+  std::vector<std::string> names;
+  if (!s.steps) return names;
+  for (std::size_t i = 0; i < s.steps->size(); ++i) {
+    const StepInfo& step = (*s.steps)[i];
+    const bool seen = s.place == Place::match || (i < s.visible.size() && s.visible[i]);
+    if (seen && step.unique && !step.name.empty()) names.push_back(step.name);
+  }
+  return names;
+}
+
+std::vector<std::string> names_here(const Scope& s) {
+  std::vector<std::string> names;
+  if (s.keys)
+    for (const KeyInfo& key : *s.keys) names.push_back(key.name);
+  if (s.place == Place::match)
+    for (std::string& name : step_names(s)) names.push_back(name + ".FIELD");
+  names.insert(names.end(), s.words.begin(), s.words.end());
+  return names;
+}
+
+void report_later(Context& c, const Scope& s, const ast::Name& name, StepFound found) {
+  const StepInfo& step = (*s.steps)[found.index];
+  if (found.how == Found::own) {
+    c.report("R034", name.span, ticked(name.text) + " is this very event", "in its own filter, fields stand bare",
+             "leave the name out: write the field alone");
+    return;
+  }
+  Diagnostic& d =
+      c.report("R034", name.span, ticked(name.text) + " has not happened yet here", "only earlier steps are known here",
+               "move the condition to the filter of " + ticked(name.text) + ", or into `where`");
+  d.cause = Label{step.at, "it happens here"};
+}
+
+void report_twice(Context& c, const Scope& s, const ast::Name& name, StepFound found) {
+  Diagnostic& d =
+      c.report("R036", name.span, "which " + ticked(name.text) + "? The pattern has several",
+               "this name fits more than one step",
+               "name the step that you mean: " + ticked(name.text + " as first_one") + ", then `first_one.field`");
+  d.cause = Label{(*s.steps)[found.index].at, "one of them"};
+}
+
+// ----- paths -------------------------------------------------------------------------------------
+
+std::string field_text(const ast::Path& path, std::uint32_t skip) {
+  std::string text;
+  for (std::size_t i = skip; i < path.parts.size(); ++i) text += (text.empty() ? "" : ".") + path.parts[i].text;
+  return text;
+}
+
+SourceSpan field_span(const ast::Path& path, std::uint32_t skip) {
+  SourceSpan span = path.parts[skip].span;
+  span.end = path.parts.back().span.end;
+  return span;
+}
+
+// The field, or what it is nested in: `winlog.event_data.Image` is declared so, or `winlog any` holds it.
+const FieldInfo* holder(const EventInfo& event, const std::string& name) {
+  if (const FieldInfo* field = event.find(name)) return field;
+  for (std::size_t dot = name.rfind('.'); dot != std::string::npos && dot > 0; dot = name.rfind('.', dot - 1)) {
+    const FieldInfo* outer = event.find(std::string_view(name).substr(0, dot));
+    if (outer && is_any(outer->type)) return outer;
+  }
+  return nullptr;
+}
+
+// `winlog` alone, where only `winlog.x` is declared, is the object around it.
+bool has_nested(const EventInfo& event, const std::string& name) {
+  return std::any_of(event.fields.begin(), event.fields.end(),
+                     [&](const FieldInfo& f) { return f.name.starts_with(name + "."); });
+}
+
+void report_no_field(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip) {
+  const std::string name = field_text(path, skip);
+  std::vector<std::string> fields, owners;
+  for (EventId id : events) {
+    const EventInfo& event = c.model.events[id];
+    owners.push_back(event.name);
+    for (const FieldInfo& field : event.fields) fields.push_back(field.name);
+  }
+  const EventInfo& event = c.model.events[events.front()];
+  const bool made = !event.is_base();
+  const std::string count = std::to_string(event.fields.size()) + (event.fields.size() == 1 ? " field" : " fields");
+  const std::string at = c.place(event.at);
+  std::string help = did_you_mean(name, fields);
+  if (!help.empty() && events.size() == 1) {
+    const std::string near = nearest(name, fields);
+    if (const FieldInfo* field = event.find(near); field && !is_any(field->type))
+      help += " (" + name_of(field->type) + ")";
+  }
+  if (help.empty() && fields.size() <= 12) help = "it has " + ticked_list(fields);
+  std::string here =
+      "not one of the " + count + (made ? " that it is given" : " declared") + (at.empty() ? "" : " at " + at);
+  if (owners.size() > 1) here = "none of " + ticked_list(owners, "or") + " has it";
+  const std::string subject = owners.size() > 1 ? ticked_list(owners, "or") : ticked(event.name);
+  c.report("R022", field_span(path, skip),
+           (owners.size() > 1 ? "none of " : "") + subject + (owners.size() > 1 ? " has a field " : " has no field ") +
+               ticked(name),
+           here, help);
+}
+
+}  // namespace
+
+Type field_type(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip) {
+  if (skip >= path.parts.size()) return kAny;
+  const std::string name = field_text(path, skip);
+  bool found = events.empty();
+  std::optional<Type> type;
+  for (EventId id : events) {
+    EventInfo& event = c.model.events[id];
+    const FieldInfo* field = holder(event, name);
+    Type here = field && field->declared ? (field->name == name ? field->type : kAny) : kAny;
+    if (!field && name == "time")
+      here = kTime;
+    else if (!field && event.has_schema && !has_nested(event, name))
+      continue;
+    else if (!field && !event.has_schema)
+      event.fields.push_back({name, kAny, true, false, field_span(path, skip)});
+    found = true;
+    type = type ? join(*type, here) : here;
+  }
+  if (!found) report_no_field(c, events, path, skip);
+  return type.value_or(kAny);
+}
+
+namespace {
+
+bool some_event_has(const Context& c, const std::vector<EventId>& events, const ast::Path& path) {
+  const std::string first = path.parts.front().text;
+  for (EventId id : events) {
+    const EventInfo& event = c.model.events[id];
+    if (!event.has_schema || event.find(first) || has_nested(event, first) || holder(event, text_of(path))) return true;
+  }
+  return events.empty();
+}
+
+void report_unknown_name(Context& c, const ast::Name& name, const Scope& s) {
+  std::string help = did_you_mean(name.text, step_names(s));
+  const std::vector<std::string> names = names_here(s);
+  if (help.empty() && !names.empty()) help = "known here: " + ticked_list(names);
+  c.report("R023", name.span, "unknown name " + ticked(name.text), "nothing of this rule has this name", help);
+}
+
+Type step_field(Context& c, ast::Path& path, const Scope& s, std::uint32_t index) {
+  path.ref = {ast::Ref::Kind::step, index, 1};
+  return field_type(c, (*s.steps)[index].events, path, 1);
+}
+
+// True when the first part names a step, known or misused; `type` is set then.
+bool as_step(Context& c, ast::Path& path, const Scope& s, Type& type) {
+  if (path.parts.size() < 2) return false;
+  const StepFound found = find_step(s, path.parts.front().text);
+  if (found.how == Found::no) return false;
+  type = kAny;
+  if (found.how == Found::yes)
+    type = step_field(c, path, s, found.index);
+  else if (found.how == Found::twice)
+    report_twice(c, s, path.parts.front(), found);
+  else if (some_event_has(c, s.events, path) && s.place == Place::filter && !s.events.empty() &&
+           found.how == Found::later && !c.model.events[s.events.front()].has_schema)
+    return false;
+  else
+    report_later(c, s, path.parts.front(), found);
+  return true;
+}
+
+Type in_filter(Context& c, ast::Path& path, const Scope& s) {
+  const std::string& first = path.parts.front().text;
+  if (first == "previous" && path.parts.size() > 1) {
+    path.ref = {ast::Ref::Kind::previous, 0, 1};
+    if (s.place == Place::filter) return field_type(c, s.events, path, 1);
+    c.report("R023", path.parts.front().span, "`previous` is known in the filter of an event only",
+             "`" + std::string(s.where_word) + "` sees one event at a time",
+             "write it there: `x(temp > previous.temp)`");
+    return kAny;
+  }
+  if (Type type = kAny; as_step(c, path, s, type)) return type;
+  if (path.parts.size() > 1 && !some_event_has(c, s.events, path)) {
+    const std::vector<std::string> steps = step_names(s);
+    if (!nearest(first, steps).empty()) return report_unknown_name(c, path.parts.front(), s), kAny;
+  }
+  path.ref = {ast::Ref::Kind::field, 0, 0};
+  return field_type(c, s.events, path, 0);
+}
+
+const std::vector<std::string_view> kAllWords = {"time",      "count", "first",    "last", "span",      "gap",
+                                                 "last_seen", "value", "baseline", "rank", "suppressed"};
+bool is_word(std::string_view name) { return std::find(kAllWords.begin(), kAllWords.end(), name) != kAllWords.end(); }
+
+Type type_of_word(std::string_view word) {
+  if (word == "count" || word == "rank" || word == "suppressed" || word == "sequence") return kInt;
+  if (word == "span" || word == "gap") return kDuration;
+  if (word == "time" || word == "first" || word == "last" || word == "last_seen" || word == "session_start")
+    return kTime;
+  if (word == "session_id") return kText;
+  return kAny;
+}
+
+// What a bare field in `where` or a text was meant to be: `user` → `ok.user`.
+void report_bare(Context& c, const ast::Path& path, const Scope& s) {
+  const std::string name = text_of(path);
+  std::vector<std::string> owners;
+  bool declared = false;
+  for (const StepInfo& step : *s.steps)
+    if (step.unique && !step.name.empty() && some_event_has(c, step.events, path)) {
+      owners.push_back(step.name + "." + name);
+      declared |=
+          std::any_of(step.events.begin(), step.events.end(), [&](EventId e) { return c.model.events[e].find(name); });
+    }
+  if (owners.empty()) return report_unknown_name(c, path.parts.front(), s);
+  if (!declared && !is_word(name) && !did_you_mean(name, names_here(s)).empty())
+    return void(c.report("R023", path.span, "unknown name " + ticked(name), "nothing of this rule has this name",
+                         did_you_mean(name, names_here(s))));
+  Diagnostic& d = c.report("R032", path.span,
+                           "whose " + ticked(name) + "? `" + std::string(s.where_word) + "` looks at the whole match",
+                           "a bare field says not which event it belongs to", "write " + ticked_list(owners, "or"));
+  if (owners.size() == 1) d.fix = Edit{path.span, owners.front()};
+}
+
+void report_word(Context& c, const ast::Path& path, const Scope& s) {
+  const std::string& word = path.parts.front().text;
+  if (word == "count" && s.sequence) {
+    std::vector<std::string> counts;
+    for (const StepInfo& step : *s.steps)
+      if (step.unique && !step.name.empty()) counts.push_back("count(" + step.name + ")");
+    c.report("R063", path.span, "`count` of what? This sequence has no single repeated step",
+             "`count` is that of the only repeated step", "write " + ticked_list(counts, "or"));
+    return;
+  }
+  c.report("R024", path.span, "this pattern has no " + ticked(word), "not a name that this pattern gives",
+           "it has " + ticked_list(names_here(s)));
+}
+
+Type in_match(Context& c, ast::Path& path, const Scope& s) {
+  const std::string name = text_of(path);
+  if (s.keys)
+    for (std::uint32_t i = 0; i < s.keys->size(); ++i)
+      if ((*s.keys)[i].name == name) return path.ref = {ast::Ref::Kind::key, i, 0}, (*s.keys)[i].type;
+  if (Type type = kAny; as_step(c, path, s, type)) return type;
+  if (path.parts.size() == 1 && std::find(s.words.begin(), s.words.end(), name) != s.words.end()) {
+    path.ref = {ast::Ref::Kind::special, 0, 0};
+    return type_of_word(name);
+  }
+  if (path.parts.size() == 1 && is_word(name)) return report_word(c, path, s), kAny;
+  if (path.parts.size() == 1 && find_step(s, name).how != Found::no) {
+    c.report("R023", path.span, ticked(name) + " is an event, not a value", "a whole event cannot stand here",
+             "write one of its fields, " + ticked(name + ".FIELD") + ", or " + ticked("count(" + name + ")"));
+    return kAny;
+  }
+  if (s.steps && path.parts.size() == 1) return report_bare(c, path, s), kAny;
+  return report_unknown_name(c, path.parts.front(), s), kAny;
+}
+
+// Outside an aggregate: keys and time are known, a field of no particular event is not.
+Type beside_aggregates(Context& c, ast::Path& path, const Scope& s) {
+  const std::string name = text_of(path);
+  if (s.keys)
+    for (std::uint32_t i = 0; i < s.keys->size(); ++i)
+      if ((*s.keys)[i].name == name) return path.ref = {ast::Ref::Kind::key, i, 0}, (*s.keys)[i].type;
+  const bool rows = s.place == Place::rows;
+  c.report("R032", path.span,
+           "whose " + ticked(name) + "? " +
+               (rows ? "`with` looks at many events" : "This compares what many events add up to"),
+           "a bare field says not which event it belongs to",
+           rows ? "write " + ticked("last(" + name + ")") + ", " + ticked("avg(" + name + ")") + " or another aggregate"
+                : "put it into the filter of an event, or into an aggregate such as " + ticked("avg(x." + name + ")"));
+  return kAny;
+}
+
+Type in_each(Context& c, ast::Path& path, const Scope& s) {
+  if (path.parts.size() == 1 && std::find(s.words.begin(), s.words.end(), path.parts[0].text) != s.words.end()) {
+    path.ref = {ast::Ref::Kind::special, 0, 0};
+    return type_of_word(path.parts[0].text);
+  }
+  path.ref = {ast::Ref::Kind::field, 0, 0};
+  return field_type(c, s.events, path, 0);
+}
+
+void report_not_constant(Context& c, const ast::Path& path, const Scope& s) {
+  c.report("R023", path.span, "unknown name " + ticked(text_of(path)),
+           std::string(s.where_word) + " holds plain values, no names",
+           "text stands in quotes: `\"" + text_of(path) + "\"`")
+      .fix = Edit{path.span, "\"" + text_of(path) + "\""};
+}
+
+Type in_some(Context& c, ast::Path& path, const Scope& s) {
+  if (path.parts.front().text != "item")
+    if (Type type = kAny; as_step(c, path, s, type)) return type;
+  path.ref = {ast::Ref::Kind::item, 0, path.parts.front().text == "item" ? 1U : 0U};
+  return kAny;
+}
+
+}  // namespace
+
+Type type_of_path(Context& c, ast::Path& path, Scope& s) {
+  if (path.parts.empty() || path.parts.front().param) return kAny;
+  if (s.some > 0) return in_some(c, path, s);
+  switch (s.place) {
+    case Place::filter:
+    case Place::except:
+      return in_filter(c, path, s);
+    case Place::match:
+      return in_match(c, path, s);
+    case Place::condition:
+    case Place::rows:
+      return beside_aggregates(c, path, s);
+    case Place::each:
+      return in_each(c, path, s);
+    case Place::constant:
+      return report_not_constant(c, path, s), kAny;
+  }
+  return kAny;
+}
+
+// ----- what a use says about an undeclared field --------------------------------------------------
+
+namespace {
+
+void infer(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip, Type type) {
+  if (is_number(type)) type = kFloat;  // `temp > 80` does not say that it is whole
+  const std::string name = field_text(path, skip);
+  for (EventId id : events)
+    for (FieldInfo& field : c.model.events[id].fields)
+      if (field.name == name && !field.declared) field.type = is_any(field.type) ? type : join(field.type, type);
+}
+
+void infer(Context& c, const ast::Expr& expr, const Scope& s, Type type) {
+  const auto* path = std::get_if<ast::Path>(&expr.node);
+  if (!path || is_any(type)) return;
+  if (path->ref.kind == ast::Ref::Kind::field || path->ref.kind == ast::Ref::Kind::previous)
+    infer(c, s.events, *path, path->ref.skip, type);
+  if (path->ref.kind == ast::Ref::Kind::step) infer(c, (*s.steps)[path->ref.index].events, *path, 1, type);
+}
+
+// ----- literals ----------------------------------------------------------------------------------
+
+std::string network_of(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string::npos) return text;
+  const std::string address = text.substr(0, slash);
+  const int family = address.find(':') == std::string::npos ? AF_INET : AF_INET6;
+  std::array<unsigned char, 16> bytes{};
+  if (inet_pton(family, address.c_str(), bytes.data()) != 1) return text;
+  const std::size_t size = family == AF_INET ? 4 : 16;
+  const std::size_t prefix = std::min<std::size_t>(std::strtoul(text.c_str() + slash + 1, nullptr, 10), size * 8);
+  for (std::size_t bit = prefix; bit < size * 8; ++bit)
+    bytes[bit / 8] = static_cast<unsigned char>(bytes[bit / 8] & ~(0x80U >> (bit % 8)));
+  std::array<char, INET6_ADDRSTRLEN> out{};
+  inet_ntop(family, bytes.data(), out.data(), out.size());
+  return std::string(out.data()) + text.substr(slash);
+}
+
+void check_address(Context& c, const ast::Address& address, SourceSpan span) {
+  const std::string network = network_of(address.text);
+  if (network == address.text) return;
+  c.report("R049", span, ticked(address.text) + " is an address inside a network, not a network",
+           "bits are set behind the prefix",
+           "the network is " + ticked(network) + ", the address alone " +
+               ticked(address.text.substr(0, address.text.find('/'))))
+      .fix = Edit{span, network};
+}
+
+void check_regex(Context& c, const ast::Regex& regex, SourceSpan span) {
+  const auto [known, fresh] = c.regexes.emplace(regex.pattern, "");
+  if (fresh) {
+    RE2::Options options;
+    options.set_log_errors(false);
+    const RE2 compiled(regex.pattern, options);
+    if (!compiled.ok()) known->second = compiled.error();
+  }
+  if (known->second.empty()) return;
+  const bool look = regex.pattern.find("(?=") != std::string::npos || regex.pattern.find("(?!") != std::string::npos ||
+                    regex.pattern.find("(?<=") != std::string::npos || regex.pattern.find("(?<!") != std::string::npos;
+  c.report("R050", span, "this regular expression cannot be read", known->second,
+           look ? "RE2 has no look-around: say the second condition beside it, with `and not .. matches /../`"
+                : "the syntax is that of RE2: no back references, brackets in pairs, `\\` before a sign that is meant "
+                  "itself");
+}
+
+Type type_of_literal(Context& c, const ast::Literal& literal, SourceSpan span) {
+  return std::visit(Overloaded{
+                        [](bool) { return kBool; },
+                        [](std::int64_t) { return kInt; },
+                        [](double) { return kFloat; },
+                        [](const std::string&) { return kText; },
+                        [](Duration) { return kDuration; },
+                        [&](const ast::Address& a) { return check_address(c, a, span), kIp; },
+                        [&](const ast::Regex& r) { return check_regex(c, r, span), kAny; },
+                    },
+                    literal.value);
+}
+
+bool is_regex(const ast::Expr& expr) {
+  const auto* literal = std::get_if<ast::Literal>(&expr.node);
+  return literal && std::holds_alternative<ast::Regex>(literal->value);
+}
+bool is_literal(const ast::Expr& expr) { return std::holds_alternative<ast::Literal>(expr.node); }
+
+// ----- comparisons -------------------------------------------------------------------------------
+
+// The help for two types that do not meet, by what people mostly meant.
+std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Type r) {
+  const ast::Expr& literal = is_literal(right) ? right : left;
+  const auto* value = std::get_if<ast::Literal>(&literal.node);
+  const Type other = is_literal(right) ? l : r;
+  if (value && std::holds_alternative<std::string>(value->value)) {
+    const std::string& text = std::get<std::string>(value->value);
+    if (is_number(other)) return "numbers stand without quotes: `" + text + "`";
+    if (is(other, F::ip)) return "addresses stand without quotes: `" + text + "`";
+    if (is(other, F::boolean)) return "write `true` or `false`, without quotes";
+    if (is(other, F::duration)) return "durations stand without quotes: `5s`, `10m`";
+  }
+  if (value && is(other, F::text) && !value->spelling.text.empty())
+    return "text stands in quotes: `\"" + value->spelling.text + "\"`";
+  if (is(l, F::text) || is(r, F::text)) return "convert one side: `number(..)` of the text, or `text(..)` of the other";
+  return "compare values of one type";
+}
+
+bool duration_and_number(Type l, Type r) {
+  return (is(l, F::duration) && is_number(r)) || (is_number(l) && is(r, F::duration));
+}
+
+void report_units(Context& c, const ast::Expr& left, Type l, const ast::Expr& right, Type r, SourceSpan op) {
+  const bool left_number = is_number(l);
+  const ast::Expr& number = left_number ? left : right;
+  const ast::Expr& length = left_number ? right : left;
+  std::string help = "say the number's unit by converting the duration: `seconds(..)`, `minutes(..)`, `hours(..)`";
+  if (const auto* n = std::get_if<ast::Literal>(&number.node); n && !n->spelling.text.empty())
+    help = "write a unit: `" + n->spelling.text + "s`, `" + n->spelling.text + "m` or `" + n->spelling.text + "h`";
+  Diagnostic& d =
+      c.report("R043", number.span, "a duration meets a plain number", "this is " + name_of(left_number ? l : r), help);
+  d.cause = Label{length.span, "this is a duration"};
+  (void)op;
+}
+
+void check_comparable(Context& c, ast::Expr& left, Type l, ast::Expr& right, Type r, SourceSpan op, const Scope& s) {
+  if (duration_and_number(l, r)) return report_units(c, left, l, right, r, op);
+  if (!comparable(l, r)) {
+    const bool blame_right = !is_literal(left);
+    Diagnostic& d =
+        c.report("R042", blame_right ? right.span : left.span, name_of(l) + " is never equal to " + name_of(r),
+                 "this is " + name_of(blame_right ? r : l), mend_types(left, l, right, r));
+    d.message[0] = static_cast<char>(std::toupper(d.message[0]));
+    d.cause = Label{blame_right ? left.span : right.span, "this is " + name_of(blame_right ? l : r)};
+    return;
+  }
+  if (is_any(l)) infer(c, left, s, r);
+  if (is_any(r)) infer(c, right, s, l);
+}
+
+void report_operand(Context& c, const ast::Expr& operand, Type type, std::string_view sign, std::string_view wants,
+                    std::string help = {}) {
+  c.report("R047", operand.span, "`" + std::string(sign) + "` needs " + std::string(wants), "this is " + name_of(type),
+           std::move(help));
+}
+
+std::string_view sign_of(BinaryOp op) {
+  switch (op) {
+    case BinaryOp::logical_or:
+      return "or";
+    case BinaryOp::logical_and:
+      return "and";
+    case BinaryOp::equal:
+      return "=";
+    case BinaryOp::not_equal:
+      return "!=";
+    case BinaryOp::less:
+      return "<";
+    case BinaryOp::less_equal:
+      return "<=";
+    case BinaryOp::greater:
+      return ">";
+    case BinaryOp::greater_equal:
+      return ">=";
+    case BinaryOp::contains:
+      return "contains";
+    case BinaryOp::starts_with:
+      return "starts with";
+    case BinaryOp::ends_with:
+      return "ends with";
+    case BinaryOp::matches:
+      return "matches";
+    case BinaryOp::add:
+      return "+";
+    case BinaryOp::subtract:
+      return "-";
+    case BinaryOp::multiply:
+      return "*";
+    case BinaryOp::divide:
+      return "/";
+    case BinaryOp::remainder:
+      return "%";
+  }
+  return "";
+}
+
+// ----- `its average over D`, `its previous` -------------------------------------------------------
+
+std::optional<Duration> own_window(const ast::Aggregate& a) {
+  if (!a.over) return std::nullopt;
+  const auto* length = std::get_if<ast::Length>(&a.over->window);
+  return length ? value(*length) : std::nullopt;
+}
+
+Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Expr& left, Type left_type,
+                 const Scope& s) {
+  const auto* aggregate = std::get_if<ast::Aggregate>(&left.node);
+  if (!aggregate) {
+    c.report("R054", span, "`its` stands for the aggregate on the left, and there is none",
+             "compare one aggregate with its own past", "write `sum(x.f over 1d) > 3x its average over 30d`")
+        .cause = Label{left.span, "not a single aggregate"};
+    return kAny;
+  }
+  const bool time_window = aggregate->over && std::holds_alternative<ast::Length>(aggregate->over->window);
+  if (!time_window && (aggregate->over || !s.windowed)) {
+    c.report("R054", span, "its past has no measure: the aggregate has no window of time",
+             "one window is compared with those before it", "give the aggregate one: `count(x over 1h)`")
+        .cause = Label{left.span, "this aggregate"};
+    return left_type;
+  }
+  if (its.what == ast::Its::What::average && !its.over) {
+    c.report("R054", span, "an average over how long?", "`its average` needs `over`", "write `its average over 30d`");
+    return left_type;
+  }
+  const std::optional<Duration> past = its.over ? value(*its.over) : std::nullopt, window = own_window(*aggregate);
+  if (past && window && *past < *window)
+    c.report("R055", its.over->span, "the average is over less than one window",
+             "shorter than the window that it looks back on",
+             "look back several windows, such as " + ticked(text_of(Duration{window->us * 10})))
+        .cause = Label{aggregate->over->span, "one window"};
+  return left_type;
+}
+
+Type compare(Context& c, ast::Binary& b, Scope& s) {
+  const Type l = type_of(c, *b.left, s);
+  if (auto* its = std::get_if<ast::Its>(&b.right->node)) {
+    type_of_its(c, *its, b.right->span, *b.left, l, s);
+    return kBool;
+  }
+  const Type r = type_of(c, *b.right, s);
+  check_comparable(c, *b.left, l, *b.right, r, b.op_span, s);
+  const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
+  for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}})
+    if (order && (is(type, F::boolean) || is(type, F::point) || type.list)) {
+      report_operand(c, *operand, type, sign_of(b.op), "values that have an order", "compare it with `=` or `!=`");
+      break;
+    }
+  return kBool;
+}
+
+Type search(Context& c, ast::Binary& b, Scope& s) {
+  const Type l = type_of(c, *b.left, s), r = type_of(c, *b.right, s);
+  if (b.op == BinaryOp::contains && l.list) {
+    if (!comparable({l.kind, false}, r)) check_comparable(c, *b.left, {l.kind, false}, *b.right, r, b.op_span, s);
+    return kBool;
+  }
+  const std::string sign(sign_of(b.op));
+  if (!fits_text(l))
+    report_operand(
+        c, *b.left, l, sign, "text on its left",
+        is(l, F::ip) ? "of an address ask `in 10.0.0.0/8`: `x in [10.0.0.0/8]`" : "`text(..)` makes text of it");
+  else
+    infer(c, *b.left, s, kText);
+  if (b.op == BinaryOp::matches) {
+    if (!is_regex(*b.right))
+      report_operand(c, *b.right, r, sign, "a regular expression on its right", "write it between slashes: `/^adm/`");
+  } else if (!fits_text(r)) {
+    report_operand(c, *b.right, r, sign, "text on its right", "text stands in quotes");
+  }
+  return kBool;
+}
+
+Type check_condition(Context& c, ast::Expr& expr, Scope& s, std::string_view sign) {
+  const Type type = type_of(c, expr, s);
+  if (!is_any(type) && !is(type, F::boolean))
+    report_operand(c, expr, type, sign, "conditions", "compare it with something: `= ..`, `> ..`, `is present`");
+  return kBool;
+}
+
+Type calculate(Context& c, ast::Binary& b, Scope& s) {
+  const Type l = type_of(c, *b.left, s), r = type_of(c, *b.right, s);
+  const std::string sign(sign_of(b.op));
+  const bool plus = b.op == BinaryOp::add, minus = b.op == BinaryOp::subtract;
+  for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}}) {
+    if (is_any(type) || is_quantity(type) || ((plus || minus) && is(type, F::time))) continue;
+    report_operand(c, *operand, type, sign, "numbers, durations or times",
+                   is(type, F::text) && plus ? "texts are joined by `concat(a, b)`"
+                   : is(type, F::text)       ? "make a number of it: `number(..)`"
+                                             : "");
+    return kAny;
+  }
+  if ((plus || minus) && duration_and_number(l, r)) return report_units(c, *b.left, l, *b.right, r, b.op_span), kAny;
+  if (minus && is(l, F::time) && is(r, F::time)) return kDuration;
+  if ((plus || minus) && is(l, F::time) && is_number(r))
+    return report_units(c, *b.left, kDuration, *b.right, r, b.op_span), kAny;
+  if ((plus || minus) && is(l, F::time)) return is_any(r) ? kAny : kTime;
+  if (is_any(l) || is_any(r)) return kAny;
+  if (b.op == BinaryOp::divide) return is(l, F::duration) && is_number(r) ? kDuration : kFloat;
+  if (is(l, F::duration) || is(r, F::duration)) return kDuration;
+  return is(l, F::integer) && is(r, F::integer) ? kInt : kFloat;
+}
+
+Type type_of_binary(Context& c, ast::Binary& b, Scope& s) {
+  switch (b.op) {
+    case BinaryOp::logical_or:
+    case BinaryOp::logical_and:
+      check_condition(c, *b.left, s, sign_of(b.op));
+      return check_condition(c, *b.right, s, sign_of(b.op));
+    case BinaryOp::equal:
+    case BinaryOp::not_equal:
+    case BinaryOp::less:
+    case BinaryOp::less_equal:
+    case BinaryOp::greater:
+    case BinaryOp::greater_equal:
+      return compare(c, b, s);
+    case BinaryOp::contains:
+    case BinaryOp::starts_with:
+    case BinaryOp::ends_with:
+    case BinaryOp::matches:
+      return search(c, b, s);
+    case BinaryOp::add:
+    case BinaryOp::subtract:
+    case BinaryOp::multiply:
+    case BinaryOp::divide:
+    case BinaryOp::remainder:
+      return calculate(c, b, s);
+  }
+  return kAny;
+}
+
+Type type_of_unary(Context& c, ast::Unary& u, Scope& s) {
+  if (u.op == ast::UnaryOp::logical_not) return check_condition(c, *u.operand, s, "not");
+  const Type type = type_of(c, *u.operand, s);
+  if (!is_any(type) && !is_quantity(type)) report_operand(c, *u.operand, type, "-", "a number or a duration");
+  return type;
+}
+
+// ----- functions ---------------------------------------------------------------------------------
+
+struct Wanted {
+  std::string_view words;
+  std::vector<Type> types;  // what fits besides `any`; empty: everything
+};
+
+Wanted wanted(ArgType arg) {
+  switch (arg) {
+    case ArgType::any:
+    case ArgType::same:
+      return {"any value", {}};
+    case ArgType::number:
+      return {"a number", {kInt, kFloat}};
+    case ArgType::integer:
+      return {"a whole number", {kInt}};
+    case ArgType::quantity:
+      return {"a number or a duration", {kInt, kFloat, kDuration}};
+    case ArgType::text:
+      return {"text", {kText}};
+    case ArgType::countable:
+      return {"text or a list", {kText}};
+    case ArgType::boolean:
+      return {"true or false", {kBool}};
+    case ArgType::time:
+      return {"a time", {kTime}};
+    case ArgType::duration:
+      return {"a duration", {kDuration}};
+    case ArgType::ip:
+      return {"an address", {kIp}};
+    case ArgType::network:
+      return {"a network", {kIp}};
+    case ArgType::point:
+      return {"a point", {{F::point, false}}};
+    case ArgType::list:
+      return {"a list", {}};
+    case ArgType::regex:
+      return {"a regular expression between slashes", {}};
+    case ArgType::constant_text:
+      return {"text in quotes", {kText}};
+  }
+  return {};
+}
+
+bool fits(ArgType arg, Type type, const ast::Expr& expr) {
+  if (arg == ArgType::regex) return is_regex(expr);
+  if (arg == ArgType::constant_text) return is_literal(expr) && is(type, F::text);
+  if (is_any(type)) return true;
+  if (arg == ArgType::list || (arg == ArgType::countable && type.list)) return type.list;
+  const Wanted want = wanted(arg);
+  return want.types.empty() || std::find(want.types.begin(), want.types.end(), type) != want.types.end();
+}
+
+std::string shape_of(const Function& f) {
+  std::string text = std::string(f.name) + "(";
+  for (std::size_t i = 0; i < f.args.size(); ++i) {
+    if (i) text += ", ";
+    const std::string words(wanted(f.args[i]).words);
+    text += i < f.required ? words : "[" + words + "]";
+  }
+  return text + (f.variadic ? ", ...)" : ")");
+}
+
+void report_unknown_function(Context& c, const ast::Call& call) {
+  std::vector<std::string> names;
+  for (const Function& f : functions()) names.emplace_back(f.name);
+  for (const tocsin::Aggregate& a : aggregates())
+    if (!a.name.empty() && a.name != "p") names.emplace_back(a.name);
+  std::string help = did_you_mean(call.function.text, names);
+  if (help.empty() && c.declared.contains(call.function.text))
+    help =
+        ticked(call.function.text) + " is an event: ask for `count(" + call.function.text + ")` or one of its fields";
+  if (help.empty()) help = "all functions: `tocsin explain R044`";
+  c.report("R044", call.function.span, "unknown function " + ticked(call.function.text), "no function has this name",
+           help);
+}
+
+Type result_of(const Function& f, const std::vector<Type>& types) {
+  switch (f.result) {
+    case ArgType::same: {
+      Type type = f.like < types.size() ? types[f.like] : kAny;
+      for (std::size_t i = f.like; i < types.size(); ++i) type = join(type, types[i]);
+      return type;
+    }
+    case ArgType::number:
+      return kFloat;
+    case ArgType::quantity:
+    case ArgType::integer:
+      return kInt;
+    case ArgType::text:
+    case ArgType::constant_text:
+      return kText;
+    case ArgType::boolean:
+      return kBool;
+    case ArgType::time:
+      return kTime;
+    case ArgType::duration:
+      return kDuration;
+    case ArgType::ip:
+    case ArgType::network:
+      return kIp;
+    case ArgType::point:
+      return {F::point, false};
+    case ArgType::list:
+      return {F::any, true};
+    case ArgType::any:
+    case ArgType::countable:
+    case ArgType::regex:
+      return kAny;
+  }
+  return kAny;
+}
+
+void check_argument(Context& c, const Function& f, ast::Expr& arg, Type type, std::size_t index,
+                    const std::vector<Type>& types, const Scope& s) {
+  const ArgType want = f.args[std::min(index, f.args.size() - 1)];
+  if (want == ArgType::same && f.like < index && !comparable(types[f.like], type)) {
+    c.report("R046", arg.span, ticked(f.name) + " needs values of one type",
+             "this is " + name_of(type) + ", not " + name_of(types[f.like]), "");
+    return;
+  }
+  if (fits(want, type, arg)) {
+    const Wanted w = wanted(want);
+    if (!w.types.empty() && is_any(type)) infer(c, arg, s, w.types.size() == 1 ? w.types[0] : kAny);
+    return;
+  }
+  std::string help = std::string(f.name) + ": " + std::string(f.help);
+  if (want == ArgType::duration && is_number(type))
+    help = "it makes a number of a duration, such as `" + std::string(f.name) + "(b.ts - a.ts)`";
+  if (want == ArgType::ip && is(type, F::text)) help = "make an address of it: `ip(..)`";
+  if (want == ArgType::number && is(type, F::text)) help = "make a number of it: `number(..)`";
+  const bool written = want == ArgType::constant_text || want == ArgType::regex;
+  c.report("R046", arg.span, ticked(f.name) + " needs " + std::string(wanted(want).words) + " here",
+           written ? "it has to be written in the rule" : "this is " + name_of(type), help);
+}
+
+void check_constant_zone(Context& c, const Function& f, const ast::Call& call) {
+  const std::size_t at = f.name == "time" ? 2 : 1;
+  if (f.name != "hour" && f.name != "weekday" && f.name != "date" && f.name != "time") return;
+  if (call.args.size() <= at) return;
+  const auto* literal = std::get_if<ast::Literal>(&call.args[at].node);
+  if (literal && std::holds_alternative<std::string>(literal->value))
+    check_zone(c, {std::get<std::string>(literal->value), call.args[at].span});
+}
+
+Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
+  std::vector<Type> types;
+  for (ast::Expr& arg : call.args) types.push_back(type_of(c, arg, s));
+  const auto id = find_function(call.function.text);
+  if (!id) return report_unknown_function(c, call), kAny;
+  const Function& f = functions()[id->index];
+  const std::size_t most = f.variadic ? SIZE_MAX : f.args.size();
+  if (call.args.size() < f.required || call.args.size() > most) {
+    const std::string wants = f.required == most ? std::to_string(f.required)
+                              : f.variadic       ? std::to_string(f.required) + " or more"
+                                                 : std::to_string(f.required) + " to " + std::to_string(most);
+    c.report("R045", span,
+             ticked(f.name) + " takes " + wants + (wants == "1" ? " value" : " values") + ", not " +
+                 std::to_string(call.args.size()),
+             "the wrong number of values", shape_of(f) + ": " + std::string(f.help));
+    return result_of(f, types);
+  }
+  for (std::size_t i = 0; i < call.args.size(); ++i) check_argument(c, f, call.args[i], types[i], i, types, s);
+  check_constant_zone(c, f, call);
+  return result_of(f, types);
+}
+
+// ----- aggregates --------------------------------------------------------------------------------
+
+void report_not_in_pattern(Context& c, const ast::StreamPath& sp, const Scope& s) {
+  std::vector<std::string> names = step_names(s);
+  const std::string name = sp.stream->name.text;
+  std::string help = did_you_mean(name, names);
+  if (help.empty() && !names.empty()) help = "the pattern has " + ticked_list(names);
+  if (help.empty()) help = "count only what `when` names";
+  c.report("R024", sp.stream->span,
+           name.empty() ? "the pattern does not have these events" : "the pattern has no " + ticked(name),
+           "not a step of this pattern", help);
+}
+
+Scope inner_scope(const Scope& s) {
+  Scope inner = s;
+  inner.place = Place::filter;
+  inner.in_aggregate = true;
+  inner.where_word = "a filter";
+  return inner;
+}
+
+bool known_event(const Context& c, const std::string& name) {
+  return c.declared.contains(name) || c.model.event_ids.contains(name);
+}
+
+ast::Path whole_path(const ast::StreamPath& sp) {
+  ast::Path path = sp.field;
+  path.parts.insert(path.parts.begin(), sp.stream->name);
+  path.span = sp.span;
+  return path;
+}
+
+bool overlaps(const std::vector<EventId>& a, const std::vector<EventId>& b) {
+  return std::any_of(a.begin(), a.end(), [&](EventId e) { return std::find(b.begin(), b.end(), e) != b.end(); });
+}
+
+void report_not_under_of(Context& c, const ast::StreamPath& sp) {
+  c.report("R069", sp.stream->span, ticked(sp.stream->name.text) + " is not among the events of this item",
+           "not under `of`", "add it there: `of (... or " + sp.stream->name.text + ")`");
+}
+
+// In a session or summary: a stream under `of`, else a field of its own events.
+Type in_rows(Context& c, ast::StreamPath& sp, const Scope& s) {
+  const std::string& name = sp.stream->name.text;
+  const bool plain = sp.stream->any.empty() && !sp.stream->filter;
+  const bool known = known_event(c, name);
+  if (plain && (!known || !overlaps(c.model.events_of(*sp.stream), s.streams))) {
+    const ast::Path path = whole_path(sp);
+    if (!known || some_event_has(c, s.streams, path)) {
+      sp.ref = {ast::Ref::Kind::own, 0, 0};
+      return field_type(c, s.streams, path, 0);
+    }
+    return report_not_under_of(c, sp), kAny;
+  }
+  Scope inner = inner_scope(s);
+  const std::vector<EventId> events = check_stream(c, *sp.stream, inner);
+  sp.ref = {ast::Ref::Kind::stream, 0, 0};
+  if (!events.empty() && !overlaps(events, s.streams)) return report_not_under_of(c, sp), kAny;
+  return field_type(c, events, sp.field, 0);
+}
+
+Type on_step(Context& c, ast::StreamPath& sp, const Scope& s, StepFound found) {
+  if (found.how == Found::twice) return report_twice(c, s, sp.stream->name, found), kAny;
+  if (found.how == Found::later) return report_later(c, s, sp.stream->name, found), kAny;
+  if (found.how == Found::own) return report_later(c, s, sp.stream->name, found), kAny;
+  sp.ref = {ast::Ref::Kind::step, found.index, 0};
+  return field_type(c, (*s.steps)[found.index].events, sp.field, 0);
+}
+
+Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
+  const bool plain = sp.stream->any.empty() && !sp.stream->filter;
+  if (plain && sp.stream->name.param) return kAny;
+  if (s.place == Place::rows) return in_rows(c, sp, s);
+  if (plain)
+    if (const StepFound found = find_step(s, sp.stream->name.text); found.how != Found::no)
+      return on_step(c, sp, s, found);
+  const bool streams_too = s.place == Place::condition || (s.place == Place::match && !s.streams.empty());
+  if (!streams_too) {
+    if (s.place == Place::match)
+      report_not_in_pattern(c, sp, s);
+    else
+      c.report("R053", sp.span, "an aggregate in `" + std::string(s.where_word) + "` can only look at steps",
+               "not an earlier step of this pattern", "compare aggregates after `when`: `when count(x) > 5 within 1h`");
+    return kAny;
+  }
+  if (s.place == Place::match && !known_event(c, sp.stream->name.text) && sp.stream->any.empty())
+    return report_not_in_pattern(c, sp, s), kAny;
+  Scope inner = inner_scope(s);
+  inner.steps = nullptr;
+  const std::vector<EventId> events = check_stream(c, *sp.stream, inner);
+  sp.ref = {ast::Ref::Kind::stream, 0, 0};
+  if (s.place == Place::match && !events.empty() && !overlaps(events, s.streams))
+    return report_not_in_pattern(c, sp, s), kAny;
+  return field_type(c, events, sp.field, 0);
+}
+
+// `price > avg(price)` in a text or `where`: a field where an event has to stand.
+bool wants_quantity(AggregateKind kind) {
+  using K = AggregateKind;
+  return kind == K::sum || kind == K::avg || kind == K::stddev || kind == K::percentile || kind == K::delta ||
+         kind == K::slope || kind == K::ema;
+}
+
+Type result_of(const tocsin::Aggregate& row, Type field) {
+  using R = tocsin::Aggregate::Result;
+  if (row.kind == AggregateKind::delta && is(field, F::time)) return kDuration;
+  switch (row.result) {
+    case R::integer:
+      return kInt;
+    case R::floating:
+      return kFloat;
+    case R::quantity:
+      return is(field, F::duration) ? kDuration : is_any(field) ? kAny : kFloat;
+    case R::as_field:
+      return field;
+    case R::duration:
+      return kDuration;
+    case R::list:
+      return {field.kind, true};
+  }
+  return kAny;
+}
+
+void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Scope& s) {
+  if (s.place != Place::condition || a.over || s.windowed) return;
+  c.report("R053", span, "over how long? This aggregate has no window", "no `over`, and the condition has no `within`",
+           "end the condition with `within 1h`, or write `over 1h` inside the brackets");
+}
+
+void check_field(Context& c, const tocsin::Aggregate& row, const ast::Aggregate& a, const ast::StreamPath& sp,
+                 Type type, const Scope& s) {
+  const bool own = sp.ref.kind == ast::Ref::Kind::own;
+  const std::string name = a.function.text;
+  if (row.takes_field && sp.field.parts.empty() && !own && sp.ref.kind != ast::Ref::Kind::none) {
+    const bool where = (row.kind == AggregateKind::first || row.kind == AggregateKind::last);
+    c.report("R045", sp.span, ticked(name) + " of which field?", "an event alone has no value",
+             "write " + ticked(name + "(" + sp.stream->name.text + (where ? ".time" : ".FIELD") + ")"));
+    return;
+  }
+  if (!row.takes_field && row.kind != AggregateKind::count && (own || !sp.field.parts.empty()) &&
+      !row.takes_second_stream)
+    c.report("R045", sp.span, ticked(name) + " counts events, not values", "a field is too much here",
+             "write the event alone: " + ticked(name + "(" + sp.stream->name.text + ")"));
+  const bool time_delta = row.kind == AggregateKind::delta && is(type, F::time);
+  if (row.takes_field && wants_quantity(row.kind) && !is_any(type) && !is_quantity(type) && !time_delta)
+    c.report("R046", sp.span, ticked(name) + " needs numbers or durations", "this is " + name_of(type),
+             is(type, F::text) ? "count different values with `distinct_count(..)`" : "");
+  (void)s;
+}
+
+void check_number(Context& c, const tocsin::Aggregate& row, ast::Aggregate& a, SourceSpan span, Scope& s) {
+  const std::size_t wants = row.takes_number ? 1 : 0;
+  for (ast::Expr& arg : a.args) type_of(c, arg, s);
+  if (a.args.size() != wants) {
+    c.report("R045", span,
+             ticked(a.function.text) + (wants ? " needs a number behind the field" : " takes nothing behind the field"),
+             wants ? "the number is missing" : "too many values",
+             row.kind == AggregateKind::ema ? "`ema(x.f, 0.1)`: how much the newest value weighs"
+             : wants                        ? "`top(x.f, 3)`: how many"
+                                            : std::string(row.help));
+    return;
+  }
+  if (!wants) return;
+  const auto* literal = std::get_if<ast::Literal>(&a.args[0].node);
+  double number = -1;
+  if (literal && std::holds_alternative<double>(literal->value)) number = std::get<double>(literal->value);
+  if (literal && std::holds_alternative<std::int64_t>(literal->value))
+    number = static_cast<double>(std::get<std::int64_t>(literal->value));
+  const bool good = row.kind == AggregateKind::ema
+                        ? number > 0 && number <= 1
+                        : number >= 1 && literal && std::holds_alternative<std::int64_t>(literal->value);
+  if (!good)
+    c.report("R055", a.args[0].span,
+             row.kind == AggregateKind::ema ? "the weight of `ema` lies above 0 and at most at 1"
+                                            : "`top` needs a whole number from 1 on",
+             "out of its range",
+             row.kind == AggregateKind::ema ? "small is slow: `0.1` follows over about ten events" : "");
+}
+
+// `zscore(count(x over 1d), 14d)`, `forecast(x.f over 3h, 24h)`.
+Type type_of_zscore(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
+  for (ast::Expr& arg : a.args) type_of(c, arg, s);
+  const auto* inner = a.args.empty() ? nullptr : std::get_if<ast::Aggregate>(&a.args[0].node);
+  const auto* past = a.args.size() < 2 ? nullptr : std::get_if<ast::Literal>(&a.args[1].node);
+  if (a.args.size() != 2 || !inner || !past || !std::holds_alternative<Duration>(past->value)) {
+    c.report("R045", span, "`zscore` needs an aggregate and how far to look back", "not of this form",
+             "write `zscore(count(x over 1d), 14d)`");
+    return kFloat;
+  }
+  const std::optional<Duration> window = own_window(*inner);
+  if (!window && !(s.windowed && !inner->over))
+    c.report("R053", a.args[0].span, "over how long? The aggregate in `zscore` has no window of time", "no `over`",
+             "write `zscore(count(x over 1d), 14d)`");
+  else if (window && std::get<Duration>(past->value).us < 2 * window->us)
+    c.report("R055", a.args[1].span, "`zscore` needs two windows to look back on, at least", "shorter than two windows",
+             "write at least " + ticked(text_of(Duration{2 * window->us})));
+  return kFloat;
+}
+
+Type type_of_forecast(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
+  Type type = kAny;
+  for (ast::StreamPath& sp : a.streams) type = type_of_stream_path(c, sp, s);
+  const auto* ahead = a.args.size() == 1 ? std::get_if<ast::Literal>(&a.args[0].node) : nullptr;
+  const bool form = a.streams.size() == 1 && a.over && ahead && std::holds_alternative<Duration>(ahead->value);
+  if (!form)
+    c.report("R045", span, "`forecast` needs a field, the window of its line, and how far ahead", "not of this form",
+             "write `forecast(disk.free over 3h, 24h)`");
+  else if (!is_any(type) && !is_quantity(type))
+    c.report("R046", a.streams[0].span, "`forecast` needs numbers or durations", "this is " + name_of(type), "");
+  return is_any(type) ? kAny : type;
+}
+
+Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
+  if (a.function.text == "zscore") return type_of_zscore(c, a, span, s);
+  if (a.function.text == "forecast") return type_of_forecast(c, a, span, s);
+  Type type = kAny;
+  for (ast::StreamPath& sp : a.streams) {
+    const Type one = type_of_stream_path(c, sp, s);
+    type = &sp == &a.streams.front() ? one : type;
+  }
+  const auto id = find_aggregate(a.function.text);
+  if (!id) return report_unknown_function(c, {a.function, {}}), kAny;
+  const tocsin::Aggregate& row = aggregates()[id->index];
+  check_window(c, a, span, s);
+  const std::size_t wants = row.takes_second_stream ? 2 : 1;
+  const bool own_events = a.streams.empty() && s.place == Place::rows && !row.takes_field && !row.takes_second_stream;
+  if (a.streams.size() != wants && !own_events) {
+    c.report("R045", span,
+             ticked(a.function.text) + (wants == 2        ? " needs two events"
+                                        : row.takes_field ? " needs a field"
+                                                          : " needs an event"),
+             "the wrong number of values",
+             wants == 2 ? "write `ratio(failed, all over 1h)`"
+                        : "write " + ticked(a.function.text + (row.takes_field ? "(x.f)" : "(x)")));
+    return kAny;
+  }
+  for (ast::StreamPath& sp : a.streams) {
+    check_field(c, row, a, sp, type, s);
+    if (row.takes_second_stream && !sp.field.parts.empty())
+      c.report("R045", sp.span, "`ratio` counts events, not values", "a field is too much here",
+               "write the event alone: " + ticked(sp.stream->name.text));
+  }
+  check_number(c, row, a, span, s);
+  return result_of(row, type);
+}
+
+// ----- the rest ----------------------------------------------------------------------------------
+
+Type type_of_in(Context& c, ast::In& in, Scope& s) {
+  const Type what = type_of(c, *in.what, s);
+  if (const auto* list = std::get_if<ast::InList>(&in.where)) find_list(c, list->list);
+  if (const auto* calendar = std::get_if<ast::InCalendar>(&in.where)) {
+    find_calendar(c, calendar->calendar);
+    if (!is_any(what) && !is(what, F::time))
+      report_operand(c, *in.what, what, "in calendar", "a time",
+                     "every event has one: `time in calendar " + calendar->calendar.text + "`");
+  }
+  auto* items = std::get_if<ast::InItems>(&in.where);
+  if (!items) return kBool;
+  for (ast::Expr& item : items->items) check_comparable(c, *in.what, what, item, type_of(c, item, s), in.what->span, s);
+  return kBool;
+}
+
+Type type_of_between(Context& c, ast::Between& b, Scope& s) {
+  const Type what = type_of(c, *b.what, s);
+  for (ast::Expr* bound : {&*b.low, &*b.high})
+    check_comparable(c, *b.what, what, *bound, type_of(c, *bound, s), b.what->span, s);
+  return kBool;
+}
+
+Type type_of_some(Context& c, ast::Some& some, Scope& s) {
+  const Type list = type_of_path(c, some.list, s);
+  if (!is_any(list) && !list.list)
+    c.report("R047", some.list.span, "`some` needs a list", "this is " + name_of(list),
+             "declare it as one: `" + text_of(some.list) + " list of any`");
+  ++s.some;
+  check_filter(c, *some.condition, s);
+  --s.some;
+  return kBool;
+}
+
+Type type_of_list(Context& c, ast::ListOf& list, Scope& s) {
+  Type type = kAny;
+  for (ast::Expr& item : list.items) {
+    const Type one = type_of(c, item, s);
+    type = &item == &list.items.front() ? one : join(type, one);
+  }
+  return {type.kind, true};
+}
+
+Type type_of_lookup(Context& c, ast::Lookup& lookup, Scope& s) {
+  find_table(c, lookup.table);
+  type_of(c, *lookup.key, s);
+  return kAny;
+}
+
+}  // namespace
+
+Type type_of(Context& c, ast::Expr& expr, Scope& s) {
+  const SourceSpan span = expr.span;
+  return std::visit(Overloaded{
+                        [&](ast::Literal& n) { return type_of_literal(c, n, span); },
+                        [&](ast::Param&) { return kAny; },
+                        [&](ast::Path& n) { return type_of_path(c, n, s); },
+                        [&](ast::Lookup& n) { return type_of_lookup(c, n, s); },
+                        [&](ast::Call& n) { return type_of_call(c, n, span, s); },
+                        [&](ast::Aggregate& n) { return type_of_aggregate(c, n, span, s); },
+                        [&](ast::Unary& n) { return type_of_unary(c, n, s); },
+                        [&](ast::Binary& n) { return type_of_binary(c, n, s); },
+                        [&](ast::In& n) { return type_of_in(c, n, s); },
+                        [&](ast::Between& n) { return type_of_between(c, n, s); },
+                        [&](ast::Is& n) { return type_of(c, *n.what, s), kBool; },
+                        [&](ast::Some& n) { return type_of_some(c, n, s); },
+                        [&](ast::Its&) {
+                          c.report("R054", span, "`its` stands on the right of a comparison only",
+                                   "not compared with anything", "write `sum(x.f over 1d) > 3x its average over 30d`");
+                          return kAny;
+                        },
+                        [&](ast::ListOf& n) { return type_of_list(c, n, s); },
+                        [&](ast::Template& n) { return check_template(c, n, s), kText; },
+                    },
+                    expr.node);
+}
+
+void check_filter(Context& c, ast::Expr& expr, Scope& s) {
+  const Type type = type_of(c, expr, s);
+  if (is_any(type) || is(type, F::boolean)) return;
+  c.report("R048", expr.span, "this is no condition", "this is " + name_of(type) + ", neither true nor false",
+           "compare it with something: `= ..`, `> ..`, `is present`");
+}
+
+void check_template(Context& c, ast::Template& text, Scope& s) {
+  for (auto& piece : text.pieces)
+    if (auto* expr = std::get_if<ast::Box<ast::Expr>>(&piece)) type_of(c, **expr, s);
+}
+
+std::string name_of(Type type) {
+  if (type.list) return type.kind == F::any ? "a list" : "a list of " + name_of({type.kind, false});
+  switch (type.kind) {
+    case F::text:
+      return "text";
+    case F::integer:
+      return "a whole number";
+    case F::floating:
+      return "a number";
+    case F::boolean:
+      return "true or false";
+    case F::time:
+      return "a time";
+    case F::duration:
+      return "a duration";
+    case F::ip:
+      return "an address";
+    case F::point:
+      return "a point";
+    case F::any:
+      return "of any type";
+  }
+  return "";
+}
+
+Type join(Type a, Type b) {
+  if (a == b) return a;
+  if (is_number(a) && is_number(b)) return kFloat;
+  return kAny;
+}
+
+bool comparable(Type a, Type b) {
+  if (is_any(a) || is_any(b) || (is_number(a) && is_number(b))) return true;
+  if (a.list != b.list) return false;
+  return a.kind == b.kind || a.kind == F::any || b.kind == F::any;
+}
+
+bool is_aggregate(std::string_view name) {
+  return name == "zscore" || name == "forecast" || find_aggregate(name).has_value();
+}
+bool is_function(std::string_view name) { return find_function(name).has_value(); }
+
+}  // namespace tocsin::dsl::checking

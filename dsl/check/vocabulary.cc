@@ -1,0 +1,88 @@
+#include "dsl/check/vocabulary.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <filesystem>
+#include <system_error>
+
+#include "dsl/check/context.h"
+#include "dsl/diagnostic.h"
+
+namespace tocsin::dsl::checking {
+namespace {
+
+// The first words of clauses, the words of expressions, and those that open an item.
+constexpr std::array kWords = {
+    "by",      "where",    "except",   "during",  "outside", "reset",    "resolve",  "mute",   "escalate", "remind",
+    "alert",   "with",     "send",     "runbook", "tags",    "owner",    "emit",     "forget", "fire",     "resume",
+    "learn",   "ends",     "starts",   "every",   "even",    "and",      "or",       "not",    "in",       "is",
+    "between", "contains", "matches",  "true",    "false",   "when",     "then",     "within", "event",    "let",
+    "list",    "table",    "calendar", "session", "summary", "template", "rule",     "extend", "test",     "missing",
+    "present", "ignoring", "as",       "until",   "uses",    "was",      "previous", "its",    "some",
+};
+
+constexpr const char* kZones = "/usr/share/zoneinfo";
+
+// Zone names have letters, digits, `_ + - /`; anything else would walk out of the folder.
+bool looks_like_zone(std::string_view name) {
+  return !name.empty() && name.front() != '/' && name.find("..") == std::string_view::npos &&
+         std::all_of(name.begin(), name.end(), [](unsigned char ch) {
+           return std::isalnum(ch) || ch == '_' || ch == '+' || ch == '-' || ch == '/';
+         });
+}
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char ch) { return static_cast<char>(std::tolower(ch)); });
+  return out;
+}
+
+}  // namespace
+
+std::string_view reserved_as(std::string_view word) {
+  if (std::find(kWords.begin(), kWords.end(), word) != kWords.end()) return "a word of the language";
+  if (is_aggregate(word)) return "an aggregate";
+  if (is_function(word)) return "a function";
+  return {};
+}
+
+std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
+  const std::size_t longer = std::max(a.size(), b.size()), shorter = std::min(a.size(), b.size());
+  if (longer - shorter > most) return most + 1;
+  // Letters that only one of them has: half of those is a lower bound, and cheap for thousands of names.
+  std::array<int, 256> seen{};
+  for (char ch : a) ++seen[static_cast<unsigned char>(ch)];
+  for (char ch : b) --seen[static_cast<unsigned char>(ch)];
+  std::size_t odd = 0;
+  for (int n : seen) odd += static_cast<std::size_t>(n < 0 ? -n : n);
+  if (odd > 2 * most) return most + 1;
+  return edit_distance(a, b);
+}
+
+bool is_zone(std::string_view name) {
+  if (!looks_like_zone(name)) return false;
+  std::error_code error;
+  return std::filesystem::is_regular_file(std::filesystem::path(kZones) / name, error);
+}
+
+std::string near_zone(std::string_view name) {
+  std::error_code error;
+  std::string best;
+  std::size_t least = 3;
+  const std::filesystem::path root(kZones);
+  auto it = std::filesystem::recursive_directory_iterator(root, error);
+  for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+    if (!it->is_regular_file(error)) continue;
+    const std::string zone = std::filesystem::relative(it->path(), root, error).generic_string();
+    if (zone.starts_with("posix/") || zone.starts_with("right/") || !looks_like_zone(zone)) continue;
+    const std::size_t d = distance(lower(name), lower(zone), 2);
+    const bool city = zone.size() > name.size() && lower(zone).ends_with("/" + lower(name));
+    if (const std::size_t cost = city ? 0 : d; cost < least || (cost == least && zone < best))
+      least = cost, best = zone;
+  }
+  return best;
+}
+
+}  // namespace tocsin::dsl::checking

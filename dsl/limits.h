@@ -1,0 +1,25 @@
+// What one rule set may ask for at most (language.md, 15). Each number is far above what people write and far below what
+// would hurt; a rule text beyond one gets R074, never a slow or dead engine. The nesting and file limits are the lexer's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/base/time.h"
+
+namespace tocsin::dsl {
+
+// A key is hashed at every event: more parts than this is a mistake of a generator.
+inline constexpr std::size_t kKeysPerRuleMax = 16;
+// Steps of one pattern: the automaton keeps a bit per step in one word.
+inline constexpr std::size_t kStepsPerPatternMax = 64;
+// `N x`: as many timestamps may have to be kept per key.
+inline constexpr std::int64_t kCountMax = 1'000'000;
+// Ten years: a longer window is a slip of the unit, and no log is kept that long.
+inline constexpr Duration kDurationMax = days(3'660);
+// Rules of one set.
+inline constexpr std::size_t kRulesMax = 100'000;
+// Events of one test: it runs in memory.
+inline constexpr std::int64_t kTestEventsMax = 1'000'000;
+
+}  // namespace tocsin::dsl
