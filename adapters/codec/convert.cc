@@ -1,0 +1,231 @@
+#include "adapters/codec/convert.h"
+
+#include <date/tz.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "engine/base/text.h"
+#include "engine/event/ip.h"
+
+namespace tocsin {
+namespace {
+
+using Fault = std::optional<DeadReason>;
+
+template <class T, class Make>
+Fault keep(const std::optional<T>& parsed, Value& value, Make make) {
+  if (!parsed) return DeadReason::wrong_type;
+  value = make(*parsed);
+  return {};
+}
+
+Fault number_fault(NumberText outcome) {
+  switch (outcome) {
+    case NumberText::good:
+      return {};
+    case NumberText::not_a_number:
+      return DeadReason::wrong_type;
+    case NumberText::out_of_range:
+      return DeadReason::out_of_range;
+  }
+  return {};
+}
+
+// `lat,lon`.
+Fault convert_point(std::string_view text, Arena& arena, Value& value) {
+  const std::size_t comma = text.find(',');
+  double latitude = 0, longitude = 0;
+  if (comma == std::string_view::npos) return DeadReason::wrong_type;
+  std::string_view second = text.substr(comma + 1);
+  if (second.starts_with(' ')) second.remove_prefix(1);
+  if (const Fault fault = number_fault(parse_floating(text.substr(0, comma), latitude))) return fault;
+  if (const Fault fault = number_fault(parse_floating(second, longitude))) return fault;
+  const auto point = make_point(latitude, longitude);
+  if (!point) return DeadReason::out_of_range;
+  value = Value::point(arena.put(*point));
+  return {};
+}
+
+// A duration with its unit, or a plain number of seconds (as durations are written in JSON).
+std::optional<Duration> read_duration(std::string_view text) {
+  if (const auto duration = parse_duration(text)) return duration;
+  const auto us = parse_scaled(text, 1'000'000, 1);
+  return us ? std::optional(Duration{*us}) : std::nullopt;
+}
+
+std::optional<bool> read_boolean(std::string_view text) {
+  if (text == "true" || text == "True" || text == "TRUE" || text == "1") return true;
+  if (text == "false" || text == "False" || text == "FALSE" || text == "0") return false;
+  return {};
+}
+
+bool in_range(Time time) { return time >= kFirstTime && time <= kLastTime; }
+
+}  // namespace
+
+std::optional<Point> make_point(double latitude, double longitude) {
+  if (!(std::abs(latitude) <= 90) || !(std::abs(longitude) <= 180)) return {};
+  return Point{latitude, longitude};
+}
+
+std::string_view noun_of(Type type) {
+  switch (type) {
+    case Type::missing:
+      return "nothing";
+    case Type::boolean:
+      return "a bool";
+    case Type::integer:
+      return "an int";
+    case Type::floating:
+      return "a float";
+    case Type::text:
+      return "a text";
+    case Type::time:
+      return "a time";
+    case Type::duration:
+      return "a duration";
+    case Type::ip:
+      return "an ip";
+    case Type::point:
+      return "a point";
+    case Type::list:
+      return "a list";
+    case Type::object:
+      return "any value";
+  }
+  return "";
+}
+
+Fault convert_text(Type type, std::string_view text, Arena& arena, Value& value) {
+  switch (type) {
+    case Type::missing:
+      return {};
+    case Type::text:
+    case Type::object:
+      value = Value::text(text);
+      return {};
+    case Type::boolean:
+      return keep(read_boolean(text), value, [](bool b) { return Value::boolean(b); });
+    case Type::integer: {
+      std::int64_t n = 0;
+      const NumberText outcome = parse_integer(text, n);
+      value = Value::integer(n);
+      return number_fault(outcome);
+    }
+    case Type::floating: {
+      double d = 0;
+      const NumberText outcome = parse_floating(text, d);
+      value = Value::floating(d);
+      return number_fault(outcome);
+    }
+    case Type::time:
+      return keep(parse_rfc3339(text), value, [](Time t) { return Value::time(t); });
+    case Type::duration:
+      return keep(read_duration(text), value, [](Duration d) { return Value::duration(d); });
+    case Type::ip:
+      return keep(parse_ip(text), value, [&](const IpAddress& ip) { return Value::ip(arena.put(ip)); });
+    case Type::point:
+      return convert_point(text, arena, value);
+    case Type::list:
+      return DeadReason::wrong_type;  // a list of lists has no text form
+  }
+  return {};
+}
+
+// ----- times --------------------------------------------------------------------------------------------
+
+struct TimeReader::Zone {
+  const date::time_zone* zone = nullptr;
+  // Local times strictly inside [first, last] have this one offset.
+  Time first{1}, last{0};
+  Duration offset{};
+
+  Time to_utc(Time local) {
+    if (local >= first && local <= last) return local - offset;
+    const date::local_time<std::chrono::microseconds> asked{std::chrono::microseconds{local.us}};
+    // Told twice (clocks go back): the first time; never told (they go forward): the moment of the change.
+    const Time utc{zone->to_sys(asked, date::choose::earliest).time_since_epoch().count()};
+    const date::sys_info info =
+        zone->get_info(date::sys_time<std::chrono::microseconds>{std::chrono::microseconds{utc.us}});
+    offset = seconds(std::chrono::seconds(info.offset).count());
+    // A day from each change all is plain; changes are never larger than that. The ends of what the zone knows are far.
+    const auto bound = [](date::sys_seconds t) {
+      constexpr std::int64_t kFarSeconds = 400'000'000'000;
+      return Time{seconds(std::clamp<std::int64_t>(t.time_since_epoch().count(), -kFarSeconds, kFarSeconds)).us};
+    };
+    first = bound(info.begin) + days(1) + offset;
+    last = bound(info.end) - days(1) + offset;
+    return utc;
+  }
+};
+
+Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
+  TimeReader reader;
+  reader.year_ = spec.year;
+  switch (spec.unit.value_or(unit)) {
+    case TimeUnit::seconds:
+      reader.unit_us_ = 1'000'000;
+      break;
+    case TimeUnit::milliseconds:
+      reader.unit_us_ = 1'000;
+      break;
+    case TimeUnit::microseconds:
+      reader.unit_us_ = 1;
+      break;
+    case TimeUnit::nanoseconds:
+      reader.unit_us_ = 1;
+      reader.divisor_ = 1'000;
+      break;
+  }
+  if (!spec.format.empty()) {
+    Result<TimeFormat> format = TimeFormat::compile(spec.format);
+    if (!format) return tl::unexpected(format.error());
+    reader.format_ = std::move(*format);
+  }
+  if (spec.zone.empty() || spec.zone == "UTC") return reader;
+  try {
+    reader.zone_ = std::make_shared<Zone>();
+    reader.zone_->zone = date::locate_zone(spec.zone);
+  } catch (const std::runtime_error&) {
+    return failure(Error::Code::malformed, "there is no time zone `" + spec.zone + "` in this system's database");
+  }
+  return reader;
+}
+
+std::optional<Time> TimeReader::read(std::int64_t number) const {
+  std::int64_t us = 0;
+  if (__builtin_mul_overflow(number, unit_us_, &us)) return {};
+  if (divisor_ != 1) us = us / divisor_ - (us % divisor_ < 0 ? 1 : 0);
+  return in_range(Time{us}) ? std::optional(Time{us}) : std::nullopt;
+}
+
+std::optional<Time> TimeReader::read(std::string_view text, Time arrived) const {
+  std::optional<Time> time;
+  if (format_) {
+    time = read_format(text, arrived);
+  } else if (text.size() >= 20 && text[4] == '-') {
+    time = parse_rfc3339(text);
+  } else if (const auto us = parse_scaled(text, unit_us_, divisor_)) {
+    time = Time{*us};
+  }
+  return time && in_range(*time) ? time : std::nullopt;
+}
+
+std::optional<Time> TimeReader::read_format(std::string_view text, Time arrived) const {
+  const std::optional<CivilTime> civil = format_->parse(text);
+  if (!civil) return {};
+  if (civil->exact) return civil->exact;
+  const auto place = [&](std::int64_t year) {
+    const Time local = as_if_utc(*civil, year);
+    if (civil->offset) return local - *civil->offset;
+    return zone_ ? zone_->to_utc(local) : local;
+  };
+  if (civil->year) return place(*civil->year);
+  // The days of a year that was given may not have a 29 February.
+  if (year_) return civil->day <= days_in_month(*year_, civil->month) ? std::optional(place(*year_)) : std::nullopt;
+  return place(nearest_year(*civil, arrived));
+}
+
+}  // namespace tocsin

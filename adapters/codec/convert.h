@@ -1,0 +1,52 @@
+// Single values from text, and what can be wrong with them. Shared by all formats.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "adapters/codec/config.h"
+#include "engine/base/arena.h"
+#include "engine/base/time_format.h"
+#include "engine/event/schema.h"
+#include "engine/event/value.h"
+#include "engine/io/dead_letter.h"
+
+namespace tocsin {
+
+// One value of `type` from a whole text. `wrong_type` and `out_of_range` are the possible faults. `object` (any) is the text
+// itself. The text must live as long as the value.
+std::optional<DeadReason> convert_text(Type type, std::string_view text, Arena& arena, Value& value);
+
+// A point of two numbers in degrees; latitude first. Nothing: not on this earth.
+std::optional<Point> make_point(double latitude, double longitude);
+
+// "a text", "an int": for sentences about what a field should be.
+std::string_view noun_of(Type type);
+
+// Reads timestamps as one source writes them.
+class TimeReader {
+ public:
+  // `unit`: the schema's, for numbers, where the source's own spec names none.
+  static Result<TimeReader> make(const TimeSpec& spec, TimeUnit unit);
+
+  // A number (also in quotes), RFC 3339, or the spec's format. Nothing: it is none of these, or not in the years 1 to 9999.
+  // `arrived` helps out where the text has no year.
+  std::optional<Time> read(std::string_view text, Time arrived) const;
+  bool has_format() const { return format_.has_value(); }
+  // A whole number of the unit.
+  std::optional<Time> read(std::int64_t number) const;
+
+ private:
+  struct Zone;  // remembers the last stretch of one offset: a look-up costs more than all the rest
+  std::optional<Time> read_format(std::string_view text, Time arrived) const;
+
+  std::int64_t unit_us_ = 1'000, divisor_ = 1;
+  std::optional<TimeFormat> format_;
+  std::shared_ptr<Zone> zone_;
+  std::optional<int> year_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,824 @@
+#include "adapters/codec/json.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "adapters/codec/key_table.h"
+#include "engine/base/contract.h"
+#include "engine/base/text.h"
+
+namespace tocsin {
+namespace {
+
+using Fault = std::optional<DeadReason>;
+constexpr std::uint32_t kNoToken = 0xffffffff;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+// ----- stage 1 -----------------------------------------------------------------------------------------
+
+// Positions of brackets, colons, commas, and of the first byte of each string and scalar.
+class Structure {
+ public:
+  simdjson::error_code find(const char* bytes, std::size_t size) {
+    if (size > capacity_ || !parser_) grow(size);
+    return parser_->stage1(reinterpret_cast<const std::uint8_t*>(bytes), size, simdjson::stage1_mode::regular);
+  }
+  // The end of the bytes stands behind the last position.
+  const std::uint32_t* tokens() const { return parser_->structural_indexes.get(); }
+  std::size_t size() const { return parser_->n_structural_indexes; }
+
+ private:
+  void grow(std::size_t size) {
+    capacity_ = std::max<std::size_t>(size, std::size_t{256} << 10);
+    const auto error = simdjson::get_active_implementation()->create_dom_parser_implementation(capacity_, 1, parser_);
+    TOCSIN_ASSERT(error == simdjson::SUCCESS);
+  }
+  std::unique_ptr<simdjson::internal::dom_parser_implementation> parser_;
+  std::size_t capacity_ = 0;
+};
+
+// ----- the fields that are looked for -------------------------------------------------------------------
+
+// The keys of one object that matter: a field's value stands there, or an object with fields in it, or both.
+struct Node {
+  struct Key {
+    std::string name;
+    Entry leaf = kNoEntry;
+    std::uint32_t child = kNoToken;
+  };
+  std::vector<Key> keys;
+  std::optional<KeyTable> table;
+
+  Key& key(const std::string& name) {
+    const auto it = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
+    return it != keys.end() ? *it : keys.emplace_back(Key{.name = name});
+  }
+};
+
+// Nodes by number; 0 is the record itself.
+std::vector<Node> make_tree(const Plan& plan) {
+  std::vector<Node> nodes(1);
+  for (Entry entry = 0; entry < plan.paths.size(); ++entry) {
+    const std::vector<std::string>& path = plan.paths[entry];
+    std::uint32_t at = 0;
+    for (std::size_t i = 0; i + 1 < path.size(); ++i) {
+      if (nodes[at].key(path[i]).child == kNoToken) {
+        nodes[at].key(path[i]).child = static_cast<std::uint32_t>(nodes.size());
+        nodes.emplace_back();
+      }
+      at = nodes[at].key(path[i]).child;
+    }
+    nodes[at].key(path.back()).leaf = entry;
+    // A nested field may also come as one dotted name.
+    if (path.size() > 1) nodes[0].key(plan.joined(entry)).leaf = entry;
+  }
+  for (Node& node : nodes) {
+    std::vector<std::string> names;
+    for (const Node::Key& key : node.keys) names.push_back(key.name);
+    node.table.emplace(names);
+  }
+  return nodes;
+}
+
+// ----- numbers and strings ------------------------------------------------------------------------------
+
+// A whole number of at most 18 digits as JSON writes it; anything else takes the longer way.
+bool short_integer(std::string_view text, std::int64_t& value) {
+  const char *at = text.data(), *end = at + text.size();
+  const bool negative = *at == '-';
+  at += negative;
+  if (end - at > 18 || at == end || (*at == '0' && end - at > 1)) return false;
+  std::int64_t n = 0;
+  for (; at != end; ++at) {
+    if (!is_digit(*at)) return false;
+    n = n * 10 + (*at - '0');
+  }
+  value = negative ? -n : n;
+  return true;
+}
+
+// A plain decimal fraction whose digits fit a double exactly: one division rounds right (Clinger's fast path).
+bool short_decimal(std::string_view text, double& value) {
+  static constexpr double kTens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  const char *at = text.data(), *end = at + text.size();
+  const bool negative = *at == '-';
+  at += negative;
+  if (end - at > 16 || at == end || (*at == '0' && end - at > 1 && at[1] != '.')) return false;
+  std::int64_t n = 0;
+  const char* first = at;
+  for (; at != end && is_digit(*at); ++at) n = n * 10 + (*at - '0');
+  if (at == first) return false;
+  std::ptrdiff_t decimals = 0;
+  if (at != end) {
+    if (*at != '.' || at + 1 == end) return false;
+    const char* point = at;
+    for (++at; at != end && is_digit(*at); ++at) n = n * 10 + (*at - '0');
+    if (at != end) return false;
+    decimals = at - point - 1;
+  }
+  if (n > (std::int64_t{1} << 53)) return false;
+  const double magnitude = static_cast<double>(n) / kTens[decimals];
+  value = negative ? -magnitude : magnitude;
+  return true;
+}
+
+// The grammar of RFC 8259.
+bool is_json_number(std::string_view text) {
+  std::size_t i = text.starts_with('-') ? 1 : 0;
+  const auto digits = [&] {
+    const std::size_t from = i;
+    while (i < text.size() && is_digit(text[i])) ++i;
+    return i - from;
+  };
+  const bool zero = i < text.size() && text[i] == '0';
+  const std::size_t whole = digits();
+  if (whole == 0 || (zero && whole > 1)) return false;
+  if (i < text.size() && text[i] == '.') {
+    ++i;
+    if (digits() == 0) return false;
+  }
+  if (i < text.size() && (text[i] == 'e' || text[i] == 'E')) {
+    ++i;
+    if (i < text.size() && (text[i] == '+' || text[i] == '-')) ++i;
+    if (digits() == 0) return false;
+  }
+  return i == text.size();
+}
+
+int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+// Four hex digits at `at`, or -1.
+int hex_four(std::string_view text, std::size_t at) {
+  if (at + 4 > text.size()) return -1;
+  int value = 0;
+  for (std::size_t i = at; i < at + 4; ++i) {
+    const int digit = hex_digit(text[i]);
+    if (digit < 0) return -1;
+    value = value * 16 + digit;
+  }
+  return value;
+}
+
+char* put_utf8(char* to, unsigned code) {
+  const auto byte = [&](unsigned b) { *to++ = static_cast<char>(b); };
+  if (code < 0x80) {
+    byte(code);
+  } else if (code < 0x800) {
+    byte(0xc0 | code >> 6);
+    byte(0x80 | (code & 0x3f));
+  } else if (code < 0x10000) {
+    byte(0xe0 | code >> 12);
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  } else {
+    byte(0xf0 | code >> 18);
+    byte(0x80 | (code >> 12 & 0x3f));
+    byte(0x80 | (code >> 6 & 0x3f));
+    byte(0x80 | (code & 0x3f));
+  }
+  return to;
+}
+
+// `\uXXXX` at `i` (behind the u), or a pair of surrogates. False: a lone surrogate, or no digits.
+bool unescape_code(std::string_view text, std::size_t& i, char*& to) {
+  const int high = hex_four(text, i);
+  if (high < 0) return false;
+  i += 4;
+  unsigned code = static_cast<unsigned>(high);
+  if (code >= 0xd800 && code < 0xe000) {
+    if (code >= 0xdc00 || i + 6 > text.size() || text[i] != '\\' || text[i + 1] != 'u') return false;
+    const int low = hex_four(text, i + 2);
+    if (low < 0xdc00 || low >= 0xe000) return false;
+    code = 0x10000 + ((code - 0xd800) << 10) + (static_cast<unsigned>(low) - 0xdc00);
+    i += 6;
+  }
+  to = put_utf8(to, code);
+  return true;
+}
+
+// Writes to `to`, which has room for text.size() bytes (escapes only shrink). Nothing: an escape that JSON does not have.
+std::optional<std::size_t> unescape(std::string_view text, char* to) {
+  static constexpr std::string_view kNames = "\"\\/bfnrt", kBytes = "\"\\/\b\f\n\r\t";
+  char* const begin = to;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] != '\\') {
+      *to++ = text[i++];
+      continue;
+    }
+    if (i + 1 >= text.size()) return {};
+    const char name = text[i + 1];
+    i += 2;
+    if (name == 'u') {
+      if (!unescape_code(text, i, to)) return {};
+    } else {
+      const std::size_t known = kNames.find(name);
+      if (known == std::string_view::npos) return {};
+      *to++ = kBytes[known];
+    }
+  }
+  return static_cast<std::size_t>(to - begin);
+}
+
+// ----- the decoder --------------------------------------------------------------------------------------
+
+// One record of a block.
+struct Frame {
+  std::size_t begin = 0, end = 0;
+  std::uint64_t offset = 0;
+  Time time;
+};
+
+class JsonDecoder final : public Decoder {
+ public:
+  JsonDecoder(const CodecConfig& config, Plan plan)
+      : plan_(std::move(plan)),
+        nodes_(make_tree(plan_)),
+        record_max_(config.record_max),
+        // One word remembers which of the open brackets are objects.
+        depth_max_(std::min<std::size_t>(config.depth_max, 64)),
+        found_(plan_.paths.size(), kNoToken),
+        visited_(nodes_.size(), false) {}
+
+  void decode(Block& block, EventBatch& into, DeadLetters& dead) override;
+
+  // What make_event asks for.
+  Fault value(Entry entry, const FieldSlot& slot, Value& out);
+  Fault time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out);
+
+ private:
+  void decode_lines(Block& block, DeadLetters& dead);
+  void decode_record(const Frame& frame, DeadLetters& dead);
+  void find_backslash(const char* from);
+  bool decode_object(const Frame& frame);
+  const TypePlan* type_of_record();
+
+  // Walking. Each returns the token behind what it walked over, or null with complaint_ set.
+  const std::uint32_t* walk(std::uint32_t node, const std::uint32_t* token, std::size_t depth);
+  const std::uint32_t* skip(const std::uint32_t* token, std::size_t depth);
+  const std::uint32_t* note(const Node::Key& key, const std::uint32_t* token, std::size_t depth);
+  const Node::Key* find_key(const Node& node, const std::uint32_t* token);
+  const std::uint32_t* refuse(DeadReason reason, const char* detail);
+
+  // Converting.
+  std::string_view scalar(const std::uint32_t* token) const;
+  Fault string(const std::uint32_t* token, std::string_view& out);
+  Fault convert(Type type, const std::uint32_t* token, Value& out);
+  Fault convert_integer(std::string_view text, Value& out) const;
+  Fault convert_floating(std::string_view text, Value& out) const;
+  Fault convert_number(std::string_view text, Value& out) const;
+  Fault convert_by_text(Type type, const std::uint32_t* token, Value& out);
+  Fault convert_point(const std::uint32_t* token, Value& out);
+  Fault convert_list(Type item, const std::uint32_t* token, Value& out);
+  // Whatever stands there, as it stands there; moves the token behind it.
+  Fault natural(const std::uint32_t*& token, std::size_t depth, Value& out);
+  Fault natural_list(const std::uint32_t*& token, std::size_t depth, Value& out);
+  Fault natural_object(const std::uint32_t*& token, std::size_t depth, Value& out);
+
+  char at(const std::uint32_t* token) const { return bytes_[*token]; }
+
+  const Plan plan_;
+  const std::vector<Node> nodes_;
+  const std::size_t record_max_, depth_max_;
+  Structure structure_;
+
+  // Of the block in hand.
+  SourceId source_;
+  std::uint32_t partition_ = 0;
+  EventBatch* batch_ = nullptr;
+  const char *block_ = nullptr, *block_end_ = nullptr;
+  const char* next_backslash_ =
+      nullptr;          // at or behind the record in hand; escapes are rare, so one search serves many texts
+  bool whole_ = false;  // stage 1 went over the block as a whole
+
+  // Of the record in hand.
+  const char* bytes_ = nullptr;  // what token positions count from
+  const std::uint32_t* tokens_ = nullptr;
+  const std::uint32_t* token_ = nullptr;
+  std::size_t end_ = 0;               // of the record, counted from bytes_
+  std::vector<std::uint32_t> found_;  // by Entry: the token of its value
+  std::vector<bool> visited_;         // by node
+  bool any_visited_ = false;
+  const TypePlan* type_ = nullptr;
+  Complaint complaint_;
+  std::string scratch_;
+  std::vector<Value> items_;
+  std::vector<Member> members_;
+};
+
+void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
+  if (block.bytes.empty()) return;
+  source_ = block.source;
+  partition_ = block.partition;
+  if (block.cut) {
+    dead.add(DeadReason::too_large, {source_, partition_, block.first_offset}, "larger than the source's limit",
+             block.bytes.view());
+    return;
+  }
+  // A byte order mark is white space; and no token may begin in what lies behind the end.
+  if (block.first_offset == 1 && block.bytes.view().starts_with("\xEF\xBB\xBF"))
+    std::memset(block.bytes.data(), ' ', 3);
+  block.bytes.data()[block.bytes.size()] = '\0';
+  batch_ = &into;
+  block_ = block.bytes.data();
+  block_end_ = block_ + block.bytes.size();
+  find_backslash(block_);
+  // If there is an error anywhere (an open string, wrong UTF-8), then each record is looked at by itself. Without one no line
+  // break lies inside a string, so records cannot reach into each other.
+  whole_ = structure_.find(block_, block.bytes.size()) == simdjson::SUCCESS;
+  bytes_ = block_;
+  tokens_ = token_ = structure_.tokens();
+  const std::size_t events_before = into.size();
+  if (block.records.empty()) {
+    decode_lines(block, dead);
+  } else {
+    for (const Record& r : block.records) {
+      decode_record({r.begin, r.begin + r.size, r.offset, r.time.value_or(block.arrived)}, dead);
+    }
+  }
+  if (into.size() > events_before) block.bytes = into.hold(std::move(block.bytes));
+}
+
+void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
+  std::uint64_t line = block.first_offset;
+  const std::size_t size = block.bytes.size();
+  for (std::size_t begin = 0; begin < size; ++line) {
+    const void* newline = std::memchr(block_ + begin, '\n', size - begin);
+    const std::size_t end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
+    decode_record({begin, end, line, block.arrived}, dead);
+    begin = end + 1;
+  }
+}
+
+void JsonDecoder::decode_record(const Frame& frame, DeadLetters& dead) {
+  const Position position{source_, partition_, frame.offset};
+  const std::string_view record(block_ + frame.begin, frame.end - frame.begin);
+  const auto bury = [&](DeadReason reason, std::string detail) {
+    dead.add(reason, position, std::move(detail), record);
+  };
+  if (whole_) {
+    while (*token_ < frame.begin) ++token_;  // what a refused record left over
+    end_ = frame.end;
+  } else {
+    const simdjson::error_code error = structure_.find(record.data(), record.size());
+    if (error == simdjson::EMPTY) return;
+    if (error == simdjson::UTF8_ERROR) return bury(DeadReason::invalid_utf8, "not UTF-8");
+    if (error != simdjson::SUCCESS)
+      return bury(DeadReason::broken_record, "a string is not closed, or holds a control character");
+    bytes_ = record.data();
+    tokens_ = token_ = structure_.tokens();
+    end_ = record.size();
+  }
+  if (*token_ >= end_) return;  // an empty line
+  if (record.size() > record_max_) {
+    return bury(DeadReason::too_large, "larger than " + std::to_string(record_max_) + " bytes");
+  }
+  if (next_backslash_ < record.data()) find_backslash(record.data());
+  if (!decode_object(frame)) bury(complaint_.reason, std::move(complaint_.detail));
+}
+
+void JsonDecoder::find_backslash(const char* from) {
+  const void* found = std::memchr(from, '\\', static_cast<std::size_t>(block_end_ - from));
+  next_backslash_ = found ? static_cast<const char*>(found) : block_end_;
+}
+
+bool JsonDecoder::decode_object(const Frame& frame) {
+  std::fill(found_.begin(), found_.end(), kNoToken);
+  if (any_visited_) std::fill(visited_.begin(), visited_.end(), false);
+  any_visited_ = false;
+  if (at(token_) != '{') return refuse(DeadReason::broken_record, "not a JSON object") != nullptr;
+  const std::uint32_t* behind = walk(0, token_, 1);
+  if (behind == nullptr) return false;
+  // Objects may not reach over the end of their record (a line break inside), nor may anything follow.
+  if (*(behind - 1) >= end_) return refuse(DeadReason::broken_record, "the record ends inside the object") != nullptr;
+  if (*behind < end_) return refuse(DeadReason::broken_record, "something follows the object") != nullptr;
+  token_ = behind;
+  type_ = type_of_record();
+  if (type_ == nullptr) return false;
+  if (make_event(*type_, *this, {source_, partition_, frame.offset}, frame.time, *batch_, complaint_)) return true;
+  const bool of_time =
+      complaint_.reason == DeadReason::missing_time || complaint_.reason == DeadReason::unreadable_time;
+  if (complaint_.detail.empty() && of_time) complaint_.detail = "`" + plan_.joined(type_->time_entry) + "`";
+  return false;
+}
+
+const TypePlan* JsonDecoder::type_of_record() {
+  if (plan_.fixed != kNoEntry) return &plan_.types[plan_.fixed];
+  const std::uint32_t found = found_[plan_.event_entry];
+  std::string_view name;
+  if (found == kNoToken || at(tokens_ + found) != '"' || string(tokens_ + found, name)) {
+    complaint_ = {DeadReason::unknown_event, "`" + plan_.event_field + "` is missing or no text"};
+    return nullptr;
+  }
+  if (type_ != nullptr && type_->type->name == name) return type_;
+  const TypePlan* type = plan_.find(name);
+  if (type == nullptr)
+    complaint_ = {DeadReason::unknown_event, "no event is called `" + std::string(name.substr(0, 100)) + "`"};
+  return type;
+}
+
+// ----- walking ------------------------------------------------------------------------------------------
+
+const std::uint32_t* JsonDecoder::refuse(DeadReason reason, const char* detail) {
+  complaint_ = {reason, detail};
+  return nullptr;
+}
+
+const std::uint32_t* JsonDecoder::walk(std::uint32_t number, const std::uint32_t* token, std::size_t depth) {
+  const Node& node = nodes_[number];
+  if (depth > depth_max_) return refuse(DeadReason::too_deep, "nested too deep");
+  if (at(++token) == '}') return token + 1;
+  for (;;) {
+    if (at(token) != '"' || at(token + 1) != ':')
+      return refuse(DeadReason::broken_record, "a key and a colon should stand here");
+    const Node::Key* key = find_key(node, token);
+    token += 2;
+    const char first = at(token);
+    if (key != nullptr) {
+      token = note(*key, token, depth);
+    } else if (first == '{' || first == '[') {
+      token = skip(token, depth);
+    } else if (first == ',' || first == ':' || first == '}' || first == ']') {
+      return refuse(DeadReason::broken_record, "a value is missing");
+    } else {
+      ++token;
+    }
+    if (token == nullptr) return nullptr;
+    const char next = at(token);
+    ++token;
+    if (next == ',') continue;
+    if (next == '}') return token;
+    return refuse(DeadReason::broken_record, "a comma or a closing brace should stand here");
+  }
+}
+
+// The value of a key that matters.
+const std::uint32_t* JsonDecoder::note(const Node::Key& key, const std::uint32_t* token, std::size_t depth) {
+  const bool twice =
+      (key.leaf != kNoEntry && found_[key.leaf] != kNoToken) || (key.child != kNoToken && visited_[key.child]);
+  if (twice) [[unlikely]] {
+    complaint_ = {DeadReason::duplicate_key, "`" + key.name + "` stands twice"};
+    return nullptr;
+  }
+  if (key.leaf != kNoEntry) found_[key.leaf] = static_cast<std::uint32_t>(token - tokens_);
+  const char first = at(token);
+  if (key.child != kNoToken) {
+    visited_[key.child] = any_visited_ = true;
+    if (first == '{') return walk(key.child, token, depth + 1);
+  }
+  if (first == '{' || first == '[') return skip(token, depth);
+  if (first == ',' || first == ':' || first == '}' || first == ']')
+    return refuse(DeadReason::broken_record, "a value is missing");
+  return token + 1;
+}
+
+// Over a list or an object in which nothing is looked for; `depth` is that of what holds it.
+const std::uint32_t* JsonDecoder::skip(const std::uint32_t* token, std::size_t depth) {
+  std::uint64_t objects = 0;  // the open brackets, innermost last: 1 is a brace
+  std::size_t open = 0;
+  do {
+    // Without this a line of open brackets would walk through the whole block, and so would each line after it.
+    if (*token >= end_) return refuse(DeadReason::broken_record, "a bracket is not closed");
+    const char c = at(token++);
+    if (c == '{' || c == '[') {
+      if (depth + ++open > depth_max_) return refuse(DeadReason::too_deep, "nested too deep");
+      objects = objects << 1 | (c == '{' ? 1u : 0u);
+    } else if (c == '}' || c == ']') {
+      if ((objects & 1) != (c == '}' ? 1u : 0u)) return refuse(DeadReason::broken_record, "brackets do not match");
+      objects >>= 1;
+      --open;
+    }
+  } while (open > 0);
+  return token;
+}
+
+const Node::Key* JsonDecoder::find_key(const Node& node, const std::uint32_t* token) {
+  const char* begin = bytes_ + *token + 1;
+  const char* end = bytes_ + token[1] - 1;
+  while (is_blank(*end)) --end;
+  if (end < begin) return nullptr;
+  std::uint32_t number = KeyTable::kNone;
+  if (next_backslash_ >= end) [[likely]] {
+    number = node.table->find(begin, static_cast<std::size_t>(end - begin));
+  } else {
+    // An escaped key is the key it stands for. A broken escape can only be in a key that nobody looks for.
+    const std::string_view raw(begin, static_cast<std::size_t>(end - begin));
+    scratch_.resize(raw.size() + 8);
+    const auto size = unescape(raw, scratch_.data());
+    if (size) number = node.table->find(scratch_.data(), *size);
+  }
+  return number == KeyTable::kNone ? nullptr : &node.keys[number];
+}
+
+// ----- converting ---------------------------------------------------------------------------------------
+
+// A number or word, or a string with its quotes. What follows any value of a record is a token, so the next one bounds it.
+std::string_view JsonDecoder::scalar(const std::uint32_t* token) const {
+  const char *begin = bytes_ + *token, *end = bytes_ + token[1];
+  while (is_blank(end[-1])) --end;
+  return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+Fault JsonDecoder::string(const std::uint32_t* token, std::string_view& out) {
+  const std::string_view quoted = scalar(token);
+  if (quoted.size() < 2 || quoted.back() != '"') return DeadReason::broken_record;
+  out = quoted.substr(1, quoted.size() - 2);
+  if (next_backslash_ >= out.data() + out.size() || out.find('\\') == std::string_view::npos) [[likely]]
+    return {};
+  const std::span<char> room = batch_->arena().array<char>(out.size());
+  const auto size = unescape(out, room.data());
+  if (!size) return DeadReason::broken_record;
+  out = {room.data(), *size};
+  return {};
+}
+
+Fault JsonDecoder::value(Entry entry, const FieldSlot& slot, Value& out) {
+  const std::uint32_t found = found_[entry];
+  if (found == kNoToken) return {};
+  const std::uint32_t* token = tokens_ + found;
+  if (slot.list) return at(token) == 'n' ? convert(Type::object, token, out) : convert_list(slot.type, token, out);
+  return convert(slot.type, token, out);
+}
+
+Fault JsonDecoder::time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) {
+  const std::uint32_t found = found_[entry];
+  if (found == kNoToken) return {};
+  const std::uint32_t* token = tokens_ + found;
+  const char first = at(token);
+  std::string_view text = scalar(token);
+  if (first == '"') {
+    if (const Fault fault = string(token, text)) return fault;
+    out = reader.read(text, arrived);
+  } else if (std::int64_t whole = 0; short_integer(text, whole) && !reader.has_format()) {
+    out = reader.read(whole);
+  } else if (first == 'n') {
+    return text == "null" ? Fault{} : DeadReason::broken_record;
+  } else if (is_digit(first) || first == '-') {
+    if (!is_json_number(text)) return DeadReason::broken_record;
+    out = reader.read(text, arrived);
+  } else if (first != '{' && first != '[' && text != "true" && text != "false") {
+    return DeadReason::broken_record;
+  }
+  return out ? Fault{} : DeadReason::unreadable_time;
+}
+
+Fault JsonDecoder::convert(Type type, const std::uint32_t* token, Value& out) {
+  const char first = at(token);
+  if (first == 'n') return scalar(token) == "null" ? Fault{} : DeadReason::broken_record;
+  const bool is_number = is_digit(first) || first == '-';
+  switch (type) {
+    case Type::text: {
+      if (first != '"') break;
+      std::string_view text;
+      const Fault fault = string(token, text);
+      out = Value::text(text);
+      return fault;
+    }
+    case Type::integer:
+      if (!is_number) break;
+      return convert_integer(scalar(token), out);
+    case Type::floating:
+      if (!is_number) break;
+      return convert_floating(scalar(token), out);
+    case Type::boolean: {
+      if (first != 't' && first != 'f') break;
+      const std::string_view word = scalar(token);
+      if (word != "true" && word != "false") return DeadReason::broken_record;
+      out = Value::boolean(first == 't');
+      return {};
+    }
+    case Type::time:
+    case Type::duration:
+    case Type::ip:
+      return convert_by_text(type, token, out);
+    case Type::point:
+      return convert_point(token, out);
+    case Type::object:
+      return natural(token, 1, out);
+    case Type::missing:
+    case Type::list:
+      break;  // no field has these as its type
+  }
+  // Of a wrong type, or no JSON at all: `nul`, `1x`, `\`.
+  const bool is_value = first == '"' || first == '{' || first == '[' || scalar(token) == "true" ||
+                        scalar(token) == "false" || (is_number && is_json_number(scalar(token)));
+  return is_value ? DeadReason::wrong_type : DeadReason::broken_record;
+}
+
+Fault JsonDecoder::convert_integer(std::string_view text, Value& out) const {
+  std::int64_t n = 0;
+  if (short_integer(text, n)) [[likely]] {
+    out = Value::integer(n);
+    return {};
+  }
+  if (!is_json_number(text)) return DeadReason::broken_record;
+  const NumberText outcome = parse_integer(text, n);
+  out = Value::integer(n);
+  if (outcome == NumberText::good) return {};
+  if (outcome == NumberText::out_of_range) return DeadReason::out_of_range;
+  // 5.0 and 1e3 are whole numbers too.
+  double d = 0;
+  if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
+  if (d != std::floor(d)) return DeadReason::wrong_type;
+  if (!(d >= -0x1p63 && d < 0x1p63)) return DeadReason::out_of_range;
+  out = Value::integer(static_cast<std::int64_t>(d));
+  return {};
+}
+
+Fault JsonDecoder::convert_floating(std::string_view text, Value& out) const {
+  double d = 0;
+  if (!short_decimal(text, d)) [[unlikely]] {
+    if (!is_json_number(text)) return DeadReason::broken_record;
+    if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
+  }
+  out = Value::floating(d);
+  return {};
+}
+
+// A number where nobody said which kind: an int if it is written as one and fits.
+Fault JsonDecoder::convert_number(std::string_view text, Value& out) const {
+  std::int64_t n = 0;
+  if (short_integer(text, n) || (is_json_number(text) && parse_integer(text, n) == NumberText::good)) {
+    out = Value::integer(n);
+    return {};
+  }
+  return convert_floating(text, out);
+}
+
+// Types that are texts or numbers in JSON.
+Fault JsonDecoder::convert_by_text(Type type, const std::uint32_t* token, Value& out) {
+  const char first = at(token);
+  std::string_view text = scalar(token);
+  if (first == '"') {
+    if (const Fault fault = string(token, text)) return fault;
+  } else if (!is_digit(first) && first != '-') {
+    return first == '{' || first == '[' || text == "true" || text == "false" ? DeadReason::wrong_type
+                                                                             : DeadReason::broken_record;
+  } else if (!is_json_number(text)) {
+    return DeadReason::broken_record;
+  }
+  if (type == Type::time) {
+    const std::optional<Time> time = type_->plain.read(text, Time{});
+    if (time) out = Value::time(*time);
+    return time ? Fault{} : DeadReason::wrong_type;
+  }
+  if (type == Type::ip && first != '"') return DeadReason::wrong_type;
+  return convert_text(type, text, batch_->arena(), out);
+}
+
+// [latitude, longitude]; {"lat": .., "lon": ..}, also with lng, latitude, longitude; GeoJSON's {"type": "Point", "coordinates":
+// [longitude, latitude]}; "lat,lon".
+Fault JsonDecoder::convert_point(const std::uint32_t* token, Value& out) {
+  if (at(token) == '"') {
+    std::string_view text;
+    if (const Fault fault = string(token, text)) return fault;
+    return convert_text(Type::point, text, batch_->arena(), out);
+  }
+  Value given;
+  if (const Fault fault = natural(token, 1, given)) return fault;
+  Value latitude, longitude;
+  const auto pair = [](const Value& list, Value& first, Value& second) {
+    if (list.type() != Type::list || list.as_list().size() != 2) return;
+    first = list.as_list()[0];
+    second = list.as_list()[1];
+  };
+  pair(given, latitude, longitude);
+  if (given.type() == Type::object) {
+    for (const Member& member : given.as_object()) {
+      if (member.name == "lat" || member.name == "latitude") latitude = member.value;
+      if (member.name == "lon" || member.name == "lng" || member.name == "longitude") longitude = member.value;
+      if (member.name == "coordinates") pair(member.value, longitude, latitude);
+    }
+  }
+  if (!latitude.is_number() || !longitude.is_number()) return DeadReason::wrong_type;
+  const auto point = make_point(latitude.number(), longitude.number());
+  if (!point) return DeadReason::out_of_range;
+  out = Value::point(batch_->arena().put(*point));
+  return {};
+}
+
+Fault JsonDecoder::convert_list(Type item, const std::uint32_t* token, Value& out) {
+  if (at(token) != '[') {
+    Value other;
+    const Fault fault = natural(token, 1, other);
+    return fault ? fault : DeadReason::wrong_type;
+  }
+  items_.clear();
+  if (at(++token) == ']') {
+    out = Value::list({});
+    return {};
+  }
+  for (;;) {
+    const char first = at(token);
+    Value one;
+    if (item == Type::object) {
+      if (const Fault fault = natural(token, 2, one)) return fault;
+    } else {
+      if (first == ',' || first == ']' || first == '}' || first == ':') return DeadReason::broken_record;
+      if (const Fault fault = convert(item, token, one)) return fault;
+      // The walk has gone over it once, so it cannot fail to be skipped.
+      token = first == '{' || first == '[' ? skip(token, 1) : token + 1;
+      if (token == nullptr) return DeadReason::broken_record;
+    }
+    items_.push_back(one);
+    const char next = at(token++);
+    if (next == ']') break;
+    if (next != ',') return DeadReason::broken_record;
+  }
+  out = Value::list(batch_->arena().copy(std::span<const Value>(items_)));
+  return {};
+}
+
+Fault JsonDecoder::natural(const std::uint32_t*& token, std::size_t depth, Value& out) {
+  switch (at(token)) {
+    case '{':
+      return natural_object(token, depth, out);
+    case '[':
+      return natural_list(token, depth, out);
+    case '"': {
+      std::string_view text;
+      const Fault fault = string(token++, text);
+      out = Value::text(text);
+      return fault;
+    }
+    default:
+      break;  // any other byte
+  }
+  const std::string_view word = scalar(token++);
+  if (word == "true" || word == "false") {
+    out = Value::boolean(word == "true");
+    return {};
+  }
+  if (word == "null") return {};
+  return is_json_number(word) ? convert_number(word, out) : DeadReason::broken_record;
+}
+
+// Items are gathered behind those of the lists around, then copied out as one piece.
+Fault JsonDecoder::natural_list(const std::uint32_t*& token, std::size_t depth, Value& out) {
+  if (depth >= depth_max_) return DeadReason::too_deep;
+  const std::size_t base = items_.size();
+  Fault fault;
+  if (at(++token) == ']') {
+    ++token;
+  } else {
+    for (bool more = true; more && !fault;) {
+      Value one;
+      fault = natural(token, depth + 1, one);
+      if (fault) break;
+      items_.push_back(one);
+      const char next = at(token++);
+      more = next == ',';
+      if (!more && next != ']') fault = DeadReason::broken_record;
+    }
+  }
+  if (!fault) out = Value::list(batch_->arena().copy(std::span<const Value>(items_).subspan(base)));
+  items_.resize(base);
+  return fault;
+}
+
+Fault JsonDecoder::natural_object(const std::uint32_t*& token, std::size_t depth, Value& out) {
+  if (depth >= depth_max_) return DeadReason::too_deep;
+  const std::size_t base = members_.size();
+  Fault fault;
+  if (at(++token) == '}') {
+    ++token;
+  } else {
+    for (bool more = true; more && !fault;) {
+      Member one;
+      if (at(token) != '"' || at(token + 1) != ':') fault = DeadReason::broken_record;
+      if (!fault) fault = string(token, one.name);
+      token += 2;
+      if (!fault) fault = natural(token, depth + 1, one.value);
+      if (fault) break;
+      members_.push_back(one);
+      const char next = at(token++);
+      more = next == ',';
+      if (!more && next != '}') fault = DeadReason::broken_record;
+    }
+  }
+  if (!fault) out = Value::object(batch_->arena().copy(std::span<const Member>(members_).subspan(base)));
+  members_.resize(base);
+  return fault;
+}
+
+}  // namespace
+
+std::unique_ptr<Decoder> make_json_decoder(const CodecConfig& config, Plan plan) {
+  return std::make_unique<JsonDecoder>(config, std::move(plan));
+}
+
+}  // namespace tocsin
