@@ -1,0 +1,258 @@
+// One value is a tag byte and what follows from it; numbers in the machine's order (little-endian everywhere we run; a
+// checkpoint says so in its header).
+#include "engine/event/encode.h"
+
+#include <algorithm>
+#include <bit>
+#include <vector>
+
+#include "engine/base/hash.h"
+
+namespace tocsin {
+namespace {
+
+static_assert(std::endian::native == std::endian::little);
+
+// Embedded in checkpoints: never renumbered.
+enum class Tag : std::uint8_t {
+  missing = 0,
+  no = 1,
+  yes = 2,
+  integer = 3,
+  floating = 4,
+  text = 5,
+  time = 6,
+  duration = 7,
+  ip = 8,
+  point = 9,
+  list = 10,
+  object = 11
+};
+constexpr std::uint8_t kTags = 12;
+
+// Decoders refuse what is nested deeper than 64; this only guards against broken bytes.
+constexpr int kDepthMax = 256;
+
+template <class T>
+void put(std::string& out, const T& value) {
+  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+void put_tag(std::string& out, Tag tag) { out += static_cast<char>(tag); }
+template <class T>
+void put(std::string& out, Tag tag, const T& value) {
+  char bytes[1 + sizeof value];
+  bytes[0] = static_cast<char>(tag);
+  std::memcpy(bytes + 1, &value, sizeof value);
+  out.append(bytes, sizeof bytes);
+}
+void put_size(std::string& out, std::size_t size) { put(out, static_cast<std::uint32_t>(size)); }
+void put_text(std::string& out, std::string_view text) {
+  put_size(out, text.size());
+  out.append(text);
+}
+
+bool is_whole(double d) {
+  return d >= -9223372036854775808.0 && d < 9223372036854775808.0 &&
+         static_cast<double>(static_cast<std::int64_t>(d)) == d;
+}
+
+double without_minus_zero(double d) { return d == 0 ? 0.0 : d; }
+
+template <bool kCanonical>
+void append_value(std::string& out, const Value& value) {
+  switch (value.type()) {
+    case Type::missing:
+      return put_tag(out, Tag::missing);
+    case Type::boolean:
+      return put_tag(out, value.as_boolean() ? Tag::yes : Tag::no);
+    case Type::integer:
+      return put(out, Tag::integer, value.as_integer());
+    case Type::floating: {
+      const double d = value.as_floating();
+      if (kCanonical && is_whole(d)) return put(out, Tag::integer, static_cast<std::int64_t>(d));
+      return put(out, Tag::floating, d);
+    }
+    case Type::text:
+      put_tag(out, Tag::text);
+      return put_text(out, value.as_text());
+    case Type::time:
+      return put(out, Tag::time, value.as_time().us);
+    case Type::duration:
+      return put(out, Tag::duration, value.as_duration().us);
+    case Type::ip:
+      return put(out, Tag::ip, value.as_ip());
+    case Type::point: {
+      const Point& p = value.as_point();
+      const double degrees[] = {kCanonical ? without_minus_zero(p.latitude) : p.latitude,
+                                kCanonical ? without_minus_zero(p.longitude) : p.longitude};
+      return put(out, Tag::point, degrees);
+    }
+    case Type::list:
+      put_tag(out, Tag::list);
+      put_size(out, value.as_list().size());
+      for (const Value& item : value.as_list()) append_value<kCanonical>(out, item);
+      return;
+    case Type::object: {
+      const std::span<const Member> members = value.as_object();
+      put_tag(out, Tag::object);
+      put_size(out, members.size());
+      const auto append_member = [&](const Member& member) {
+        put_text(out, member.name);
+        append_value<kCanonical>(out, member.value);
+      };
+      if constexpr (kCanonical) {
+        std::vector<Member> sorted(members.begin(), members.end());
+        std::sort(sorted.begin(), sorted.end(), [](const Member& a, const Member& b) { return a.name < b.name; });
+        std::for_each(sorted.begin(), sorted.end(), append_member);
+      } else {
+        std::for_each(members.begin(), members.end(), append_member);
+      }
+      return;
+    }
+  }
+}
+
+template <class T>
+bool take(std::string_view& bytes, T& value) {
+  if (bytes.size() < sizeof value) return false;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  bytes.remove_prefix(sizeof value);
+  return true;
+}
+
+// A reader whose texts are copied or not.
+struct Reader {
+  Arena& arena;
+  bool copies;
+
+  bool take_text(std::string_view& bytes, std::string_view& text) {
+    std::uint32_t size = 0;
+    if (!take(bytes, size) || size > bytes.size()) return false;
+    text = copies ? arena.text(bytes.substr(0, size)) : bytes.substr(0, size);
+    bytes.remove_prefix(size);
+    return true;
+  }
+
+  // A count that the rest of the bytes can hold, so that broken bytes never ask for memory.
+  bool take_count(std::string_view& bytes, std::uint32_t& count) { return take(bytes, count) && count <= bytes.size(); }
+
+  bool take_list(std::string_view& bytes, Value& value, int depth) {
+    std::uint32_t count = 0;
+    if (!take_count(bytes, count)) return false;
+    const std::span<Value> items = arena.array<Value>(count);
+    for (Value& item : items)
+      if (!read(bytes, item, depth + 1)) return false;
+    value = Value::list(items);
+    return true;
+  }
+
+  bool take_object(std::string_view& bytes, Value& value, int depth) {
+    std::uint32_t count = 0;
+    if (!take_count(bytes, count)) return false;
+    const std::span<Member> members = arena.array<Member>(count);
+    for (Member& member : members)
+      if (!take_text(bytes, member.name) || !read(bytes, member.value, depth + 1)) return false;
+    value = Value::object(members);
+    return true;
+  }
+
+  bool read(std::string_view& bytes, Value& value, int depth) {
+    std::uint8_t tag = 0;
+    if (depth > kDepthMax || !take(bytes, tag) || tag >= kTags) return false;
+    std::int64_t number = 0;
+    switch (Tag{tag}) {
+      case Tag::missing:
+        return value = Value(), true;
+      case Tag::no:
+        return value = Value::boolean(false), true;
+      case Tag::yes:
+        return value = Value::boolean(true), true;
+      case Tag::integer:
+        return take(bytes, number) && (value = Value::integer(number), true);
+      case Tag::time:
+        return take(bytes, number) && (value = Value::time({number}), true);
+      case Tag::duration:
+        return take(bytes, number) && (value = Value::duration({number}), true);
+      case Tag::floating: {
+        double d = 0;
+        return take(bytes, d) && (value = Value::floating(d), true);
+      }
+      case Tag::text: {
+        std::string_view text;
+        return take_text(bytes, text) && (value = Value::text(text), true);
+      }
+      case Tag::ip: {
+        IpAddress address;
+        if (!take(bytes, address) || address.prefix > 128) return false;
+        return value = Value::ip(arena.put(address)), true;
+      }
+      case Tag::point: {
+        Point point;
+        return take(bytes, point) && (value = Value::point(arena.put(point)), true);
+      }
+      case Tag::list:
+        return take_list(bytes, value, depth);
+      case Tag::object:
+        return take_object(bytes, value, depth);
+    }
+    return false;
+  }
+};
+
+std::optional<Value> read_value(std::string_view& bytes, Reader reader) {
+  Value value;
+  std::string_view rest = bytes;
+  if (!reader.read(rest, value, 0)) return std::nullopt;
+  bytes = rest;
+  return value;
+}
+
+}  // namespace
+
+void append_key(std::string& out, const Value& value) { append_value<true>(out, value); }
+void append_exact(std::string& out, const Value& value) { append_value<false>(out, value); }
+
+std::optional<Value> take_value(std::string_view& bytes, Arena& arena) { return read_value(bytes, {arena, true}); }
+std::optional<Value> view_value(std::string_view& bytes, Arena& arena) { return read_value(bytes, {arena, false}); }
+
+std::uint64_t hash_of(const Value& value) {
+  // Nearly all keys are texts, integers or short lists; the rest may take the long way.
+  if (value.type() == Type::text) return hash_bytes(value.as_text(), static_cast<std::uint64_t>(Tag::text));
+  std::string bytes;
+  append_key(bytes, value);
+  return hash_bytes(bytes);
+}
+
+Value copy_value(const Value& value, Arena& arena) {
+  switch (value.type()) {
+    case Type::missing:
+    case Type::boolean:
+    case Type::integer:
+    case Type::floating:
+    case Type::time:
+    case Type::duration:
+      return value;
+    case Type::text:
+      return Value::text(arena.text(value.as_text()));
+    case Type::ip:
+      return Value::ip(arena.put(value.as_ip()));
+    case Type::point:
+      return Value::point(arena.put(value.as_point()));
+    case Type::list: {
+      const std::span<Value> items = arena.array<Value>(value.as_list().size());
+      for (std::size_t i = 0; i < items.size(); ++i) items[i] = copy_value(value.as_list()[i], arena);
+      return Value::list(items);
+    }
+    case Type::object: {
+      const std::span<Member> members = arena.array<Member>(value.as_object().size());
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        const Member& from = value.as_object()[i];
+        members[i] = {arena.text(from.name), copy_value(from.value, arena)};
+      }
+      return Value::object(members);
+    }
+  }
+  return {};
+}
+
+}  // namespace tocsin
