@@ -209,8 +209,6 @@ struct CheckOptions {
   int require_tests = 0;  // a rule with fewer tests is a warning
   // The texts of the files, for messages that name a place (`declared at rules/auth.rules:3`).
   std::span<const SourceText> sources;
-  // Names of items that could not be read: their absence is not a second mistake.
-  std::vector<std::string> unreadable;
 };
 
 struct Checked {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "dsl/ast.h"
@@ -13,6 +14,7 @@ namespace tocsin::dsl {
 struct Parsed {
   ast::RuleFile file;                   // every item that could be read, also beside broken ones
   std::vector<Diagnostic> diagnostics;  // every mistake of the text, in order
+  std::vector<std::string> unreadable;  // names of items that were begun and could not be read
 };
 
 // Never throws, never recurses deeper than the nesting limit, takes time linear in the text.

@@ -27,6 +27,7 @@ bool declare(Context& c, NameMap<T>& names, const ast::Name& name, T value, Sour
 // Events, aliases and what rules, sessions and summaries make share one space: each can stand in an event's place.
 bool declare_event_name(Context& c, const ast::Name& name, std::string_view what) {
   if (const std::string_view kind = reserved_as(name.text); !kind.empty()) {
+    c.unreadable.insert(name.text);
     c.report("R031", name.span, ticked(name.text) + " cannot name an event", "this is " + std::string(kind),
              "choose another name, such as " + ticked(name.text + "_event"));
     return false;
@@ -324,7 +325,7 @@ void check_hours(Context& c, const ast::OpenHours& open) {
 }  // namespace
 
 void collect(Context& c) {
-  for (const std::string& name : c.options.unreadable) c.unreadable.insert(name);
+  for (const Parsed& file : c.files) c.unreadable.insert(file.unreadable.begin(), file.unreadable.end());
   for (const Parsed& file : c.files)
     for (const ast::Item& item : file.file.items) collect_item(c, item);
 }

@@ -350,8 +350,11 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
     ast::Item item;
     const std::uint32_t from = starts[i] == 0 ? 0 : tokens[starts[i] - 1].end;
     std::string doc = grammar::doc_above(lexed.comments, next_comment, from, tokens[starts[i]].begin, source.text);
-    if (!grammar::read_item(source, file, tokens.data() + starts[i], tokens.data() + end, out.diagnostics, item))
+    if (!grammar::read_item(source, file, tokens.data() + starts[i], tokens.data() + end, out.diagnostics, item)) {
+      // Its name was given, so that its use elsewhere is no second mistake.
+      if (starts[i] + 1 < end) out.unreadable.emplace_back(spelling(tokens[starts[i] + 1], source.text));
       continue;
+    }
     item.doc = std::move(doc);
     out.file.items.push_back(std::move(item));
   }
