@@ -1,0 +1,69 @@
+// What leaves the engine: alerts, and the events that rules, sessions and summaries emit. Values own what they view, so
+// an output outlives the batch that caused it; names are the program's, and the writer at the edge looks them up.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/ids.h"
+#include "engine/base/time.h"
+#include "engine/event/event.h"
+#include "engine/match/pattern.h"
+#include "engine/match/seen.h"
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+// Where an output stands among all others: what happened at the same instant and phase keeps the order of the events
+// that caused it, then rule name and key (language.md, section 7).
+struct OutputOrder {
+  Instant at;
+  std::uint64_t cause = 0;    // the event in hand, counted in the total order; timers of one instant: 0
+  std::uint32_t depth = 0;    // emitted events stand behind their cause
+  friend auto operator<=>(const OutputOrder&, const OutputOrder&) = default;
+};
+
+struct EvidenceOf {
+  std::string label;
+  std::uint64_t count = 0;
+  std::vector<Position> events;
+};
+
+struct Alert {
+  enum class State : std::uint8_t { firing, resolved, withdrawn };
+  ProgramId rule;
+  State state = State::firing;
+  std::string id;              // 32 hex digits (F16)
+  Severity severity = Severity::medium;
+  Time time{};                 // of this message: the fire, the resolution, the reminder
+  Time fired{};                // of the fire that opened it
+  OwnedValues key;
+  std::string key_bytes;       // canonical: the last word of the order
+  std::string text, runbook;
+  std::optional<Time> first, last;
+  std::uint64_t count = 0;
+  OwnedValues fields;          // of `with`, in the program's order
+  std::vector<EvidenceOf> evidence;
+  std::uint64_t suppressed = 0;
+  std::uint32_t reminder = 0;
+  bool escalated = false;
+  OutputOrder order;
+};
+
+// An event that the engine made. `event.fields` view `fields`.
+struct Emitted {
+  ProgramId by;
+  EventTypeId type;
+  Time time{};
+  OwnedValues key;
+  std::string key_bytes;
+  OwnedValues fields;          // by SlotId of the type
+  std::vector<Position> origins;
+  OutputOrder order;
+  bool enriched = false;       // of `emit each`: goes to its sink alone, no program sees it
+};
+
+}  // namespace tocsin

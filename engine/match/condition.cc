@@ -1,0 +1,727 @@
+// Conditions: a comparison of aggregates over windows, with the edge left to the rule. The general matcher: keeps the
+// events that some window still sees and recomputes from them, so it is right for every aggregate and every window.
+// Thresholds on counts alone have counter.h, which equals it in constant work.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <string>
+
+#include "engine/base/contract.h"
+#include "engine/event/encode.h"
+#include "engine/match/aggregate.h"
+#include "engine/match/aligned.h"
+#include "engine/match/events_report.h"
+#include "engine/match/forms.h"
+#include "engine/program/aggregates.h"
+#include "engine/program/scratch.h"
+
+namespace tocsin {
+namespace {
+
+constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
+
+struct Entry {
+  Seen seen;
+  std::uint64_t changed = 0;        // by cell of the pattern: the value differed from the one before (E5)
+  std::vector<Evidence> inner;      // of a counted group's match
+};
+
+struct State : PatternState {
+  std::deque<Entry> entries;
+  Time from{};                          // watched since
+  std::optional<Time> seen_at;          // C3
+  std::optional<Time> first_event;      // A5: a key without events for D + W is new
+  Time last_event{};
+  std::optional<Time> holding;          // `for D`: since when the condition has held
+  bool held = false;                    // ... for long enough
+  Instant judged{{std::numeric_limits<std::int64_t>::min()}, Phase::waited};
+  std::vector<std::unique_ptr<PatternState>> nested;
+  std::map<std::size_t, std::string> last_value;  // changes: by cell
+  std::vector<std::string> places;      // ranking
+  std::uint64_t cut_short = 0;          // events dropped for the limit
+
+  std::size_t bytes() const override {
+    std::size_t sum = sizeof(State);
+    for (const Entry& e : entries) sum += e.seen.bytes() + sizeof(Entry);
+    for (const auto& n : nested) sum += n->bytes();
+    return sum;
+  }
+};
+
+class Condition : public PatternMatcher {
+ public:
+  Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
+    find_cells(rules);
+    for (const CellId id : cells_) {
+      add_stream(program.cells[id.index].stream);
+      add_stream(program.cells[id.index].second);
+      add_horizon(program.cells[id.index]);
+    }
+    if (pattern.stream.exists()) add_stream(pattern.stream);
+    std::sort(offsets_.begin(), offsets_.end());
+    offsets_.erase(std::unique(offsets_.begin(), offsets_.end()), offsets_.end());
+    for (const StreamId s : streams_list_) {
+      const Stream& stream = program.streams[s.index];
+      if (!stream.nested.exists()) continue;
+      nested_streams_.push_back(s);
+      nested_.push_back(make_matcher(rules, program, stream.nested, evaluator, MatchOptions{}));
+    }
+  }
+
+  std::unique_ptr<PatternState> begin(Time from, bool seen) const override {
+    auto state = std::make_unique<State>();
+    state->from = from;
+    if (seen) state->seen_at = from;
+    for (const auto& n : nested_) state->nested.push_back(n->begin(from, seen));
+    return state;
+  }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
+    auto& state = static_cast<State&>(base);
+    const Time now = visit.event->time;
+    for (std::size_t i = 0; i < nested_.size(); ++i)
+      nested_[i]->on_event(*state.nested[i], visit, [&](const Finding& f) { inner_match(state, i, f, now, visit, true, found); });
+    if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
+    const bool counted = (visit.fits & streams_).any();
+    if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
+    take(state, Entry{Seen(*visit.event, visit.fits), 0, {}}, visit.context, now);
+    if (!is_judged(visit)) {
+      state.judged = {now, Phase::event};
+      return;
+    }
+    judge_event(state, visit.context, now, found);
+  }
+
+  void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
+    auto& state = static_cast<State&>(base);
+    for (std::size_t i = 0; i < nested_.size(); ++i) {
+      const auto due = nested_[i]->due(*state.nested[i]);
+      if (!due || *due > now) continue;
+      Visit visit;
+      visit.context = context;
+      nested_[i]->on_timer(*state.nested[i], now, context, [&](const Finding& f) { inner_match(state, i, f, now.time, visit, false, found); });
+    }
+    if (pattern_.form == Pattern::Form::aligned) return close_windows(state, now, context, found);
+    if (state.holding && !state.held && now >= Instant{*state.holding + pattern_.hold, Phase::over}) {
+      state.held = true;
+      report_judgement(state, context, now.time, now.phase == Phase::waited, true, false, found);
+    }
+    if (now.phase != Phase::waited) return;
+    if (pattern_.form == Pattern::Form::ranking) {
+      state.judged = now;
+      rank(state, context, now.time, true, found);
+      return;
+    }
+    if (pattern_.judged_at_expiry && may_judge(state, now)) judge(state, context, now.time, true, false, found);
+    state.judged = now;
+  }
+
+  std::optional<Instant> due(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    std::optional<Instant> out;
+    const auto consider = [&out](Instant i) {
+      if (!out || i < *out) out = i;
+    };
+    for (std::size_t i = 0; i < nested_.size(); ++i)
+      if (const auto due = nested_[i]->due(*state.nested[i])) consider(*due);
+    if (pattern_.form == Pattern::Form::aligned) {
+      if (!state.entries.empty()) consider({window_.end(state.entries.front().seen.time()), Phase::over});
+      return out;
+    }
+    if (state.holding && !state.held) consider({*state.holding + pattern_.hold, Phase::over});
+    if (pattern_.needs_seen && state.seen_at && state.judged < Instant{*state.seen_at + pattern_.length, Phase::waited})
+      consider({*state.seen_at + pattern_.length, Phase::waited});
+    if (pattern_.judged_at_expiry || pattern_.form == Pattern::Form::ranking)
+      if (const auto expiry = next_expiry(state)) consider({*expiry, Phase::waited});
+    return out;
+  }
+
+  void start_over(PatternState& base, Instant now) const override {
+    auto& state = static_cast<State&>(base);
+    state.entries.clear();
+    state.holding.reset();
+    state.held = false;
+    for (std::size_t i = 0; i < nested_.size(); ++i) nested_[i]->start_over(*state.nested[i], now);
+  }
+
+  bool idle(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    return state.entries.empty() && !state.holding && !state.seen_at && state.last_value.empty();
+  }
+
+ private:
+  using Selected = std::vector<const Entry*>;
+
+  // ----- what the pattern looks at, found once ------------------------------------------------------
+
+  void find_cells(const RuleSet& rules) {
+    const auto visit = [&](auto&& self, ExprId id) -> void {
+      if (!id.exists()) return;
+      const Expr& expr = rules.code.exprs[id.index];
+      for (std::uint32_t i = expr.begin; i < expr.end; ++i) {
+        const ExprInst& inst = rules.code.instructions[i];
+        if (inst.op == ExprOp::cell) {
+          const CellId cell{inst.a};
+          if (std::find(cells_.begin(), cells_.end(), cell) == cells_.end()) cells_.push_back(cell);
+        }
+        if (inst.op == ExprOp::some) self(self, ExprId{inst.a});
+      }
+    };
+    visit(visit, pattern_.condition);
+    condition_cells_ = cells_.size();
+    visit(visit, pattern_.value);
+    visit(visit, pattern_.baseline);
+    visit(visit, options_.where);
+    for (const ExprId id : options_.reported) visit(visit, id);
+  }
+
+  void add_stream(StreamId id) {
+    if (!id.exists() || streams_[id.index]) return;
+    streams_.set(id.index);
+    streams_list_.push_back(id);
+  }
+
+  void add_horizon(const Cell& cell) {
+    const AggregateKind kind = aggregates()[cell.function.index].kind;
+    switch (cell.window.kind) {
+      case Window::Kind::span:
+        add_offsets(cell);
+        break;
+      case Window::Kind::last:
+      case Window::Kind::of_last:
+        only_spans_ = false;
+        last_ = std::max(last_, cell.window.count);
+        keeps_bases_ = keeps_bases_ || cell.window.kind == Window::Kind::of_last;
+        break;
+      case Window::Kind::streak:
+        only_spans_ = false;
+        keeps_bases_ = true;
+        break;
+      case Window::Kind::chain:
+        only_spans_ = false;
+        break;
+      case Window::Kind::frame:
+      case Window::Kind::step:
+        break;
+    }
+    if (cell.window.breaking.exists()) add_stream(cell.window.breaking);
+    if (kind == AggregateKind::duration) keeps_bases_ = keeps_one_more_ = true;
+    if (cell.window.kind == Window::Kind::of_last || cell.window.kind == Window::Kind::streak || kind == AggregateKind::duration)
+      base_streams_.push_back(cell.stream);
+  }
+
+  void add_offsets(const Cell& cell) {
+    if (cell.window.length.us == 0) {
+      horizon_ = kForEver;
+      return;
+    }
+    const Duration w = cell.window.length;
+    offsets_.push_back(w);
+    std::int64_t windows = 0;
+    if (cell.baseline.kind == Baseline::Kind::previous) windows = 1;
+    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore) windows = cell.baseline.over.us / w.us;
+    for (std::int64_t i = 1; i <= windows; ++i) offsets_.push_back({w.us * (i + 1)});
+    horizon_ = std::max(horizon_, Duration{w.us * (windows + 1)});
+    if (windows > 1) new_after_ = std::max(new_after_, cell.baseline.over + w);
+  }
+
+  bool is_base(StreamId stream, const Event& event) const {
+    const auto& alternatives = program_.streams[stream.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) { return a.type == event.type; });
+  }
+  bool is_kept_base(const Event& event) const {
+    return std::any_of(base_streams_.begin(), base_streams_.end(), [&](StreamId s) { return is_base(s, event); });
+  }
+  // C1: x alone, or every event of x's base for streaks and `of last`; else every event that the condition names.
+  bool is_judged(const Visit& visit) const {
+    if (pattern_.stream.exists() && visit.fits[pattern_.stream.index]) return true;
+    if (pattern_.stream.exists() && !keeps_bases_) return false;
+    for (std::size_t i = 0; i < condition_cells_; ++i) {
+      const Cell& cell = program_.cells[cells_[i].index];
+      if (visit.fits[cell.stream.index] || (cell.second.exists() && visit.fits[cell.second.index])) return true;
+      if (cell.window.kind != Window::Kind::streak && cell.window.kind != Window::Kind::of_last) continue;
+      if (cell.window.breaking.exists() ? static_cast<bool>(visit.fits[cell.window.breaking.index]) : is_base(cell.stream, *visit.event))
+        return true;
+    }
+    return false;
+  }
+
+  // ----- what is kept ---------------------------------------------------------------------------------
+
+  void take(State& state, Entry entry, const EvalContext& context, Time now) const {
+    if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
+    prune(state, now);
+    empty_before_ = nothing_left(state, now);
+    if (!state.first_event) state.first_event = now;
+    state.last_event = now;
+    mark_changes(state, entry, context);
+    state.entries.push_back(std::move(entry));
+    if (state.entries.size() > kWindowEventsPerKeyMax) {
+      state.entries.pop_front();
+      ++state.cut_short;
+    }
+  }
+
+  void mark_changes(State& state, Entry& entry, const EvalContext& context) const {
+    for (std::size_t i = 0; i < cells_.size(); ++i) {
+      const Cell& cell = program_.cells[cells_[i].index];
+      if (aggregates()[cell.function.index].kind != AggregateKind::changes || !entry.seen.fits(cell.stream)) continue;
+      std::string key;
+      if (!append_values(key, cell, entry.seen.event(), context)) continue;
+      auto [last, fresh] = state.last_value.try_emplace(i, key);
+      if (!fresh && last->second != key) entry.changed |= std::uint64_t{1} << i;
+      last->second = key;
+    }
+  }
+
+  void prune(State& state, Time now) const {
+    auto& entries = state.entries;
+    if (only_spans_) {
+      const std::size_t spare = keeps_one_more_ ? 1 : 0;  // duration(x): the x before the window reaches into it
+      while (entries.size() > spare && entries[spare].seen.time() < now - horizon_) entries.pop_front();
+      return;
+    }
+    if (cells_.size() != 1) return;  // mixed windows: up to the limit
+    const Window& window = program_.cells[cells_.front().index].window;
+    if (window.kind == Window::Kind::last || window.kind == Window::Kind::of_last)
+      while (entries.size() > window.count) entries.pop_front();
+    if (window.kind == Window::Kind::streak || window.kind == Window::Kind::chain) {
+      const Selected kept = select(state, program_.cells[cells_.front().index], now, false);
+      while (!entries.empty() && (kept.empty() || &entries.front() != kept.front())) entries.pop_front();
+    }
+  }
+
+  // F1: nothing of what it counts, in any window it looks at.
+  bool nothing_left(const State& state, Time now) const {
+    for (std::size_t i = 0; i < condition_cells_; ++i) {
+      const Cell& cell = program_.cells[cells_[i].index];
+      if (cell.window.kind == Window::Kind::span && cell.baseline.kind != Baseline::Kind::none) {
+        for (const Entry& e : state.entries)
+          if (e.seen.fits(cell.stream)) return false;
+        continue;
+      }
+      if (!select(state, cell, now, false).empty()) return false;
+      if (cell.second.exists()) {
+        Cell second = cell;
+        second.stream = cell.second;
+        if (!select(state, second, now, false).empty()) return false;
+      }
+    }
+    return true;
+  }
+
+  // ----- windows -------------------------------------------------------------------------------------
+
+  // The events of the cell's window at `now`: closed for an event, open at its old end right after (T5).
+  Selected select(const State& state, const Cell& cell, Time now, bool after) const {
+    switch (cell.window.kind) {
+      case Window::Kind::span: {
+        const Duration length = cell.window.length.us == 0 ? kForEver : cell.window.length;
+        return between(state, cell, now - length, now, after, true);
+      }
+      case Window::Kind::last:
+        return last_of(state, cell, cell.window.count);
+      case Window::Kind::streak:
+        return streak(state, cell, now);
+      case Window::Kind::chain:
+        return chain(state, cell, now);
+      case Window::Kind::of_last:
+        return of_last(state, cell);
+      case Window::Kind::frame: {
+        Selected out;
+        for (const Entry& e : state.entries)
+          if (e.seen.fits(cell.stream) && e.seen.time() < frame_end_) out.push_back(&e);
+        return out;
+      }
+      case Window::Kind::step:
+        break;
+    }
+    return {};
+  }
+
+  // Events in [from, to], or [from, to) when not closed; right after an instant both ends have moved on: (from, to].
+  Selected between(const State& state, const Cell& cell, Time from, Time to, bool after, bool closed) const {
+    Selected out;
+    for (const Entry& e : state.entries) {
+      const Time t = e.seen.time();
+      if (after ? t <= from : t < from) continue;
+      if (closed || after ? t > to : t >= to) break;
+      if (e.seen.fits(cell.stream) && counts(e, cell)) out.push_back(&e);
+    }
+    return out;
+  }
+
+  bool counts(const Entry& entry, const Cell& cell) const {
+    const AggregateKind kind = aggregates()[cell.function.index].kind;
+    if (kind == AggregateKind::changes) {
+      for (std::size_t i = 0; i < cells_.size(); ++i)
+        if (&program_.cells[cells_[i].index] == &cell) return (entry.changed >> i & 1) != 0;
+      return false;
+    }
+    if (kind != AggregateKind::distinct_count || entry.inner.size() > 0) return true;
+    std::string key;  // E5: no value, not counted
+    EvalContext context;
+    context.scratch = &scratch_;
+    return append_values(key, cell, entry.seen.event(), context);
+  }
+
+  static Selected last_of(const State& state, const Cell& cell, std::size_t n) {
+    Selected out;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && out.size() < n; ++e)
+      if (e->seen.fits(cell.stream)) out.push_back(&*e);
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+
+  Selected streak(const State& state, const Cell& cell, Time now) const {
+    Selected out;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend(); ++e) {
+      if (cell.window.cap.us != 0 && e->seen.time() < now - cell.window.cap) break;
+      if (e->seen.fits(cell.stream)) {
+        out.push_back(&*e);
+        continue;
+      }
+      if (cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event())) break;
+    }
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+
+  Selected chain(const State& state, const Cell& cell, Time now) const {
+    Selected out;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend(); ++e) {
+      if (!e->seen.fits(cell.stream)) continue;
+      if (!out.empty() && out.back()->seen.time() - e->seen.time() > cell.window.length) break;
+      if (out.empty() && now - e->seen.time() > cell.window.length) break;
+      if (cell.window.cap.us != 0 && e->seen.time() < now - cell.window.cap) break;
+      out.push_back(&*e);
+    }
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+
+  Selected of_last(const State& state, const Cell& cell) const {
+    Selected out;
+    std::size_t n = 0;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && n < cell.window.count; ++e) {
+      const bool of = cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event());
+      if (!of) continue;
+      ++n;
+      if (e->seen.fits(cell.stream)) out.push_back(&*e);
+    }
+    std::reverse(out.begin(), out.end());
+    return out;
+  }
+
+  // ----- values --------------------------------------------------------------------------------------
+
+  bool append_values(std::string& key, const Cell& cell, const Event& event, EvalContext context) const {
+    context.event = &event;
+    context.time = event.time;
+    context.match = nullptr;
+    for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
+      if (a.type != event.type) continue;
+      for (const ExprId id : a.values) {
+        const Value value = evaluator_.evaluate(id, context);
+        if (value.is_missing()) return false;
+        append_key(key, value);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  Value sample_value(const Cell& cell, const Event& event, EvalContext context) const {
+    context.event = &event;
+    context.time = event.time;
+    context.match = nullptr;
+    for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
+      if (a.type != event.type || a.values.empty()) continue;
+      if (a.values.size() == 1) return evaluator_.evaluate(a.values.front(), context);
+      std::string key;
+      return append_values(key, cell, event, context) ? Value::text(context.scratch->text(key)) : Value();
+    }
+    return {};
+  }
+
+  Value over(const State& state, const Cell& cell, const Selected& selected, const EvalContext& context, Time from, Time now,
+             std::size_t second) const {
+    const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
+    std::vector<Sample> samples;
+    samples.reserve(selected.size());
+    for (const Entry* e : selected) {
+      Sample s{e->seen.time(), sample_value(cell, e->seen.event(), context), now};
+      if (duration) s.until = next_of_base(state, cell, *e, now);
+      samples.push_back(s);
+    }
+    if (duration) {  // the x before the window reaches into it, cut there (A7)
+      const Entry* before = nullptr;
+      for (const Entry& e : state.entries) {
+        if (e.seen.time() >= from) break;
+        if (is_base(cell.stream, e.seen.event())) before = &e;
+      }
+      if (before != nullptr && before->seen.fits(cell.stream))
+        samples.insert(samples.begin(), Sample{from, {}, next_of_base(state, cell, *before, now)});
+    }
+    return aggregate_of(cell, samples, from, now, second, *context.scratch);
+  }
+
+  Time next_of_base(const State& state, const Cell& cell, const Entry& entry, Time now) const {
+    bool passed = false;
+    for (const Entry& e : state.entries) {
+      if (passed && is_base(cell.stream, e.seen.event())) return std::min(e.seen.time(), now);
+      if (&e == &entry) passed = true;
+    }
+    return now;
+  }
+
+  Value value_of(const State& state, CellId id, const EvalContext& context, Time now, bool after) const {
+    const Cell& cell = program_.cells[id.index];
+    const Duration w = cell.window.length;
+    std::size_t second = 0;
+    if (cell.second.exists()) {
+      Cell other = cell;
+      other.stream = cell.second;
+      second = select(state, other, now, after).size();
+    }
+    switch (cell.baseline.kind) {
+      case Baseline::Kind::none:
+      case Baseline::Kind::forecast: {
+        const Selected selected = select(state, cell, now, after);
+        Time from = now - w;
+        if (cell.window.kind != Window::Kind::span || w.us == 0) from = selected.empty() ? now : selected.front()->seen.time();
+        if (cell.window.kind == Window::Kind::frame) from = frame_begin_;
+        return over(state, cell, selected, context, from, now, second);
+      }
+      case Baseline::Kind::previous: {
+        const Time from{now.us - 2 * w.us};
+        return over(state, cell, between(state, cell, from, now - w, after, false), context, from, now - w, second);
+      }
+      case Baseline::Kind::average:
+      case Baseline::Kind::zscore:
+        return against_history(state, cell, context, now, after);
+    }
+    return {};
+  }
+
+  // A5: the windows before the current one that begin at or after the key's first event.
+  Value against_history(const State& state, const Cell& cell, const EvalContext& context, Time now, bool after) const {
+    const Duration w = cell.window.length;
+    std::vector<double> values;
+    for (std::int64_t i = 1; i <= cell.baseline.over.us / w.us; ++i) {
+      const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
+      if (!state.first_event || from < *state.first_event) break;
+      const Value v = over(state, cell, between(state, cell, from, to, after, false), context, from, to, 0);
+      if (v.is_number()) values.push_back(v.number());
+    }
+    if (values.empty()) return {};
+    double sum = 0;
+    for (const double v : values) sum += v;
+    const double mean = sum / static_cast<double>(values.size());
+    if (cell.baseline.kind == Baseline::Kind::average) return Value::floating(mean);
+    if (values.size() < 2) return {};
+    double squares = 0;
+    for (const double v : values) squares += (v - mean) * (v - mean);
+    const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
+    const Value current = over(state, cell, select(state, cell, now, after), context, now - w, now, 0);
+    if (deviation == 0 || !current.is_number()) return {};
+    return Value::floating((current.number() - mean) / deviation);
+  }
+
+  // ----- judging -------------------------------------------------------------------------------------
+
+  bool may_judge(const State& state, Instant now) const {
+    if (!pattern_.needs_seen) return true;
+    return state.seen_at.has_value() && now >= Instant{*state.seen_at + pattern_.length, Phase::waited};
+  }
+
+  void judge_event(State& state, const EvalContext& context, Time now, const Findings& found) const {
+    const Instant instant{now, Phase::event};
+    state.judged = instant;
+    if (pattern_.form == Pattern::Form::ranking) return rank(state, context, now, false, found);
+    if (pattern_.form == Pattern::Form::aligned || !may_judge(state, instant)) return;
+    judge(state, context, now, false, true, found);
+  }
+
+  void judge(State& state, const EvalContext& context, Time now, bool after, bool by_event, const Findings& found) const {
+    const bool nothing_left = by_event && empty_before_ && !pattern_.true_of_nothing;
+    EventsReport report = look(state, context, now, after);
+    EvalContext at = context;
+    at.match = &report;
+    at.time = now;
+    const bool holds = evaluator_.holds(pattern_.condition, at);
+    if (pattern_.hold.us != 0) {
+      if (!holds) {
+        state.holding.reset();
+        state.held = false;
+      } else {
+        if (!state.holding) state.holding = now;
+        if (!state.held) {
+          if (nothing_left) found(Finding{Finding::Kind::judged, false, true, true, nullptr, false});
+          return;
+        }
+      }
+    }
+    Finding finding;
+    finding.kind = Finding::Kind::judged;
+    finding.holds = holds;
+    finding.by_event = by_event;
+    finding.nothing_left = nothing_left;
+    finding.report = holds ? &report : nullptr;
+    found(finding);
+  }
+
+  void report_judgement(State& state, const EvalContext& context, Time now, bool after, bool holds, bool by_event,
+                        const Findings& found) const {
+    EventsReport report = look(state, context, now, after);
+    Finding finding;
+    finding.kind = Finding::Kind::judged;
+    finding.holds = holds;
+    finding.by_event = by_event;
+    finding.report = &report;
+    found(finding);
+  }
+
+  EventsReport look(const State& state, const EvalContext& context, Time now, bool after) const {
+    EventsReport report(program_, pattern_, evaluator_, context, now);
+    std::vector<const Entry*> all;
+    for (std::size_t step = 0; step < pattern_.steps.size(); ++step) {
+      const Cell* cell = cell_of(pattern_.steps[step].stream);
+      if (cell == nullptr) continue;
+      for (const Entry* e : select(state, *cell, now, after)) {
+        if (!e->inner.empty()) report.add_evidence(e->inner);
+        if (e->inner.empty()) report.add(step, e->seen.event());
+        else report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
+        all.push_back(e);
+      }
+    }
+    std::sort(all.begin(), all.end());
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    report.set(Fact::count, Value::integer(static_cast<std::int64_t>(all.size())));
+    report.set_cells([this, &state, &context, now, after](CellId id) { return value_of(state, id, context, now, after); });
+    EvalContext at = context;
+    at.match = &report;
+    at.time = now;
+    if (pattern_.value.exists()) report.set(Fact::value, evaluator_.evaluate(pattern_.value, at));
+    if (pattern_.baseline.exists()) report.set(Fact::baseline, evaluator_.evaluate(pattern_.baseline, at));
+    return report;
+  }
+
+  const Cell* cell_of(StreamId stream) const {
+    for (const CellId id : cells_) {
+      const Cell& cell = program_.cells[id.index];
+      if (cell.window.kind != Window::Kind::step && (cell.stream == stream || cell.second == stream)) {
+        if (cell.stream == stream) return &cell;
+      }
+    }
+    return nullptr;
+  }
+
+  // The next time at which an event leaves a window, or moves from one to the next.
+  std::optional<Time> next_expiry(const State& state) const {
+    std::optional<Time> out;
+    for (const Duration offset : offsets_) {
+      const auto first = std::partition_point(state.entries.begin(), state.entries.end(), [&](const Entry& e) {
+        return Instant{e.seen.time() + offset, Phase::waited} <= state.judged;
+      });
+      if (first == state.entries.end()) continue;
+      const Time t = first->seen.time() + offset;
+      if (!out || t < *out) out = t;
+    }
+    return out;
+  }
+
+  // A match of a counted group: it happens like an event (C7).
+  void inner_match(State& state, std::size_t nested, const Finding& inner, Time now, const Visit& visit, bool by_event,
+                   const Findings& found) const {
+    if (inner.kind != Finding::Kind::occurred || inner.report == nullptr || inner.report->last() == nullptr) return;
+    StreamSet fits;
+    fits.set(nested_streams_[nested].index);
+    Event event = *inner.report->last();
+    event.time = now;
+    Entry entry{Seen(event, fits), 0, {}};
+    inner.report->evidence(entry.inner);
+    take(state, std::move(entry), visit.context, now);
+    static_cast<void>(by_event);
+    judge_event(state, visit.context, now, found);
+  }
+
+  // ----- each -----------------------------------------------------------------------------------------
+
+  void close_windows(State& state, Instant now, const EvalContext& context, const Findings& found) const {
+    while (!state.entries.empty()) {
+      frame_begin_ = window_.begin(state.entries.front().seen.time());
+      frame_end_ = window_.end(state.entries.front().seen.time());
+      if (Instant{frame_end_, Phase::over} > now) break;
+      EventsReport report = look(state, context, frame_end_, false);
+      EvalContext at = context;
+      at.match = &report;
+      at.time = frame_end_;
+      if (evaluator_.holds(pattern_.condition, at)) {
+        Finding finding;
+        finding.report = &report;
+        found(finding);
+      }
+      while (!state.entries.empty() && state.entries.front().seen.time() < frame_end_) state.entries.pop_front();
+    }
+  }
+
+  // ----- top N ----------------------------------------------------------------------------------------
+
+  void rank(State& state, const EvalContext& context, Time now, bool after, const Findings& found) const {
+    const Time from = now - pattern_.length;
+    std::map<std::string, std::vector<const Entry*>> by_value;
+    Cell cell;
+    cell.stream = pattern_.stream;
+    for (const Entry& e : state.entries) {
+      if (after ? e.seen.time() <= from : e.seen.time() < from) continue;
+      std::string key;
+      if (e.seen.fits(pattern_.stream) && append_values(key, cell, e.seen.event(), context)) by_value[key].push_back(&e);
+    }
+    std::vector<std::pair<std::string, std::vector<const Entry*>>> ranked(by_value.begin(), by_value.end());
+    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+    if (ranked.size() > pattern_.count) ranked.resize(pattern_.count);
+    const std::vector<std::string> before = std::move(state.places);
+    state.places.clear();
+    for (const auto& [key, entries] : ranked) state.places.push_back(key);
+    for (std::size_t i = 0; i < ranked.size(); ++i) {
+      if (i < before.size() && before[i] == ranked[i].first) continue;
+      EventsReport report(program_, pattern_, evaluator_, context, now);
+      for (const Entry* e : ranked[i].second) report.add(0, e->seen.event());
+      report.set(Fact::rank, Value::integer(static_cast<std::int64_t>(i) + 1));
+      Finding finding;
+      finding.report = &report;
+      found(finding);
+    }
+  }
+
+  const Program& program_;
+  const Pattern& pattern_;
+  const Evaluator& evaluator_;
+  MatchOptions options_;
+  std::vector<CellId> cells_;           // those of the condition first
+  std::size_t condition_cells_ = 0;
+  StreamSet streams_;
+  std::vector<StreamId> streams_list_, nested_streams_, base_streams_;
+  std::vector<std::unique_ptr<PatternMatcher>> nested_;
+  std::vector<Duration> offsets_;       // after which an event leaves a window
+  Duration horizon_{};
+  Duration new_after_{};
+  std::uint32_t last_ = 0;
+  bool only_spans_ = true, keeps_bases_ = false, keeps_one_more_ = false;
+  AlignedWindow window_{pattern_.length, pattern_.zone};
+  // Of the call in hand: a shard is one thread, and a matcher belongs to one shard.
+  mutable bool empty_before_ = false;
+  mutable Time frame_begin_{}, frame_end_{};
+  mutable Scratch scratch_;
+};
+
+}  // namespace
+
+std::unique_ptr<PatternMatcher> make_condition(const RuleSet& rules, const Program& program, const Pattern& pattern,
+                                               const Evaluator& evaluator, const MatchOptions& options) {
+  return std::make_unique<Condition>(rules, program, pattern, evaluator, options);
+}
+
+}  // namespace tocsin

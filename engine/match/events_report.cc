@@ -1,0 +1,110 @@
+#include "engine/match/events_report.h"
+
+#include <algorithm>
+
+#include "engine/program/scratch.h"
+
+namespace tocsin {
+
+void EventsReport::add_evidence(const std::vector<Evidence>& inner) {
+  for (const Evidence& e : inner) {
+    auto row = std::find_if(inner_.begin(), inner_.end(), [&](const Evidence& r) { return r.label == e.label; });
+    if (row == inner_.end()) row = inner_.insert(inner_.end(), Evidence{e.label, 0, {}});
+    row->count += e.count;
+    for (const Position& p : e.events)
+      if (row->events.size() < kEvidencePerStepMax) row->events.push_back(p);
+  }
+}
+
+Value EventsReport::capture_of(const Step& step, std::uint32_t capture, const Event& event) const {
+  const auto& alternatives = program_.streams[step.stream.index].alternatives;
+  for (std::size_t i = 0; i < alternatives.size(); ++i) {
+    if (alternatives[i].type != event.type) continue;
+    EvalContext context = context_;
+    context.event = &event;
+    context.time = event.time;
+    context.match = nullptr;
+    return evaluator_.evaluate(step.captures[capture][i], context);
+  }
+  return {};
+}
+
+Value EventsReport::captured(StepId id, std::uint32_t capture, Which which) const {
+  const auto& events = steps_[id.index];
+  const Step& step = pattern_.steps[id.index];
+  switch (which) {
+    case Which::last:
+      return events.empty() ? Value() : capture_of(step, capture, *events.back());
+    case Which::first:
+      return events.empty() ? Value() : capture_of(step, capture, *events.front());
+    case Which::all: {
+      std::vector<Value> values;
+      for (const Event* e : events) values.push_back(capture_of(step, capture, *e));
+      return context_.scratch->list(values);
+    }
+  }
+  return {};
+}
+
+Value EventsReport::step_time(StepId id) const {
+  const auto& events = steps_[id.index];
+  return events.empty() ? Value() : Value::time(events.back()->time);
+}
+
+const Event* EventsReport::first() const {
+  const Event* out = first_;
+  for (const auto& events : steps_)
+    if (!events.empty() && (out == nullptr || total_order(*events.front(), *out) < 0)) out = events.front();
+  return out;
+}
+
+const Event* EventsReport::last() const {
+  const Event* out = last_;
+  for (const auto& events : steps_)
+    if (!events.empty() && (out == nullptr || total_order(*out, *events.back()) < 0)) out = events.back();
+  return out;
+}
+
+Value EventsReport::fact(Fact fact) const {
+  const Value set = facts_[static_cast<std::size_t>(fact)];
+  if (!set.is_missing()) return set;
+  const Event* f = first();
+  const Event* l = last();
+  switch (fact) {
+    case Fact::count: {
+      std::size_t n = 0;
+      for (const auto& events : steps_) n += events.size();
+      return Value::integer(static_cast<std::int64_t>(n));
+    }
+    case Fact::first:
+      return f == nullptr ? Value() : Value::time(f->time);
+    case Fact::last:
+      return l == nullptr ? Value() : Value::time(l->time);
+    case Fact::span:
+      return f == nullptr ? Value() : Value::duration(l->time - f->time);
+    case Fact::gap:
+    case Fact::last_seen:
+    case Fact::value:
+    case Fact::baseline:
+    case Fact::rank:
+    case Fact::suppressed:
+      return {};
+  }
+  return {};
+}
+
+void EventsReport::evidence(std::vector<Evidence>& out) const {
+  std::vector<std::pair<std::string_view, const Event*>> rows;
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    for (const Event* e : steps_[i]) rows.emplace_back(pattern_.steps[i].label, e);
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; });
+  for (const auto& [label, event] : rows) {
+    auto row = std::find_if(out.begin(), out.end(), [l = label](const Evidence& e) { return e.label == l; });
+    if (row == out.end()) row = out.insert(out.end(), Evidence{label, 0, {}});
+    ++row->count;
+    add_ids(*row, *event);
+  }
+  for (const Evidence& e : inner_) out.push_back(e);
+}
+
+}  // namespace tocsin

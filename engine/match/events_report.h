@@ -1,0 +1,57 @@
+// The report of every form but sequences: the events of each step as a list, the facts as values.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "engine/match/report.h"
+#include "engine/program/eval.h"
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+class EventsReport : public Report {
+ public:
+  // REQUIRES: pattern, evaluator and context outlive the report.
+  EventsReport(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const EvalContext& context, Time at)
+      : program_(program), pattern_(pattern), evaluator_(evaluator), context_(context), at_(at), steps_(pattern.steps.size()) {}
+
+  // Adds an event of step `step`, in the total order. REQUIRES: it outlives the report.
+  void add(std::size_t step, const Event& event) { steps_[step].push_back(&event); }
+  // Evidence of a counted group's matches: it has no event of its own.
+  void add_evidence(const std::vector<Evidence>& inner);
+  void set(Fact fact, Value value) { facts_[static_cast<std::size_t>(fact)] = value; }
+  void set_cells(std::function<Value(CellId)> cells) { cells_ = std::move(cells); }
+  // Where the first and last event are not those of the steps (counted groups).
+  void bound(const Event* first, const Event* last) {
+    first_ = first;
+    last_ = last;
+  }
+
+  Value captured(StepId step, std::uint32_t capture, Which which) const override;
+  Value step_time(StepId step) const override;
+  Value cell(CellId cell) const override { return cells_ ? cells_(cell) : Value(); }
+  Value fact(Fact fact) const override;
+  Time at() const override { return at_; }
+  const Event* first() const override;
+  const Event* last() const override;
+  void evidence(std::vector<Evidence>& out) const override;
+
+ private:
+  Value capture_of(const Step& step, std::uint32_t capture, const Event& event) const;
+
+  const Program& program_;
+  const Pattern& pattern_;
+  const Evaluator& evaluator_;
+  const EvalContext& context_;
+  Time at_;
+  std::vector<std::vector<const Event*>> steps_;
+  std::vector<Evidence> inner_;
+  std::array<Value, 10> facts_{};
+  std::function<Value(CellId)> cells_;
+  const Event* first_ = nullptr;
+  const Event* last_ = nullptr;
+};
+
+}  // namespace tocsin

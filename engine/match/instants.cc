@@ -1,0 +1,270 @@
+// The forms that need no window: what happens at an instant, by the last time of something. Each holds at most a few
+// events per key; `new` holds one time per value.
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "engine/base/contract.h"
+#include "engine/event/encode.h"
+#include "engine/match/events_report.h"
+#include "engine/match/forms.h"
+#include "engine/program/scratch.h"
+
+namespace tocsin {
+namespace {
+
+// What all of them share: which pattern, and how to say that it happened.
+class Instants : public PatternMatcher {
+ public:
+  Instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {}
+
+ protected:
+  bool is_x(const Visit& visit) const { return visit.fits[pattern_.stream.index]; }
+
+  // Of x's base: an event that breaks the run of `x for D`.
+  bool is_base(const Visit& visit) const {
+    const auto& alternatives = program_.streams[pattern_.stream.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) { return a.type == visit.event->type; });
+  }
+
+  static void happened(const EventsReport& report, const Findings& found) {
+    Finding finding;
+    finding.report = &report;
+    found(finding);
+  }
+
+  const Program& program_;
+  const Pattern& pattern_;
+  const Evaluator& evaluator_;
+  MatchOptions options_;
+};
+
+struct LastSeen : PatternState {
+  std::optional<Seen> last;     // idle: the last x; without: the last y; silence: the last x
+  Time from{};                  // watched since
+  bool seen = false;            // silence: counts as seen from `from` on
+  std::optional<Time> deadline; // silence
+  std::size_t bytes() const override { return sizeof(LastSeen) + (last ? last->bytes() : 0); }
+};
+
+// `x after D idle` and `x after D without y`: judged at x alone; exactly D counts (T4).
+class Gap : public Instants {
+ public:
+  using Instants::Instants;
+
+  std::unique_ptr<PatternState> begin(Time from, bool) const override {
+    auto state = std::make_unique<LastSeen>();
+    state->from = from;
+    return state;
+  }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
+    auto& state = static_cast<LastSeen&>(base);
+    const bool without = pattern_.form == Pattern::Form::without;
+    const Time now = visit.event->time;
+    if (is_x(visit)) {
+      bool holds = false;
+      Value gap;
+      if (state.last.has_value()) {
+        holds = now - state.last->time() >= pattern_.length;
+        gap = Value::duration(now - state.last->time());
+      } else if (without) {  // a y never seen counts once the engine has watched for D
+        holds = now - state.from >= pattern_.length;
+      }
+      if (holds) {
+        EventsReport report(program_, pattern_, evaluator_, visit.context, now);
+        report.add(0, *visit.event);
+        report.set(Fact::gap, gap);
+        if (state.last.has_value()) report.set(Fact::last_seen, Value::time(state.last->time()));
+        happened(report, found);
+      }
+    }
+    // Afterwards: an event never precedes itself (C6).
+    if (without ? visit.fits[pattern_.compared.index] : is_x(visit)) state.last.emplace(*visit.event, visit.fits);
+  }
+
+  void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
+  void start_over(PatternState& base, Instant) const override { static_cast<void>(base); }
+  bool idle(const PatternState& base) const override { return !static_cast<const LastSeen&>(base).last.has_value(); }
+};
+
+struct ValuesSeen : PatternState {
+  std::map<std::string, Time> last;  // by canonical bytes of the value
+  std::size_t bytes() const override { return sizeof(ValuesSeen) + last.size() * 80; }
+};
+
+// `new x.f in D`: a value whose last time is more than D ago (C6), or was never.
+class Novelty : public Instants {
+ public:
+  using Instants::Instants;
+
+  std::unique_ptr<PatternState> begin(Time, bool) const override { return std::make_unique<ValuesSeen>(); }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
+    if (!is_x(visit)) return;
+    auto& state = static_cast<ValuesSeen&>(base);
+    const Value value = value_of(visit);
+    if (value.is_missing()) return;  // E5
+    std::string key;
+    append_key(key, value);
+    const Time now = visit.event->time;
+    // What is older than D is as good as never seen; it goes when it is met, and all of it at a full table.
+    if (state.last.size() >= kValuesPerKeyMax) std::erase_if(state.last, [&](const auto& e) { return now - e.second > pattern_.length; });
+    auto [row, fresh] = state.last.try_emplace(std::move(key), now);
+    const bool is_new = fresh || now - row->second > pattern_.length;
+    row->second = now;
+    if (!is_new) return;
+    EventsReport report(program_, pattern_, evaluator_, visit.context, now);
+    report.add(0, *visit.event);
+    happened(report, found);
+  }
+
+  void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
+  void start_over(PatternState& base, Instant) const override { static_cast<ValuesSeen&>(base).last.clear(); }
+  bool idle(const PatternState& base) const override { return static_cast<const ValuesSeen&>(base).last.empty(); }
+
+ private:
+  Value value_of(const Visit& visit) const {
+    for (const Alternative& a : program_.streams[pattern_.stream.index].alternatives)
+      if (a.type == visit.event->type && !a.values.empty()) return evaluator_.evaluate(a.values.front(), visit.context);
+    return {};
+  }
+};
+
+// `no x for D`: waits through the last instant; once per silence (F2).
+class Silence : public Instants {
+ public:
+  using Instants::Instants;
+
+  std::unique_ptr<PatternState> begin(Time from, bool seen) const override {
+    auto state = std::make_unique<LastSeen>();
+    state->from = from;
+    state->seen = seen;
+    if (seen) state->deadline = from + pattern_.length;
+    return state;
+  }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings&) const override {
+    if (!is_x(visit)) return;
+    auto& state = static_cast<LastSeen&>(base);
+    state.last.emplace(*visit.event, visit.fits);
+    state.deadline = visit.event->time + pattern_.length;
+  }
+
+  void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
+    auto& state = static_cast<LastSeen&>(base);
+    if (!state.deadline.has_value() || now < Instant{*state.deadline, Phase::waited}) return;
+    state.deadline.reset();
+    EventsReport report(program_, pattern_, evaluator_, context, now.time);
+    if (state.last.has_value()) {
+      report.add(0, state.last->event());
+      report.set(Fact::last_seen, Value::time(state.last->time()));
+    }
+    report.set(Fact::count, Value::integer(0));
+    happened(report, found);
+  }
+
+  std::optional<Instant> due(const PatternState& base) const override {
+    const auto& state = static_cast<const LastSeen&>(base);
+    if (!state.deadline.has_value()) return std::nullopt;
+    return Instant{*state.deadline, Phase::waited};
+  }
+
+  // The silence begins anew at the fire.
+  void start_over(PatternState& base, Instant now) const override {
+    auto& state = static_cast<LastSeen&>(base);
+    state.last.reset();
+    state.from = now.time;
+    state.deadline = now.time + pattern_.length;
+  }
+  bool idle(const PatternState& base) const override { return !static_cast<const LastSeen&>(base).deadline.has_value(); }
+};
+
+struct Run : PatternState {
+  std::deque<Seen> events;  // of the unbroken run; the first and as many as the evidence shows
+  std::uint64_t count = 0;
+  bool fired = false;
+  std::size_t bytes() const override {
+    std::size_t sum = sizeof(Run);
+    for (const Seen& s : events) sum += s.bytes();
+    return sum;
+  }
+};
+
+// `x for D`: over at (first x of the unbroken run) + D (C4); an event of the base that is not x breaks the run.
+class Holds : public Instants {
+ public:
+  using Instants::Instants;
+
+  std::unique_ptr<PatternState> begin(Time, bool) const override { return std::make_unique<Run>(); }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
+    auto& state = static_cast<Run&>(base);
+    if (!is_x(visit)) {
+      if (is_base(visit)) clear(state);
+      return;
+    }
+    ++state.count;
+    // The first, and the latest ones: texts read the first and the last.
+    if (state.events.size() > kEvidencePerStepMax) state.events.erase(state.events.begin() + 1);
+    state.events.emplace_back(*visit.event, visit.fits);
+    if (state.fired && options_.firing == Firing::always) report(state, visit.event->time, visit.context, found);  // F5
+  }
+
+  void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
+    auto& state = static_cast<Run&>(base);
+    if (state.fired || state.events.empty() || now.time < state.events.front().time() + pattern_.length) return;
+    state.fired = true;
+    report(state, now.time, context, found);
+  }
+
+  std::optional<Instant> due(const PatternState& base) const override {
+    const auto& state = static_cast<const Run&>(base);
+    if (state.fired || state.events.empty()) return std::nullopt;
+    return Instant{state.events.front().time() + pattern_.length, Phase::over};
+  }
+  void start_over(PatternState& base, Instant) const override { clear(static_cast<Run&>(base)); }
+  bool idle(const PatternState& base) const override { return static_cast<const Run&>(base).events.empty(); }
+
+ private:
+  static void clear(Run& state) {
+    state.events.clear();
+    state.count = 0;
+    state.fired = false;
+  }
+  void report(const Run& state, Time at, const EvalContext& context, const Findings& found) const {
+    EventsReport report(program_, pattern_, evaluator_, context, at);
+    for (const Seen& s : state.events) report.add(0, s.event());
+    report.set(Fact::count, Value::integer(static_cast<std::int64_t>(state.count)));
+    happened(report, found);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
+                                              const MatchOptions& options) {
+  switch (pattern.form) {
+    case Pattern::Form::idle:
+    case Pattern::Form::without:
+      return std::make_unique<Gap>(program, pattern, evaluator, options);
+    case Pattern::Form::novelty:
+      return std::make_unique<Novelty>(program, pattern, evaluator, options);
+    case Pattern::Form::silence:
+      return std::make_unique<Silence>(program, pattern, evaluator, options);
+    case Pattern::Form::holds:
+      return std::make_unique<Holds>(program, pattern, evaluator, options);
+    case Pattern::Form::sequence:
+    case Pattern::Form::condition:
+    case Pattern::Form::aligned:
+    case Pattern::Form::ranking:
+      break;
+  }
+  TOCSIN_ASSERT(!"one of the forms above");
+  return nullptr;
+}
+
+}  // namespace tocsin

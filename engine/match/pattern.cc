@@ -1,0 +1,30 @@
+#include "engine/match/pattern.h"
+
+#include "engine/base/contract.h"
+#include "engine/match/forms.h"
+#include "engine/match/sequence.h"
+
+namespace tocsin {
+
+std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId id, const Evaluator& evaluator,
+                                             const MatchOptions& options) {
+  const Pattern& pattern = program.patterns[id.index];
+  switch (pattern.form) {
+    case Pattern::Form::sequence:
+      return make_sequence(rules, program, pattern, evaluator, options);
+    case Pattern::Form::condition:
+    case Pattern::Form::aligned:
+    case Pattern::Form::ranking:
+      return make_condition(rules, program, pattern, evaluator, options);
+    case Pattern::Form::idle:
+    case Pattern::Form::without:
+    case Pattern::Form::novelty:
+    case Pattern::Form::silence:
+    case Pattern::Form::holds:
+      return make_instants(program, pattern, evaluator, options);
+  }
+  TOCSIN_ASSERT(!"a form of Pattern");
+  return nullptr;
+}
+
+}  // namespace tocsin

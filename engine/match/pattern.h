@@ -1,0 +1,92 @@
+// One pattern for one key: events and timers in, findings out. Every form of Program's Pattern has a matcher here; a
+// matcher is immutable and shared by all keys (PatternMatcher), what a key holds is a PatternState. No clock, no I/O:
+// time comes with the events and the timers, in the order of semantics.md T3.
+//
+//   visit.event  ->  on_event   ->  Finding ...
+//   due()        ->  on_timer   ->  Finding ...
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/base/time.h"
+#include "engine/event/event.h"
+#include "engine/match/report.h"
+#include "engine/match/seen.h"
+#include "engine/program/eval.h"
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+// At one instant: what is over at T, then the events at T, then what waited through T (T3).
+enum class Phase : std::uint8_t { over = 1, event = 2, waited = 3 };
+
+struct Instant {
+  Time time{};
+  Phase phase = Phase::event;
+  friend auto operator<=>(const Instant&, const Instant&) = default;
+};
+
+// An event as one key of one program sees it.
+struct Visit {
+  const Event* event = nullptr;
+  StreamSet fits;                 // the program's streams whose filter it passes
+  StepSet steps = ~StepSet();     // the steps that it may fill under this key (E2)
+  EvalContext context;            // event, time, previous, key, reference, scratch
+};
+
+// What a pattern has found. `occurred`: an edge of its own (F2). `judged`: a condition was judged, the rule looks for
+// the edge (F1).
+struct Finding {
+  enum class Kind : std::uint8_t { occurred, judged };
+  Kind kind = Kind::occurred;
+  bool holds = true;               // judged: true; false and unknown are alike
+  bool by_event = true;            // judged at an event: only that arms (F1)
+  bool nothing_left = false;       // its windows were empty before the event: arms, too
+  const Report* report = nullptr;  // null when a condition does not hold
+  bool drops = false;              // a sequence that starts over when it fires has done so
+};
+
+using Findings = std::function<void(const Finding&)>;
+
+// How a rule fires decides what a sequence keeps.
+struct MatchOptions {
+  Firing firing = Firing::once;
+  ExprId where;
+  std::optional<Resume> resume;
+  std::vector<ExprId> reported;  // of the alert, its fields and emitted events: their aggregates need their windows kept
+};
+
+class PatternState {
+ public:
+  virtual ~PatternState() = default;
+  virtual std::size_t bytes() const = 0;
+};
+
+class PatternMatcher {
+ public:
+  virtual ~PatternMatcher() = default;
+
+  // A key that begins to be watched at `from`. `seen`: it counts as seen from then on (lists, `by all`, resets of a
+  // key that was seen, resolve patterns).
+  virtual std::unique_ptr<PatternState> begin(Time from, bool seen) const = 0;
+  virtual void on_event(PatternState& state, const Visit& visit, const Findings& found) const = 0;
+  virtual void on_timer(PatternState& state, Instant now, const EvalContext& context, const Findings& found) const = 0;
+  // The next instant at which something is due without an event; none: nothing is.
+  virtual std::optional<Instant> due(const PatternState& state) const = 0;
+  // `fire and start over`, and what a fired condition forgets.
+  virtual void start_over(PatternState& state, Instant now) const = 0;
+  // Nothing is held that an event could still complete: the key can be dropped.
+  virtual bool idle(const PatternState& state) const = 0;
+};
+
+// The matcher that fits the pattern. `watched_from` asks since when the engine has watched the rule's sources (T9).
+std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId pattern,
+                                             const Evaluator& evaluator, const MatchOptions& options);
+
+}  // namespace tocsin

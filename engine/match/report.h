@@ -1,0 +1,41 @@
+// What a matcher says when a pattern has happened: enough to judge `where`, write the alert and name the evidence.
+// It is looked at while the matcher still stands at the match, and never kept.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/time.h"
+#include "engine/event/event.h"
+#include "engine/program/eval.h"
+
+namespace tocsin {
+
+// Evidence ids kept of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
+inline constexpr std::size_t kEvidencePerStepMax = 100;
+
+// The events of one step (or counted stream), in the total order.
+struct Evidence {
+  std::string_view label;  // the program's
+  std::uint64_t count = 0;
+  std::vector<Position> events;
+};
+
+// Adds the ids that an event stands for: its own, or those of the match that emitted it (F17).
+inline void add_ids(Evidence& evidence, const Event& event) {
+  if (event.origins.empty() && evidence.events.size() < kEvidencePerStepMax) evidence.events.push_back(event.position);
+  for (const Position& p : event.origins)
+    if (evidence.events.size() < kEvidencePerStepMax) evidence.events.push_back(p);
+}
+
+class Report : public MatchView {
+ public:
+  virtual Time at() const = 0;  // when it happened: the completing event's time, or the deadline's
+  // The first and the last event of the match; null where nothing happened (a silence of a listed key).
+  virtual const Event* first() const = 0;
+  virtual const Event* last() const = 0;
+  virtual void evidence(std::vector<Evidence>& out) const = 0;
+};
+
+}  // namespace tocsin

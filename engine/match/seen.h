@@ -1,0 +1,65 @@
+// An event that a key of a program still needs: its fields copied out of the batch, and which streams it is of.
+#pragma once
+
+#include <bitset>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <span>
+
+#include "engine/base/ids.h"
+#include "engine/event/event.h"
+
+namespace tocsin {
+
+// Streams of one program: the width of the set that every kept event carries.
+inline constexpr std::size_t kStreamsPerProgramMax = 256;
+using StreamSet = std::bitset<kStreamsPerProgramMax>;
+
+// Steps of one pattern: the width of the mask that says which of them an event may fill (E2).
+using StepSet = std::bitset<64>;
+
+// Bytes of a value that stand outside its sixteen.
+std::size_t bytes_outside(const Value& value);
+
+// Values that own what they view: captures, keys, fields of emitted events.
+class OwnedValues {
+ public:
+  OwnedValues() = default;
+  explicit OwnedValues(std::span<const Value> values);
+  OwnedValues(const OwnedValues& other) : OwnedValues(other.values_) {}
+  OwnedValues(OwnedValues&&) noexcept = default;
+  OwnedValues& operator=(const OwnedValues& other) { return *this = OwnedValues(other); }
+  OwnedValues& operator=(OwnedValues&&) noexcept = default;
+
+  std::span<const Value> values() const { return values_; }
+  std::size_t bytes() const { return size_; }
+
+ private:
+  std::span<const Value> values_;
+  std::size_t size_ = 0;
+  std::unique_ptr<std::byte[]> block_;
+};
+
+// Copies `event` so that it outlives its batch; its fields, texts and lists stand in one block.
+class Seen {
+ public:
+  Seen(const Event& event, const StreamSet& fits, const StepSet& steps = ~StepSet());
+  Seen(Seen&&) noexcept = default;
+  Seen& operator=(Seen&&) noexcept = default;
+
+  const Event& event() const { return event_; }
+  Time time() const { return event_.time; }
+  bool fits(StreamId stream) const { return fits_[stream.index]; }
+  bool may_fill(StepId step) const { return !step.exists() || steps_[step.index]; }
+  std::size_t bytes() const { return sizeof(Seen) + size_; }
+
+ private:
+  Event event_;
+  StreamSet fits_;
+  StepSet steps_;
+  std::size_t size_ = 0;
+  std::unique_ptr<std::byte[]> block_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,51 @@
+#include "engine/runtime/keyed.h"
+
+#include <algorithm>
+
+namespace tocsin {
+
+const Input* input_of(const Program& program, EventTypeId type) {
+  const auto at = std::find_if(program.inputs.begin(), program.inputs.end(), [type](const Input& i) { return i.type == type; });
+  return at == program.inputs.end() ? nullptr : &*at;
+}
+
+void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
+             std::vector<KeyedVisit>& out, std::uint64_t& missing) {
+  out.clear();
+  const Input* input = input_of(program, event.type);
+  if (input == nullptr) return;
+  for (const Role& role : input->roles) {
+    KeyedVisit visit;
+    bool whole = true;
+    for (const ExprId part : role.key) {
+      const Value value = evaluator.evaluate(part, context);
+      if (value.is_missing()) {
+        whole = false;
+        break;
+      }
+      append_key(visit.key, value);
+      visit.values.push_back(value);
+    }
+    if (!whole) continue;
+    if (role.steps.empty()) visit.steps = ~StepSet();
+    for (const StepId s : role.steps) visit.steps.set(s.index);
+    // One event under one key is seen once, in all the parts that it can play there: it still fills one place (Q1).
+    const auto same = std::find_if(out.begin(), out.end(), [&](const KeyedVisit& v) { return v.key == visit.key; });
+    if (same != out.end()) same->steps |= visit.steps;
+    else out.push_back(std::move(visit));
+  }
+  if (out.empty()) ++missing;
+}
+
+StreamSet fits_of(const Program& program, const EvalContext& context, const Evaluator& evaluator) {
+  StreamSet fits;
+  for (std::size_t i = 0; i < program.streams.size(); ++i)
+    for (const Alternative& a : program.streams[i].alternatives) {
+      if (a.type != context.event->type || !evaluator.holds(a.filter, context)) continue;
+      fits.set(i);
+      break;
+    }
+  return fits;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,120 @@
+// The keys of one program: canonical bytes to state, and the deadlines of all of them. A deadline is looked up again
+// when it comes due (lazy cancellation): most events move one, and few of them ever ring.
+#pragma once
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/hash.h"
+#include "engine/event/event.h"
+#include "engine/event/encode.h"
+#include "engine/match/pattern.h"
+#include "engine/match/seen.h"
+#include "engine/program/eval.h"
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+// An event as one key of the program sees it: the roles that it plays there, merged (E2).
+struct KeyedVisit {
+  std::string key;
+  std::vector<Value> values;
+  StepSet steps;
+};
+
+// The keys under which `event` is seen. Skipped roles (a missing key) are counted in `missing`.
+void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
+             std::vector<KeyedVisit>& out, std::uint64_t& missing);
+
+// Does the program see the event at all (E1)?
+const Input* input_of(const Program& program, EventTypeId type);
+
+// The program's streams that the event is of; relations are not judged.
+StreamSet fits_of(const Program& program, const EvalContext& context, const Evaluator& evaluator);
+
+struct StringHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view s) const { return hash_bytes(s); }
+};
+struct StringEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+};
+
+template <class State>
+class Keyed {
+ public:
+  State* find(std::string_view key) {
+    const auto at = states_.find(key);
+    return at == states_.end() ? nullptr : at->second.get();
+  }
+  State& insert(std::string key, std::unique_ptr<State> state) {
+    State& out = *state;
+    states_.emplace(std::move(key), std::move(state));
+    return out;
+  }
+  void erase(std::string_view key) {
+    const auto at = states_.find(key);
+    if (at != states_.end()) states_.erase(at);
+  }
+  std::size_t size() const { return states_.size(); }
+  auto begin() const { return states_.begin(); }
+  auto end() const { return states_.end(); }
+
+  // Remembers when something is due for the key. Only an earlier deadline is queued: a later one is found when the
+  // earlier rings, so an event that moves a deadline costs nothing here. REQUIRES: State::scheduled.
+  void schedule(const std::string& key, State& state, std::optional<Instant> due) {
+    if (!due || (state.scheduled && *state.scheduled <= *due)) return;
+    state.scheduled = due;
+    queue_.push({*due, key});
+  }
+  // The next deadline that still stands. `due_of(state)` gives the state's own.
+  template <class DueOf>
+  std::optional<Instant> next(const DueOf& due_of) {
+    while (!queue_.empty()) {
+      const Entry top = queue_.top();
+      State* state = find(top.key);
+      if (state != nullptr && state->scheduled == top.at) {
+        const std::optional<Instant> due = due_of(*state);
+        if (due == top.at) return top.at;
+        state->scheduled.reset();
+        queue_.pop();
+        schedule(top.key, *state, due);
+        continue;
+      }
+      queue_.pop();
+    }
+    return std::nullopt;
+  }
+  // The keys with something due until `now`, in their order; each once. Their next deadlines want scheduling.
+  std::vector<std::string> take(Instant now) {
+    std::vector<std::string> out;
+    while (!queue_.empty() && queue_.top().at <= now) {
+      State* state = find(queue_.top().key);
+      if (state != nullptr && state->scheduled == queue_.top().at) {
+        state->scheduled.reset();
+        out.push_back(queue_.top().key);
+      }
+      queue_.pop();
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+
+ private:
+  struct Entry {
+    Instant at;
+    std::string key;
+    friend bool operator<(const Entry& a, const Entry& b) { return a.at != b.at ? a.at > b.at : a.key > b.key; }
+  };
+  boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
+  std::priority_queue<Entry> queue_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,544 @@
+// A rule: its pattern finds, this decides what becomes of it. Edges (F1, F2), learn, mute, budgets, open alerts and
+// their reminders and escalations, resets, forgetting: semantics.md F1-F18, one function per line where it can be.
+#include <algorithm>
+#include <deque>
+#include <map>
+
+#include "engine/base/hash.h"
+#include "engine/base/write.h"
+#include "engine/program/reference_data.h"
+#include "engine/program/scratch.h"
+#include "engine/runtime/keyed.h"
+#include "engine/runtime/runner.h"
+
+namespace tocsin {
+namespace {
+
+// Fires of one budget and key, in (T - D, T].
+struct Spent {
+  std::deque<Time> fires;
+  std::uint64_t suppressed = 0;
+  Time last_refused{};
+};
+
+struct OpenAlert {
+  Alert alert;              // as it was sent: what reminders and the resolution repeat
+  std::uint64_t cause = 0;  // the event at which it fired: `resolve when` counts only what comes after
+  std::optional<Time> remind;
+  std::vector<bool> escalated;
+};
+
+struct KeyState {
+  OwnedValues key;
+  Time from{};                            // watched since: `learn`
+  bool seen = false;                      // listed, or by all: counts as seen from the start
+  bool armed = true;
+  bool firing = false;                    // without `resolve when`: until armed again (F12)
+  std::unique_ptr<PatternState> when, resolve;
+  std::optional<OpenAlert> open;
+  std::vector<Spent> spent;               // budgets of the rule's own key
+  std::vector<Time> sent;                 // for `escalate ... after N in D`
+  std::map<std::uint32_t, Seen> previous; // by event type (E4)
+  Time last_event{};                      // of any base that the rule names (F10)
+  std::optional<Instant> scheduled;
+};
+
+class RuleRunner : public Runner {
+ public:
+  RuleRunner(const RunContext& context, ProgramId id)
+      : context_(context), id_(id), program_(context.rules->programs[id.index]), rule_(std::get<RuleBody>(program_.body)) {
+    MatchOptions options;
+    options.firing = rule_.firing;
+    options.where = rule_.where;
+    options.resume = rule_.resume;
+    if (rule_.alert) {
+      options.reported = {rule_.alert->text, rule_.alert->runbook};
+      for (const NamedExpr& f : rule_.alert->fields) options.reported.push_back(f.value);
+    }
+    for (const EmitDef& e : rule_.emits) options.reported.insert(options.reported.end(), e.fields.begin(), e.fields.end());
+    when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
+    judges_where_ = program_.patterns[rule_.when.index].form != Pattern::Form::sequence;
+    if (rule_.resolve.exists()) resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, {});
+    uses_previous_ = std::any_of(program_.streams.begin(), program_.streams.end(), [&](const Stream& s) {
+      return std::any_of(s.alternatives.begin(), s.alternatives.end(), [&](const Alternative& a) {
+        return reads_previous(a.filter) || reads_previous(a.relation);
+      });
+    });
+  }
+
+  void watch(Time from) override {
+    watched_from_ = from;
+    watching_ = true;
+    if (program_.by_all) begin_key({}, {}, from, true);
+    if (!program_.keys_from.exists()) return;
+    context_.reference->each(program_.keys_from, [&](const Value& value) {
+      std::string key;
+      append_key(key, value);
+      if (keys_.find(key) == nullptr) begin_key(key, std::span(&value, 1), from, true);
+    });
+  }
+
+  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
+    EvalContext context = base(&event, event.time);
+    const Input* input = input_of(program_, event.type);
+    if (input == nullptr) return;
+    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
+      ++counters_.refused;
+      return;  // it does not exist here (E1)
+    }
+    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
+    const std::vector<KeyedVisit> visits = visits_;
+    for (const KeyedVisit& v : visits) {
+      if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false)) continue;  // E3
+      visit(v, event, cause, depth, out);
+    }
+  }
+
+  std::optional<Instant> due() const override { return next([this](const KeyState& s) { return due_of(s, true); }); }
+  std::optional<Instant> due_but_renewing() const override {
+    std::optional<Instant> out;
+    for (const auto& [key, state] : keys_) {
+      const auto due = due_of(*state, false);
+      if (due && (!out || *due < *out)) out = due;
+    }
+    return out;
+  }
+
+  void on_instant(Instant now, Outputs& out) override {
+    for (const std::string& key : keys_.take(now)) {
+      KeyState* state = keys_.find(key);
+      if (state == nullptr) continue;
+      on_timers(key, *state, now, out);
+      state = keys_.find(key);
+      if (state != nullptr) keys_.schedule(key, *state, due_of(*state, true));
+    }
+  }
+
+  bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const override {
+    return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
+      const KeyState& s = *entry.second;
+      if (!s.open && !s.firing) return false;
+      if (!key_part) return true;
+      std::string bytes;
+      append_key(bytes, s.key.values()[part]);
+      return bytes == *key_part;
+    });
+  }
+  const ProgramCounters& counters() const override { return counters_; }
+  std::size_t keys() const override { return keys_.size(); }
+  std::size_t bytes() const override {
+    std::size_t sum = 0;
+    for (const auto& [key, state] : keys_) {
+      sum += key.size() + sizeof(KeyState) + state->when->bytes();
+      if (state->resolve) sum += state->resolve->bytes();
+    }
+    return sum;
+  }
+
+ private:
+  bool reads_previous(ExprId id) const { return id.exists() && (context_.rules->code.exprs[id.index].reads & kReadsPrevious) != 0; }
+
+  EvalContext base(const Event* event, Time time) const {
+    EvalContext out;
+    out.event = event;
+    out.time = time;
+    out.reference = context_.reference;
+    out.scratch = context_.scratch;
+    return out;
+  }
+
+  template <class DueOf>
+  std::optional<Instant> next(const DueOf& due_of_state) const {
+    return keys_.next(due_of_state);
+  }
+
+  // ----- keys ------------------------------------------------------------------------------------------
+
+  KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
+    auto state = std::make_unique<KeyState>();
+    state->key = OwnedValues(values);
+    state->from = from;
+    state->seen = seen;
+    state->when = when_->begin(watching_ && !seen ? watched_from_ : from, seen);
+    state->spent.resize(rule_.budgets.size());
+    state->last_event = from;
+    KeyState& out = keys_.insert(key, std::move(state));
+    counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
+    keys_.schedule(key, out, due_of(out, true));
+    return out;
+  }
+
+  std::optional<Instant> due_of(const KeyState& s, bool renewing) const {
+    std::optional<Instant> out;
+    const auto consider = [&out](std::optional<Instant> i) {
+      if (i && (!out || *i < *out)) out = i;
+    };
+    consider(opened_due(when_->due(*s.when), s));
+    if (s.resolve) consider(resolve_->due(*s.resolve));
+    if (s.open && s.open->remind && renewing) consider(Instant{*s.open->remind, Phase::waited});
+    if (s.open)
+      for (std::size_t i = 0; i < rule_.escalations.size(); ++i)
+        if (rule_.escalations[i].count == 0 && !s.open->escalated[i])
+          consider(Instant{s.open->alert.fired + rule_.escalations[i].after, Phase::waited});
+    if (rule_.forget.us != 0 && forgettable(s)) consider(Instant{s.last_event + rule_.forget, Phase::over});
+    return out;
+  }
+  std::optional<Instant> opened_due(std::optional<Instant> due, const KeyState&) const { return due; }
+
+  // After `forget` only a listed key stays, armed; it does not ring again until something happens.
+  bool forgettable(const KeyState& s) const { return !s.seen || !when_->idle(*s.when); }
+
+  void forget(const std::string& key, KeyState& s, Time now) {
+    if (s.open || !s.spent.empty() || s.seen) {  // open alerts and budgets stay (F9)
+      s.when = when_->begin(now, s.seen);
+      s.from = now;
+      s.armed = true;
+      s.firing = false;
+      s.previous.clear();
+      s.last_event = Time{std::numeric_limits<std::int64_t>::max() / 2};
+      if (s.open || s.seen || std::any_of(s.spent.begin(), s.spent.end(), [](const Spent& b) { return !b.fires.empty(); })) return;
+    }
+    keys_.erase(key);
+  }
+
+  // ----- events ----------------------------------------------------------------------------------------
+
+  void visit(const KeyedVisit& v, const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
+    KeyState* found = keys_.find(v.key);
+    KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
+    ++counters_.events;
+    if (s.last_event > event.time) s.from = event.time;  // forgotten: `learn` begins anew
+    s.last_event = event.time;
+    Visit visit;
+    visit.event = &event;
+    visit.steps = v.steps;
+    visit.context = base(&event, event.time);
+    visit.context.key = s.key.values();
+    if (uses_previous_) {
+      const auto before = s.previous.find(event.type.index);
+      if (before != s.previous.end()) visit.context.previous = &before->second.event();
+    }
+    visit.fits = fits_of(program_, visit.context, *context_.evaluator);
+    const bool resets = std::any_of(rule_.resets.begin(), rule_.resets.end(), [&](StreamId r) { return static_cast<bool>(visit.fits[r.index]); });
+    if (resets) {
+      reset(s, event.time);
+      if (uses_previous_) {
+        visit.context.previous = nullptr;
+        visit.fits = fits_of(program_, visit.context, *context_.evaluator);
+      }
+    }
+    const OutputOrder order{{event.time, Phase::event}, cause, depth};
+    const bool was_open = s.open.has_value();
+    when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
+    if (was_open && s.open && s.resolve)
+      resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, order, out); });
+    if (uses_previous_) s.previous.insert_or_assign(event.type.index, Seen(event, visit.fits));
+    keys_.schedule(v.key, s, due_of(s, true));
+  }
+
+  // F9: as if the rule began to watch the key now; what was seen counts as seen, open alerts and budgets stay.
+  void reset(KeyState& s, Time now) {
+    s.when = when_->begin(now, s.seen || !when_->idle(*s.when));
+    s.armed = true;
+    s.previous.clear();
+    if (!rule_.resolve.exists()) s.firing = s.open.has_value();
+  }
+
+  void on_timers(const std::string& key, KeyState& s, Instant now, Outputs& out) {
+    EvalContext context = base(nullptr, now.time);
+    context.key = s.key.values();
+    const OutputOrder order{now, 0, 0};
+    if (const auto due = when_->due(*s.when); due && *due <= now)
+      when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, order, out); });
+    if (s.resolve)
+      if (const auto due = resolve_->due(*s.resolve); due && *due <= now)
+        resolve_->on_timer(*s.resolve, now, context, [&](const Finding& f) { maybe_resolve(s, f, now.time, order, out); });
+    if (s.open) escalate_unresolved(s, now, order, out);
+    if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, order, out);
+    if (rule_.forget.us != 0 && now >= Instant{s.last_event + rule_.forget, Phase::over} && forgettable(s)) forget(key, s, now.time);
+  }
+
+  // ----- what was found --------------------------------------------------------------------------------
+
+  void judge(KeyState& s, const std::string& key, const Finding& f, const EvalContext& context, const OutputOrder& order, Outputs& out) {
+    EvalContext at = context;
+    at.match = f.report;
+    bool holds = f.holds && f.report != nullptr;
+    if (holds && judges_where_ && rule_.where.exists()) holds = context_.evaluator->holds(rule_.where, at);  // F6
+    if (holds && silent(s, context, order.at.time)) holds = false;                                           // F8
+    if (f.kind == Finding::Kind::occurred) {
+      if (holds) fire(s, key, *f.report, at, order, out);
+      return;
+    }
+    if (f.by_event && (f.nothing_left || !holds)) arm(s);
+    if (!holds) return;
+    const bool edge = s.armed;
+    if (!edge && !(rule_.firing == Firing::always && f.by_event)) return;  // F5
+    s.armed = false;
+    s.firing = true;
+    fire(s, key, *f.report, at, order, out);
+  }
+
+  void arm(KeyState& s) {
+    s.armed = true;
+    s.firing = false;
+    if (!rule_.resolve.exists()) s.open.reset();  // F12: without `resolve when` it fires until it is armed again
+  }
+
+  // Learning, muted, or outside its calendar.
+  bool silent(const KeyState& s, const EvalContext& context, Time now) {
+    if (rule_.learn.us != 0 && now - s.from < rule_.learn) {
+      ++counters_.learning;
+      return true;
+    }
+    for (const OpenDuring& o : program_.open)
+      if (context_.reference->open(o.calendar, now) == o.outside) return true;
+    for (const Mute& mute : rule_.mutes) {
+      const Runner& other = *(*context_.runners)[mute.rule.index];
+      bool muted = mute.same.empty() && other.fires(std::nullopt, 0);
+      for (const auto& [ours, theirs] : mute.same) {
+        const Value value = context_.evaluator->evaluate(ours, context);
+        if (value.is_missing()) continue;
+        std::string bytes;
+        append_key(bytes, value);
+        muted = other.fires(bytes, theirs);
+        if (!muted) break;
+      }
+      if (muted) {
+        ++counters_.muted;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context, const OutputOrder& order, Outputs& out) {
+    const Time now = order.at.time;
+    if (rule_.resolve.exists() && s.open) return;  // F11: until resolved, new edges are swallowed
+    std::uint64_t suppressed = 0;
+    if (!spend(s, key, context, now, suppressed)) {  // F7
+      ++counters_.suppressed;
+    } else {
+      ++counters_.fired;
+      send(s, key, report, context, order, suppressed, out);
+    }
+    if (rule_.firing == Firing::start_over) {
+      when_->start_over(*s.when, order.at);
+      s.armed = true;
+    }
+  }
+
+  // All budgets must have room; a refusal is counted in each that had none.
+  bool spend(KeyState& s, const std::string& key, const EvalContext& context, Time now, std::uint64_t& suppressed) {
+    std::vector<Spent*> spent;
+    for (std::size_t i = 0; i < rule_.budgets.size(); ++i) {
+      const Budget& budget = rule_.budgets[i];
+      Spent* b = &s.spent[i];
+      if (!budget.keys.empty()) {
+        std::string bytes = std::to_string(i) + '/';
+        for (const ExprId part : budget.keys) append_key(bytes, context_.evaluator->evaluate(part, context));
+        b = &shared_spent_[bytes];
+      }
+      while (!b->fires.empty() && b->fires.front() <= now - budget.per) b->fires.pop_front();
+      if (b->suppressed > 0 && now - b->last_refused > budget.per) b->suppressed = 0;
+      spent.push_back(b);
+    }
+    static_cast<void>(key);
+    bool room = true;
+    for (std::size_t i = 0; i < spent.size(); ++i) {
+      if (spent[i]->fires.size() < rule_.budgets[i].count) continue;
+      ++spent[i]->suppressed;
+      spent[i]->last_refused = now;
+      room = false;
+    }
+    if (!room) return false;
+    for (Spent* b : spent) {
+      b->fires.push_back(now);
+      suppressed += b->suppressed;
+      b->suppressed = 0;
+    }
+    return true;
+  }
+
+  // ----- alerts ----------------------------------------------------------------------------------------
+
+  void send(KeyState& s, const std::string& key, const Report& report, EvalContext context, const OutputOrder& order,
+            std::uint64_t suppressed, Outputs& out) {
+    const WithSuppressed view(report, suppressed);
+    context.match = &view;
+    context.time = order.at.time;
+    Alert alert;
+    alert.rule = id_;
+    alert.time = alert.fired = order.at.time;
+    alert.key = s.key;
+    alert.key_bytes = key;
+    alert.order = order;
+    alert.suppressed = suppressed;
+    if (const Event* first = report.first()) alert.first = first->time;
+    if (const Event* last = report.last()) alert.last = last->time;
+    const Value count = report.fact(Fact::count);
+    if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
+    std::vector<Evidence> evidence;
+    report.evidence(evidence);
+    for (const Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, e.events});
+    alert.id = id_of(s, key, report, evidence, order.at.time);
+    if (rule_.alert) {
+      alert.severity = rule_.alert->severity;
+      alert.text = text_of(rule_.alert->text, context);
+      alert.runbook = text_of(rule_.alert->runbook, context);
+      std::vector<Value> fields;
+      for (const NamedExpr& f : rule_.alert->fields) fields.push_back(context_.evaluator->evaluate(f.value, context));
+      alert.fields = OwnedValues(fields);
+    }
+    for (const EmitDef& e : rule_.emits) emit(e, s, key, context, evidence, order, out);
+    escalate_by_number(s, alert);
+    const bool stays_open = rule_.resolve.exists() || rule_.remind.us != 0 || !rule_.escalations.empty();
+    if (stays_open) {
+      OpenAlert open;
+      open.alert = alert;
+      open.cause = order.cause;
+      open.escalated.assign(rule_.escalations.size(), false);
+      if (rule_.remind.us != 0) open.remind = order.at.time + rule_.remind;
+      s.open = std::move(open);
+      if (resolve_) s.resolve = resolve_->begin(order.at.time, true);
+    }
+    if (rule_.alert) out.alerts.push_back(std::move(alert));
+  }
+
+  // The report with what the budget knows.
+  class WithSuppressed : public MatchView {
+   public:
+    WithSuppressed(const Report& report, std::uint64_t suppressed) : report_(report), suppressed_(suppressed) {}
+    Value captured(StepId s, std::uint32_t c, Which w) const override { return report_.captured(s, c, w); }
+    Value step_time(StepId s) const override { return report_.step_time(s); }
+    Value cell(CellId c) const override { return report_.cell(c); }
+    Value fact(Fact f) const override {
+      return f == Fact::suppressed ? Value::integer(static_cast<std::int64_t>(suppressed_)) : report_.fact(f);
+    }
+
+   private:
+    const Report& report_;
+    std::uint64_t suppressed_;
+  };
+
+  std::string text_of(ExprId id, const EvalContext& context) const {
+    if (!id.exists()) return {};
+    const Value value = context_.evaluator->evaluate(id, context);
+    return value.type() == Type::text ? std::string(value.as_text()) : std::string();
+  }
+
+  // F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
+  std::string id_of(const KeyState&, const std::string& key, const Report& report, const std::vector<Evidence>& evidence, Time fired) const {
+    std::string bytes = program_.name + '\0' + key + '\0' + std::to_string(fired.us);
+    const auto add = [&bytes](const Position& p) {
+      bytes += '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
+    };
+    if (rule_.firing == Firing::every_match) {
+      for (const Evidence& e : evidence) {
+        bytes += '\0' + std::string(e.label);
+        for (const Position& p : e.events) add(p);
+      }
+    } else {
+      if (const Event* first = report.first()) add(first->position);
+      if (const Event* last = report.last()) add(last->position);
+    }
+    std::string out;
+    for (const std::uint64_t half : {hash_bytes(bytes, 0), hash_bytes(bytes, 1)})
+      for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(half >> shift) & 15];
+    return out;
+  }
+
+  void emit(const EmitDef& def, const KeyState& s, const std::string& key, const EvalContext& context, const std::vector<Evidence>& evidence,
+            const OutputOrder& order, Outputs& out) {
+    std::vector<Value> fields;
+    for (const ExprId f : def.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, context) : Value());
+    Emitted e;
+    e.by = id_;
+    e.type = def.type;
+    e.time = order.at.time;
+    e.key = s.key;
+    e.key_bytes = key;
+    e.fields = OwnedValues(fields);
+    for (const Evidence& row : evidence)
+      for (const Position& p : row.events)
+        if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(p);
+    e.order = order;
+    out.emitted.push_back(std::move(e));
+  }
+
+  void maybe_resolve(KeyState& s, const Finding& f, Time now, const OutputOrder& order, Outputs& out) {
+    if (!s.open || !f.holds || f.report == nullptr) return;
+    Alert alert = s.open->alert;
+    alert.state = Alert::State::resolved;
+    alert.time = now;
+    alert.order = order;
+    s.open.reset();
+
+    if (rule_.alert) out.alerts.push_back(std::move(alert));
+  }
+
+  void remind(KeyState& s, Time now, const OutputOrder& order, Outputs& out) {  // F13
+    OpenAlert& open = *s.open;
+    ++open.alert.reminder;
+    open.remind = *open.remind + rule_.remind;
+    Alert alert = open.alert;
+    alert.time = now;
+    alert.order = order;
+    if (rule_.alert) out.alerts.push_back(std::move(alert));
+  }
+
+  void escalate_unresolved(KeyState& s, Instant now, const OutputOrder& order, Outputs& out) {
+    for (std::size_t i = 0; i < rule_.escalations.size(); ++i) {
+      const Escalation& e = rule_.escalations[i];
+      if (e.count != 0 || s.open->escalated[i] || Instant{s.open->alert.fired + e.after, Phase::waited} > now) continue;
+      s.open->escalated[i] = true;
+      s.open->alert.severity = e.to;
+      s.open->alert.escalated = true;
+      Alert alert = s.open->alert;
+      alert.time = now.time;
+      alert.order = order;
+      if (rule_.alert) out.alerts.push_back(std::move(alert));
+    }
+  }
+
+  // `escalate to SEV after N in D`: the N-th alert within D, and those after it, have the severity.
+  void escalate_by_number(KeyState& s, Alert& alert) {
+    for (const Escalation& e : rule_.escalations) {
+      if (e.count == 0) continue;
+      s.sent.push_back(alert.fired);
+      std::erase_if(s.sent, [&](Time t) { return alert.fired - t > e.after; });
+      if (s.sent.size() >= e.count) {
+        alert.severity = e.to;
+        alert.escalated = true;
+      }
+    }
+  }
+
+  RunContext context_;
+  ProgramId id_;
+  const Program& program_;
+  const RuleBody& rule_;
+  std::unique_ptr<PatternMatcher> when_, resolve_;
+  bool judges_where_ = true, uses_previous_ = false;
+  bool watching_ = false;
+  Time watched_from_{};
+  mutable Keyed<KeyState> keys_;
+  std::map<std::string, Spent> shared_spent_;  // budgets with keys of their own
+  std::vector<KeyedVisit> visits_;
+  ProgramCounters counters_;
+
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_session_runner(const RunContext& context, ProgramId program);
+std::unique_ptr<Runner> make_summary_runner(const RunContext& context, ProgramId program);
+
+std::unique_ptr<Runner> make_runner(const RunContext& context, ProgramId program) {
+  const auto& body = context.rules->programs[program.index].body;
+  if (std::holds_alternative<SessionBody>(body)) return make_session_runner(context, program);
+  if (std::holds_alternative<SummaryBody>(body)) return make_summary_runner(context, program);
+  return std::make_unique<RuleRunner>(context, program);
+}
+
+}  // namespace tocsin

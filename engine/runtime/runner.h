@@ -1,0 +1,68 @@
+// One program on one shard: its keys, their states and timers. A runner is given the events that its program may want,
+// in the total order, and the instants at which something is due; it gives alerts and emitted events.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/match/alert.h"
+#include "engine/match/pattern.h"
+#include "engine/program/eval.h"
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+// What a runner gives. The shard orders it.
+struct Outputs {
+  std::vector<Alert> alerts;
+  std::vector<Emitted> emitted;
+};
+
+// What a program counts of what it does not judge: looked at by `probe` and summaries, never by rules.
+struct ProgramCounters {
+  std::uint64_t events = 0;        // seen under some key
+  std::uint64_t missing_key = 0;   // skipped (language.md, section 4)
+  std::uint64_t refused = 0;       // except, during, outside
+  std::uint64_t fired = 0, suppressed = 0, muted = 0, learning = 0;
+  std::uint64_t cut_short = 0;     // state dropped for a limit
+  std::uint64_t keys_most = 0;
+};
+
+class Runner;
+
+// What runners of one shard share.
+struct RunContext {
+  const RuleSet* rules = nullptr;
+  const Evaluator* evaluator = nullptr;
+  const ReferenceData* reference = nullptr;
+  Scratch* scratch = nullptr;
+  std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+
+  // The first event of any source that the program reads was at `from` (T9): listed keys and `by all` begin.
+  virtual void watch(Time from) = 0;
+  virtual void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) = 0;
+  // The next instant at which something is due; none: nothing is. What time alone renews counts only when asked (T8).
+  virtual std::optional<Instant> due() const = 0;
+  virtual std::optional<Instant> due_but_renewing() const = 0;
+  // Everything that is due at `now`, keys in order.
+  virtual void on_instant(Instant now, Outputs& out) = 0;
+
+  // For `mute while`: is an alert open, or the rule not armed again, for this key (or for any)?
+  virtual bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const = 0;
+  virtual const ProgramCounters& counters() const = 0;
+  virtual std::size_t keys() const = 0;
+  virtual std::size_t bytes() const = 0;
+};
+
+std::unique_ptr<Runner> make_runner(const RunContext& context, ProgramId program);
+
+}  // namespace tocsin

@@ -1,0 +1,218 @@
+// Sessions (semantics.md S1-S3, S5): the events of a key without a long silence. What ends one: its gap, which depends on
+// its last event; an event that ends or starts one; its longest time.
+#include <algorithm>
+
+#include "engine/match/forms.h"
+#include "engine/program/reference_data.h"
+#include "engine/program/scratch.h"
+#include "engine/runtime/keyed.h"
+#include "engine/runtime/rows.h"
+#include "engine/runtime/runner.h"
+
+namespace tocsin {
+namespace {
+
+struct Session {
+  OwnedValues key;
+  std::deque<Seen> events;  // empty: no session is open
+  std::string id;
+  std::uint64_t count = 0;
+  Duration gap{};           // of the last event
+  std::optional<Instant> scheduled;
+};
+
+class SessionRunner : public Runner {
+ public:
+  SessionRunner(const RunContext& context, ProgramId id)
+      : context_(context), id_(id), program_(context.rules->programs[id.index]), body_(std::get<SessionBody>(program_.body)) {}
+
+  void watch(Time) override {}
+
+  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
+    EvalContext context = base(&event, event.time);
+    const Input* input = input_of(program_, event.type);
+    if (input == nullptr) return;
+    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
+      ++counters_.refused;
+      return;
+    }
+    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
+    const std::vector<KeyedVisit> visits = visits_;
+    for (const KeyedVisit& v : visits) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+  }
+
+  std::optional<Instant> due() const override {
+    return keys_.next([this](const Session& s) { return due_of(s); });
+  }
+  std::optional<Instant> due_but_renewing() const override { return due(); }
+
+  void on_instant(Instant now, Outputs& out) override {
+    for (const std::string& key : keys_.take(now)) {
+      Session* s = keys_.find(key);
+      if (s == nullptr) continue;
+      const auto due = due_of(*s);
+      if (due && *due <= now) {
+        end(*s, key, now.time, {now, 0, 0}, out);
+        keys_.erase(key);
+      } else {
+        keys_.schedule(key, *s, due);
+      }
+    }
+  }
+
+  bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
+  const ProgramCounters& counters() const override { return counters_; }
+  std::size_t keys() const override { return keys_.size(); }
+  std::size_t bytes() const override {
+    std::size_t sum = 0;
+    for (const auto& [key, s] : keys_)
+      for (const Seen& e : s->events) sum += e.bytes();
+    return sum;
+  }
+
+ private:
+  EvalContext base(const Event* event, Time time) const {
+    EvalContext out;
+    out.event = event;
+    out.time = time;
+    out.reference = context_.reference;
+    out.scratch = context_.scratch;
+    return out;
+  }
+
+  void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+    EvalContext context = base(&event, event.time);
+    context.key = v.values;
+    const StreamSet fits = fits_of(program_, context, *context_.evaluator);
+    const auto is = [&](const std::vector<StreamId>& streams) {
+      return std::any_of(streams.begin(), streams.end(), [&](StreamId s) { return static_cast<bool>(fits[s.index]); });
+    };
+    ++counters_.events;
+    Session* s = keys_.find(v.key);
+    const bool starts = is(body_.starts), ends = is(body_.ends), of = fits[body_.of.index];
+    if (s != nullptr && starts) {  // y begins a new one and ends the open one
+      end(*s, v.key, event.time, order, out);
+      keys_.erase(v.key);
+      s = nullptr;
+    }
+    if (s == nullptr && (!of || (!body_.starts.empty() && !starts))) return;
+    if (s == nullptr) s = &begin(v, event);
+    if (of) add(*s, v, event, fits, order, out);
+    if (ends) {
+      end(*s, v.key, event.time, order, out);
+      keys_.erase(v.key);
+      return;
+    }
+    keys_.schedule(v.key, *s, due_of(*s));
+  }
+
+  Session& begin(const KeyedVisit& v, const Event& event) {
+    auto s = std::make_unique<Session>();
+    s->key = OwnedValues(v.values);
+    s->id = session_id_of(program_.name, v.key, event);
+    Session& out = keys_.insert(v.key, std::move(s));
+    counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
+    return out;
+  }
+
+  void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, const OutputOrder& order, Outputs& out) {
+    s.events.emplace_back(event, fits);
+    ++s.count;
+    if (s.events.size() > kWindowEventsPerKeyMax) {  // keeps the first: `start` and the id are its
+      s.events.erase(s.events.begin() + 1);
+      ++counters_.cut_short;
+    }
+    // S2: the first `when last is` that fits decides, else the plain gap (emit has put it last).
+    s.gap = {};
+    for (const SessionBody::Gap& gap : body_.gaps) {
+      if (gap.when_last.exists() && !fits[gap.when_last.index]) continue;
+      s.gap = gap.idle;
+      break;
+    }
+    if (body_.each) send_on(s, v, event, order, out);
+  }
+
+  std::optional<Instant> due_of(const Session& s) const {
+    std::optional<Instant> out;
+    if (s.events.empty()) return out;
+    if (s.gap.us != 0) out = Instant{s.events.back().time() + s.gap, Phase::over};
+    if (body_.at_most.us != 0) {
+      const Instant longest{s.events.front().time() + body_.at_most, Phase::waited};
+      if (!out || longest < *out) out = longest;
+    }
+    return out;
+  }
+
+  void look(Rows& rows, const Session& s) const {
+    for (const Seen& e : s.events) rows.add(e);
+    rows.set(s.events.front().time(), s.events.back().time());
+    rows.set_session(s.id);
+    rows.set_sequence(s.count);
+  }
+
+  void end(const Session& s, const std::string& key, Time now, const OutputOrder& order, Outputs& out) {
+    if (s.events.empty()) return;
+    EvalContext context = base(nullptr, now);
+    context.key = s.key.values();
+    Rows rows(program_, *context_.evaluator, context);
+    look(rows, s);
+    EvalContext at = context;
+    at.match = &rows;
+    std::vector<Value> fields;
+    for (const ExprId f : body_.emit.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
+    Emitted e;
+    e.by = id_;
+    e.type = body_.emit.type;
+    e.time = now;
+    e.key = s.key;
+    e.key_bytes = key;
+    e.fields = OwnedValues(fields);
+    for (const Seen& row : s.events)
+      if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(row.event().position);
+    e.order = order;
+    ++counters_.fired;
+    out.emitted.push_back(std::move(e));
+  }
+
+  // `emit each`: the event itself, enriched.
+  void send_on(const Session& s, const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+    EvalContext context = base(&event, event.time);
+    context.key = s.key.values();
+    Rows rows(program_, *context_.evaluator, context);
+    look(rows, s);
+    context.match = &rows;
+    const auto& alternatives = program_.streams[body_.of.index].alternatives;
+    std::size_t alternative = 0;
+    while (alternative < alternatives.size() && alternatives[alternative].type != event.type) ++alternative;
+    std::vector<Value> fields(event.fields.begin(), event.fields.end());
+    for (const EachDef::Field& f : body_.each->fields)
+      fields.push_back(context_.evaluator->evaluate(f.values[alternative], context));
+    Emitted e;
+    e.by = id_;
+    e.type = event.type;
+    e.time = event.time;
+    e.key = s.key;
+    e.key_bytes = v.key;
+    e.fields = OwnedValues(fields);
+    e.origins = {event.position};
+    e.order = order;
+    e.enriched = true;
+    out.emitted.push_back(std::move(e));
+  }
+
+  RunContext context_;
+  ProgramId id_;
+  const Program& program_;
+  const SessionBody& body_;
+  mutable Keyed<Session> keys_;
+  std::vector<KeyedVisit> visits_;
+  ProgramCounters counters_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_session_runner(const RunContext& context, ProgramId program) {
+  return std::make_unique<SessionRunner>(context, program);
+}
+
+}  // namespace tocsin

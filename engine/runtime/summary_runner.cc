@@ -1,0 +1,210 @@
+// Summaries (S4): aggregates on a schedule. Every window that holds an event is emitted when it is over, the partial first
+// one too; `every event` emits at each event; `over all` never forgets by itself.
+#include <algorithm>
+
+#include "engine/match/aligned.h"
+#include "engine/match/forms.h"
+#include "engine/program/reference_data.h"
+#include "engine/program/scratch.h"
+#include "engine/runtime/keyed.h"
+#include "engine/runtime/rows.h"
+#include "engine/runtime/runner.h"
+
+namespace tocsin {
+namespace {
+
+struct Summed {
+  OwnedValues key;
+  std::deque<Seen> events;
+  std::optional<Time> next;       // the next window's end
+  Time last_event{};
+  std::optional<Instant> scheduled;
+};
+
+class SummaryRunner : public Runner {
+ public:
+  SummaryRunner(const RunContext& context, ProgramId id)
+      : context_(context),
+        id_(id),
+        program_(context.rules->programs[id.index]),
+        body_(std::get<SummaryBody>(program_.body)),
+        step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone) {}
+
+  void watch(Time from) override {
+    if (!program_.by_all || !body_.even_if_empty || body_.every_event) return;
+    Summed& s = begin({}, {}, from);
+    keys_.schedule({}, s, due_of(s, true));
+  }
+
+  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
+    EvalContext context = base(&event, event.time);
+    const Input* input = input_of(program_, event.type);
+    if (input == nullptr) return;
+    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
+      ++counters_.refused;
+      return;
+    }
+    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
+    const std::vector<KeyedVisit> visits = visits_;
+    for (const KeyedVisit& v : visits) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+  }
+
+  std::optional<Instant> due() const override {
+    return keys_.next([this](const Summed& s) { return due_of(s, true); });
+  }
+  std::optional<Instant> due_but_renewing() const override {
+    std::optional<Instant> out;
+    for (const auto& [key, s] : keys_) {
+      const auto due = due_of(*s, false);
+      if (due && (!out || *due < *out)) out = due;
+    }
+    return out;
+  }
+
+  void on_instant(Instant now, Outputs& out) override {
+    for (const std::string& key : keys_.take(now)) {
+      Summed* s = keys_.find(key);
+      if (s == nullptr) continue;
+      if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over} && !(s->next && *s->next == now.time)) {
+        keys_.erase(key);
+        continue;
+      }
+      while (s->next && Instant{*s->next, Phase::over} <= now) close(*s, key, out);
+      if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over}) {
+        keys_.erase(key);
+        continue;
+      }
+      if (s->events.empty() && !body_.even_if_empty && !body_.over_all) keys_.erase(key);
+      else keys_.schedule(key, *s, due_of(*s, true));
+    }
+  }
+
+  bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
+  const ProgramCounters& counters() const override { return counters_; }
+  std::size_t keys() const override { return keys_.size(); }
+  std::size_t bytes() const override {
+    std::size_t sum = 0;
+    for (const auto& [key, s] : keys_)
+      for (const Seen& e : s->events) sum += e.bytes();
+    return sum;
+  }
+
+ private:
+  EvalContext base(const Event* event, Time time) const {
+    EvalContext out;
+    out.event = event;
+    out.time = time;
+    out.reference = context_.reference;
+    out.scratch = context_.scratch;
+    return out;
+  }
+
+  Duration window() const { return body_.over.us != 0 ? body_.over : body_.every; }
+
+  Summed& begin(const std::string& key, std::span<const Value> values, Time at) {
+    auto s = std::make_unique<Summed>();
+    s->key = OwnedValues(values);
+    s->last_event = at;
+    if (!body_.every_event && body_.every.us != 0) s->next = step_.end(at);
+    Summed& out = keys_.insert(key, std::move(s));
+    counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
+    return out;
+  }
+
+  void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+    EvalContext context = base(&event, event.time);
+    context.key = v.values;
+    const StreamSet fits = fits_of(program_, context, *context_.evaluator);
+    if (!fits[body_.of.index]) return;
+    ++counters_.events;
+    Summed* s = keys_.find(v.key);
+    if (s == nullptr) s = &begin(v.key, v.values, event.time);
+    s->last_event = event.time;
+    if (!s->next && !body_.every_event && body_.every.us != 0) s->next = step_.end(event.time);
+    s->events.emplace_back(event, fits);
+    if (s->events.size() > kWindowEventsPerKeyMax) {
+      s->events.pop_front();
+      ++counters_.cut_short;
+    }
+    if (body_.every_event) {
+      if (body_.over.us != 0)
+        while (s->events.front().time() < event.time - body_.over) s->events.pop_front();
+      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, order, out);
+    }
+    keys_.schedule(v.key, *s, due_of(*s, true));
+  }
+
+  std::optional<Instant> due_of(const Summed& s, bool renewing) const {
+    std::optional<Instant> out;
+    const bool holds_some = !s.events.empty();
+    if (s.next && (holds_some || renewing) && (holds_some || body_.even_if_empty)) out = Instant{*s.next, Phase::over};
+    if (body_.forget.us != 0) {
+      const Instant forget{s.last_event + body_.forget, Phase::over};
+      if (!out || forget < *out) out = forget;
+    }
+    return out;
+  }
+
+  // The window that ends at `next` is over: it is emitted, and what no later one sees goes.
+  void close(Summed& s, const std::string& key, Outputs& out) {
+    const Time end = *s.next;
+    const Time from = body_.over_all ? (s.events.empty() ? end : s.events.front().time()) : start_of(end);
+    const bool any = std::any_of(s.events.begin(), s.events.end(), [&](const Seen& e) { return e.time() >= from && e.time() < end; });
+    if (any || body_.even_if_empty) emit(s, key, from, end, false, {{end, Phase::over}, 0, 0}, out);
+    s.next = step_.end(end);
+    if (body_.over_all) return;
+    const Time keep = start_of(*s.next);
+    while (!s.events.empty() && s.events.front().time() < keep) s.events.pop_front();
+    if (s.events.empty() && !body_.even_if_empty) s.next.reset();
+  }
+
+  Time start_of(Time end) const {
+    if (body_.zone.empty()) return end - window();
+    // Whole local days: as many steps back as the window is long.
+    Time start = end;
+    for (std::int64_t i = 0; i < window().us / body_.every.us; ++i) start = step_.begin(Time{start.us - 1});
+    return start;
+  }
+
+  void emit(const Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order, Outputs& out) {
+    EvalContext context = base(nullptr, end);
+    context.key = s.key.values();
+    Rows rows(program_, *context_.evaluator, context);
+    for (const Seen& e : s.events)
+      if (e.time() >= from && (closed ? e.time() <= end : e.time() < end)) rows.add(e);
+    rows.set(from, end);
+    EvalContext at = context;
+    at.match = &rows;
+    std::vector<Value> fields;
+    for (const ExprId f : body_.emit.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
+    Emitted e;
+    e.by = id_;
+    e.type = body_.emit.type;
+    e.time = end;
+    e.key = s.key;
+    e.key_bytes = key;
+    e.fields = OwnedValues(fields);
+    for (const Seen* row : rows.rows())
+      if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(row->event().position);
+    e.order = order;
+    ++counters_.fired;
+    out.emitted.push_back(std::move(e));
+  }
+
+  RunContext context_;
+  ProgramId id_;
+  const Program& program_;
+  const SummaryBody& body_;
+  AlignedWindow step_;
+  mutable Keyed<Summed> keys_;
+  std::vector<KeyedVisit> visits_;
+  ProgramCounters counters_;
+};
+
+}  // namespace
+
+std::unique_ptr<Runner> make_summary_runner(const RunContext& context, ProgramId program) {
+  return std::make_unique<SummaryRunner>(context, program);
+}
+
+}  // namespace tocsin
