@@ -52,7 +52,7 @@ def mistakes_of(root, path, rooms, packages):
     if room is None:
         yield f"{path}: its folder is no room of cmake/arrows.txt"
         return
-    is_unit_test = path.endswith("_test.cc")
+    is_unit_test = path.endswith(("_test.cc", "/testing.h"))  # testing.h: what the unit tests of a room share
     for number, line in enumerate((root / path).read_text().splitlines(), 1):
         found = INCLUDE.match(line)
         if not found:
