@@ -265,7 +265,8 @@ TEST_CASE("json: one object a line, shaped like rustc's") {
       line.find(
           R"("level":"error","spans":[{"file_name":"rules/auth.rules","byte_start":122,"byte_end":133,"line_start":12,"line_end":12,"column_start":10,"column_end":21,"is_primary":true,"text":[{"text":"  when 5 login_faild within 5m by user","highlight_start":10,"highlight_end":21}],"label":"not an event or alias","suggested_replacement":null}])") !=
       std::string::npos);
-  CHECK(line.find(R"-("children":[{"message":"did you mean `login_failed`? (declared at rules/auth.rules:3)")-") != std::string::npos);
+  CHECK(line.find(R"-("children":[{"message":"did you mean `login_failed`? (declared at rules/auth.rules:3)")-") !=
+        std::string::npos);
   CHECK(line.find(R"("suggested_replacement":"login_failed")") != std::string::npos);
   CHECK(line.find('\n') == line.size() - 1);
 }

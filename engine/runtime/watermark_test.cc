@@ -153,7 +153,7 @@ TEST_CASE(
   CHECK(waits >= milliseconds(490));
   CHECK(waits <= milliseconds(600));
   CHECK(late <= 30);
-  run(200'000, 200'000);  // worse than the limit allows
+  run(200'000, 200'000);                                // worse than the limit allows
   CHECK(Time{now_ms * 1000} - w.of(0) <= seconds(80));  // the newest event itself lags a few seconds here
 }
 
