@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "adapters/codec/testing.h"
+#include "tests/support/decode.h"
 
 using namespace tocsin;
 using namespace tocsin::codec_test;
@@ -60,6 +60,10 @@ TEST_CASE("json: the wanted fields, whatever stands between them, in any order a
                                 "login@3000000 3 @3000000 'eve' 7", "login@4000000 4 @4000000 - -",
                                 "login@5000000 5 @5000000 'last' -"});
   CHECK(decoded.dead.empty());
+}
+
+TEST_CASE("json: an event of which no field is read") {
+  CHECK(decode(fixed("e"), schema_of({event("e", {})}), "{\"a\":1}\n{}\n{\n").dead == Lines{"broken_record 3"});
 }
 
 TEST_CASE("json: a field's value decides the event, wherever it stands; each event has its own fields and unit") {

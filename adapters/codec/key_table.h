@@ -17,7 +17,7 @@ class KeyTable {
 
   // Number i is that of keys[i]. REQUIRES: no key twice.
   explicit KeyTable(const std::vector<std::string>& keys) : keys_(keys) {
-    std::size_t size = std::bit_ceil(keys.size() * 2 + 1);
+    std::size_t size = std::bit_ceil(keys.size() * 2 + 2);  // at least 2: one slot would mean a shift by 64
     // A multiplier without collisions is soon found; after some hundred tries a larger table makes it certain.
     std::uint64_t state = 0x9e3779b97f4a7c15;
     for (int tries = 1; !fill(size, state | 1); ++tries) {
