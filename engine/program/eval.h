@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/base/ids.h"
 #include "engine/base/time.h"
@@ -51,6 +52,11 @@ class Evaluator {
   Value evaluate(ExprId expr, const EvalContext& context) const;
   // Filters act on true only (X1): unknown is false. An expression that does not exist holds.
   bool holds(ExprId expr, const EvalContext& context) const;
+
+  // Keeps those of `selection` (indices into `events`) for which `expr` holds. `context` gives all but the event and its
+  // time. One conjunct after the other, each over all that are left. REQUIRES: the events are of the type that `expr` is for.
+  void filter(ExprId expr, std::span<const Event> events, EvalContext context,
+              std::vector<std::uint32_t>& selection) const;
 
  private:
   struct Compiled;
