@@ -23,10 +23,10 @@ struct Event {
   EventTypeId type;
   Time time;
   Position position;
-  std::uint32_t ordinal = 0;      // events emitted at one position stand behind their cause, in this order (S5)
-  Value tiebreak;                 // missing sorts first (T10)
-  std::span<const Value> fields;  // by SlotId of the type; the batch's arena owns them
-  std::span<const Position> origins;  // of an emitted event: the events of the match that emitted it (F17)
+  std::uint32_t ordinal = 0;            // events emitted at one position stand behind their cause, in this order (S5)
+  Value tiebreak;                       // missing sorts first (T10)
+  std::span<const Value> fields;        // by SlotId of the type; the batch's arena owns them
+  std::span<const Position> origins{};  // of an emitted event: the events of the match that emitted it (F17)
 
   Value field(SlotId slot) const { return fields[slot.index]; }
 };

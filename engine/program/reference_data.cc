@@ -318,6 +318,25 @@ bool ReferenceData::open(CalendarId id, Time time) const {
                      [&](const OpenHours& hours) { return is_open(hours, weekday_of(local), minute); });
 }
 
+Time ReferenceData::opened(CalendarId id, Time at) const {
+  const Calendar& calendar = *calendars_[id.index];
+  const Time local = to_local(calendar.zone, at);
+  const std::int64_t day = days(1).us;
+  const Time midnight{local.us - (local.us % day + day) % day};
+  // It can only have changed at a beginning or an end of hours in the week before (with a day for hours past midnight, and
+  // one for a clock that was put back).
+  std::vector<Time> changes;
+  for (int back = 0; back <= 9; ++back)
+    for (const OpenHours& hours : calendar.open)
+      for (const std::uint16_t minute : {hours.from_minute, hours.to_minute})
+        changes.push_back(from_local(calendar.zone, midnight - days(back) + minutes(minute)));
+  std::sort(changes.rbegin(), changes.rend());
+  const bool now = open(id, at);
+  for (const Time change : changes)
+    if (change <= at && open(id, change - Duration{1}) != now) return change;
+  return kFirstTime;
+}
+
 // ----- all of it ----------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<const ReferenceData>> ReferenceData::make(const RuleSet& rules, const ReferenceTexts& texts) {

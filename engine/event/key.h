@@ -1,0 +1,18 @@
+// Values as keys: equal values have equal bytes, and different ones different bytes (T10: 1 and 1.0 are one key, the text "1"
+// is another). No value's bytes begin another's, so the parts of a key follow each other without ambiguity. The bytes are
+// embedded in checkpoints and alert ids.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/event/value.h"
+
+namespace tocsin {
+
+void append_key(std::string& out, const Value& value);
+
+// Equal values have equal hashes.
+std::uint64_t hash_of(const Value& value);
+
+}  // namespace tocsin
