@@ -1,0 +1,1041 @@
+// Time, order, keys, clauses, alerts, sessions and summaries around the trackers.
+#include "tests/support/reference_matcher.h"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <nlohmann/json.hpp>
+#include <tuple>
+
+#include "tests/support/reference_tracker.h"
+
+namespace tocsin::reference {
+namespace {
+
+// The total order (T1, T10).
+bool before(const Event& a, const Event& b) {
+  if (a.time != b.time) return a.time < b.time;
+  if (a.tiebreak.missing() != b.tiebreak.missing()) return a.tiebreak.missing();
+  if (const auto o = order(a.tiebreak, b.tiebreak); o && *o != 0) return *o < 0;
+  return std::tie(a.source, a.partition, a.offset) < std::tie(b.source, b.partition, b.offset);
+}
+
+// Where an alert stands among those of its instant (T3), then rule name and key.
+struct Place {
+  Time time;
+  int phase = 0;
+  std::int64_t order = 0;
+};
+
+struct OpenAlert {
+  Alert alert;
+  std::unique_ptr<Tracker> resolve;
+  std::set<std::size_t> escalated;
+};
+
+struct FiredAbsence {  // F14
+  Alert alert;
+  const Stream* absent = nullptr;
+  std::vector<Taken> taken;
+  std::optional<Event> after;
+  Time from, until;
+};
+
+struct KeyState {
+  Fields key;
+  std::string canonical;
+  bool listed = false;
+  std::deque<Seen> storage;  // keeps its elements in place
+  Events history;            // since the last reset
+  std::unique_ptr<Tracker> tracker;
+  std::optional<Time> learn_from;
+  std::optional<Time> last_event;
+  std::optional<OpenAlert> open;
+  std::vector<FiredAbsence> absences;
+  std::vector<Time> sent;  // `escalate .. after N in D`
+  Events session;
+};
+
+struct Budget {  // F7
+  std::vector<Time> sent;
+  std::int64_t suppressed = 0;
+  std::optional<Time> last_refused;
+};
+
+struct RuleState {
+  const Rule* rule = nullptr;
+  std::optional<Time> watching;  // T9
+  std::set<std::string> reads;   // sources; empty: all
+  std::set<std::string> parts;
+  std::map<std::string, std::unique_ptr<KeyState>> keys;
+  std::map<std::string, Budget> budgets;
+};
+
+class Run {
+ public:
+  Run(const Model& model, const Options& options) : model_(model), options_(options) {
+    for (const auto& rule : model.rules) {
+      RuleState state;
+      state.rule = rule.get();
+      for (const auto& key : rule->keys)
+        for (const auto& part : key.parts) state.parts.insert(part.name);
+      state.reads = sources(*rule);
+      rules_.push_back(std::move(state));
+    }
+  }
+
+  Output run(const std::vector<Event>& events);
+
+ private:
+  struct Wakes {
+    std::set<std::pair<std::size_t, KeyState*>> who;
+    bool real = false;  // not renewed by time alone
+  };
+
+  // --- time (T2, T8)
+  void process(Time limit, bool limit_too);
+  void instant(Time t);
+  Duration lateness(const std::string& source) const;
+  std::set<std::string> sources(const Rule& rule) const;
+
+  void deliver(const Event& event, const Evidence* evidence, int phase);
+  void on_event(std::size_t r, const Seen& seen, const Place& place);
+  void due(std::size_t r, KeyState& key, Time t, int phase);
+  void flush(int phase);
+  void wake(std::size_t r, KeyState& key, Time at, bool renewed = false);
+  void take_wakes(std::size_t r, KeyState& key);
+  void late(const Event& event);
+
+  // --- rules
+  void start_watching(std::size_t r, Time t);
+  KeyState& key_state(std::size_t r, const Fields& key, const std::string& canonical);
+  Setup setup(std::size_t r, KeyState& key, const Pattern& pattern);
+  void ensure_tracker(std::size_t r, KeyState& key);
+  std::vector<std::pair<Fields, std::string>> keys_of(const RuleState& state, const Seen& seen) const;
+  bool exists(const RuleState& state, const KeyState& key, const Seen& seen) const;
+  bool is_held(std::size_t r, const KeyState& key, Time t) const;
+  bool is_closed(const Rule& rule, Time t) const;
+  bool muted(std::size_t r, const KeyState& key) const;
+  void reset(std::size_t r, KeyState& key, Time t);
+  void forget(std::size_t r, KeyState& key, Time t);
+
+  // --- alerts
+  void fire(std::size_t r, KeyState& key, std::vector<Match> matches, const Place& place);
+  void resolve(std::size_t r, KeyState& key, const std::vector<Match>& matches, const Place& place);
+  void close_if_armed(std::size_t r, KeyState& key) const;
+  void leave(Alert alert, const KeyState& key, const Place& place);
+  std::string budget_key(const Rule& rule, const KeyState& key, const Match& match) const;
+  void make(const std::string& name, const KeyState& key, Time t, Fields fields, const Evidence& evidence);
+  static Evidence evidence_of(const std::vector<Taken>& taken);
+
+  // --- sessions and summaries
+  void session_event(std::size_t r, KeyState& key, const Seen& e);
+  void end_session(std::size_t r, KeyState& key, Time t);
+  void wake_session(std::size_t r, KeyState& key);
+  void summary(std::size_t r, KeyState& key, Time start, Time end, bool closed);
+  void summary_event(std::size_t r, KeyState& key, const Seen& e);
+  std::vector<Taken> written(const Stream& of, const Events& events) const;
+
+  const Model& model_;
+  const Options& options_;
+  std::vector<RuleState> rules_;
+  std::map<Time, Wakes> wakes_;
+  std::vector<Event> buffer_;  // sorted
+  std::deque<Event> made_events_;
+  std::deque<Evidence> evidences_;
+  std::vector<std::pair<const Event*, const Evidence*>> to_deliver_;
+  std::int64_t order_ = 0;
+  Time now_{std::numeric_limits<std::int64_t>::min()};
+  Time watermark_{std::numeric_limits<std::int64_t>::min()};
+  std::vector<std::pair<std::tuple<Time, int, std::int64_t, std::string, std::string, std::size_t>, Alert>> alerts_;
+  Output output_;
+};
+
+// --- time
+
+Duration Run::lateness(const std::string& source) const {
+  const auto carried = options_.carries.find(source);
+  Duration longest{};
+  for (const auto& base : model_.bases)
+    if (carried == options_.carries.end() ||
+        std::find(carried->second.begin(), carried->second.end(), base.name) != carried->second.end())
+      longest = std::max(longest, base.late);
+  return longest;
+}
+
+std::set<std::string> Run::sources(const Rule& rule) const {
+  if (options_.carries.empty()) return {};
+  std::set<int> bases = rule.bases;
+  for (bool grown = true; grown;) {  // what makes the events that it names
+    grown = false;
+    for (const auto& other : model_.rules)
+      if (std::any_of(other->emits.begin(), other->emits.end(), [&](int b) { return bases.contains(b); }))
+        for (const int b : other->bases) grown = bases.insert(b).second || grown;
+  }
+  std::set<std::string> out;
+  for (const auto& [source, names] : options_.carries)
+    for (const auto& name : names)
+      if (bases.contains(model_.find_base(name))) out.insert(source);
+  return out;
+}
+
+Output Run::run(const std::vector<Event>& events) {
+  std::map<std::pair<std::string, int>, std::optional<Time>> largest;
+  for (const auto& p : options_.partitions) largest[p];
+  if (options_.partitions.empty())
+    for (const auto& e : events) largest[{e.source, e.partition}];
+  std::optional<Time> last;
+  for (const Event& e : events) {
+    if (e.time < watermark_) {
+      output_.late.push_back(e);
+      late(e);
+      continue;
+    }
+    buffer_.insert(std::upper_bound(buffer_.begin(), buffer_.end(), e, before), e);
+    last = last ? std::max(*last, e.time) : e.time;
+    auto& mine = largest[{e.source, e.partition}];
+    mine = mine ? std::max(*mine, e.time) : e.time;
+    std::optional<Time> least;
+    bool all = true;
+    for (const auto& [partition, time] : largest) {
+      if (!time) {
+        all = false;
+        break;
+      }
+      const Time w = *time - lateness(partition.first);
+      least = least ? std::min(*least, w) : w;
+    }
+    if (all && *least > watermark_) {
+      watermark_ = *least;
+      process(watermark_, false);
+    }
+  }
+  if (last) {
+    Time end = *last;
+    if (options_.until) end = std::max(end, *options_.until);
+    process(end, true);
+    if (options_.drain)
+      while (std::any_of(wakes_.begin(), wakes_.end(), [](const auto& w) { return w.second.real; }))
+        process(wakes_.begin()->first, true);
+  }
+  std::sort(alerts_.begin(), alerts_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [place, alert] : alerts_) output_.alerts.push_back(std::move(alert));
+  return std::move(output_);
+}
+
+void Run::process(Time limit, bool limit_too) {
+  for (;;) {
+    std::optional<Time> next;
+    if (!buffer_.empty()) next = buffer_.front().time;
+    if (!wakes_.empty() && (!next || wakes_.begin()->first < *next)) next = wakes_.begin()->first;
+    if (!next || *next > limit || (*next == limit && !limit_too)) return;
+    instant(*next);
+  }
+}
+
+// T3.
+void Run::instant(Time t) {
+  now_ = t;
+  const auto who = wakes_.contains(t) ? wakes_[t].who : std::set<std::pair<std::size_t, KeyState*>>{};
+  const auto in_order = [](const std::set<std::pair<std::size_t, KeyState*>>& set) {
+    std::vector<std::pair<std::size_t, KeyState*>> out(set.begin(), set.end());
+    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.first, a.second->canonical) < std::tie(b.first, b.second->canonical);
+    });
+    return out;
+  };
+  for (const auto& [r, key] : in_order(who)) due(r, *key, t, 1);
+  flush(2);
+  while (!buffer_.empty() && buffer_.front().time == t) {
+    const Event e = buffer_.front();
+    buffer_.erase(buffer_.begin());
+    made_events_.push_back(e);
+    deliver(made_events_.back(), nullptr, 2);
+  }
+  // Rules that make events come before those that use them; what is woken for this instant meanwhile is due, too.
+  std::set<std::pair<std::size_t, KeyState*>> done;
+  for (bool more = true; more;) {
+    more = false;
+    if (!wakes_.contains(t)) break;
+    for (const auto& [r, key] : in_order(wakes_[t].who)) {
+      if (!done.insert({r, key}).second) continue;
+      due(r, *key, t, 3);
+      flush(3);
+      more = true;
+      break;
+    }
+  }
+  wakes_.erase(t);
+}
+
+void Run::wake(std::size_t r, KeyState& key, Time at, bool renewed) {
+  if (at < now_) return;
+  Wakes& w = wakes_[at];
+  w.who.insert({r, &key});
+  w.real = w.real || !renewed;
+}
+
+void Run::take_wakes(std::size_t r, KeyState& key) {
+  const auto take = [&](Tracker& tracker) {
+    for (const auto& w : std::exchange(tracker.wakes, {})) wake(r, key, w.at, w.renewed);
+  };
+  if (key.tracker) take(*key.tracker);
+  if (key.open && key.open->resolve) take(*key.open->resolve);
+}
+
+// S5: what was made stands right after its cause.
+void Run::flush(int phase) {
+  const auto made = std::exchange(to_deliver_, {});
+  for (const auto& [event, evidence] : made) deliver(*event, evidence, phase);
+}
+
+void Run::deliver(const Event& event, const Evidence* evidence, int phase) {
+  Seen seen;
+  seen.event = &event;
+  seen.type = model_.find_base(event.type);
+  seen.order = ++order_;
+  seen.time = event.time;
+  seen.evidence = evidence;
+  const Place place{event.time, phase, seen.order};
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    if (evidence == nullptr && !rules_[r].watching &&
+        (rules_[r].reads.empty() || rules_[r].reads.contains(event.source)))
+      start_watching(r, event.time);
+    if (rules_[r].rule->bases.contains(seen.type)) on_event(r, seen, place);
+  }
+  flush(phase);
+}
+
+// --- keys
+
+void Run::start_watching(std::size_t r, Time t) {
+  RuleState& state = rules_[r];
+  state.watching = t;
+  const Rule& rule = *state.rule;
+  const auto armed = [&](const Fields& fields, const std::string& canonical) {
+    KeyState& key = key_state(r, fields, canonical);
+    key.listed = true;
+    key.learn_from = t;
+    ensure_tracker(r, key);
+    take_wakes(r, key);
+    if (rule.kind == Rule::Kind::summary && rule.every && rule.even_if_empty)
+      wake(r, key, aligned_window(*rule.every, t).second, true);
+  };
+  if (rule.keys.empty()) return armed({}, "");
+  if (rule.keys.size() == 1 && !rule.keys[0].list.empty()) {  // E3
+    const auto list = model_.lists.find(rule.keys[0].list);
+    if (list != model_.lists.end())
+      for (const Value& v : list->second) armed({{rule.keys[0].name, v}}, canonical(v) + '\x1f');
+  }
+}
+
+KeyState& Run::key_state(std::size_t r, const Fields& fields, const std::string& canonical) {
+  auto& slot = rules_[r].keys[canonical];
+  if (!slot) {
+    slot = std::make_unique<KeyState>();
+    slot->key = fields;
+    slot->canonical = canonical;
+  }
+  return *slot;
+}
+
+// The keys under which an event is seen, with the part that it plays there (E2); T10: 1 and 1.0 are one key.
+std::vector<std::pair<Fields, std::string>> Run::keys_of(const RuleState& state, const Seen& seen) const {
+  const Rule& rule = *state.rule;
+  Scope scope;
+  scope.model = &model_;
+  scope.event = &seen;
+  std::vector<std::string> roles;
+  if (state.parts.empty()) roles.emplace_back();
+  for (const auto& key : rule.keys)  // in the order in which they are written
+    for (const auto& part : key.parts)
+      if (std::find(roles.begin(), roles.end(), part.name) == roles.end()) roles.push_back(part.name);
+  std::vector<std::pair<Fields, std::string>> out;
+  for (const std::string& role : roles) {
+    Fields fields;
+    bool whole = true;
+    for (const auto& key : rule.keys) {
+      Value value;
+      if (key.parts.empty()) {
+        value = eval(*key.value, scope);
+      } else {
+        for (const auto& part : key.parts) {
+          if (part.name != role) continue;
+          const bool can = part.bound ? std::find(part.stream.bases.begin(), part.stream.bases.end(), seen.type) !=
+                                            part.stream.bases.end()
+                                      : fits(part.stream, seen, scope);
+          if (can) value = field(seen, part.field);
+        }
+      }
+      if (!key.list.empty() && !value.missing()) {
+        const auto list = model_.lists.find(key.list);
+        const bool in = list != model_.lists.end() && std::any_of(list->second.begin(), list->second.end(),
+                                                                  [&](const Value& v) { return same(v, value); });
+        if (!in) value = {};
+      }
+      if (value.missing()) {
+        whole = false;
+        break;
+      }
+      fields.emplace_back(key.name, value);
+    }
+    if (whole) out.emplace_back(std::move(fields), role);
+  }
+  return out;
+}
+
+bool Run::is_closed(const Rule& rule, Time t) const {
+  return std::any_of(rule.during.begin(), rule.during.end(),
+                     [&](const During& d) { return is_open(model_, d.calendar, t) == d.outside; });
+}
+
+// E1.
+bool Run::exists(const RuleState& state, const KeyState& key, const Seen& seen) const {
+  if (is_closed(*state.rule, seen.time)) return false;
+  Scope scope;
+  scope.model = &model_;
+  scope.event = &seen;
+  scope.history = &key.history;
+  scope.values = &key.key;
+  return std::none_of(state.rule->except.begin(), state.rule->except.end(),
+                      [&](const NodePtr& e) { return holds(e, scope); });
+}
+
+Setup Run::setup(std::size_t r, KeyState& key, const Pattern& pattern) {
+  const Rule& rule = *rules_[r].rule;
+  Setup s;
+  s.model = &model_;
+  s.pattern = &pattern;
+  s.parts = rules_[r].parts.empty() ? nullptr : &rules_[r].parts;
+  s.history = &key.history;
+  s.key = key.key;
+  if (std::any_of(rule.during.begin(), rule.during.end(), [](const During& d) { return !d.outside; }))
+    s.opening = [this, &rule](Time t) {
+      std::optional<Time> latest;
+      for (const During& d : rule.during)
+        if (!d.outside && is_open(model_, d.calendar, t)) {
+          const Time o = opening(model_, d.calendar, t);
+          latest = latest ? std::max(*latest, o) : o;
+        }
+      return latest;
+    };
+  return s;
+}
+
+void Run::ensure_tracker(std::size_t r, KeyState& key) {
+  const Rule& rule = *rules_[r].rule;
+  if (key.tracker || rule.kind != Rule::Kind::rule) return;
+  Setup s = setup(r, key, rule.when);
+  s.how = rule.how;
+  s.where = rule.where;
+  s.resume = rule.resume;
+  s.tell = [&rule](Match& m, const Scope& scope) {
+    m.with.clear();
+    m.emits.clear();
+    if (rule.text != nullptr) m.text = eval(*rule.text, scope).text;
+    for (const Assign& a : rule.with) m.with.emplace_back(a.name, eval(*a.value, scope));
+    for (const auto& e : rule.emit) {
+      Fields fields;
+      for (const Assign& a : e.fields) fields.emplace_back(a.name, eval(*a.value, scope));
+      m.emits.push_back(std::move(fields));
+    }
+  };
+  key.tracker = std::make_unique<Tracker>(std::move(s), rules_[r].watching.value_or(now_), key.listed);
+}
+
+// --- rules
+
+bool Run::muted(std::size_t r, const KeyState& key) const {
+  for (const auto& mute : rules_[r].rule->mute)
+    for (const RuleState& other : rules_) {
+      if (other.rule->name != mute.rule) continue;
+      for (const auto& [ignored, theirs] : other.keys) {
+        if (!theirs->open) continue;
+        const auto value = [](const Fields& fields, const std::string& name) {
+          for (const auto& [n, v] : fields)
+            if (n == name) return v;
+          return Value{};
+        };
+        if (std::all_of(mute.same.begin(), mute.same.end(),
+                        [&](const std::string& k) { return same(value(key.key, k), value(theirs->key, k)); }))
+          return true;
+      }
+    }
+  return false;
+}
+
+// F8, F15.
+bool Run::is_held(std::size_t r, const KeyState& key, Time t) const {
+  const Rule& rule = *rules_[r].rule;
+  if (rule.learn && (!key.learn_from || t < *key.learn_from + *rule.learn)) return true;
+  return is_closed(rule, t) || muted(r, key);
+}
+
+// F9.
+void Run::reset(std::size_t r, KeyState& key, Time t) {
+  const bool watches = key.listed || (key.tracker && key.tracker->watches());
+  key.history.clear();
+  key.session.clear();
+  key.tracker.reset();
+  const auto kept = std::exchange(rules_[r].watching, t);
+  const auto listed = std::exchange(key.listed, watches);
+  ensure_tracker(r, key);
+  rules_[r].watching = kept;
+  key.listed = listed;
+  take_wakes(r, key);
+}
+
+// F10.
+void Run::forget(std::size_t r, KeyState& key, Time t) {
+  key.history.clear();
+  key.session.clear();
+  key.tracker.reset();
+  key.last_event.reset();
+  key.learn_from.reset();
+  const bool listed = key.listed && !rules_[r].rule->keys.empty();
+  key.listed = listed;
+  if (!listed) return;
+  key.learn_from = t;
+  const auto kept = std::exchange(rules_[r].watching, t);
+  ensure_tracker(r, key);
+  rules_[r].watching = kept;
+  take_wakes(r, key);
+}
+
+void Run::on_event(std::size_t r, const Seen& raw, const Place& place) {
+  RuleState& state = rules_[r];
+  const Rule& rule = *state.rule;
+  for (auto& [fields, role] : keys_of(state, raw)) {
+    std::string canon;
+    for (const auto& [name, value] : fields) canon += canonical(value) + '\x1f';
+    KeyState& key = key_state(r, fields, canon);
+    Seen seen = raw;
+    seen.part = role;
+    if (!exists(state, key, seen)) continue;
+    if (!key.learn_from) key.learn_from = seen.time;
+    Scope scope;
+    scope.model = &model_;
+    scope.history = &key.history;
+    scope.values = &key.key;
+    const bool resets = std::any_of(rule.reset.begin(), rule.reset.end(), [&](const Stream& s) {
+      std::string name;
+      return fits(s, seen, scope, &name) && plays(seen, "", name, state.parts.empty() ? nullptr : &state.parts);
+    });
+    if (resets) reset(r, key, seen.time);
+    key.storage.push_back(seen);
+    const Seen& kept = key.storage.back();
+    key.history.push_back(&kept);
+    key.last_event = seen.time;
+    if (rule.forget) wake(r, key, seen.time + *rule.forget);
+    if (rule.kind == Rule::Kind::session) {
+      session_event(r, key, kept);
+      continue;
+    }
+    if (rule.kind == Rule::Kind::summary) {
+      summary_event(r, key, kept);
+      continue;
+    }
+    ensure_tracker(r, key);
+    if (key.open && key.open->resolve) resolve(r, key, key.open->resolve->event(kept, false), place);
+    auto matches = key.tracker->event(kept, is_held(r, key, seen.time));
+    fire(r, key, std::move(matches), place);
+    close_if_armed(r, key);
+    take_wakes(r, key);
+  }
+}
+
+void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
+  const Rule& rule = *rules_[r].rule;
+  const Place place{t, phase, 0};
+  if (rule.kind == Rule::Kind::session) {
+    if (!key.session.empty()) {
+      if (phase == 1) {  // S2: the first `when last is` that fits, else the plain one
+        const Seen& last = *key.session.back();
+        Scope scope;
+        scope.model = &model_;
+        scope.history = &key.history;
+        std::optional<Duration> idle;
+        for (const auto& e : rule.ends_after)
+          if (e.when_last && !idle && fits(*e.when_last, last, scope)) idle = e.idle;
+        for (const auto& e : rule.ends_after)
+          if (!e.when_last && !idle) idle = e.idle;
+        if (idle && last.time + *idle == t) end_session(r, key, t);
+      } else if (rule.longest && key.session.front()->time + *rule.longest == t) {
+        end_session(r, key, t);
+      }
+    }
+  } else if (rule.kind == Rule::Kind::summary) {
+    if (phase == 1 && rule.every) {
+      const auto [start, end] = aligned_window(*rule.every, Time{t.us - 1});
+      if (end == t) {
+        summary(r, key,
+                rule.over_all ? (key.history.empty() ? t : key.history.front()->time)
+                : rule.over   ? t - *rule.over
+                              : start,
+                t, false);
+        if (rule.even_if_empty || (rule.over_all && !key.history.empty()))
+          wake(r, key, aligned_window(*rule.every, t).second, true);
+      }
+    }
+  } else {
+    if (key.open && key.open->resolve) resolve(r, key, key.open->resolve->due(t, phase, false), place);
+    if (key.tracker) fire(r, key, key.tracker->due(t, phase, is_held(r, key, t)), place);
+    close_if_armed(r, key);
+    if (!rule.during.empty() && phase == 3)  // F15: the next opening begins new waits
+      for (const During& d : rule.during)
+        if (!d.outside)
+          if (const auto next = next_opening(model_, d.calendar, t))
+            for (const Duration delay : rule.delays) wake(r, key, *next + delay, true);
+    if (phase == 3 && key.open && rule.remind) {  // F13
+      OpenAlert& open = *key.open;
+      const Time next{open.alert.time.us + (open.alert.reminder + 1) * rule.remind->us};
+      if (next == t) {
+        ++open.alert.reminder;
+        Alert again = open.alert;
+        again.state = Alert::State::reminder;
+        again.time = t;
+        leave(std::move(again), key, place);
+        wake(r, key, t + *rule.remind, true);
+      }
+    }
+    if (phase == 3 && key.open)
+      for (std::size_t i = 0; i < rule.escalate.size(); ++i) {
+        const auto& e = rule.escalate[i];
+        if (e.number > 0 || key.open->alert.time + e.length != t || !key.open->escalated.insert(i).second) continue;
+        key.open->alert.severity = e.severity;
+        Alert again = key.open->alert;
+        again.state = Alert::State::escalated;
+        again.time = t;
+        leave(std::move(again), key, place);
+      }
+    take_wakes(r, key);
+  }
+  if (phase == 1 && rule.forget && key.last_event && *key.last_event + *rule.forget == t) forget(r, key, t);
+}
+
+// F12: without `resolve when` a rule fires until it is armed again.
+void Run::close_if_armed(std::size_t r, KeyState& key) const {
+  if (!rules_[r].rule->resolve && key.open && key.tracker && key.tracker->armed()) key.open.reset();
+}
+
+// --- alerts
+
+Evidence Run::evidence_of(const std::vector<Taken>& taken) {
+  Evidence out;
+  for (const Taken& t : taken) {
+    if (!t.shown) continue;
+    auto it = std::find_if(out.begin(), out.end(), [&](const auto& e) { return e.first == t.name; });
+    if (it == out.end()) it = out.insert(out.end(), {t.name, {}});
+    if (t.event->evidence == nullptr) {
+      it->second.push_back({t.event->event->source, t.event->event->partition, t.event->event->offset});
+    } else {
+      for (const auto& [ignored, ids] : *t.event->evidence) it->second.insert(it->second.end(), ids.begin(), ids.end());
+    }
+  }
+  return out;
+}
+
+void Run::leave(Alert alert, const KeyState& key, const Place& place) {
+  const auto n = alerts_.size();
+  auto name = alert.rule;
+  alerts_.emplace_back(std::tuple{place.time, place.phase, place.order, std::move(name), key.canonical, n},
+                       std::move(alert));
+}
+
+std::string Run::budget_key(const Rule& rule, const KeyState& key, const Match& match) const {
+  if (rule.at_most->keys.empty()) return key.canonical;
+  std::string out;
+  for (const auto& path : rule.at_most->keys) {
+    Value value;
+    for (const auto& [name, v] : key.key)
+      if (path.size() == 1 && name == path[0]) value = v;
+    if (value.missing() && path.size() > 1)
+      for (const Taken& t : match.taken)
+        if (t.name == path[0]) value = field(*t.event, path, 1);
+    if (value.missing() && !match.taken.empty()) value = field(*match.taken.back().event, path);
+    out += canonical(value) + '\x1f';
+  }
+  return out;
+}
+
+void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const Place& place) {
+  RuleState& state = rules_[r];
+  const Rule& rule = *state.rule;
+  for (Match& match : matches) {
+    if (rule.resolve && key.open) continue;  // F11
+    Alert alert;
+    if (rule.at_most) {  // F7
+      Budget& budget = state.budgets[budget_key(rule, key, match)];
+      const auto recent = std::count_if(budget.sent.begin(), budget.sent.end(),
+                                        [&](Time t) { return t > match.at - rule.at_most->per; });
+      if (budget.last_refused && match.at - *budget.last_refused >= rule.at_most->per) budget.suppressed = 0;
+      if (recent >= rule.at_most->number) {
+        ++budget.suppressed;
+        budget.last_refused = match.at;
+        continue;
+      }
+      budget.sent.push_back(match.at);
+      alert.suppressed = std::exchange(budget.suppressed, 0);
+    }
+    alert.time = match.at;
+    alert.rule = rule.name;
+    alert.key = key.key;
+    alert.count = match.count;
+    alert.first = match.first();
+    alert.last = match.last();
+    alert.evidence = evidence_of(match.taken);
+    alert.severity = rule.severity;
+    alert.text = match.text;
+    alert.fields = match.with;
+    key.sent.push_back(match.at);
+    for (const auto& e : rule.escalate) {
+      const auto n = std::count_if(key.sent.begin(), key.sent.end(), [&](Time t) { return t > match.at - e.length; });
+      if (e.number > 0 && n >= e.number) alert.severity = e.severity;
+    }
+    const auto id = [](const Taken& t) {
+      return t.event->event->source + "/" + std::to_string(t.event->event->partition) + "/" +
+             std::to_string(t.event->event->offset);
+    };
+    alert.id = rule.name + "|" + key.canonical + "|" + std::to_string(match.at.us);  // F16
+    if (rule.how == ast::Fire::How::every_match) {
+      for (const Taken& t : match.taken) alert.id += "|" + t.name + "=" + id(t);
+    } else if (!match.taken.empty()) {
+      alert.id += "|" + id(match.taken.front()) + "|" + id(match.taken.back());
+    }
+    for (const Taken& t : match.taken)
+      if (t.event->evidence != nullptr) alert.id += "|" + std::to_string(t.event->order);
+    if (match.absent != nullptr) {
+      FiredAbsence a;
+      a.alert = alert;
+      a.absent = match.absent;
+      a.taken = match.taken;
+      for (const Taken& t : match.taken)
+        if (t.event->order == match.after) a.after = *t.event->event;
+      a.from = match.from;
+      a.until = match.at;
+      key.absences.push_back(std::move(a));
+    }
+    leave(alert, key, place);
+    if (!key.open) {
+      OpenAlert open;
+      open.alert = alert;
+      if (rule.resolve) open.resolve = std::make_unique<Tracker>(setup(r, key, *rule.resolve), match.at, true);
+      key.open = std::move(open);
+      if (rule.remind) wake(r, key, match.at + *rule.remind, true);
+      for (const auto& e : rule.escalate)
+        if (e.number == 0) wake(r, key, match.at + e.length);
+    }
+    make(rule.name, key, match.at, match.with, alert.evidence);
+    for (std::size_t i = 0; i < rule.emit.size() && i < match.emits.size(); ++i)
+      make(rule.emit[i].event, key, match.at, match.emits[i], alert.evidence);
+  }
+}
+
+void Run::resolve(std::size_t r, KeyState& key, const std::vector<Match>& matches, const Place& place) {
+  (void)r;
+  if (matches.empty()) return;
+  Alert alert = key.open->alert;
+  alert.state = Alert::State::resolved;
+  alert.time = matches.front().at;
+  key.open.reset();
+  leave(std::move(alert), key, place);
+}
+
+// S5.
+void Run::make(const std::string& name, const KeyState& key, Time t, Fields fields, const Evidence& evidence) {
+  Event e;
+  e.type = name;
+  e.time = t;
+  e.source = "emitted";
+  e.fields = key.key;
+  for (const auto& f : fields) {
+    const auto same_name =
+        std::find_if(e.fields.begin(), e.fields.end(), [&](const auto& have) { return have.first == f.first; });
+    if (same_name == e.fields.end())
+      e.fields.push_back(f);
+    else
+      same_name->second = f.second;
+  }
+  evidences_.push_back(evidence);
+  e.offset = evidences_.size();
+  made_events_.push_back(std::move(e));
+  to_deliver_.emplace_back(&made_events_.back(), &evidences_.back());
+  output_.emitted.push_back({name, t, key.key, std::move(fields), evidence, false});
+}
+
+// F14.
+void Run::late(const Event& event) {
+  made_events_.push_back(event);
+  Seen seen;
+  seen.event = &made_events_.back();
+  seen.type = model_.find_base(event.type);
+  seen.time = event.time;
+  seen.order = order_;
+  for (std::size_t r = 0; r < rules_.size(); ++r) {
+    RuleState& state = rules_[r];
+    if (!state.rule->bases.contains(seen.type)) continue;
+    for (auto& [fields, role] : keys_of(state, seen)) {
+      std::string canon;
+      for (const auto& [name, value] : fields) canon += canonical(value) + '\x1f';
+      const auto found = state.keys.find(canon);
+      seen.part = role;
+      if (found == state.keys.end() || !exists(state, *found->second, seen)) continue;
+      KeyState& key = *found->second;
+      for (auto it = key.absences.begin(); it != key.absences.end();) {
+        const Duration kept{std::clamp((it->until - it->from).us, hours(1).us, days(1).us)};
+        Scope scope;
+        scope.model = &model_;
+        scope.history = &key.history;
+        scope.taken = &it->taken;
+        scope.names = &state.rule->when.names;
+        const bool in_time = event.time <= it->until && (it->after ? before(*it->after, event) : event.time > it->from);
+        const bool open = !state.rule->resolve || (key.open && key.open->alert.id == it->alert.id);
+        std::string name;
+        if (watermark_ > it->until + kept || !in_time || !open || !fits(*it->absent, seen, scope, &name) ||
+            !plays(seen, "", name, state.parts.empty() ? nullptr : &state.parts)) {
+          ++it;
+          continue;
+        }
+        Alert alert = it->alert;
+        alert.state = Alert::State::withdrawn;
+        alert.time = watermark_;
+        if (key.open && key.open->alert.id == alert.id) key.open.reset();
+        leave(std::move(alert), key, {watermark_, 0, order_});
+        it = key.absences.erase(it);
+      }
+    }
+  }
+}
+
+// --- sessions
+
+std::vector<Taken> Run::written(const Stream& of, const Events& events) const {
+  std::vector<Taken> out;
+  Scope scope;
+  scope.model = &model_;
+  for (const Seen* e : events) {
+    std::string name;
+    fits(of, *e, scope, &name);
+    out.push_back({e, name, 0, true});
+  }
+  return out;
+}
+
+void Run::wake_session(std::size_t r, KeyState& key) {
+  for (const Duration d : rules_[r].rule->delays) wake(r, key, key.session.back()->time + d);
+}
+
+void Run::session_event(std::size_t r, KeyState& key, const Seen& e) {
+  const Rule& rule = *rules_[r].rule;
+  Scope scope;
+  scope.model = &model_;
+  scope.history = &key.history;
+  const auto is = [&](const std::vector<Stream>& streams) {
+    return std::any_of(streams.begin(), streams.end(), [&](const Stream& s) { return fits(s, e, scope); });
+  };
+  const bool belongs = fits(rule.of, e, scope), starts = is(rule.starts_on), ends = is(rule.ends_on);
+  if (starts && !key.session.empty()) end_session(r, key, e.time);
+  if (belongs && (!key.session.empty() || rule.starts_on.empty() || starts)) {
+    key.session.push_back(&e);
+    for (const auto& each : rule.emit_each) {
+      const Seen& first = *key.session.front();
+      Fields values = key.key;
+      values.emplace_back("session_id", Value::of(key.canonical + "@" + std::to_string(first.order)));
+      values.emplace_back("session_start", Value::of(first.time));
+      values.emplace_back("sequence", Value::of(static_cast<std::int64_t>(key.session.size())));
+      Scope own = scope;
+      own.event = &e;
+      own.values = &values;
+      Fields fields;
+      for (const Assign& a : each) fields.emplace_back(a.name, eval(*a.value, own));
+      output_.emitted.push_back({rule.name, e.time, key.key, fields, evidence_of(written(rule.of, {&e})), true});
+    }
+    wake_session(r, key);
+  }
+  if (ends && !key.session.empty()) end_session(r, key, e.time);
+}
+
+// S1.
+void Run::end_session(std::size_t r, KeyState& key, Time t) {
+  const Rule& rule = *rules_[r].rule;
+  const Events events = std::exchange(key.session, {});
+  const Seen &first = *events.front(), &last = *events.back();
+  Fields fields{{"start", Value::of(first.time)},
+                {"end", Value::of(last.time)},
+                {"duration", Value::of(last.time - first.time)},
+                {"count", Value::of(static_cast<std::int64_t>(events.size()))},
+                {"session_id", Value::of(key.canonical + "@" + std::to_string(first.order))}};
+  Windows windows;
+  windows.events = &events;
+  windows.at2 = 2 * last.time.us;
+  windows.range2 = {2 * first.time.us, 2 * last.time.us};
+  windows.summary = true;
+  Fields values = key.key;
+  values.insert(values.end(), fields.begin(), fields.end());
+  Scope scope;
+  scope.model = &model_;
+  scope.history = &key.history;
+  scope.windows = &windows;
+  scope.values = &values;
+  for (const Assign& a : rule.with) {
+    fields.emplace_back(a.name, eval(*a.value, scope));
+    values.push_back(fields.back());
+  }
+  if (!holds(rule.where, scope)) return;
+  make(rule.name, key, t, fields, evidence_of(written(rule.of, events)));
+}
+
+// --- summaries
+
+void Run::summary_event(std::size_t r, KeyState& key, const Seen& e) {
+  const Rule& rule = *rules_[r].rule;
+  Scope scope;
+  scope.model = &model_;
+  scope.history = &key.history;
+  if (!fits(rule.of, e, scope)) return;
+  if (rule.every_event) {
+    const Time start = rule.over ? e.time - *rule.over : key.history.front()->time;
+    return summary(r, key, start, e.time, true);
+  }
+  if (!rule.every) return;
+  auto [start, end] = aligned_window(*rule.every, e.time);
+  wake(r, key, end);
+  while (rule.over && end - e.time < *rule.over) {
+    end = aligned_window(*rule.every, end).second;
+    wake(r, key, end);
+  }
+}
+
+// The events in [start, end), or in [start, end] where it looks back from an event.
+void Run::summary(std::size_t r, KeyState& key, Time start, Time end, bool closed) {
+  const Rule& rule = *rules_[r].rule;
+  Scope scope;
+  scope.model = &model_;
+  scope.history = &key.history;
+  Events events;
+  bool begun = key.listed && rule.keys.empty();  // S4: `by all` from the start of watching
+  for (const Seen* e : key.history) {
+    if (!fits(rule.of, *e, scope)) continue;
+    begun = begun || e->time < end;
+    if (e->time >= start && (e->time < end || (closed && e->time == end))) events.push_back(e);
+  }
+  if (events.empty() && !(rule.even_if_empty && begun)) return;
+  Windows windows;
+  windows.events = &events;
+  windows.at2 = closed ? 2 * end.us : 2 * end.us - 1;
+  windows.range2 = {2 * start.us, windows.at2};
+  windows.summary = true;
+  Fields fields{{"start", Value::of(start)}, {"end", Value::of(end)}};
+  Fields values = key.key;
+  values.insert(values.end(), fields.begin(), fields.end());
+  scope.windows = &windows;
+  scope.values = &values;
+  for (const Assign& a : rule.with) {
+    fields.emplace_back(a.name, eval(*a.value, scope));
+    values.push_back(fields.back());
+  }
+  if (!holds(rule.where, scope)) return;
+  make(rule.name, key, end, fields, evidence_of(written(rule.of, events)));
+}
+
+// --- events from JSON
+
+Value plain(const nlohmann::json& j) {
+  if (j.is_boolean()) return Value::of(j.get<bool>());
+  if (j.is_number_float() || (j.is_number_unsigned() && j.get<std::uint64_t>() > (std::uint64_t{1} << 63U) - 1))
+    return Value::of(j.get<double>());
+  if (j.is_number()) return Value::of(j.get<std::int64_t>());
+  if (j.is_string()) return Value::of(j.get<std::string>());
+  if (j.is_array()) {
+    std::vector<Value> items;
+    for (const auto& item : j) items.push_back(plain(item));
+    return Value::list(std::move(items));
+  }
+  if (j.is_object()) {
+    std::vector<std::pair<std::string, Value>> members;
+    for (const auto& [name, item] : j.items()) members.emplace_back(name, plain(item));
+    return Value::object(std::move(members));
+  }
+  return {};
+}
+
+Time instant_of(const Value& v, ast::TimeUnit unit) {
+  if (v.kind == Value::Kind::text) return parse_rfc3339(v.text).value_or(Time{});
+  const auto scaled = [&](std::int64_t by) {
+    return Time{v.kind == Value::Kind::integer
+                    ? v.number * by
+                    : static_cast<std::int64_t>(std::floor(v.real * static_cast<double>(by)))};
+  };
+  switch (unit) {
+    case ast::TimeUnit::seconds:
+      return scaled(1'000'000);
+    case ast::TimeUnit::milliseconds:
+      return scaled(1'000);
+    case ast::TimeUnit::microseconds:
+      return scaled(1);
+    case ast::TimeUnit::nanoseconds: {
+      const std::int64_t ns = v.kind == Value::Kind::integer ? v.number : static_cast<std::int64_t>(v.real);
+      return Time{ns >= 0 ? ns / 1000 : -((-ns + 999) / 1000)};
+    }
+  }
+  return {};
+}
+
+Value typed(const Value& v, const FieldType& type, ast::TimeUnit unit) {
+  if (v.missing()) return v;
+  if (type.list && v.kind == Value::Kind::list) {
+    std::vector<Value> items;
+    for (const Value& item : v.items()) items.push_back(typed(item, {type.type, false}, unit));
+    return Value::list(std::move(items));
+  }
+  if (type.type == ast::FieldType::time && (v.numeric() || v.kind == Value::Kind::text))
+    return Value::of(instant_of(v, unit));
+  if (type.type == ast::FieldType::duration && v.numeric())  // seconds, as durations in JSON are
+    return Value::of(Duration{std::llround(v.as_double() * 1e6)});
+  if (type.type == ast::FieldType::ip && v.kind == Value::Kind::text) return Value::ip(v.text);
+  if (type.type == ast::FieldType::point && v.kind == Value::Kind::list && v.items().size() == 2 &&
+      v.items()[0].numeric() && v.items()[1].numeric())
+    return Value::point(v.items()[0].as_double(), v.items()[1].as_double());
+  if (type.type == ast::FieldType::point && v.kind == Value::Kind::object) {
+    std::optional<double> latitude, longitude;
+    for (std::size_t i = 0; i < v.items().size(); ++i) {
+      const std::string& name = v.compound->names[i];
+      if (!v.items()[i].numeric()) continue;
+      if (name == "lat" || name == "latitude") latitude = v.items()[i].as_double();
+      if (name == "lon" || name == "lng" || name == "longitude") longitude = v.items()[i].as_double();
+    }
+    if (latitude && longitude) return Value::point(*latitude, *longitude);
+  }
+  return v;
+}
+
+}  // namespace
+
+Matcher::Matcher(const std::vector<const ast::RuleFile*>& files, const Options& options)
+    : model_(make_model(files, options)) {}
+
+Output Matcher::run(const std::vector<Event>& events, const Options& options) const {
+  return Run(*model_, options).run(events);
+}
+
+Event Matcher::event(const std::string& json, std::uint64_t offset, const std::string& type_field) const {
+  const auto j = nlohmann::json::parse(json);
+  Event e;
+  e.type = j.at(type_field).get<std::string>();
+  e.offset = offset;
+  const int id = model_->find_base(e.type);
+  const BaseEvent undeclared;
+  const BaseEvent& base = id < 0 ? undeclared : model_->bases[static_cast<std::size_t>(id)];
+  for (const auto& [name, item] : j.items()) {
+    if (name == type_field) continue;
+    Value v = plain(item);
+    if (name == base.timestamp) e.time = instant_of(v, base.unit);
+    if (name == base.tiebreak) e.tiebreak = v;
+    for (const auto& [declared, type] : base.fields)
+      if (declared == name) v = typed(v, type, name == base.timestamp ? base.unit : ast::TimeUnit::milliseconds);
+    if (!v.missing()) e.fields.emplace_back(name, std::move(v));
+  }
+  return e;
+}
+
+}  // namespace tocsin::reference
