@@ -42,7 +42,8 @@ struct CodecConfig {
   std::string time_field;   // instead of the schema's timestamp; "" the schema's
   TimeSpec time;
   std::vector<LineRule> lines;
-  char separator = ',';  // csv
+  char separator = ',';              // csv
+  std::vector<std::string> columns;  // csv: instead of a header line
   std::size_t record_max = kRecordMax;
   std::size_t depth_max = kDepthMax;
 };

@@ -1,6 +1,7 @@
 #include "adapters/codec/config.h"
 #include "adapters/codec/json.h"
 #include "adapters/codec/plan.h"
+#include "adapters/codec/text.h"
 
 namespace tocsin {
 
@@ -11,9 +12,11 @@ Result<std::unique_ptr<Decoder>> make_decoder(const CodecConfig& config, const S
     case Format::json:
       return make_json_decoder(config, std::move(*plan));
     case Format::csv:
+      return make_csv_decoder(config, std::move(*plan));
     case Format::logfmt:
+      return make_logfmt_decoder(config, std::move(*plan));
     case Format::regex:
-      return failure(Error::Code::refused, "not yet");
+      return make_regex_decoder(config, std::move(*plan));
   }
   return failure(Error::Code::refused, "not a format");
 }
