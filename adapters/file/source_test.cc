@@ -1,0 +1,134 @@
+// If one of these fails, lines of a file are lost, doubled or numbered wrongly.
+#include "adapters/file/source.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <string>
+#include <vector>
+
+using namespace tocsin;
+
+namespace {
+
+// A file that goes away with the test.
+class TempFile {
+ public:
+  explicit TempFile(std::string_view content)
+      : path_((std::filesystem::temp_directory_path() /
+               ("tocsin_source_" + std::to_string(::getpid()) + "_" + std::to_string(++made_)))
+                  .string()) {
+    std::ofstream(path_, std::ios::binary) << content;
+  }
+  ~TempFile() { std::filesystem::remove(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  static inline int made_ = 0;
+  std::string path_;
+};
+
+struct Read {
+  std::vector<std::pair<std::uint64_t, std::string>> lines;  // number, text
+  std::vector<std::uint64_t> cut;
+  std::string error;
+  bool ended = false;
+};
+
+Read read(FileSourceConfig config, std::uint64_t from = 0) {
+  Read result;
+  auto source = open_file_source(config, SourceId(0), Time{});
+  if (!source) {
+    result.error = source.error().message;
+    return result;
+  }
+  const Progress progress{0, from};
+  REQUIRE((*source)->start(from == 0 ? std::span<const Progress>{} : std::span(&progress, 1)).has_value());
+  Block block;
+  for (;;) {
+    block.clear();
+    const auto polled = (*source)->poll(block, seconds(1));
+    if (!polled) {
+      result.error = polled.error().message;
+      return result;
+    }
+    if (*polled == Polled::finished) break;
+    if (*polled == Polled::nothing) continue;
+    result.ended = result.ended || block.ends;
+    if (block.cut) {
+      result.cut.push_back(block.first_offset);
+      continue;
+    }
+    std::string_view text = block.bytes.view();
+    for (std::uint64_t number = block.first_offset; !text.empty(); ++number) {
+      const std::size_t end = std::min(text.find('\n'), text.size());
+      if (end < text.size() || block.ends) result.lines.emplace_back(number, text.substr(0, end));
+      text.remove_prefix(std::min(end + 1, text.size()));
+    }
+  }
+  return result;
+}
+
+std::string pack(const std::string& text) {
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+  return packed;
+}
+
+}  // namespace
+
+TEST_CASE("file source: every line once, with its number, whatever the block size; the last may lack its line break") {
+  std::mt19937 random(2);
+  for (int round = 0; round < 40; ++round) {
+    std::string content;
+    std::vector<std::pair<std::uint64_t, std::string>> expected;
+    const std::uint64_t count = random() % 60;
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      expected.emplace_back(i, std::string(random() % 300, static_cast<char>('a' + i % 26)));
+      content += expected.back().second + "\n";
+    }
+    if (round % 2 == 0) {
+      content += "the end";
+      expected.emplace_back(count + 1, "the end");
+    }
+    for (const bool packed : {false, true}) {
+      const TempFile file(packed ? pack(content) : content);
+      const Read result = read({.path = file.path(), .block = 1 + random() % 500});
+      CHECK(result.error.empty());
+      CHECK(result.lines == expected);
+      CHECK(result.ended);
+    }
+  }
+}
+
+TEST_CASE("file source: several zstd frames are one file; a torn one is an error that says so") {
+  const std::string packed = pack("one\n") + pack("two\nthree\n");
+  const TempFile whole(packed), torn(packed.substr(0, packed.size() - 5));
+  CHECK(read({.path = whole.path()}).lines.size() == 3);
+  CHECK(read({.path = torn.path()}).error.find("ends in the middle of a zstd frame") != std::string::npos);
+}
+
+TEST_CASE("file source: a line beyond the limit is given cut, once, and the next line keeps its number") {
+  const TempFile file("first\n" + std::string(5000, 'x') + "\nthird\n" + std::string(3000, 'y'));
+  const Read result = read({.path = file.path(), .block = 64, .line_max = 1000});
+  CHECK(result.cut == std::vector<std::uint64_t>{2, 4});
+  CHECK(result.lines == std::vector<std::pair<std::uint64_t, std::string>>{{1, "first"}, {3, "third"}});
+}
+
+TEST_CASE("file source: goes on after a stored position") {
+  const TempFile file("one\ntwo\nthree\nfour\n");
+  CHECK(read({.path = file.path(), .block = 5}, 3).lines ==
+        std::vector<std::pair<std::uint64_t, std::string>>{{3, "three"}, {4, "four"}});
+}
+
+TEST_CASE("file source: what cannot be read says why") {
+  CHECK(read({.path = "/nowhere/at/all"}).error.find("cannot open /nowhere/at/all: No such file") == 0);
+  CHECK(read({.path = std::filesystem::temp_directory_path().string()}).error.find("it is a folder") != std::string::npos);
+  const TempFile empty("");
+  CHECK(read({.path = empty.path()}).ended);
+}
