@@ -13,8 +13,8 @@ struct Seen {
   int type = -1;
   std::int64_t order = 0;
   Time time;
-  std::string part;                    // E2: the part that it plays here
-  const Evidence* evidence = nullptr;  // of an emitted event (F17)
+  std::string part;                                // E2: the part that it plays here
+  const std::vector<EventId>* evidence = nullptr;  // of an emitted event (F17): what its cause was made of, in order
 };
 using Events = std::vector<const Seen*>;
 

@@ -98,7 +98,7 @@ class Run {
   Duration lateness(const std::string& source) const;
   std::set<std::string> sources(const Rule& rule) const;
 
-  void deliver(const Event& event, const Evidence* evidence, int phase);
+  void deliver(const Event& event, const std::vector<EventId>* evidence, int phase);
   void on_event(std::size_t r, const Seen& seen, const Place& place);
   void due(std::size_t r, KeyState& key, Time t, int phase);
   void flush(int phase);
@@ -125,7 +125,7 @@ class Run {
   void close_if_armed(std::size_t r, KeyState& key) const;
   void leave(Alert alert, const KeyState& key, const Place& place);
   std::string budget_key(const Rule& rule, const KeyState& key, const Match& match) const;
-  void make(const std::string& name, const KeyState& key, Time t, Fields fields, const Evidence& evidence);
+  void make(const std::string& name, const KeyState& key, Time t, Fields fields, const std::vector<Taken>& taken);
   static Evidence evidence_of(const std::vector<Taken>& taken);
 
   // --- sessions and summaries
@@ -142,8 +142,8 @@ class Run {
   std::map<Time, Wakes> wakes_;
   std::vector<Event> buffer_;  // sorted
   std::deque<Event> made_events_;
-  std::deque<Evidence> evidences_;
-  std::vector<std::pair<const Event*, const Evidence*>> to_deliver_;
+  std::deque<std::vector<EventId>> evidences_;
+  std::vector<std::pair<const Event*, const std::vector<EventId>*>> to_deliver_;
   std::int64_t order_ = 0;
   Time now_{std::numeric_limits<std::int64_t>::min()};
   Time watermark_{std::numeric_limits<std::int64_t>::min()};
@@ -289,7 +289,7 @@ void Run::flush(int phase) {
   for (const auto& [event, evidence] : made) deliver(*event, evidence, phase);
 }
 
-void Run::deliver(const Event& event, const Evidence* evidence, int phase) {
+void Run::deliver(const Event& event, const std::vector<EventId>* evidence, int phase) {
   Seen seen;
   seen.event = &event;
   seen.type = model_.find_base(event.type);
@@ -629,7 +629,7 @@ Evidence Run::evidence_of(const std::vector<Taken>& taken) {
     if (t.event->evidence == nullptr) {
       it->second.push_back({t.event->event->source, t.event->event->partition, t.event->event->offset});
     } else {
-      for (const auto& [ignored, ids] : *t.event->evidence) it->second.insert(it->second.end(), ids.begin(), ids.end());
+      it->second.insert(it->second.end(), t.event->evidence->begin(), t.event->evidence->end());
     }
   }
   return out;
@@ -725,9 +725,9 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
       for (const auto& e : rule.escalate)
         if (e.number == 0) wake(r, key, match.at + e.length);
     }
-    make(rule.name, key, match.at, match.with, alert.evidence);
+    make(rule.name, key, match.at, match.with, match.taken);
     for (std::size_t i = 0; i < rule.emit.size() && i < match.emits.size(); ++i)
-      make(rule.emit[i].event, key, match.at, match.emits[i], alert.evidence);
+      make(rule.emit[i].event, key, match.at, match.emits[i], match.taken);
   }
 }
 
@@ -742,7 +742,7 @@ void Run::resolve(std::size_t r, KeyState& key, const std::vector<Match>& matche
 }
 
 // S5.
-void Run::make(const std::string& name, const KeyState& key, Time t, Fields fields, const Evidence& evidence) {
+void Run::make(const std::string& name, const KeyState& key, Time t, Fields fields, const std::vector<Taken>& taken) {
   Event e;
   e.type = name;
   e.time = t;
@@ -756,11 +756,18 @@ void Run::make(const std::string& name, const KeyState& key, Time t, Fields fiel
     else
       same_name->second = f.second;
   }
-  evidences_.push_back(evidence);
+  std::vector<EventId>& ids = evidences_.emplace_back();
+  for (const Taken& one : taken) {
+    if (!one.shown) continue;
+    if (one.event->evidence != nullptr)
+      ids.insert(ids.end(), one.event->evidence->begin(), one.event->evidence->end());
+    else
+      ids.push_back({one.event->event->source, one.event->event->partition, one.event->event->offset});
+  }
   e.offset = evidences_.size();
   made_events_.push_back(std::move(e));
   to_deliver_.emplace_back(&made_events_.back(), &evidences_.back());
-  output_.emitted.push_back({name, t, key.key, std::move(fields), evidence, false});
+  output_.emitted.push_back({name, t, key.key, std::move(fields), evidence_of(taken), false});
 }
 
 // F14.
@@ -882,7 +889,7 @@ void Run::end_session(std::size_t r, KeyState& key, Time t) {
     values.push_back(fields.back());
   }
   if (!holds(rule.where, scope)) return;
-  make(rule.name, key, t, fields, evidence_of(written(rule.of, events)));
+  make(rule.name, key, t, fields, written(rule.of, events));
 }
 
 // --- summaries
@@ -935,7 +942,7 @@ void Run::summary(std::size_t r, KeyState& key, Time start, Time end, bool close
     values.push_back(fields.back());
   }
   if (!holds(rule.where, scope)) return;
-  make(rule.name, key, end, fields, evidence_of(written(rule.of, events)));
+  make(rule.name, key, end, fields, written(rule.of, events));
 }
 
 // --- events from JSON

@@ -409,6 +409,7 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
       for (Taken& t : taken)
         for (const Stream& s : p_.judged)
           if (t.name.empty()) fits(s, *t.event, scope(&none), &t.name);
+      std::erase_if(taken, [](const Taken& t) { return t.name.empty(); });  // what only ends a duration is no evidence
       have_taken = true;
       break;
     }
