@@ -6,6 +6,7 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -28,13 +29,16 @@ struct Around {
   const Around* outer = nullptr;
 };
 
-// A part of a filter that must be true.
+// A part of a filter that must be true. Most are `field OP constant`; those have a test of their own, chosen by the
+// operator and the constant's type once, so that an event pays for nothing but the comparison.
 struct Conjunct {
   std::uint32_t begin = 0, end = 0;
-  bool simple = false;  // `field OP constant`, with op, slot and constant here
+  bool (*test)(const Value&, const Conjunct&) = nullptr;  // null: run the code
   ExprOp op = ExprOp::constant;
   std::uint32_t slot = 0;
   Value constant;
+  double as_double = 0;  // a number constant that is the same as a double
+  bool has_double = false;
 };
 
 std::uint32_t pops_of(const ExprInst& inst) {
@@ -83,6 +87,34 @@ Value compared(ExprOp op, const Value& a, const Value& b) {
            : op == ExprOp::greater    ? order > 0
                                       : order >= 0;
   });
+}
+
+bool test_any(const Value& value, const Conjunct& c) { return operators::is_true(compared(c.op, value, c.constant)); }
+
+template <bool kEqual>
+bool test_text(const Value& value, const Conjunct& c) {
+  if (value.type() != Type::text) return !kEqual && !value.is_missing();  // another type is another value
+  return (value.as_text() == c.constant.as_text()) == kEqual;
+}
+
+template <class Holds>
+bool test_number(const Value& value, const Conjunct& c) {
+  if (value.type() == Type::floating && c.has_double) return Holds{}(value.as_floating(), c.as_double);
+  if (value.type() == Type::integer && c.constant.type() == Type::integer)
+    return Holds{}(value.as_integer(), c.constant.as_integer());
+  return test_any(value, c);
+}
+
+// REQUIRES: compares(op).
+bool (*test_for(ExprOp op, const Value& constant))(const Value&, const Conjunct&) {
+  if (constant.type() == Type::text && op == ExprOp::equal) return test_text<true>;
+  if (constant.type() == Type::text && op == ExprOp::not_equal) return test_text<false>;
+  if (!constant.is_number()) return test_any;
+  if (op == ExprOp::equal) return test_number<std::equal_to<>>;
+  if (op == ExprOp::not_equal) return test_number<std::not_equal_to<>>;
+  if (op == ExprOp::less) return test_number<std::less<>>;
+  if (op == ExprOp::less_equal) return test_number<std::less_equal<>>;
+  return op == ExprOp::greater ? test_number<std::greater<>> : test_number<std::greater_equal<>>;
 }
 
 Value field_of(const Event* event, std::uint32_t slot) {
@@ -170,10 +202,12 @@ struct Evaluator::Compiled {
     const ExprInst& last = code[end - 1];
     if (end - begin == 3 && code[begin].op == ExprOp::field && code[begin + 1].op == ExprOp::constant &&
         compares(last.op) && last.a == 0) {
-      c.simple = true;
       c.op = last.op;
       c.slot = code[begin].a;
       c.constant = constants[code[begin + 1].a];
+      c.test = test_for(c.op, c.constant);
+      c.as_double = c.constant.is_number() ? c.constant.number() : 0;
+      c.has_double = equal(c.constant, Value::floating(c.as_double));
     }
     conjuncts.push_back(c);
   }
@@ -181,7 +215,7 @@ struct Evaluator::Compiled {
   Value run(std::uint32_t begin, std::uint32_t end, std::uint32_t depth, const EvalContext& context,
             const Around* around) const;
   bool holds(const Conjunct& c, std::uint32_t depth, const EvalContext& context) const {
-    if (c.simple) return operators::is_true(compared(c.op, field_of(context.event, c.slot), c.constant));
+    if (c.test != nullptr) return c.test(field_of(context.event, c.slot), c);
     return operators::is_true(run(c.begin, c.end, depth, context, nullptr));
   }
   Value in_list(const Value& value, const ExprInst& inst, const EvalContext& context) const {
@@ -402,6 +436,14 @@ void Evaluator::filter(ExprId expr, std::span<const Event> events, EvalContext c
   for (std::uint32_t i = body.first_conjunct; i != body.last_conjunct && !selection.empty(); ++i) {
     const Conjunct& c = compiled_->conjuncts[i];
     std::size_t kept = 0;
+    if (c.test != nullptr) {
+      for (const std::uint32_t at : selection) {
+        selection[kept] = at;  // without a branch: whether an event stays is what nobody can predict
+        kept += c.test(field_of(&events[at], c.slot), c) ? std::size_t{1} : std::size_t{0};
+      }
+      selection.resize(kept);
+      continue;
+    }
     for (const std::uint32_t at : selection) {
       context.event = &events[at];
       context.time = events[at].time;
