@@ -41,25 +41,11 @@ struct Conjunct {
   bool has_double = false;
 };
 
-std::uint32_t pops_of(const ExprInst& inst) {
-  switch (inst.op) {
-#define X(name, pops, operands, meaning) \
-  case ExprOp::name:                     \
-    return pops < 0 ? inst.b : static_cast<std::uint32_t>(pops);
-    TOCSIN_EXPR_OPCODES(X)
-#undef X
-  }
-  return 0;
-}
-
-// in_items pops the items and the value.
-std::uint32_t taken_by(const ExprInst& inst) { return pops_of(inst) + (inst.op == ExprOp::in_items ? 1 : 0); }
-
 std::uint32_t depth_of(std::span<const ExprInst> code) {
   std::uint32_t depth = 0, deepest = 0;
   for (const ExprInst& inst : code) {
-    TOCSIN_ASSERT(depth >= taken_by(inst));
-    depth = depth - taken_by(inst) + 1;
+    TOCSIN_ASSERT(depth >= pops_of(inst));
+    depth = depth - pops_of(inst) + 1;
     deepest = std::max(deepest, depth);
   }
   return deepest;
@@ -68,7 +54,7 @@ std::uint32_t depth_of(std::span<const ExprInst> code) {
 // Where the operand that ends before `end` begins.
 std::uint32_t operand_begin(std::span<const ExprInst> code, std::uint32_t end) {
   std::uint32_t wanted = 1;
-  while (wanted > 0) wanted = wanted - 1 + taken_by(code[--end]);
+  while (wanted > 0) wanted = wanted - 1 + pops_of(code[--end]);
   return end;
 }
 

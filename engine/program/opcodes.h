@@ -111,6 +111,14 @@ enum class Fact : std::uint8_t {
 #undef X
 };
 
+// How many values an instruction takes from the stack; each puts one back.
+std::uint32_t pops_of(const ExprInst& inst);
+// One line of exact meaning, as above.
+std::string_view meaning_of(ExprOp op);
+std::string_view meaning_of(SequenceOp op);
+// What the operands are: "step capture", "function count", ...
+std::string_view operands_of(ExprOp op);
+
 std::string_view name_of(ExprOp op);
 std::string_view name_of(SequenceOp op);
 std::string_view name_of(Fact fact);

@@ -89,6 +89,7 @@ struct Alternative {
   ExprId filter;               // none: all of them
   ExprId relation;             // none: every event that passes `filter`
   std::vector<ExprId> values;  // of `x.f`, `distinct (x.f, x.g)`; empty where only counting matters
+  friend bool operator==(const Alternative&, const Alternative&) = default;
 };
 
 // `x`, `x(filter)`, `(a or b)`; or the default fires of a pattern in parentheses that is counted like an event. Two
@@ -98,13 +99,14 @@ struct Stream {
   std::string label;  // as written
   std::vector<Alternative> alternatives;
   PatternId nested;  // exists: the stream is what this pattern fires
+  friend bool operator==(const Stream&, const Stream&) = default;
 };
 
 // A named place of a match. A StepId counts the steps of its own pattern; a CellId, a StreamId those of the program.
 struct Step {
-  std::string label;  // its bound name, else the alias or event name as written (F17)
-  StreamId stream;
-  bool repeated = false;                      // holds many events: captures are lists
+  std::string label;      // its bound name, else the alias or event as written; empty: the alternative's label (F17)
+  StreamId stream;        // none: a group, whose steps stand behind it
+  bool repeated = false;  // holds many events: captures are lists
   std::vector<std::vector<ExprId>> captures;  // [capture][alternative of the stream]: values kept of each event
   std::vector<std::string> capture_names;     // what each is ("user"): a reload finds by it what the state holds
 };
@@ -137,6 +139,7 @@ struct Window {
   StepId step;
   std::uint32_t capture = kNoCapture;
   static constexpr std::uint32_t kNoCapture = 0xffffffff;  // only counts
+  friend bool operator==(const Window&, const Window&) = default;
 };
 
 // What an aggregate is compared with (A5, A6).
@@ -144,17 +147,19 @@ struct Baseline {
   enum class Kind : std::uint8_t { none, previous, average, zscore, forecast };
   Kind kind = Kind::none;
   Duration over{};  // average, zscore: D; forecast: how far ahead
+  friend bool operator==(const Baseline&, const Baseline&) = default;
 };
 
 // One aggregate that a condition, a filter or a text reads.
 struct Cell {
   AggregateId function;
-  StreamId stream;
+  StreamId stream;  // none with Window::step: the step has one
   StreamId second;  // ratio
   Window window;
   Baseline baseline;
-  double alpha = 0;          // ema
+  double alpha = 0;          // ema: alpha; a percentile: 50 to 99.9
   std::uint32_t number = 0;  // top n
+  friend bool operator==(const Cell&, const Cell&) = default;
 };
 
 struct Pattern {
@@ -259,6 +264,16 @@ struct RuleBody {
   std::vector<EmitDef> emits;  // the rule's own name first, where some program uses it
 };
 
+// `emit each with ..`: every event of the session is sent on with these besides its own fields.
+struct EachDef {
+  struct Field {
+    std::string name;
+    std::vector<ExprId> values;  // by alternative of SessionBody::of
+  };
+  std::vector<Field> fields;
+  std::vector<std::string> sinks;
+};
+
 struct SessionBody {
   StreamId of;
   struct Gap {
@@ -270,8 +285,8 @@ struct SessionBody {
   Duration at_most{};
   Duration forget{};
   EmitDef emit;  // the session event
-  std::optional<EmitDef> each;
-  std::vector<std::string> each_sinks, sinks;
+  std::optional<EachDef> each;
+  std::vector<std::string> sinks;
 };
 
 struct SummaryBody {

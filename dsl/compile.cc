@@ -1,0 +1,48 @@
+#include "dsl/compile.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <utility>
+
+#include "dsl/core_text.h"
+#include "dsl/emit.h"
+#include "dsl/parser.h"
+#include "dsl/simplify.h"
+#include "engine/base/contract.h"
+#include "engine/program/verify.h"
+
+namespace tocsin::dsl {
+
+Compiled compile(std::span<const SourceText> texts, CheckOptions options) {
+  std::vector<Parsed> files;
+  for (std::size_t i = 0; i < texts.size(); ++i) files.push_back(parse(texts[i], static_cast<std::uint32_t>(i)));
+  Checked checked = check(files, options);
+  Compiled out;
+  for (Parsed& file : files)
+    std::move(file.diagnostics.begin(), file.diagnostics.end(), std::back_inserter(out.diagnostics));
+  std::move(checked.diagnostics.begin(), checked.diagnostics.end(), std::back_inserter(out.diagnostics));
+  sort_and_unique(out.diagnostics);
+  out.model = std::move(checked.model);
+  const bool failed = std::any_of(out.diagnostics.begin(), out.diagnostics.end(),
+                                  [](const Diagnostic& d) { return d.level() == Level::error; });
+  if (failed) return out;
+  RuleSet rules = emit(out.model);
+  const std::vector<std::string> faults = verify(rules);
+  for (const std::string& fault : faults) std::fprintf(stderr, "tocsin: %s\n", fault.c_str());
+  TOCSIN_ASSERT(faults.empty());
+  out.rules = std::make_shared<const RuleSet>(std::move(rules));
+  return out;
+}
+
+std::string core_form(const Model& model, std::string_view name) {
+  for (const RuleInfo& rule : model.rules)
+    if (rule.name == name) return core_text(model, rule, simplify(model, rule), CoreText::whole);
+  for (const SessionInfo& session : model.sessions)
+    if (session.decl.name.text == name) return core_text(model, session, CoreText::whole);
+  for (const SummaryInfo& summary : model.summaries)
+    if (summary.decl.name.text == name) return core_text(model, summary, CoreText::whole);
+  return {};
+}
+
+}  // namespace tocsin::dsl

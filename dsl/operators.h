@@ -1,0 +1,52 @@
+// The pattern operators: ONE ROW EACH. A row says how the operator is written, what it takes, how tightly it binds, and
+// how it is rewritten into the core form. Simplifying a pattern is finding its row. Adding sugar is adding a row (and the
+// function that rewrites it); nothing behind dsl/core.h hears of it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "dsl/ast.h"
+#include "dsl/core.h"
+
+namespace tocsin::dsl {
+
+// What a rewrite needs besides the pattern: streams made plain, and patterns in parentheses.
+class Rewriter {
+ public:
+  explicit Rewriter(const Model& model, std::span<const StepInfo> steps) : model_(model), steps_(steps) {}
+
+  core::Pattern pattern(const ast::Pattern& pattern) const;
+  core::Stream stream(const ast::Stream& stream) const;
+  core::Body body(const ast::Sequence& sequence, Duration within) const;
+  // All events of the stream's bases, whatever their fields: what breaks a streak, or fills `of last`.
+  core::Stream bases(const core::Stream& stream) const;
+  const Model& model() const { return model_; }
+  // The number of the step called `name`; kNone: there is none.
+  std::uint32_t find_step(std::string_view name) const;
+
+ private:
+  core::Element element(const ast::Step& step) const;
+  core::Link link(const ast::Step& step) const;
+
+  const Model& model_;
+  std::span<const StepInfo> steps_;
+};
+
+struct Operator {
+  std::string_view word;     // the word that tells it from the others
+  std::string_view shape;    // as people write it: N a number, x and y streams, f a field, D a duration, C a condition
+  std::uint8_t arity;        // streams that it looks at; kAny: as many as are written
+  std::uint8_t strength;     // how tightly it binds: 0 the whole pattern, 1 a sequence, 2 one step
+  std::string_view meaning;  // its core form in one line
+  bool (*is)(const ast::Pattern& pattern);
+  core::Pattern (*rewrite)(const ast::Pattern& pattern, const Rewriter& rewriter);
+};
+inline constexpr std::uint8_t kAnyArity = 255;
+
+// In the order in which they are asked: the first whose `is` holds is the pattern's. Every pattern has one.
+std::span<const Operator> operators();
+const Operator& operator_of(const ast::Pattern& pattern);
+
+}  // namespace tocsin::dsl

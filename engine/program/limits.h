@@ -1,0 +1,30 @@
+// The named limits of what one key may hold (language.md, section 15). Each has its outcome: the oldest goes first, a counter
+// counts it, a problem entry names the rule and the key; never silent, never slow. What one rule set may contain is limited
+// in dsl/limits.h.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace tocsin {
+
+// Events that one key keeps for one sequence, as candidates of its matches. A pattern without `within` would keep for
+// ever; 10,000 is far beyond what a person can follow in an alert, and searched in a millisecond.
+inline constexpr std::size_t kSeenPerKeyMax = 10'000;
+
+// Events that the windows of one key keep for one rule: 1 M timestamps are 8 MB, for the one key that an attacker floods.
+inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
+
+// Values that `new x.f` and `distinct x.f` remember per key: past it the oldest go first.
+inline constexpr std::size_t kValuesPerKeyMax = 100'000;
+
+// Evidence ids of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
+inline constexpr std::size_t kEvidencePerStepMax = 100;
+
+// Streams of one program: the matchers keep a bit per stream with every event.
+inline constexpr std::size_t kStreamsPerProgramMax = 256;
+
+// Values on the stack of one expression: nesting is limited to 64 when it is read, and lists have a value per item.
+inline constexpr std::size_t kStackMax = 4'096;
+
+}  // namespace tocsin

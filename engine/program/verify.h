@@ -1,0 +1,16 @@
+// Is a RuleSet well formed? Every id in range, every expression leaves one value and never reaches below its stack, groups
+// open and close, jumps meet, a program stands behind those that it uses. Called after every emit and before every install:
+// what passes needs no checks while events run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/program/program.h"
+
+namespace tocsin {
+
+// In plain words, each with the program it is in; empty: well formed. Fills in Expr::depth.
+std::vector<std::string> verify(RuleSet& set);
+
+}  // namespace tocsin
