@@ -2,7 +2,13 @@
 // of semantics.md that the test names. If one fails, the measure of the engine is wrong.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <random>
+#include <set>
 #include <sstream>
+#include <tuple>
 
 #include "dsl/parser.h"
 #include "tests/support/reference_matcher.h"
@@ -254,6 +260,8 @@ TEST_CASE("C7: a pattern in parentheses is counted at its default fires") {
   CHECK(alerts("rule r when 2 (3 a within 10s) within 1m by all", "a 0; a 1; a 2; a 3; a 20; a 21; a 22") ==
         "22 r a[1,2,3,5,6,7]");
   CHECK(alerts("rule r when 2 (a then no b within 5s) within 1m by all", "a 0; a 20; c 60") == "25 r a[1,2]");
+  CHECK(alerts("rule r when 2 (a then no b within 5s) within 1m by all fire always", "a 0; a 20; a 25; a 26; c 60") ==
+        "25 r a[1,2]; 31 r a[1,2,4]");
 }
 
 TEST_CASE("Q14: any of, with steps of more than one event") {
@@ -279,6 +287,97 @@ TEST_CASE("X3, X4, X7: lists, networks, functions, objects of lists") {
   CHECK(alerts("rule r when a(extract(s, /id=(\\d+)/) = \"42\" and length(lower(s)) = 7) by all",
                R"(a 0 {"s":"ID id=42"}; a 1 {"s":"X id=42"})") == "1 r a[2]");
   CHECK(alerts("rule r when a by net = subnet(ip, 24)", R"(a 0 {"ip":"10.1.2.3"})") == "0 r 10.1.2.0/24 a[1]");
+}
+
+TEST_CASE("any arrival order within the allowed lateness gives the same alerts") {
+  const std::vector<std::string> patterns{"a then b then c within 6s",
+                                          "2 a then maybe b then c within 8s",
+                                          "3 a within 5s",
+                                          "no a for 4s",
+                                          "a then no b within 3s",
+                                          "any 2 of (a, 2 b, c) within 5s",
+                                          "sum(a.v) > 6 within 5s",
+                                          "fewer than 2 a within 5s",
+                                          "2 consecutive a(v > 2)",
+                                          "top 2 a.v by count over 5s"};
+  std::mt19937 random(20240601);
+  for (const auto& pattern : patterns) {
+    const dsl::SourceText source{"t.rules",
+                                 "event a has ts time timestamp ts late 3s\nrule r when " + pattern + " by k"};
+    const auto parsed = dsl::parse(source);
+    const reference::Matcher matcher({&parsed.file});
+    for (int round = 0; round < 40; ++round) {
+      std::vector<reference::Event> events;
+      std::uint64_t offsets[2] = {0, 0};
+      for (int i = 0; i < 14; ++i) {
+        reference::Event e;
+        e.type = std::string(1, static_cast<char>('a' + random() % 4));
+        e.partition = static_cast<int>(random() % 2);
+        e.offset = ++offsets[e.partition];
+        e.time = Time{static_cast<std::int64_t>(random() % 20) * 1'000'000};
+        e.fields = {{"k", reference::Value::of(static_cast<std::int64_t>(random() % 2))},
+                    {"v", reference::Value::of(static_cast<std::int64_t>(random() % 5))}};
+        events.push_back(std::move(e));
+      }
+      const auto alerts_of = [&](const std::vector<reference::Event>& arrival) {
+        std::string out;
+        const auto ran = matcher.run(arrival);
+        CHECK(ran.late.empty());
+        for (const Alert& a : ran.alerts) {
+          out += a.id + " " + seconds_of(a.time);
+          for (const auto& [name, ids] : a.evidence)
+            for (const auto& id : ids)
+              out += " " + name + std::to_string(id.partition) + "/" + std::to_string(id.offset);
+          out += "\n";
+        }
+        return out;
+      };
+      // In order of time, then with each event moved back by at most what `late` allows.
+      std::sort(events.begin(), events.end(), [](const auto& x, const auto& y) {
+        return std::tuple(x.time, x.partition, x.offset) < std::tuple(y.time, y.partition, y.offset);
+      });
+      const std::string straight = alerts_of(events);
+      std::vector<std::pair<std::int64_t, reference::Event>> shaken;
+      for (const auto& e : events) shaken.emplace_back(e.time.us + static_cast<std::int64_t>(random() % 3'000'000), e);
+      std::sort(shaken.begin(), shaken.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
+      std::vector<reference::Event> arrival;
+      for (auto& [when, e] : shaken) arrival.push_back(std::move(e));
+      CHECK_MESSAGE(alerts_of(arrival) == straight, pattern);
+    }
+  }
+}
+
+TEST_CASE("the sixty rules load, and those fire on noise that should") {
+  std::ifstream in(TOCSIN_SOURCE_DIR "/tests/spec/expressiveness.rules");
+  const dsl::SourceText source{"expressiveness.rules", std::string(std::istreambuf_iterator<char>(in), {})};
+  const auto parsed = dsl::parse(source);
+  REQUIRE(parsed.diagnostics.empty());
+  const reference::Matcher matcher({&parsed.file});
+  const std::vector<std::string> types{
+      "login",    "sshd_fail",  "mfa_push", "conn", "charge",  "tx",    "http",   "heartbeat", "order", "pageview",
+      "purchase", "order_paid", "ride",     "kill", "reading", "probe", "refund", "error",     "chat",  "add_to_cart"};
+  std::mt19937 random(7);
+  std::vector<reference::Event> events;
+  for (int i = 0; i < 600; ++i) {
+    reference::Event e;
+    e.type = types[random() % types.size()];
+    e.offset = static_cast<std::uint64_t>(i) + 1;
+    e.time = Time{i * 200'000};
+    for (const char* name : {"user", "ip", "account", "host", "card", "customer", "visitor", "player", "service",
+                             "src_ip", "dst_ip", "cluster"})
+      e.fields.emplace_back(name, reference::Value::of(std::string(name) + std::to_string(random() % 2)));
+    e.fields.emplace_back("outcome", reference::Value::of(random() % 2 == 0 ? "failure" : "blocked"));
+    e.fields.emplace_back("temp", reference::Value::of(static_cast<std::int64_t>(random() % 100)));
+    e.fields.emplace_back("amount", reference::Value::of(static_cast<std::int64_t>(random() % 1000)));
+    e.fields.emplace_back("text_hash", reference::Value::of(std::int64_t{1}));
+    events.push_back(std::move(e));
+  }
+  std::set<std::string> fired;
+  for (const Alert& a : matcher.run(events).alerts) fired.insert(a.rule);
+  CHECK(fired.contains("r01_ssh_bruteforce"));
+  CHECK(fired.contains("r25_blocked_charges"));
+  CHECK(fired.contains("r51_bounce") == false);
+  CHECK(fired.contains("r60_chat_spam"));
 }
 
 TEST_CASE("T8: drain does not run after what time alone renews") {

@@ -492,6 +492,7 @@ void Run::forget(std::size_t r, KeyState& key, Time t) {
   key.tracker.reset();
   key.last_event.reset();
   key.learn_from.reset();
+  if (!rules_[r].rule->resolve) key.open.reset();  // F12: it is armed now
   const bool listed = key.listed && !rules_[r].rule->keys.empty();
   key.listed = listed;
   if (!listed) return;

@@ -169,8 +169,13 @@ std::vector<Match> Tracker::edge(Judgement judged, Time at, bool by_event, bool 
   const bool fires = armed_ || (by_event && s_.how == How::always);
   armed_ = false;
   if (!fires) return {};
-  if (s_.how == How::start_over) start_over(newest_);
-  (void)at;
+  if (s_.how == How::start_over) {
+    start_over(newest_);
+    if (p_.form == Form::fewer && p_.within) {  // as a silence does, it watches anew from its fire
+      seen_ = at;
+      wakes.push_back({at + *p_.within, true});
+    }
+  }
   return {std::move(judged.match)};
 }
 
@@ -261,8 +266,9 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         bool now = false;
         for (const InnerFire& f : fires) {
           if (!in_window(f.at)) continue;
+          const bool by_event = !f.taken.empty() && f.taken.back().event->time == f.at;
           const bool this_one =
-              f.at == at && (e != nullptr ? !f.taken.empty() && f.taken.back().event->order == e->order : true);
+              f.at == at && (e != nullptr ? by_event && f.taken.back().event->order == e->order : !by_event);
           now = now || this_one;
           earlier += this_one ? 0 : 1;
           ++n;
