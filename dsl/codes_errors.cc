@@ -127,10 +127,10 @@ std::vector<CodeInfo> error_codes() {
        "Aggregates (`count`, `max`), functions (`lower`, `hash`) and the words of the language (`fire`, "
        "`reset`) have a meaning of their own where an event can stand. Fields may be called so; events, "
        "aliases, rules, sessions and summaries may not.",
-       "event count has user text\n"
-       "rule r when 5 count within 5m by user  alert low \"{user}\"\n",
-       "event counted has user text\n"
-       "rule r when 5 counted within 5m by user  alert low \"{user}\"\n"},
+       "event hash has user text\n"
+       "rule r when 5 hash within 5m by user  alert low \"{user}\"\n",
+       "event hashed has user text\n"
+       "rule r when 5 hashed within 5m by user  alert low \"{user}\"\n"},
       {"R032", Level::error, "whose field?",
        "`where`, `with` and texts look at the whole match, which may hold several events; conditions look at "
        "what many events add up to. A bare field says not which event is meant: name the step (`ok.user`), "
@@ -172,13 +172,14 @@ std::vector<CodeInfo> error_codes() {
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "event logout has user text\n"
-       "event reset has user text\n"
-       "rule r when login then maybe logout as o then within 5m of o reset within 1h by user  alert low \"{user}\"\n",
+       "event cleared has user text\n"
+       "rule r when login then maybe logout as o then within 5m of o cleared within 1h by user  alert low \"{user}\"\n",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "event logout has user text\n"
-       "event reset has user text\n"
-       "rule r when login as l then maybe logout then within 5m of l reset within 1h by user  alert low \"{user}\"\n"},
+       "event cleared has user text\n"
+       "rule r when login as l then maybe logout then within 5m of l cleared within 1h by user  alert low "
+       "\"{user}\"\n"},
       {"R036", Level::error, "a name that fits several steps",
        "An unbound step can be used by the name of its event or alias only where that is unique in the "
        "pattern. Bind the steps with `as`.",
@@ -302,7 +303,7 @@ std::vector<CodeInfo> error_codes() {
        "rule r when login(user) by ip  alert low \"{ip}\"\n",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
-       "rule r when login(user is present) by ip  alert low \"{ip}\"\n"},
+       "rule r when login(user != \"root\") by ip  alert low \"{ip}\"\n"},
       {"R049", Level::error, "an address that is no network",
        "`10.1.2.3/8` has bits set behind its prefix: it is an address in the network `10.0.0.0/8`, and it is "
        "not clear which of the two was meant.",
@@ -379,6 +380,17 @@ std::vector<CodeInfo> error_codes() {
        "rule r when 3 consecutive reading by sensor  forget after 1d idle  alert low \"{sensor}\"\n",
        "event reading has sensor text, temp float\n"
        "rule r when 3 consecutive reading(temp > 80) by sensor  forget after 1d idle  alert low \"{sensor}\"\n"},
+      {"R057", Level::error, "an absence without an end",
+       "Something that does not happen can only be told when a deadline has passed: `no x for 5m` is a "
+       "silence, `y then no x within 5m` an absence after y. Without a deadline the answer would never come.",
+       "event login has user text, ip ip, outcome text, ts time\n"
+       "  timestamp ts\n"
+       "event logout has user text\n"
+       "rule r when login then no logout by user  alert low \"{user}\"\n",
+       "event login has user text, ip ip, outcome text, ts time\n"
+       "  timestamp ts\n"
+       "event logout has user text\n"
+       "rule r when login then no logout within 8h by user  alert low \"{user}\"\n"},
       {"R058", Level::error, "a pattern that begins with `no`",
        "A match has at least one event, and an absence is measured from an event. Write what happens first, "
        "or `x after D without y`, or for a silence `no x for D`.",

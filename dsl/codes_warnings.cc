@@ -174,7 +174,7 @@ std::vector<CodeInfo> warning_codes() {
        "not start without it. Paths count from the folder of the rule file.",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
-       "list admins from \"no-such-file.txt\"\n"
+       "list admins from \"missing.txt\"\n"
        "rule r when login(user in list admins) by ip  alert low \"{ip}\"\n",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
@@ -245,6 +245,13 @@ std::vector<CodeInfo> warning_codes() {
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "rule r when 5 login within 5m by user  escalate to critical after 3 in 1d  alert high \"{user}\"\n"},
+      {"R125", Level::warning, "a comparison that is never true",
+       "The field is declared with `?` and with a type that never equals the other one, so the comparison is "
+       "never true of the events that have it. For a field that every event has this is an error (R042).",
+       "event http has status int?, host text\n"
+       "rule r when http(status = \"500\") by host  alert low \"{host}\"\n",
+       "event http has status int?, host text\n"
+       "rule r when http(status = 500) by host  alert low \"{host}\"\n"},
   };
 }
 

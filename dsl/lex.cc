@@ -860,7 +860,7 @@ std::string content(const Token& token, std::string_view source) {
     case TokenKind::quoted_name:
       return text.starts_with('`') ? std::string(strip('`')) : std::string(text);
     case TokenKind::param:
-      text.remove_prefix(text.starts_with("${") ? 2 : 1);
+      if (text.starts_with('$')) text.remove_prefix(text.starts_with("${") ? 2 : 1);
       if (text.ends_with('}')) text.remove_suffix(1);
       return std::string(text);
     case TokenKind::address:

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <iterator>
 #include <set>
 #include <system_error>
+#include <thread>
 
 namespace tocsin::dsl {
 
@@ -162,6 +164,26 @@ Result<std::vector<SourceSet>> load(std::span<const std::string> paths, const Lo
   }
   if (sets.front().files.empty()) sets.erase(sets.begin());
   return sets;
+}
+
+std::vector<Parsed> parse_all(std::span<const SourceText> files) {
+  std::vector<Parsed> parsed(files.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < files.size(); i = next++)
+      parsed[i] = parse(files[i], static_cast<std::uint32_t>(i));
+  };
+  // A thread costs about as much as a few kilobytes of rules.
+  constexpr std::size_t kBytesPerThread = 32 << 10;
+  std::size_t bytes = 0;
+  for (const SourceText& file : files) bytes += file.text.size();
+  const std::size_t most =
+      std::min<std::size_t>({std::thread::hardware_concurrency(), files.size(), bytes / kBytesPerThread, 8});
+  std::vector<std::jthread> helpers;
+  for (std::size_t i = 1; i < most; ++i) helpers.emplace_back(work);
+  work();
+  helpers.clear();  // joins
+  return parsed;
 }
 
 }  // namespace tocsin::dsl

@@ -1,4 +1,4 @@
-// Files, folders, Markdown documents and standard input to texts. What cannot be read is a
+// Files, folders, Markdown documents and standard input to texts, and texts to trees. What cannot be read is a
 // failure of the world (an Error); what is written wrongly in it is for parse and check to say.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dsl/parser.h"
 #include "dsl/source.h"
 #include "engine/base/result.h"
 
@@ -47,5 +48,9 @@ std::vector<Fence> rule_fences(std::string_view markdown);
 
 // The whole file, byte for byte.
 Result<std::string> read_file(const std::string& path);
+
+// Parses all files, on several threads where it pays. File i of the result is file i of `files`, whose texts the
+// result's spans point into.
+std::vector<Parsed> parse_all(std::span<const SourceText> files);
 
 }  // namespace tocsin::dsl

@@ -62,7 +62,13 @@ template <class Fields>
 bool make_event(const TypePlan& plan, Fields& fields, const Position& position, Time own_time, EventBatch& into,
                 Complaint& complaint) {
   const EventType& type = *plan.type;
-  Event event{.type = plan.id, .time = own_time, .position = position, .ordinal = 0, .tiebreak = {}, .fields = {}};
+  Event event{.type = plan.id,
+              .time = own_time,
+              .position = position,
+              .ordinal = 0,
+              .tiebreak = {},
+              .fields = {},
+              .origins = {}};
   if (plan.time_entry != kNoEntry) {
     std::optional<Time> time;
     if (const auto fault = fields.time(plan.time_entry, plan.time, own_time, time)) {

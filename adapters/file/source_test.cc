@@ -128,7 +128,8 @@ TEST_CASE("file source: goes on after a stored position") {
 
 TEST_CASE("file source: what cannot be read says why") {
   CHECK(read({.path = "/nowhere/at/all"}).error.find("cannot open /nowhere/at/all: No such file") == 0);
-  CHECK(read({.path = std::filesystem::temp_directory_path().string()}).error.find("it is a folder") != std::string::npos);
+  CHECK(read({.path = std::filesystem::temp_directory_path().string()}).error.find("it is a folder") !=
+        std::string::npos);
   const TempFile empty("");
   CHECK(read({.path = empty.path()}).ended);
 }

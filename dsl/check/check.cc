@@ -52,6 +52,11 @@ void describe_makers(Context& c);
 
 namespace {
 
+bool has_error(const Context& c, std::size_t since) {
+  return std::any_of(c.diagnostics.begin() + static_cast<std::ptrdiff_t>(since), c.diagnostics.end(),
+                     [](const Diagnostic& d) { return d.level() == Level::error; });
+}
+
 void check_maker(Context& c, const Maker& maker) {
   switch (maker.kind) {
     case Maker::Kind::session:
@@ -64,7 +69,11 @@ void check_maker(Context& c, const Maker& maker) {
   RuleInfo& rule = c.model.rules[maker.index];
   c.used_at = rule.used;
   c.used_rule = c.rule_items[maker.index];
+  const std::size_t before = c.diagnostics.size();
   check_rule(c, rule);
+  c.failed.resize(c.model.rules.size());
+  c.failed[maker.index] = has_error(c, before);
+  if (!c.failed[maker.index]) check_rule_bounds(c, rule);
   c.used_at.reset();
 }
 

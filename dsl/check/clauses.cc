@@ -315,14 +315,13 @@ void check_mute(RuleCheck& r, ast::Mute& mute) {
                   static_cast<std::uint32_t>(std::find(ours.begin(), ours.end(), name) - ours.begin()), 0};
       continue;
     }
-    c.report(
-        "R067", path.span, ticked(name) + " is no key of " + ticked(here ? mute.rule.text : r.rule.name),
-        "`on same` compares keys that both rules have", "both have: " + [&] {
-          std::vector<std::string> both;
-          for (const std::string& k : ours)
-            if (std::find(theirs.begin(), theirs.end(), k) != theirs.end()) both.push_back(k);
-          return both.empty() ? std::string("none; leave `on same` out") : ticked_list(both);
-        }());
+    c.report("R067", path.span, ticked(name) + " is no key of " + ticked(here ? mute.rule.text : r.rule.name),
+             "`on same` compares keys that both rules have", [&] {
+               std::vector<std::string> both;
+               for (const std::string& k : ours)
+                 if (std::find(theirs.begin(), theirs.end(), k) != theirs.end()) both.push_back(k);
+               return both.empty() ? "they share no key; leave `on same` out" : "both have " + ticked_list(both);
+             }());
   }
 }
 
@@ -493,8 +492,7 @@ std::optional<Duration> longest_step(const ast::Step& step, bool first) {
                ? std::nullopt
                : std::optional(inside);
   if (!step.link.within) return std::nullopt;
-  const auto d = value(step.link.within->length);
-  return d ? std::optional(*d + inside) : std::nullopt;
+  return value(step.link.within->length).value_or(Duration{0}) + inside;
 }
 
 std::optional<Duration> longest_sequence(const ast::Sequence& s) {
@@ -546,7 +544,7 @@ std::optional<Duration> longest(const ast::Pattern& pattern) {
                  },
                  pattern.form);
   if (pattern.within) {
-    const auto within = value(*pattern.within);
+    const auto within = std::optional(value(*pattern.within).value_or(Duration{0}));  // unknown: reported already
     const auto* s = std::get_if<ast::Sequence>(&pattern.form);
     const Duration wait = s && s->ending ? value(s->ending->within.length).value_or(Duration{0}) : Duration{0};
     d = within ? std::optional(*within + wait) : d;
@@ -570,7 +568,7 @@ bool keeps_candidates(const RuleInfo& rule) {
 }
 
 // F10: what has to be remembered of a key for ever, or empty.
-std::string keeps_for_ever(const RuleInfo& rule, bool uses_previous) {
+std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
   if (rule.by_all || find_clause<ast::Forget>(rule.clauses)) return {};
   for (const KeyInfo& key : rule.keys)
     if (key.list != kNone) return {};
@@ -578,7 +576,7 @@ std::string keeps_for_ever(const RuleInfo& rule, bool uses_previous) {
   if (std::holds_alternative<ast::Idle>(p.form)) return "`idle` remembers each key's last event";
   if (std::holds_alternative<ast::Changes>(p.form)) return "`changes` remembers each key's last value";
   if (std::holds_alternative<ast::FewerThan>(p.form)) return "`fewer than` watches each key that was ever seen";
-  if (uses_previous) return "`previous` remembers each key's last event";
+  if (previous) return "`previous` remembers each key's last event";
   if (find_clause<ast::Learn>(rule.clauses)) return "`learn` remembers when each key was first seen";
   if (p.hold && std::holds_alternative<ast::Sequence>(p.form)) return "`for` remembers the state of each key";
   if (const auto* s = std::get_if<ast::Sequence>(&p.form); s && s->steps.size() == 1 && s->steps.front().consecutive)
@@ -587,19 +585,10 @@ std::string keeps_for_ever(const RuleInfo& rule, bool uses_previous) {
   return {};
 }
 
-void check_rule_bounds(RuleCheck& r) {
-  RuleInfo& rule = r.rule;
-  rule.bounds.longest = longest(rule.when);
-  rule.bounds.keeps_candidates = keeps_candidates(rule);
-  const bool forgets = find_clause<ast::Forget>(rule.clauses) != nullptr;
-  if (!rule.bounds.longest && !forgets)
-    r.c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live for ever",
-               "no `within`", "add `within 24h`; more: `tocsin explain R107`");
-  const std::string why = keeps_for_ever(rule, r.pattern.uses_previous);
-  rule.bounds.keeps_keys = !why.empty();
-  if (!why.empty())
-    r.c.report("R109", rule.at, ticked(rule.name) + " keeps every key for ever", why,
-               "say when a key may be forgotten: `forget after 30d idle`");
+bool uses_previous(const ast::Pattern& pattern) {
+  bool found = false;
+  walk(pattern, [&](const ast::Path& path) { found |= path.ref.kind == ast::Ref::Kind::previous; });
+  return found;
 }
 
 // Every duration of the rule, wherever it stands.
@@ -671,7 +660,20 @@ void check_rule(Context& c, RuleInfo& rule) {
   for (ast::Clause& clause : rule.clauses) check_clause(r, clause);
   check_firing(r);
   check_durations(c, rule.clauses, &rule.when);
-  check_rule_bounds(r);
+}
+
+void check_rule_bounds(Context& c, RuleInfo& rule) {
+  rule.bounds.longest = longest(rule.when);
+  rule.bounds.keeps_candidates = keeps_candidates(rule);
+  const bool forgets = find_clause<ast::Forget>(rule.clauses) != nullptr;
+  if (!rule.bounds.longest && !forgets)
+    c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live forever", "",
+             "add `within 24h`; more: `tocsin explain R107`");
+  const std::string why = keeps_for_ever(rule, uses_previous(rule.when));
+  rule.bounds.keeps_keys = !why.empty();
+  if (!why.empty())
+    c.report("R109", rule.at, ticked(rule.name) + " keeps every key for ever", why,
+             "say when a key may be forgotten: `forget after 30d idle`");
 }
 
 // ----- sessions and summaries --------------------------------------------------------------------
@@ -865,8 +867,7 @@ void check_kinds(Context& c, const std::vector<ast::Clause>& clauses, Owner owne
     const std::string word = "`" + std::string(kind.word) + "`";
     if (!(kind.owners & owner)) {
       const bool key = owner == kExtend && kind.word == "by";
-      c.report("R065", clauses[i].span, word + " does not belong into " + std::string(item),
-               "not a clause of this item",
+      c.report("R065", clauses[i].span, word + " does not belong in " + std::string(item), "not a clause of this item",
                key ? "the key of a rule is part of what it is; change it there" : where_it_belongs(kind));
       continue;
     }

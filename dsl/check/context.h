@@ -51,6 +51,7 @@ struct Context {
   // A mistake inside a template is shown there, with the `uses` that led to it.
   std::optional<SourceSpan> used_at;
   SourceSpan used_rule;                                   // the whole rule that uses it
+  std::vector<bool> failed;                               // rules with an error: no warnings are added to it
   mutable std::vector<std::vector<std::uint32_t>> lines;  // of each file: where its lines begin, once asked for
 
   Diagnostic& report(std::string_view code, SourceSpan span, std::string message, std::string here,
@@ -98,10 +99,10 @@ struct Scope {
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
   bool windowed = true;            // aggregates need no `over` of their own
   int some = 0;                    // inside `some F (E)`
-  bool in_aggregate = false;
-  std::string_view where_word;  // "where", "except", ... for messages
-  bool sequence = false;        // F18: `count` is that of the only repeated step
-  ast::Name first_stream;       // what a bare field probably meant
+  bool counts = false;             // in an aggregate that takes events, not their fields
+  std::string_view where_word;     // "where", "except", ... for messages
+  bool sequence = false;           // F18: `count` is that of the only repeated step
+  ast::Name first_stream;          // what a bare field probably meant
 };
 
 Type type_of(Context& c, ast::Expr& expr, Scope& scope);
@@ -144,7 +145,6 @@ struct PatternCheck {
   std::vector<EventId> events{};                                       // of every stream in it
   std::vector<EventId> streams{};                                      // of the streams that can happen in it
   std::vector<std::pair<ast::Stream*, std::vector<EventId>>> named{};  // every stream as written, for keys
-  bool uses_previous = false;
   ast::Name first_stream{};
 };
 void check_pattern(PatternCheck& p);
@@ -159,6 +159,7 @@ void add_events(std::vector<EventId>& to, const std::vector<EventId>& more);
 
 void check_clause_kinds(Context& c);  // which may stand where, which only once
 void check_rule(Context& c, RuleInfo& rule);
+void check_rule_bounds(Context& c, RuleInfo& rule);  // warnings, for rules without errors
 void check_session(Context& c, SessionInfo& session);
 void check_summary(Context& c, SummaryInfo& summary);
 void check_order(Context& c);
@@ -167,7 +168,9 @@ void check_tests(Context& c);
 
 struct Verdict {
   enum class What { maybe, never, always } what = What::maybe;
-  SourceSpan at, with;  // the condition, and the one that it contradicts (never)
+  SourceSpan at, with;                        // the condition, and what it contradicts (never)
+  std::string_view why = "contradicts this";  // what the other one says
+  std::string_view help = "did you mean `or`? Otherwise correct one of the two";
 };
 Verdict judge(const Context& c, const std::vector<EventId>& events, const std::vector<const ast::Expr*>& all);
 void lint_filter(Context& c, const ast::Stream& stream);

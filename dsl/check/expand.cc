@@ -24,12 +24,19 @@ struct Found {
   bool argument = false;
 };
 
+// A constant whose own value is unknown: that has been reported.
+bool is_open(const ast::Expr& value) {
+  const auto* path = std::get_if<ast::Path>(&value.node);
+  return std::holds_alternative<ast::Param>(value.node) || (path && !path->parts.empty() && path->parts.front().param);
+}
+
 Found find_value(Context& c, const Values& values, const std::string& name, SourceSpan span) {
   if (values.arguments)
     if (const auto found = values.arguments->find(name); found != values.arguments->end())
       return {&found->second, true};
   c.used.constants[name] = true;
-  if (const auto found = c.constants.find(name); found != c.constants.end()) return {&found->second, false};
+  if (const auto found = c.constants.find(name); found != c.constants.end() && !is_open(found->second))
+    return {&found->second, false};
   if (c.unreadable.contains("$" + name) || c.lets.contains(name)) return {};
   std::vector<std::string> known = values.params;
   for (const auto& [let, decl] : c.lets) known.push_back(let);
@@ -254,13 +261,13 @@ void extend_rule(Context& c, const ast::ExtendDecl& decl, std::vector<std::vecto
   const auto id = find_rule(c, decl.name, "no rule has this name, so there is nothing to extend");
   if (!id) return;
   std::vector<ast::Clause> layer = decl.clauses;
+  std::erase_if(layer, [](const ast::Clause& clause) { return std::holds_alternative<ast::By>(clause.node); });
   for (ast::Clause& clause : layer) Substitute(c, Values{}).in(clause);
   for (const ast::Clause& clause : decl.clauses) {
     if (!stands_once(clause)) continue;
     for (const ast::Clause* other : extended[*id])
       if (other->node.index() == clause.node.index())
-        c.report("R064", clause.span,
-                 "two `extend rule " + decl.name.text + "` give it " + std::string(word_of(clause)),
+        c.report("R064", clause.span, "two `extend rule " + decl.name.text + "` have " + ticked(word_of(clause)),
                  "this is the second", "keep one of them")
             .cause = Label{other->span, "the first stands here"};
     extended[*id].push_back(&clause);

@@ -101,7 +101,7 @@ class Judge {
     if (const auto* b = std::get_if<ast::Between>(&e.node)) {
       const Constant low = constant(*b->low), high = constant(*b->high);
       if (low.kind == Constant::Kind::number && high.kind == low.kind && low.number > high.number)
-        return {What::never, b->high->span, b->low->span};
+        return {What::never, b->high->span, b->low->span, "more than this", "write the smaller number first"};
     }
     if (const auto* is = std::get_if<ast::Is>(&e.node)) return presence(e, *is);
     const Constant value = constant(e);
@@ -163,7 +163,8 @@ class Judge {
     if (!always_there(*is.what)) return {What::maybe, e.span, {}};
     const auto* path = own_field(*is.what);
     const FieldInfo* field = c_.model.events[events_.front()].find(text_of(*path));
-    return {is.missing ? What::never : What::always, e.span, field->at};
+    return {is.missing ? What::never : What::always, e.span, field->at, "declared without `?`, so it is always there",
+            "put a `?` behind its type if records may lack it"};
   }
 
   static std::optional<bool> folded(BinaryOp op, const Constant& l, const Constant& r) {
@@ -352,8 +353,8 @@ void lint_filter(Context& c, const ast::Stream& stream) {
   Diagnostic& d =
       c.report("R110", here ? worst.at : stream.span, "this filter can never be true", "no event passes it", "");
   const bool has_cause = worst.with.end > worst.with.begin;
-  if (has_cause) d.cause = Label{worst.with, "contradicts this"};
-  d.help = has_cause ? "did you mean `or`? Otherwise correct one of the two" : "look at what it should compare";
+  if (has_cause) d.cause = Label{worst.with, std::string(worst.why)};
+  d.help = has_cause ? std::string(worst.help) : "look at what it should compare";
 }
 
 }  // namespace tocsin::dsl::checking

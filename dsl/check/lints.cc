@@ -325,7 +325,7 @@ void lint(Context& c) {
   for (std::size_t i = 0; i < c.model.rules.size(); ++i) {
     c.used_at = c.model.rules[i].used;
     c.used_rule = c.rule_items[i];
-    lint_rule(c, c.model.rules[i]);
+    if (!c.failed[i]) lint_rule(c, c.model.rules[i]);
   }
   c.used_at.reset();
   for (const SessionInfo& s : c.model.sessions)

@@ -383,8 +383,10 @@ std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name) {
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here) {
   if (const auto found = c.model.rule_ids.find(name.text); found != c.model.rule_ids.end()) return found->second;
   if (name.param || c.unreadable.contains(name.text)) return std::nullopt;
-  c.report("R028", name.span, "unknown rule " + ticked(name.text), std::string(here),
-           did_you_mean(name.text, names_of(c.model.rule_ids)));
+  const std::vector<std::string> names = names_of(c.model.rule_ids);
+  std::string help = did_you_mean(name.text, names);
+  if (help.empty() && names.size() <= 8) help = "there is " + ticked_list(names);
+  c.report("R028", name.span, "unknown rule " + ticked(name.text), std::string(here), help);
   return std::nullopt;
 }
 

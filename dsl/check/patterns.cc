@@ -529,7 +529,6 @@ void check_pattern(PatternCheck& p) {
   scope.steps = &p.steps;
   scope.visible.assign(p.steps.size(), false);
   check_inner(p, p.pattern, scope, false);
-  walk(p.pattern, [&](ast::Path& path) { p.uses_previous |= path.ref.kind == ast::Ref::Kind::previous; });
 }
 
 void check_aligned_window(Context& c, const ast::Aligned& aligned) { check_aligned(c, aligned); }

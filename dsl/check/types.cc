@@ -77,6 +77,12 @@ std::vector<std::string> names_here(const Scope& s) {
 
 void report_later(Context& c, const Scope& s, const ast::Name& name, StepFound found) {
   const StepInfo& step = (*s.steps)[found.index];
+  if (s.place == Place::except) {
+    c.report("R034", name.span, "`" + std::string(s.where_word) + "` sees one event at a time, before there is a match",
+             ticked(name.text) + " is a step of the match", "judge the finished match in `where`")
+        .cause = Label{step.at, "it happens here"};
+    return;
+  }
   if (found.how == Found::own) {
     c.report("R034", name.span, ticked(name.text) + " is this very event", "in its own filter, fields stand bare",
              "leave the name out: write the field alone");
@@ -88,12 +94,25 @@ void report_later(Context& c, const Scope& s, const ast::Name& name, StepFound f
   d.cause = Label{step.at, "it happens here"};
 }
 
+void report_adding_one(Context& c, const ast::StreamPath& sp) {
+  std::string help =
+      "repeat the step, so that it sees those it has taken before: " + ticked("5 " + sp.stream->name.text + "(..)");
+  if (!sp.field.parts.empty()) help += "; the event before it is " + ticked("previous." + text_of(sp.field));
+  c.report("R053", sp.span, "this step takes one event, so there is nothing to add up",
+           "an aggregate over a single event", std::move(help));
+}
+
 void report_twice(Context& c, const Scope& s, const ast::Name& name, StepFound found) {
   Diagnostic& d =
       c.report("R036", name.span, "which " + ticked(name.text) + "? The pattern has several",
                "this name fits more than one step",
                "name the step that you mean: " + ticked(name.text + " as first_one") + ", then `first_one.field`");
   d.cause = Label{(*s.steps)[found.index].at, "one of them"};
+}
+
+// `except`, but a filter.
+std::string shown(std::string_view where) {
+  return where.starts_with("a") && where.find(' ') != where.npos ? std::string(where) : ticked(where);
 }
 
 // ----- paths -------------------------------------------------------------------------------------
@@ -126,33 +145,57 @@ bool has_nested(const EventInfo& event, const std::string& name) {
                      [&](const FieldInfo& f) { return f.name.starts_with(name + "."); });
 }
 
+// The word that declares the type: `float`.
+std::string_view keyword_of(Type type) {
+  switch (type.kind) {
+    case F::text:
+      return "text";
+    case F::integer:
+      return "int";
+    case F::floating:
+      return "float";
+    case F::boolean:
+      return "bool";
+    case F::time:
+      return "time";
+    case F::duration:
+      return "duration";
+    case F::ip:
+      return "ip";
+    case F::point:
+      return "point";
+    case F::any:
+      return "any";
+  }
+  return "";
+}
+
+std::string not_its_field(const Context& c, const EventInfo& event) {
+  const std::size_t n = event.fields.size();
+  const std::string fields = n == 1 ? "not the one field" : "not one of the " + std::to_string(n) + " fields";
+  const std::string at = c.place(event.at);
+  return fields + (event.is_base() ? " declared" : " that it is given") + (at.empty() ? "" : " at " + at);
+}
+
 void report_no_field(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip) {
   const std::string name = field_text(path, skip);
   std::vector<std::string> fields, owners;
   for (EventId id : events) {
     const EventInfo& event = c.model.events[id];
     owners.push_back(event.name);
-    for (const FieldInfo& field : event.fields) fields.push_back(field.name);
+    for (const FieldInfo& field : event.fields)
+      if (std::find(fields.begin(), fields.end(), field.name) == fields.end()) fields.push_back(field.name);
   }
   const EventInfo& event = c.model.events[events.front()];
-  const bool made = !event.is_base();
-  const std::string count = std::to_string(event.fields.size()) + (event.fields.size() == 1 ? " field" : " fields");
-  const std::string at = c.place(event.at);
+  const bool one = events.size() == 1;
   std::string help = did_you_mean(name, fields);
-  if (!help.empty() && events.size() == 1) {
-    const std::string near = nearest(name, fields);
-    if (const FieldInfo* field = event.find(near); field && !is_any(field->type))
-      help += " (" + name_of(field->type) + ")";
-  }
-  if (help.empty() && fields.size() <= 12) help = "it has " + ticked_list(fields);
-  std::string here =
-      "not one of the " + count + (made ? " that it is given" : " declared") + (at.empty() ? "" : " at " + at);
-  if (owners.size() > 1) here = "none of " + ticked_list(owners, "or") + " has it";
-  const std::string subject = owners.size() > 1 ? ticked_list(owners, "or") : ticked(event.name);
+  const FieldInfo* near = help.empty() || !one ? nullptr : event.find(nearest(name, fields));
+  if (near && !is_any(near->type)) help += " (" + std::string(keyword_of(near->type)) + ")";
+  if (help.empty() && fields.size() <= 12) help = (one ? "it has " : "they have ") + ticked_list(fields);
   c.report("R022", field_span(path, skip),
-           (owners.size() > 1 ? "none of " : "") + subject + (owners.size() > 1 ? " has a field " : " has no field ") +
-               ticked(name),
-           here, help);
+           (one ? ticked(event.name) : "none of " + ticked_list(owners, "or")) + " has " + (one ? "no" : "a") +
+               " field " + ticked(name),
+           one ? not_its_field(c, event) : "no field of any of them", help);
 }
 
 }  // namespace
@@ -422,7 +465,7 @@ void check_regex(Context& c, const ast::Regex& regex, SourceSpan span) {
     RE2::Options options;
     options.set_log_errors(false);
     const RE2 compiled(regex.pattern, options);
-    if (!compiled.ok()) known->second = compiled.error();
+    if (!compiled.ok()) known->second = "RE2 stops at `" + compiled.error_arg() + "`";
   }
   if (known->second.empty()) return;
   const bool look = regex.pattern.find("(?=") != std::string::npos || regex.pattern.find("(?!") != std::string::npos ||
@@ -489,14 +532,27 @@ void report_units(Context& c, const ast::Expr& left, Type l, const ast::Expr& ri
   (void)op;
 }
 
+// A field declared with `?`: its events may lack it, so the comparison says little but does no harm.
+bool is_optional(const Context& c, const ast::Expr& expr, const Scope& s) {
+  const auto* path = std::get_if<ast::Path>(&expr.node);
+  if (!path) return false;
+  const bool step = path->ref.kind == ast::Ref::Kind::step;
+  if (!step && path->ref.kind != ast::Ref::Kind::field) return false;
+  const std::vector<EventId>& events = step ? (*s.steps)[path->ref.index].events : s.events;
+  return std::any_of(events.begin(), events.end(), [&](EventId id) {
+    const FieldInfo* field = c.model.events[id].find(field_text(*path, path->ref.skip));
+    return field && field->declared && field->optional;
+  });
+}
+
 void check_comparable(Context& c, ast::Expr& left, Type l, ast::Expr& right, Type r, SourceSpan op, const Scope& s) {
   if (duration_and_number(l, r)) return report_units(c, left, l, right, r, op);
   if (!comparable(l, r)) {
     const bool blame_right = !is_literal(left);
-    Diagnostic& d =
-        c.report("R042", blame_right ? right.span : left.span, name_of(l) + " is never equal to " + name_of(r),
-                 "this is " + name_of(blame_right ? r : l), mend_types(left, l, right, r));
-    d.message[0] = static_cast<char>(std::toupper(d.message[0]));
+    const bool mild = is_optional(c, left, s) || is_optional(c, right, s);
+    Diagnostic& d = c.report(mild ? "R125" : "R042", blame_right ? right.span : left.span,
+                             name_of(l) + " is never equal to " + name_of(r), "this is " + name_of(blame_right ? r : l),
+                             mend_types(left, l, right, r));
     d.cause = Label{blame_right ? left.span : right.span, "this is " + name_of(blame_right ? l : r)};
     return;
   }
@@ -612,11 +668,11 @@ Type search(Context& c, ast::Binary& b, Scope& s) {
   }
   const std::string sign(sign_of(b.op));
   if (!fits_text(l))
-    report_operand(
-        c, *b.left, l, sign, "text on its left",
-        is(l, F::ip) ? "of an address ask `in 10.0.0.0/8`: `x in [10.0.0.0/8]`" : "`text(..)` makes text of it");
+    report_operand(c, *b.left, l, sign, "text on its left",
+                   is(l, F::ip) ? "ask for its network: `x in [10.0.0.0/8]`" : "`text(..)` makes text of it");
   else
     infer(c, *b.left, s, kText);
+  if (!fits_text(l)) return kBool;
   if (b.op == BinaryOp::matches) {
     if (!is_regex(*b.right))
       report_operand(c, *b.right, r, sign, "a regular expression on its right", "write it between slashes: `/^adm/`");
@@ -759,6 +815,11 @@ void report_unknown_function(Context& c, const ast::Call& call) {
   for (const Function& f : functions()) names.emplace_back(f.name);
   for (const tocsin::Aggregate& a : aggregates())
     if (!a.name.empty() && a.name != "p") names.emplace_back(a.name);
+  if (is_aggregate(call.function.text)) {
+    c.report("R045", call.function.span, ticked(call.function.text) + " adds up events, and here is none",
+             "an aggregate without an event", "write the event in the brackets: " + ticked(call.function.text + "(x)"));
+    return;
+  }
   std::string help = did_you_mean(call.function.text, names);
   if (help.empty() && c.declared.contains(call.function.text))
     help =
@@ -837,6 +898,8 @@ void check_constant_zone(Context& c, const Function& f, const ast::Call& call) {
 }
 
 Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
+  if (is_aggregate(call.function.text) && !is_function(call.function.text))
+    return report_unknown_function(c, call), kAny;
   std::vector<Type> types;
   for (ast::Expr& arg : call.args) types.push_back(type_of(c, arg, s));
   const auto id = find_function(call.function.text);
@@ -874,7 +937,6 @@ void report_not_in_pattern(Context& c, const ast::StreamPath& sp, const Scope& s
 Scope inner_scope(const Scope& s) {
   Scope inner = s;
   inner.place = Place::filter;
-  inner.in_aggregate = true;
   inner.where_word = "a filter";
   return inner;
 }
@@ -906,7 +968,7 @@ Type in_rows(Context& c, ast::StreamPath& sp, const Scope& s) {
   const bool known = known_event(c, name);
   if (plain && (!known || !overlaps(c.model.events_of(*sp.stream), s.streams))) {
     const ast::Path path = whole_path(sp);
-    if (!known || some_event_has(c, s.streams, path)) {
+    if (!s.counts && (!known || some_event_has(c, s.streams, path))) {
       sp.ref = {ast::Ref::Kind::own, 0, 0};
       return field_type(c, s.streams, path, 0);
     }
@@ -922,7 +984,7 @@ Type in_rows(Context& c, ast::StreamPath& sp, const Scope& s) {
 Type on_step(Context& c, ast::StreamPath& sp, const Scope& s, StepFound found) {
   if (found.how == Found::twice) return report_twice(c, s, sp.stream->name, found), kAny;
   if (found.how == Found::later) return report_later(c, s, sp.stream->name, found), kAny;
-  if (found.how == Found::own) return report_later(c, s, sp.stream->name, found), kAny;
+  if (found.how == Found::own) return report_adding_one(c, sp), kAny;
   sp.ref = {ast::Ref::Kind::step, found.index, 0};
   return field_type(c, (*s.steps)[found.index].events, sp.field, 0);
 }
@@ -939,7 +1001,7 @@ Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
     if (s.place == Place::match)
       report_not_in_pattern(c, sp, s);
     else
-      c.report("R053", sp.span, "an aggregate in `" + std::string(s.where_word) + "` can only look at steps",
+      c.report("R053", sp.span, "an aggregate in " + shown(s.where_word) + " can only look at steps",
                "not an earlier step of this pattern", "compare aggregates after `when`: `when count(x) > 5 within 1h`");
     return kAny;
   }
@@ -987,25 +1049,26 @@ void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Sc
            "end the condition with `within 1h`, or write `over 1h` inside the brackets");
 }
 
-void check_field(Context& c, const tocsin::Aggregate& row, const ast::Aggregate& a, const ast::StreamPath& sp,
-                 Type type, const Scope& s) {
+// False when the aggregate cannot be of this; its type is unknown then.
+bool check_field(Context& c, const tocsin::Aggregate& row, const ast::Aggregate& a, const ast::StreamPath& sp,
+                 Type type) {
   const bool own = sp.ref.kind == ast::Ref::Kind::own;
   const std::string name = a.function.text;
   if (row.takes_field && sp.field.parts.empty() && !own && sp.ref.kind != ast::Ref::Kind::none) {
     const bool where = (row.kind == AggregateKind::first || row.kind == AggregateKind::last);
     c.report("R045", sp.span, ticked(name) + " of which field?", "an event alone has no value",
              "write " + ticked(name + "(" + sp.stream->name.text + (where ? ".time" : ".FIELD") + ")"));
-    return;
+    return false;
   }
   if (!row.takes_field && row.kind != AggregateKind::count && (own || !sp.field.parts.empty()) &&
       !row.takes_second_stream)
     c.report("R045", sp.span, ticked(name) + " counts events, not values", "a field is too much here",
              "write the event alone: " + ticked(name + "(" + sp.stream->name.text + ")"));
   const bool time_delta = row.kind == AggregateKind::delta && is(type, F::time);
-  if (row.takes_field && wants_quantity(row.kind) && !is_any(type) && !is_quantity(type) && !time_delta)
-    c.report("R046", sp.span, ticked(name) + " needs numbers or durations", "this is " + name_of(type),
-             is(type, F::text) ? "count different values with `distinct_count(..)`" : "");
-  (void)s;
+  if (!row.takes_field || !wants_quantity(row.kind) || is_any(type) || is_quantity(type) || time_delta) return true;
+  c.report("R046", sp.span, ticked(name) + " needs numbers or durations", "this is " + name_of(type),
+           is(type, F::text) ? "count different values with `distinct_count(..)`" : "");
+  return false;
 }
 
 void check_number(Context& c, const tocsin::Aggregate& row, ast::Aggregate& a, SourceSpan span, Scope& s) {
@@ -1073,12 +1136,13 @@ Type type_of_forecast(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) 
 Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
   if (a.function.text == "zscore") return type_of_zscore(c, a, span, s);
   if (a.function.text == "forecast") return type_of_forecast(c, a, span, s);
+  const auto id = find_aggregate(a.function.text);
+  s.counts = id && !aggregates()[id->index].takes_field;
   Type type = kAny;
   for (ast::StreamPath& sp : a.streams) {
     const Type one = type_of_stream_path(c, sp, s);
     type = &sp == &a.streams.front() ? one : type;
   }
-  const auto id = find_aggregate(a.function.text);
   if (!id) return report_unknown_function(c, {a.function, {}}), kAny;
   const tocsin::Aggregate& row = aggregates()[id->index];
   check_window(c, a, span, s);
@@ -1095,7 +1159,7 @@ Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s)
     return kAny;
   }
   for (ast::StreamPath& sp : a.streams) {
-    check_field(c, row, a, sp, type, s);
+    if (!check_field(c, row, a, sp, type)) return kAny;
     if (row.takes_second_stream && !sp.field.parts.empty())
       c.report("R045", sp.span, "`ratio` counts events, not values", "a field is too much here",
                "write the event alone: " + ticked(sp.stream->name.text));

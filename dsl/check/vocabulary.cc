@@ -78,8 +78,10 @@ std::string near_zone(std::string_view name) {
     const std::string zone = std::filesystem::relative(it->path(), root, error).generic_string();
     if (zone.starts_with("posix/") || zone.starts_with("right/") || !looks_like_zone(zone)) continue;
     const std::size_t d = distance(lower(name), lower(zone), 2);
+    // An abbreviation such as CEST is no slip of the pen: only a place is guessed at.
+    const bool place = name.find('/') != std::string_view::npos;
     const bool city = zone.size() > name.size() && lower(zone).ends_with("/" + lower(name));
-    if (const std::size_t cost = city ? 0 : d; cost < least || (cost == least && zone < best))
+    if (const std::size_t cost = city ? 0 : place ? d : 3; cost < least || (cost == least && zone < best))
       least = cost, best = zone;
   }
   return best;

@@ -49,7 +49,8 @@ const auto has_parts = ahead([](const Token* t, const Token* last) {
   for (++t; t < last && !is_punct(t, last, Punct::close_round); ++t) {
     if (is_punct(t, last, Punct::comma))
       comma = true;
-    else if (!is_punct(t, last, Punct::dot) && t->kind != TokenKind::word && t->kind != TokenKind::quoted_name)
+    else if (!is_punct(t, last, Punct::dot) && t->kind != TokenKind::word && t->kind != TokenKind::quoted_name &&
+             t->kind != TokenKind::param)
       return false;
   }
   return comma;
@@ -62,9 +63,14 @@ const auto key_def =
              (!has_name >> path[set<&ast::Key::field>])) >>
             -(word(Word::from) >> word(Word::list) >> item_name("a list's name")[set<&ast::Key::list>])];
 
+// `by all, x` and `by all = E` have a field of that name.
+const auto is_all = ahead([](const Token* t, const Token* last) {
+  return is_word(t, last, Word::all) && !is_punct(t + 1, last, Punct::comma) && !is_punct(t + 1, last, Punct::dot) &&
+         !is_punct(t + 1, last, Punct::equal) && !is_word(t + 1, last, Word::from);
+});
 TOCSIN_RULE(by, ast::By, "`by` and a key");
 const auto by_def = word(Word::by) >>
-                    ((opens(Word::all) >> word(Word::all)[put<&ast::By::all, true>]) |
+                    ((is_all >> word(Word::all)[put<&ast::By::all, true>]) |
                      (key[push<&ast::By::keys>] >> *(punct(Punct::comma) >> key[push<&ast::By::keys>])));
 const auto by_clause_def = spanned[by[node]];
 
@@ -115,8 +121,9 @@ const auto forget_def = word(Word::forget) >> word(Word::after) >> length()[set<
 TOCSIN_RULE(assigned, ast::Expr, "a value");
 const auto is_text_alone = ahead([](const Token* t, const Token* last) {
   if (t->kind != TokenKind::text) return false;
-  return t + 1 >= last || t[1].kind == TokenKind::word || is_punct(t + 1, last, Punct::comma) ||
-         t[1].kind == TokenKind::end;
+  if (t + 1 >= last || is_punct(t + 1, last, Punct::comma)) return true;
+  if (t[1].kind != TokenKind::word || has_use(t[1].word, kExpression)) return false;
+  return !((t[1].word == Word::starts || t[1].word == Word::ends) && is_word(t + 2, last, Word::with));
 });
 const auto assigned_def = spanned[is_text_alone >> texts[node]] | (!is_text_alone >> expr[become]);
 TOCSIN_RULE(assign, ast::Assign, "a name, `=` and a value");

@@ -88,24 +88,29 @@ bool has_comma(const Token* open, const Token* last) {
   return false;
 }
 
+// A word of an aggregate before its parenthesis; min(a, b) and max(a, b) are functions of values.
+bool aggregate_at(const Token* t, const Token* last) {
+  if (t->kind != TokenKind::word || !has_use(t->word, kAggregate)) return false;
+  if (!is_punct(t + 1, last, Punct::open_round)) return false;
+  return !((t->word == Word::min || t->word == Word::max) && has_comma(t + 1, last));
+}
 auto aggregate_of(Shape shape) {
-  return ahead([shape](const Token* t, const Token* last) {
-    if (t->kind != TokenKind::word || !has_use(t->word, kAggregate) || row(t->word).shape != shape) return false;
-    if (!is_punct(t + 1, last, Punct::open_round)) return false;
-    // min(a, b) and max(a, b) are functions of values
-    return !((t->word == Word::min || t->word == Word::max) && has_comma(t + 1, last));
-  });
+  return ahead(
+      [shape](const Token* t, const Token* last) { return aggregate_at(t, last) && row(t->word).shape == shape; });
 }
 
+// Never both an aggregate and a call: two readings of each of 30 brackets would be a billion.
 const auto is_call = ahead([](const Token* t, const Token* last) {
-  return t->kind == TokenKind::word && is_punct(t + 1, last, Punct::open_round);
+  return t->kind == TokenKind::word && is_punct(t + 1, last, Punct::open_round) && !aggregate_at(t, last);
 });
 const auto is_lookup = ahead([](const Token* t, const Token* last) {
   return (t->kind == TokenKind::word || t->kind == TokenKind::quoted_name) && is_punct(t + 1, last, Punct::open_square);
 });
 const auto is_some = ahead([](const Token* t, const Token* last) {
-  return t->kind == TokenKind::word && t->word == Word::some && t + 1 < last &&
-         (t[1].kind == TokenKind::word || t[1].kind == TokenKind::quoted_name) && !has_use(t[1].word, kExpression);
+  if (t->kind != TokenKind::word || t->word != Word::some) return false;
+  for (++t; is_punct(t + 1, last, Punct::dot); t += 2) {
+  }
+  return is_punct(t + 1, last, Punct::open_round);
 });
 const auto is_own_param = ahead([](const Token* t, const Token* last) {
   return t->kind == TokenKind::param && !is_punct(t + 1, last, Punct::dot);
@@ -128,8 +133,11 @@ const auto aggregate_name = token<ast::Name>("an aggregate", [](const Cursor& at
 
 }  // namespace
 
+// Behind a dot every word is a name.
+const auto nested_name =
+    token<ast::Name>("a field", [](const Cursor& at, ast::Name& n) { return make_name(at, n, 0); });
 const auto path_def = spanned[field_name("a field")[push<&ast::Path::parts>] >>
-                              *(punct(Punct::dot) >> field_name("a field")[push<&ast::Path::parts>])];
+                              *(punct(Punct::dot) >> nested_name[push<&ast::Path::parts>])];
 
 // ----- streams -----------------------------------------------------------------------------------------------
 

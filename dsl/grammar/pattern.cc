@@ -54,11 +54,11 @@ const auto is_union = ahead([](const Token* t, const Token* last) {
   return true;
 });
 
+// An operator that can follow an operand of a condition; `and` and `or` follow whole ones.
 bool is_operator(const Token* t, const Token* last) {
   if (t >= last) return false;
   if (t->kind == TokenKind::word)
-    return t->word == Word::between || t->word == Word::contains || t->word == Word::matches || t->word == Word::is ||
-           t->word == Word::and_ || t->word == Word::or_;
+    return t->word == Word::between || t->word == Word::contains || t->word == Word::matches || t->word == Word::is;
   if (t->kind != TokenKind::punctuation) return false;
   switch (t->punct) {
     case Punct::equal:
@@ -89,22 +89,34 @@ bool is_operator(const Token* t, const Token* last) {
   return false;
 }
 
-// A condition begins, behind brackets and `not`, with an aggregate or a number, or with a call that an operator follows.
-const auto is_condition = ahead([](const Token* t, const Token* last) {
-  bool opened = false;
-  while (t < last &&
-         (is_punct(t, last, Punct::open_round) || is_word(t, last, Word::not_) || is_punct(t, last, Punct::minus))) {
-    opened = opened || is_punct(t, last, Punct::open_round);
-    ++t;
+// Does a word of patterns stand between these brackets, not deeper? Then they are no part of a condition.
+bool has_pattern_words(const Token* open, const Token* close) {
+  for (const Token* t = open + 1; t < close; ++t) {
+    if (t->kind == TokenKind::punctuation && t->partner > 0) t += t->partner;
+    if (t->word == Word::then || t->word == Word::within || t->word == Word::each || t->word == Word::for_) return true;
   }
-  if (t >= last) return false;
+  return false;
+}
+
+// A condition begins with an aggregate, with a value that an operator follows, or with brackets around such a thing;
+// `(count(a) > 5 within 1m) then b` begins with a pattern.
+bool condition_at(const Token* t, const Token* last) {
+  while (is_word(t, last, Word::not_)) ++t;
+  for (; is_punct(t, last, Punct::open_round) && t->partner > 0; ++t) {
+    const Token* close = t + t->partner;
+    if (is_operator(close + 1, last)) return true;
+    if (is_word(close + 1, last, Word::then) || is_word(close + 1, last, Word::as) ||
+        is_word(close + 1, last, Word::until) || has_pattern_words(t, close))
+      return false;
+    while (is_word(t + 1, last, Word::not_)) ++t;
+  }
+  if (t >= last || is_punct(t, last, Punct::minus)) return t < last;
   if (t->kind == TokenKind::number || t->kind == TokenKind::percent || t->kind == TokenKind::param)
     return is_operator(t + 1, last);
   if (t->kind != TokenKind::word || !is_punct(t + 1, last, Punct::open_round)) return false;
-  if (has_use(t->word, kAggregate)) return true;
-  const Token* behind = t + 1 + t[1].partner + 1;
-  return t[1].partner > 0 && is_operator(behind, last) && !(opened && is_word(behind, last, Word::or_));
-});
+  return has_use(t->word, kAggregate) || (t[1].partner > 0 && is_operator(t + 1 + t[1].partner + 1, last));
+}
+const auto is_condition = ahead([](const Token* t, const Token* last) { return condition_at(t, last); });
 
 const auto is_absence =
     ahead([](const Token* t, const Token* last) {  // after `then`: `no x within`, against `no x then`
@@ -132,8 +144,20 @@ struct KindIs {
 const auto one_or_zero = ahead([](const Token* t, const Token* last) {
   return (is_word(t, last, Word::one) || is_word(t, last, Word::zero)) && is_word(t + 1, last, Word::or_);
 });
+// A parameter may be the number or the event: `$n $event`, `$n (a then b)`, but `$event within`, `$event(filter)`.
+const auto has_number = ahead([](const Token* t, const Token* last) {
+  if (!is_number(t, last)) return false;
+  if (t->kind == TokenKind::number) return true;
+  const Token* next = t + 1;
+  if (is_punct(next, last, Punct::open_round)) return next->begin != t->end;
+  if (next >= last) return false;
+  if (next->kind == TokenKind::quoted_name || next->kind == TokenKind::param) return true;
+  return next->kind == TokenKind::word &&
+         (!has_use(next->word, kReservedForItems) || next->word == Word::consecutive || next->word == Word::to ||
+          next->word == Word::any || next->word == Word::all);
+});
 const auto quantity_def = spanned[(word(Word::exactly)[KindIs{Kind::exactly}] >> count()[set<&Quantity::low>]) |
-                                  (count()[set<&Quantity::low>] >> x3::eps[KindIs{Kind::at_least}] >>
+                                  (has_number >> count()[set<&Quantity::low>] >> x3::eps[KindIs{Kind::at_least}] >>
                                    -(word(Word::to)[KindIs{Kind::from_to}] >> count()[set<&Quantity::high>])) |
                                   (one_or_zero >> ((word(Word::one)[KindIs{Kind::one_or_more}] |
                                                     word(Word::zero)[KindIs{Kind::zero_or_more}]) >>
@@ -225,7 +249,7 @@ const auto fewer_def = word(Word::fewer) >> word(Word::than) >>
 
 TOCSIN_RULE(distinct, ast::Distinct, "`N distinct x.f`");
 const auto distinct_def = number_then(Word::distinct) >> count()[set<&ast::Distinct::number>] >> word(Word::distinct) >>
-                          ((punct(Punct::open_round) >> stream_path[push<&ast::Distinct::values>] >>
+                          ((!is_union >> punct(Punct::open_round) >> stream_path[push<&ast::Distinct::values>] >>
                             *(punct(Punct::comma) >> stream_path[push<&ast::Distinct::values>]) >>
                             punct(Punct::close_round)) |
                            stream_path[push<&ast::Distinct::values>]);

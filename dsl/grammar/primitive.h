@@ -26,11 +26,16 @@ namespace x3 = boost::spirit::x3;
 
 // What all parsers of one item share: the text, and what was wanted at the farthest token reached.
 struct ParseState {
-  const SourceText* source = nullptr;
+  std::string_view text;  // what the tokens point into
   std::uint32_t file = 0;
   std::vector<Diagnostic>* diagnostics = nullptr;
   const Token* farthest = nullptr;
   std::vector<std::string_view> wants;  // people's words, at `farthest`
+  // Of an expression inside a text with escapes: where in the file each place of `text`, the text without them, stands.
+  const std::vector<std::uint32_t>* places = nullptr;
+
+  std::uint32_t place(std::uint32_t at) const { return places != nullptr ? (*places)[at] : at; }
+  SourceSpan span(std::uint32_t from, std::uint32_t to) const { return {file, place(from), place(to)}; }
 
   void want(const Token* at, std::string_view what) {
     if (at < farthest) return;
@@ -70,9 +75,9 @@ struct Cursor {
 };
 
 inline SourceSpan span_of(const Cursor& first, const Cursor& behind) {
-  return {first.state->file, first.at->begin, (behind.at - 1)->end};
+  return first.state->span(first.at->begin, (behind.at - 1)->end);
 }
-inline SourceSpan span_of(const Cursor& at) { return {at.state->file, at.at->begin, at.at->end}; }
+inline SourceSpan span_of(const Cursor& at) { return at.state->span(at.at->begin, at.at->end); }
 
 // ----- parsers of one token --------------------------------------------------------------------------------
 
@@ -275,8 +280,8 @@ inline constexpr NodeIsAction<T> node_is{};
 
 // ----- names and literals ------------------------------------------------------------------------------------
 
-inline std::string text_at(const Cursor& at) { return content(*at.at, at.state->source->text); }
-inline std::string spelled_at(const Cursor& at) { return std::string(spelling(*at.at, at.state->source->text)); }
+inline std::string text_at(const Cursor& at) { return content(*at.at, at.state->text); }
+inline std::string spelled_at(const Cursor& at) { return std::string(spelling(*at.at, at.state->text)); }
 
 inline bool make_name(const Cursor& at, ast::Name& name, unsigned refused) {
   if (at->kind == TokenKind::word && !has_use(at->word, refused)) {
@@ -293,9 +298,15 @@ inline bool make_name(const Cursor& at, ast::Name& name, unsigned refused) {
   return true;
 }
 
-// A name that declares or names an item: no keyword.
+// A name that declares or names an item: no keyword, and in lower case.
 inline auto item_name(std::string_view what) {
-  return token<ast::Name>(what, [](const Cursor& at, ast::Name& n) { return make_name(at, n, kReservedForItems); });
+  return token<ast::Name>(what, [](const Cursor& at, ast::Name& n) {
+    if (!make_name(at, n, kReservedForItems)) return false;
+    if (at->kind != TokenKind::word) return true;
+    for (const char c : n.text)
+      if (c >= 'A' && c <= 'Z') return false;
+    return true;
+  });
 }
 // Any word but those of expressions.
 inline auto field_name(std::string_view what) {
@@ -322,8 +333,9 @@ inline auto count() {
     return true;
   });
 }
+constexpr std::string_view kDurationWanted = "a duration such as 30s";
 inline auto length() {
-  return token<ast::Length>("a duration such as 30s", [](const Cursor& at, ast::Length& l) {
+  return token<ast::Length>(kDurationWanted, [](const Cursor& at, ast::Length& l) {
     if (at->kind == TokenKind::duration) {
       l.value = Duration{at->integer};
       l.spelling.text = spelled_at(at);

@@ -21,8 +21,8 @@ namespace tocsin {
 // that caused it, then rule name and key (language.md, section 7).
 struct OutputOrder {
   Instant at;
-  std::uint64_t cause = 0;    // the event in hand, counted in the total order; timers of one instant: 0
-  std::uint32_t depth = 0;    // emitted events stand behind their cause
+  std::uint64_t cause = 0;  // the event in hand, counted in the total order; timers of one instant: 0
+  std::uint32_t depth = 0;  // emitted events stand behind their cause
   friend auto operator<=>(const OutputOrder&, const OutputOrder&) = default;
 };
 
@@ -36,16 +36,16 @@ struct Alert {
   enum class State : std::uint8_t { firing, resolved, withdrawn };
   ProgramId rule;
   State state = State::firing;
-  std::string id;              // 32 hex digits (F16)
+  std::string id;  // 32 hex digits (F16)
   Severity severity = Severity::medium;
-  Time time{};                 // of this message: the fire, the resolution, the reminder
-  Time fired{};                // of the fire that opened it
+  Time time{};   // of this message: the fire, the resolution, the reminder
+  Time fired{};  // of the fire that opened it
   OwnedValues key;
-  std::string key_bytes;       // canonical: the last word of the order
+  std::string key_bytes;  // canonical: the last word of the order
   std::string text, runbook;
   std::optional<Time> first, last;
   std::uint64_t count = 0;
-  OwnedValues fields;          // of `with`, in the program's order
+  OwnedValues fields;  // of `with`, in the program's order
   std::vector<EvidenceOf> evidence;
   std::uint64_t suppressed = 0;
   std::uint32_t reminder = 0;
@@ -60,10 +60,10 @@ struct Emitted {
   Time time{};
   OwnedValues key;
   std::string key_bytes;
-  OwnedValues fields;          // by SlotId of the type
+  OwnedValues fields;  // by SlotId of the type
   std::vector<Position> origins;
   OutputOrder order;
-  bool enriched = false;       // of `emit each`: goes to its sink alone, no program sees it
+  bool enriched = false;  // of `emit each`: goes to its sink alone, no program sees it
 };
 
 }  // namespace tocsin

@@ -1,6 +1,6 @@
 #include "engine/match/aligned.h"
 
-#include <date/tz.h>
+#include "engine/program/zone.h"
 
 namespace tocsin {
 namespace {
@@ -10,19 +10,14 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b <
 }  // namespace
 
 Time AlignedWindow::local_day(std::int64_t day) const {
-  const auto* zone = date::locate_zone(zone_);
-  const date::local_days midnight{date::days{day + 4}};  // 1970-01-05 is day 4 of the civil calendar's count
-  const auto instant = zone->to_sys(midnight, date::choose::earliest);
-  return {std::chrono::duration_cast<std::chrono::microseconds>(instant.time_since_epoch()).count()};
+  return from_local(find_zone(zone_), {kFirstMonday.us + day * tocsin::days(1).us});
 }
 
 std::int64_t AlignedWindow::first_day(Time t) const {
-  const auto* zone = date::locate_zone(zone_);
-  const date::sys_time<std::chrono::microseconds> instant{std::chrono::microseconds{t.us}};
-  const auto local = zone->to_local(instant);
-  const std::int64_t day = date::floor<date::days>(local).time_since_epoch().count() - 4;
-  const std::int64_t days = length_.us / tocsin::days(1).us;
-  return floor_div(day, days) * days;
+  const Time local = to_local(find_zone(zone_), t);
+  const std::int64_t day = floor_div(local.us - kFirstMonday.us, tocsin::days(1).us);
+  const std::int64_t length = length_.us / tocsin::days(1).us;
+  return floor_div(day, length) * length;
 }
 
 Time AlignedWindow::begin(Time t) const {

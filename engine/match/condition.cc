@@ -7,7 +7,7 @@
 #include <string>
 
 #include "engine/base/contract.h"
-#include "engine/event/encode.h"
+#include "engine/event/key.h"
 #include "engine/match/aggregate.h"
 #include "engine/match/aligned.h"
 #include "engine/match/events_report.h"
@@ -22,23 +22,23 @@ constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 
 struct Entry {
   Seen seen;
-  std::uint64_t changed = 0;        // by cell of the pattern: the value differed from the one before (E5)
-  std::vector<Evidence> inner;      // of a counted group's match
+  std::uint64_t changed = 0;    // by cell of the pattern: the value differed from the one before (E5)
+  std::vector<Evidence> inner;  // of a counted group's match
 };
 
 struct State : PatternState {
   std::deque<Entry> entries;
-  Time from{};                          // watched since
-  std::optional<Time> seen_at;          // C3
-  std::optional<Time> first_event;      // A5: a key without events for D + W is new
+  Time from{};                      // watched since
+  std::optional<Time> seen_at;      // C3
+  std::optional<Time> first_event;  // A5: a key without events for D + W is new
   Time last_event{};
-  std::optional<Time> holding;          // `for D`: since when the condition has held
-  bool held = false;                    // ... for long enough
+  std::optional<Time> holding;  // `for D`: since when the condition has held
+  bool held = false;            // ... for long enough
   Instant judged{{std::numeric_limits<std::int64_t>::min()}, Phase::waited};
   std::vector<std::unique_ptr<PatternState>> nested;
   std::map<std::size_t, std::string> last_value;  // changes: by cell
-  std::vector<std::string> places;      // ranking
-  std::uint64_t cut_short = 0;          // events dropped for the limit
+  std::vector<std::string> places;                // ranking
+  std::uint64_t cut_short = 0;                    // events dropped for the limit
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State);
@@ -50,7 +50,8 @@ struct State : PatternState {
 
 class Condition : public PatternMatcher {
  public:
-  Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
+  Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
+            const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
     find_cells(rules);
     for (const CellId id : cells_) {
@@ -81,7 +82,8 @@ class Condition : public PatternMatcher {
     auto& state = static_cast<State&>(base);
     const Time now = visit.event->time;
     for (std::size_t i = 0; i < nested_.size(); ++i)
-      nested_[i]->on_event(*state.nested[i], visit, [&](const Finding& f) { inner_match(state, i, f, now, visit, true, found); });
+      nested_[i]->on_event(*state.nested[i], visit,
+                           [&](const Finding& f) { inner_match(state, i, f, now, visit, true, found); });
     if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
@@ -100,7 +102,8 @@ class Condition : public PatternMatcher {
       if (!due || *due > now) continue;
       Visit visit;
       visit.context = context;
-      nested_[i]->on_timer(*state.nested[i], now, context, [&](const Finding& f) { inner_match(state, i, f, now.time, visit, false, found); });
+      nested_[i]->on_timer(*state.nested[i], now, context,
+                           [&](const Finding& f) { inner_match(state, i, f, now.time, visit, false, found); });
     }
     if (pattern_.form == Pattern::Form::aligned) return close_windows(state, now, context, found);
     if (state.holding && !state.held && now >= Instant{*state.holding + pattern_.hold, Phase::over}) {
@@ -207,7 +210,8 @@ class Condition : public PatternMatcher {
     }
     if (cell.window.breaking.exists()) add_stream(cell.window.breaking);
     if (kind == AggregateKind::duration) keeps_bases_ = keeps_one_more_ = true;
-    if (cell.window.kind == Window::Kind::of_last || cell.window.kind == Window::Kind::streak || kind == AggregateKind::duration)
+    if (cell.window.kind == Window::Kind::of_last || cell.window.kind == Window::Kind::streak ||
+        kind == AggregateKind::duration)
       base_streams_.push_back(cell.stream);
   }
 
@@ -220,7 +224,8 @@ class Condition : public PatternMatcher {
     offsets_.push_back(w);
     std::int64_t windows = 0;
     if (cell.baseline.kind == Baseline::Kind::previous) windows = 1;
-    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore) windows = cell.baseline.over.us / w.us;
+    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
+      windows = cell.baseline.over.us / w.us;
     for (std::int64_t i = 1; i <= windows; ++i) offsets_.push_back({w.us * (i + 1)});
     horizon_ = std::max(horizon_, Duration{w.us * (windows + 1)});
     if (windows > 1) new_after_ = std::max(new_after_, cell.baseline.over + w);
@@ -228,7 +233,8 @@ class Condition : public PatternMatcher {
 
   bool is_base(StreamId stream, const Event& event) const {
     const auto& alternatives = program_.streams[stream.index].alternatives;
-    return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) { return a.type == event.type; });
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [&](const Alternative& a) { return a.type == event.type; });
   }
   bool is_kept_base(const Event& event) const {
     return std::any_of(base_streams_.begin(), base_streams_.end(), [&](StreamId s) { return is_base(s, event); });
@@ -241,7 +247,8 @@ class Condition : public PatternMatcher {
       const Cell& cell = program_.cells[cells_[i].index];
       if (visit.fits[cell.stream.index] || (cell.second.exists() && visit.fits[cell.second.index])) return true;
       if (cell.window.kind != Window::Kind::streak && cell.window.kind != Window::Kind::of_last) continue;
-      if (cell.window.breaking.exists() ? static_cast<bool>(visit.fits[cell.window.breaking.index]) : is_base(cell.stream, *visit.event))
+      if (cell.window.breaking.exists() ? static_cast<bool>(visit.fits[cell.window.breaking.index])
+                                        : is_base(cell.stream, *visit.event))
         return true;
     }
     return false;
@@ -382,7 +389,8 @@ class Condition : public PatternMatcher {
         out.push_back(&*e);
         continue;
       }
-      if (cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event())) break;
+      if (cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event()))
+        break;
     }
     std::reverse(out.begin(), out.end());
     return out;
@@ -405,7 +413,8 @@ class Condition : public PatternMatcher {
     Selected out;
     std::size_t n = 0;
     for (auto e = state.entries.rbegin(); e != state.entries.rend() && n < cell.window.count; ++e) {
-      const bool of = cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event());
+      const bool of =
+          cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event());
       if (!of) continue;
       ++n;
       if (e->seen.fits(cell.stream)) out.push_back(&*e);
@@ -445,8 +454,8 @@ class Condition : public PatternMatcher {
     return {};
   }
 
-  Value over(const State& state, const Cell& cell, const Selected& selected, const EvalContext& context, Time from, Time now,
-             std::size_t second) const {
+  Value over(const State& state, const Cell& cell, const Selected& selected, const EvalContext& context, Time from,
+             Time now, std::size_t second) const {
     const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
     std::vector<Sample> samples;
     samples.reserve(selected.size());
@@ -490,7 +499,8 @@ class Condition : public PatternMatcher {
       case Baseline::Kind::forecast: {
         const Selected selected = select(state, cell, now, after);
         Time from = now - w;
-        if (cell.window.kind != Window::Kind::span || w.us == 0) from = selected.empty() ? now : selected.front()->seen.time();
+        if (cell.window.kind != Window::Kind::span || w.us == 0)
+          from = selected.empty() ? now : selected.front()->seen.time();
         if (cell.window.kind == Window::Kind::frame) from = frame_begin_;
         return over(state, cell, selected, context, from, now, second);
       }
@@ -544,7 +554,8 @@ class Condition : public PatternMatcher {
     judge(state, context, now, false, true, found);
   }
 
-  void judge(State& state, const EvalContext& context, Time now, bool after, bool by_event, const Findings& found) const {
+  void judge(State& state, const EvalContext& context, Time now, bool after, bool by_event,
+             const Findings& found) const {
     const bool nothing_left = by_event && empty_before_ && !pattern_.true_of_nothing;
     EventsReport report = look(state, context, now, after);
     EvalContext at = context;
@@ -591,15 +602,18 @@ class Condition : public PatternMatcher {
       if (cell == nullptr) continue;
       for (const Entry* e : select(state, *cell, now, after)) {
         if (!e->inner.empty()) report.add_evidence(e->inner);
-        if (e->inner.empty()) report.add(step, e->seen.event());
-        else report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
+        if (e->inner.empty())
+          report.add(step, e->seen.event());
+        else
+          report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
         all.push_back(e);
       }
     }
     std::sort(all.begin(), all.end());
     all.erase(std::unique(all.begin(), all.end()), all.end());
     report.set(Fact::count, Value::integer(static_cast<std::int64_t>(all.size())));
-    report.set_cells([this, &state, &context, now, after](CellId id) { return value_of(state, id, context, now, after); });
+    report.set_cells(
+        [this, &state, &context, now, after](CellId id) { return value_of(state, id, context, now, after); });
     EvalContext at = context;
     at.match = &report;
     at.time = now;
@@ -677,10 +691,12 @@ class Condition : public PatternMatcher {
     for (const Entry& e : state.entries) {
       if (after ? e.seen.time() <= from : e.seen.time() < from) continue;
       std::string key;
-      if (e.seen.fits(pattern_.stream) && append_values(key, cell, e.seen.event(), context)) by_value[key].push_back(&e);
+      if (e.seen.fits(pattern_.stream) && append_values(key, cell, e.seen.event(), context))
+        by_value[key].push_back(&e);
     }
     std::vector<std::pair<std::string, std::vector<const Entry*>>> ranked(by_value.begin(), by_value.end());
-    std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+    std::stable_sort(ranked.begin(), ranked.end(),
+                     [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
     if (ranked.size() > pattern_.count) ranked.resize(pattern_.count);
     const std::vector<std::string> before = std::move(state.places);
     state.places.clear();
@@ -700,12 +716,12 @@ class Condition : public PatternMatcher {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   MatchOptions options_;
-  std::vector<CellId> cells_;           // those of the condition first
+  std::vector<CellId> cells_;  // those of the condition first
   std::size_t condition_cells_ = 0;
   StreamSet streams_;
   std::vector<StreamId> streams_list_, nested_streams_, base_streams_;
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
-  std::vector<Duration> offsets_;       // after which an event leaves a window
+  std::vector<Duration> offsets_;  // after which an event leaves a window
   Duration horizon_{};
   Duration new_after_{};
   std::uint32_t last_ = 0;

@@ -88,6 +88,10 @@ Value EventsReport::fact(Fact fact) const {
     case Fact::baseline:
     case Fact::rank:
     case Fact::suppressed:
+    case Fact::start:
+    case Fact::end:
+    case Fact::session_id:
+    case Fact::sequence:
       return {};
   }
   return {};
@@ -97,7 +101,8 @@ void EventsReport::evidence(std::vector<Evidence>& out) const {
   std::vector<std::pair<std::string_view, const Event*>> rows;
   for (std::size_t i = 0; i < steps_.size(); ++i)
     for (const Event* e : steps_[i]) rows.emplace_back(pattern_.steps[i].label, e);
-  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; });
   for (const auto& [label, event] : rows) {
     auto row = std::find_if(out.begin(), out.end(), [l = label](const Evidence& e) { return e.label == l; });
     if (row == out.end()) row = out.insert(out.end(), Evidence{label, 0, {}});

@@ -14,8 +14,14 @@ namespace tocsin {
 class EventsReport : public Report {
  public:
   // REQUIRES: pattern, evaluator and context outlive the report.
-  EventsReport(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const EvalContext& context, Time at)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), context_(context), at_(at), steps_(pattern.steps.size()) {}
+  EventsReport(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const EvalContext& context,
+               Time at)
+      : program_(program),
+        pattern_(pattern),
+        evaluator_(evaluator),
+        context_(context),
+        at_(at),
+        steps_(pattern.steps.size()) {}
 
   // Adds an event of step `step`, in the total order. REQUIRES: it outlives the report.
   void add(std::size_t step, const Event& event) { steps_[step].push_back(&event); }
@@ -48,7 +54,7 @@ class EventsReport : public Report {
   Time at_;
   std::vector<std::vector<const Event*>> steps_;
   std::vector<Evidence> inner_;
-  std::array<Value, 10> facts_{};
+  std::array<Value, 16> facts_{};
   std::function<Value(CellId)> cells_;
   const Event* first_ = nullptr;
   const Event* last_ = nullptr;

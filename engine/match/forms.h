@@ -12,8 +12,8 @@ inline constexpr std::size_t kValuesPerKeyMax = 100'000;
 // Events that the windows of one key keep for one rule.
 inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
 
-std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
-                                              const MatchOptions& options);
+std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Pattern& pattern,
+                                              const Evaluator& evaluator, const MatchOptions& options);
 // condition, aligned, ranking
 std::unique_ptr<PatternMatcher> make_condition(const RuleSet& rules, const Program& program, const Pattern& pattern,
                                                const Evaluator& evaluator, const MatchOptions& options);

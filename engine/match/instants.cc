@@ -5,7 +5,7 @@
 #include <string>
 
 #include "engine/base/contract.h"
-#include "engine/event/encode.h"
+#include "engine/event/key.h"
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/program/scratch.h"
@@ -25,7 +25,8 @@ class Instants : public PatternMatcher {
   // Of x's base: an event that breaks the run of `x for D`.
   bool is_base(const Visit& visit) const {
     const auto& alternatives = program_.streams[pattern_.stream.index].alternatives;
-    return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) { return a.type == visit.event->type; });
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [&](const Alternative& a) { return a.type == visit.event->type; });
   }
 
   static void happened(const EventsReport& report, const Findings& found) {
@@ -41,10 +42,10 @@ class Instants : public PatternMatcher {
 };
 
 struct LastSeen : PatternState {
-  std::optional<Seen> last;     // idle: the last x; without: the last y; silence: the last x
-  Time from{};                  // watched since
-  bool seen = false;            // silence: counts as seen from `from` on
-  std::optional<Time> deadline; // silence
+  std::optional<Seen> last;      // idle: the last x; without: the last y; silence: the last x
+  Time from{};                   // watched since
+  bool seen = false;             // silence: counts as seen from `from` on
+  std::optional<Time> deadline;  // silence
   std::size_t bytes() const override { return sizeof(LastSeen) + (last ? last->bytes() : 0); }
 };
 
@@ -111,7 +112,8 @@ class Novelty : public Instants {
     append_key(key, value);
     const Time now = visit.event->time;
     // What is older than D is as good as never seen; it goes when it is met, and all of it at a full table.
-    if (state.last.size() >= kValuesPerKeyMax) std::erase_if(state.last, [&](const auto& e) { return now - e.second > pattern_.length; });
+    if (state.last.size() >= kValuesPerKeyMax)
+      std::erase_if(state.last, [&](const auto& e) { return now - e.second > pattern_.length; });
     auto [row, fresh] = state.last.try_emplace(std::move(key), now);
     const bool is_new = fresh || now - row->second > pattern_.length;
     row->second = now;
@@ -180,7 +182,9 @@ class Silence : public Instants {
     state.from = now.time;
     state.deadline = now.time + pattern_.length;
   }
-  bool idle(const PatternState& base) const override { return !static_cast<const LastSeen&>(base).deadline.has_value(); }
+  bool idle(const PatternState& base) const override {
+    return !static_cast<const LastSeen&>(base).deadline.has_value();
+  }
 };
 
 struct Run : PatternState {
@@ -245,8 +249,8 @@ class Holds : public Instants {
 
 }  // namespace
 
-std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
-                                              const MatchOptions& options) {
+std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Pattern& pattern,
+                                              const Evaluator& evaluator, const MatchOptions& options) {
   switch (pattern.form) {
     case Pattern::Form::idle:
     case Pattern::Form::without:

@@ -6,8 +6,8 @@
 
 namespace tocsin {
 
-std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId id, const Evaluator& evaluator,
-                                             const MatchOptions& options) {
+std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId id,
+                                             const Evaluator& evaluator, const MatchOptions& options) {
   const Pattern& pattern = program.patterns[id.index];
   switch (pattern.form) {
     case Pattern::Form::sequence:

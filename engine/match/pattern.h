@@ -35,9 +35,9 @@ struct Instant {
 // An event as one key of one program sees it.
 struct Visit {
   const Event* event = nullptr;
-  StreamSet fits;                 // the program's streams whose filter it passes
-  StepSet steps = ~StepSet();     // the steps that it may fill under this key (E2)
-  EvalContext context;            // event, time, previous, key, reference, scratch
+  StreamSet fits;              // the program's streams whose filter it passes
+  StepSet steps = ~StepSet();  // the steps that it may fill under this key (E2)
+  EvalContext context;         // event, time, previous, key, reference, scratch
 };
 
 // What a pattern has found. `occurred`: an edge of its own (F2). `judged`: a condition was judged, the rule looks for
@@ -59,7 +59,8 @@ struct MatchOptions {
   Firing firing = Firing::once;
   ExprId where;
   std::optional<Resume> resume;
-  std::vector<ExprId> reported;  // of the alert, its fields and emitted events: their aggregates need their windows kept
+  std::vector<ExprId>
+      reported;  // of the alert, its fields and emitted events: their aggregates need their windows kept
 };
 
 class PatternState {

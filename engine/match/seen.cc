@@ -110,7 +110,8 @@ OwnedValues::OwnedValues(std::span<const Value> values) : size_(bytes_of(values)
   values_ = Writer(block_.get()).values(values);
 }
 
-Seen::Seen(const Event& event, const StreamSet& fits, const StepSet& steps) : event_(event), fits_(fits), steps_(steps) {
+Seen::Seen(const Event& event, const StreamSet& fits, const StepSet& steps)
+    : event_(event), fits_(fits), steps_(steps) {
   const std::size_t origins = aligned(event.origins.size() * sizeof(Position));
   size_ = bytes_of(event.fields) + bytes_outside(event.tiebreak) + origins;
   if (size_ == 0) return;

@@ -15,11 +15,11 @@ struct Waiting {
 
 struct State : PatternState {
   std::deque<Seen> seen;
-  std::uint64_t dropped = 0;       // events that stood before seen[0]
-  std::uint64_t begin = 0;         // nothing older takes part (start-over, resume)
-  std::vector<Waiting> waiting;    // by deadline
-  std::uint64_t cut_short = 0;     // dropped for the limit: counted
-  std::size_t held = 0;            // bytes
+  std::uint64_t dropped = 0;     // events that stood before seen[0]
+  std::uint64_t begin = 0;       // nothing older takes part (start-over, resume)
+  std::vector<Waiting> waiting;  // by deadline
+  std::uint64_t cut_short = 0;   // dropped for the limit: counted
+  std::size_t held = 0;          // bytes
 
   std::size_t bytes() const override { return sizeof(State) + held; }
   void clear() {
@@ -52,8 +52,13 @@ std::optional<Duration> horizon(const Element::Body& body) {
 
 class Sequence : public PatternMatcher {
  public:
-  Sequence(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), plan_(read_sequence(pattern, rules.schema.types.size())) {
+  Sequence(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
+           const MatchOptions& options)
+      : program_(program),
+        pattern_(pattern),
+        evaluator_(evaluator),
+        options_(options),
+        plan_(read_sequence(pattern, rules.schema.types.size())) {
     horizon_ = horizon(plan_.body);
     keeps_types_ = std::any_of(pattern.code.begin(), pattern.code.end(), [](const SequenceInst& i) {
       return i.op == SequenceOp::adjacent || i.op == SequenceOp::streak;
@@ -66,7 +71,8 @@ class Sequence : public PatternMatcher {
 
   void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
     auto& state = static_cast<State&>(base);
-    const bool wanted = (visit.fits & streams_).any() || (keeps_types_ && plan_.adjacent_types[visit.event->type.index]);
+    const bool wanted =
+        (visit.fits & streams_).any() || (keeps_types_ && plan_.adjacent_types[visit.event->type.index]);
     if (!wanted) return;
     prune(state, visit.event->time);
     state.seen.emplace_back(*visit.event, visit.fits, visit.steps);
@@ -93,9 +99,8 @@ class Sequence : public PatternMatcher {
                                    [](const Waiting& a, const Waiting& b) { return a.choice.order < b.choice.order; });
       ripe = {std::move(*best)};
     } else {
-      std::sort(ripe.begin(), ripe.end(), [](const Waiting& a, const Waiting& b) {
-        return a.choice.sorted_events() < b.choice.sorted_events();
-      });
+      std::sort(ripe.begin(), ripe.end(),
+                [](const Waiting& a, const Waiting& b) { return a.choice.sorted_events() < b.choice.sorted_events(); });
     }
     for (const Waiting& w : ripe) report(state, relative(state, w.choice), now.time, context, found);
     after_fire(state, ripe.front().choice, state.dropped + state.seen.size());
@@ -121,7 +126,12 @@ class Sequence : public PatternMatcher {
   class Found : public Report {
    public:
     Found(const Sequence& of, const State& state, const Choice& choice, Time at, const EvalContext& base)
-        : of_(of), state_(state), choice_(choice), at_(at), base_(base), view_(of.program_, of.pattern_, of.evaluator_, base_, state.seen, choice.taken) {
+        : of_(of),
+          state_(state),
+          choice_(choice),
+          at_(at),
+          base_(base),
+          view_(of.program_, of.pattern_, of.evaluator_, base_, state.seen, choice.taken) {
       for (const Taken& t : choice.taken) {
         if (first_ == kNoEvent || t.event < first_) first_ = t.event;
         if (last_ == kNoEvent || t.event > last_) last_ = t.event;
@@ -196,7 +206,8 @@ class Sequence : public PatternMatcher {
   void prune(State& state, Time now) const {
     std::uint64_t keep = state.begin;
     if (horizon_)
-      while (keep < state.dropped + state.seen.size() && state.seen[keep - state.dropped].time() < now - *horizon_) ++keep;
+      while (keep < state.dropped + state.seen.size() && state.seen[keep - state.dropped].time() < now - *horizon_)
+        ++keep;
     for (const Waiting& w : state.waiting) keep = std::min<std::uint64_t>(keep, w.choice.sorted_events().front());
     if (keep > state.dropped) drop(state, keep - state.dropped, false);
   }
@@ -263,7 +274,8 @@ class Sequence : public PatternMatcher {
     }
   }
 
-  void report(const State& state, const Choice& choice, Time at, const EvalContext& context, const Findings& found) const {
+  void report(const State& state, const Choice& choice, Time at, const EvalContext& context,
+              const Findings& found) const {
     EvalContext base = context;
     base.time = at;
     const Found match(*this, state, choice, at, base);

@@ -108,13 +108,16 @@ class Reader {
 };
 
 bool repeats(const Element& e) {
-  return e.kind == Element::Kind::repeat || e.kind == Element::Kind::streak || (e.kind == Element::Kind::group && !e.once());
+  return e.kind == Element::Kind::repeat || e.kind == Element::Kind::streak ||
+         (e.kind == Element::Kind::group && !e.once());
 }
 
 void look_over(const Element::Body& body, bool inner, SequencePlan& plan) {
-  if (inner && body.within.us != 0 && !body.elements.empty() && repeats(body.elements.front())) plan.dfs_is_preference = false;
+  if (inner && body.within.us != 0 && !body.elements.empty() && repeats(body.elements.front()))
+    plan.dfs_is_preference = false;
   for (const Element& e : body.elements) {
-    if (e.kind == Element::Kind::maybe || (e.kind == Element::Kind::group && e.low == 0 && e.high == 1)) plan.has_maybe = true;
+    if (e.kind == Element::Kind::maybe || (e.kind == Element::Kind::group && e.low == 0 && e.high == 1))
+      plan.has_maybe = true;
     if (e.kind == Element::Kind::any_of) plan.dfs_is_preference = false;
     for (const Element::Body& b : e.bodies) look_over(b, true, plan);
   }

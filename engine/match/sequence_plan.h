@@ -26,12 +26,12 @@ struct Link {
 
 struct Element {
   enum class Kind : std::uint8_t {
-    take,      // one event
-    maybe,     // the latest that fits, or none
-    repeat,    // every fitting event of its place
-    streak,    // one whole unbroken streak of its place
-    group,     // a pattern in parentheses: once (low = high = 1), maybe (0 to 1), or its default fires (else)
-    any_of,    // `low` of the alternatives
+    take,    // one event
+    maybe,   // the latest that fits, or none
+    repeat,  // every fitting event of its place
+    streak,  // one whole unbroken streak of its place
+    group,   // a pattern in parentheses: once (low = high = 1), maybe (0 to 1), or its default fires (else)
+    any_of,  // `low` of the alternatives
   };
   Kind kind = Kind::take;
   Link link;
@@ -52,14 +52,16 @@ struct Element {
   };
   std::vector<Body> bodies;  // group: one; any_of: one per alternative
 
-  bool once() const { return kind == Kind::take || (kind == Kind::group && low == 1 && high == 1) || kind == Kind::any_of; }
+  bool once() const {
+    return kind == Kind::take || (kind == Kind::group && low == 1 && high == 1) || kind == Kind::any_of;
+  }
 };
 
 struct SequencePlan {
   Element::Body body;
   std::vector<bool> adjacent_types;  // by EventTypeId: bases that `next` looks at
   bool has_maybe = false;
-  bool dfs_is_preference = true;     // the first choice found is the reported one (no any_of, no bounded leading repeat)
+  bool dfs_is_preference = true;  // the first choice found is the reported one (no any_of, no bounded leading repeat)
 };
 
 SequencePlan read_sequence(const Pattern& pattern, std::size_t event_types);

@@ -115,8 +115,9 @@ Value ChoiceView::fact(Fact fact) const {
     case Fact::span:
       return Value::duration(last - first);
     case Fact::count: {  // of the step that the rule counts, else of all (F18)
-      const auto n = std::count_if(taken_.begin(), taken_.end(),
-                                   [&](const Taken& t) { return !pattern_.counted.exists() || t.step == pattern_.counted; });
+      const auto n = std::count_if(taken_.begin(), taken_.end(), [&](const Taken& t) {
+        return !pattern_.counted.exists() || t.step == pattern_.counted;
+      });
       return Value::integer(n);
     }
     case Fact::gap:
@@ -125,6 +126,10 @@ Value ChoiceView::fact(Fact fact) const {
     case Fact::baseline:
     case Fact::rank:
     case Fact::suppressed:
+    case Fact::start:
+    case Fact::end:
+    case Fact::session_id:
+    case Fact::sequence:
       return {};
   }
   return {};
@@ -136,7 +141,8 @@ SequenceSearch::SequenceSearch(const SequencePlan& plan, const Program& program,
                                const Evaluator& evaluator, const EvalContext& base, const std::deque<Seen>& seen)
     : plan_(plan), program_(program), pattern_(pattern), evaluator_(evaluator), base_(base), seen_(seen) {}
 
-bool SequenceSearch::run(const Element::Body& body, SeenIndex last, const Limits& limits, const std::function<bool()>& found) {
+bool SequenceSearch::run(const Element::Body& body, SeenIndex last, const Limits& limits,
+                         const std::function<bool()>& found) {
   body_ = &body;
   last_ = top_ = last;
   limits_ = limits;
@@ -160,7 +166,8 @@ bool SequenceSearch::solve(Todo todo, Place place) {
     todo = *todo.up;
   }
   const Element& element = todo.body->elements[todo.index];
-  const bool skipped = optional_element(element) && std::find(enabled_.begin(), enabled_.end(), &element) == enabled_.end();
+  const bool skipped =
+      optional_element(element) && std::find(enabled_.begin(), enabled_.end(), &element) == enabled_.end();
   if (skipped || (repeats(element) && !element.until.exists())) {
     pending_.push_back({&element, todo.group});
     Todo next = todo;
@@ -181,7 +188,8 @@ bool SequenceSearch::close(Todo& todo, Place& place) {
   if (group == nullptr) return true;
   const bool open_end = !pending_.empty() && pending_.back().group == group;
   if (!open_end && trail_.size() > group->trail) {
-    if (group->within.us != 0 && seen_[place.anchor].time() - seen_[trail_[group->trail].event].time() > group->within) return false;
+    if (group->within.us != 0 && seen_[place.anchor].time() - seen_[trail_[group->trail].event].time() > group->within)
+      return false;
     if (group->link != nullptr && !bound_holds(*group->link, group->before, place.anchor)) return false;
   }
   if (todo.body->ending.has_value() && !open_end) {
@@ -225,7 +233,8 @@ bool SequenceSearch::take(const Element& element, const Todo& todo, const Place&
   Todo next = todo;
   ++next.index;
   // The pattern's last single step takes the completing event, nothing before it.
-  const bool final_step = end_at_last_ && todo.up == nullptr && todo.then == nullptr && nothing_follows(*next.body, next.index);
+  const bool final_step =
+      end_at_last_ && todo.up == nullptr && todo.then == nullptr && nothing_follows(*next.body, next.index);
   bool stop = false;
   for (SeenIndex q = top_ + 1; !stop && q-- > place.from;) {
     if (final_step && q != last_) break;
@@ -236,7 +245,9 @@ bool SequenceSearch::take(const Element& element, const Todo& todo, const Place&
       break;
     }
     const Then then = [&](Place left) {
-      if (!link_holds(element.link, left, q) || !bound_holds(element.link, left.anchor, q) || !related(element.stream, q)) return false;
+      if (!link_holds(element.link, left, q) || !bound_holds(element.link, left.anchor, q) ||
+          !related(element.stream, q))
+        return false;
       trail_.push_back({element.step, q, &element});
       order_.push_back(q);
       Place right;
@@ -265,7 +276,9 @@ bool SequenceSearch::take_until(const Element& element, const Todo& todo, const 
   ++next.index;
   bool stop = false;
   for (SeenIndex c = top_ + 1; !stop && c-- > place.from;) {
-    if (!seen_[c].fits(element.until) || !seen_[c].may_fill(element.until_step) || used(c) || !related(element.until, c)) continue;
+    if (!seen_[c].fits(element.until) || !seen_[c].may_fill(element.until_step) || used(c) ||
+        !related(element.until, c))
+      continue;
     Place start = place;
     const bool at_start = place.anchor == kNoEvent && before.empty();
     if (at_start)  // its place begins after the c before
@@ -391,8 +404,8 @@ Time SequenceSearch::place_end(const Element& element, const Group* group, const
 
 // ----- repetitions ---------------------------------------------------------------------------------
 
-bool SequenceSearch::resolve(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, bool must_take,
-                             const Then& then) {
+bool SequenceSearch::resolve(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                             bool must_take, const Then& then) {
   if (++steps_ > kSearchStepsMax) return true;
   if (at == pending.size()) return must_take ? false : then(place);
   const Element& element = *pending[at].element;
@@ -426,7 +439,8 @@ std::vector<Taken> SequenceSearch::fitting(const Element& element, SeenIndex fro
   std::vector<Taken> out;
   const std::size_t mark = trail_.size();
   for (SeenIndex i = from; i < end && i < seen_.size() && seen_[i].time() <= until; ++i) {
-    if (!seen_[i].fits(element.stream) || !seen_[i].may_fill(element.step) || used(i) || !related(element.stream, i)) continue;
+    if (!seen_[i].fits(element.stream) || !seen_[i].may_fill(element.step) || used(i) || !related(element.stream, i))
+      continue;
     out.push_back({element.step, i, &element});
     trail_.push_back(out.back());
   }
@@ -434,8 +448,8 @@ std::vector<Taken> SequenceSearch::fitting(const Element& element, SeenIndex fro
   return out;
 }
 
-bool SequenceSearch::resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                                    const Then& then) {
+bool SequenceSearch::resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place,
+                                    SeenIndex end, const Then& then) {
   const Element& element = *pending[at].element;
   const std::vector<Taken> events = fitting(element, place.from, end, place_end(element, pending[at].group, place));
   std::vector<std::vector<Taken>> parts;
@@ -445,8 +459,8 @@ bool SequenceSearch::resolve_repeat(const std::vector<Pending>& pending, std::si
 }
 
 // `(N a within D)`: the latest window of that length that has the number (Q3).
-bool SequenceSearch::resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                                    const Then& then) {
+bool SequenceSearch::resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place,
+                                    SeenIndex end, const Then& then) {
   const Element& element = *pending[at].element;
   const Duration within = pending[at].group->within;
   for (SeenIndex l = std::min<SeenIndex>(end, static_cast<SeenIndex>(seen_.size())); l-- > place.from;) {
@@ -458,14 +472,15 @@ bool SequenceSearch::resolve_window(const std::vector<Pending>& pending, std::si
     std::vector<std::vector<Taken>> parts;
     for (const Taken& t : events) parts.push_back({t});
     if (cut(parts, pending, at, place, end, then)) return true;
-    if (end_at_last_ && end == top_ + 1 && at + 1 == pending.size()) return false;  // only the window that ends here completes
+    if (end_at_last_ && end == top_ + 1 && at + 1 == pending.size())
+      return false;  // only the window that ends here completes
     if (reached_) return false;
   }
   return false;
 }
 
-bool SequenceSearch::resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                                    const Then& then) {
+bool SequenceSearch::resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place,
+                                    SeenIndex end, const Then& then) {
   const Element& element = *pending[at].element;
   const Time until = place_end(element, pending[at].group, place);
   std::vector<bool> bases(plan_.adjacent_types.size(), false);
@@ -510,7 +525,8 @@ bool SequenceSearch::resolve_streak(const std::vector<Pending>& pending, std::si
 }
 
 // The default fires of a group's pattern in the place, one after the other (Q3).
-std::vector<std::vector<Taken>> SequenceSearch::fires(const Element& element, SeenIndex from, SeenIndex end, Time until) {
+std::vector<std::vector<Taken>> SequenceSearch::fires(const Element& element, SeenIndex from, SeenIndex end,
+                                                      Time until) {
   std::vector<std::vector<Taken>> out;
   const Element::Body& body = element.bodies.front();
   SeenIndex begin = from;
@@ -523,21 +539,23 @@ std::vector<std::vector<Taken>> SequenceSearch::fires(const Element& element, Se
     steps_ += inner.steps_;
     if (!found) continue;
     for (Taken& t : choice.taken) t.element = nullptr;
-    std::sort(choice.taken.begin(), choice.taken.end(), [](const Taken& a, const Taken& b) { return a.event < b.event; });
+    std::sort(choice.taken.begin(), choice.taken.end(),
+              [](const Taken& a, const Taken& b) { return a.event < b.event; });
     out.push_back(std::move(choice.taken));
     begin = i + 1;
   }
   return out;
 }
 
-bool SequenceSearch::resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                                   const Then& then) {
+bool SequenceSearch::resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place,
+                                   SeenIndex end, const Then& then) {
   const Element& element = *pending[at].element;
-  return cut(fires(element, place.from, end, place_end(element, pending[at].group, place)), pending, at, place, end, then);
+  return cut(fires(element, place.from, end, place_end(element, pending[at].group, place)), pending, at, place, end,
+             then);
 }
 
-bool SequenceSearch::cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending, std::size_t at,
-                         const Place& place, SeenIndex end, const Then& then) {
+bool SequenceSearch::cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending,
+                         std::size_t at, const Place& place, SeenIndex end, const Then& then) {
   const Element& element = *pending[at].element;
   const std::size_t mark = trail_.size();
   const bool last_one = at + 1 == pending.size();
@@ -550,7 +568,8 @@ bool SequenceSearch::cut(const std::vector<std::vector<Taken>>& parts, const std
     bool stop = false;
     if (n == 0) {
       Place next = place;
-      if (place.anchor != kNoEvent) next.handed.insert(next.handed.end(), element.link.no.begin(), element.link.no.end());
+      if (place.anchor != kNoEvent)
+        next.handed.insert(next.handed.end(), element.link.no.begin(), element.link.no.end());
       stop = resolve(pending, at + 1, next, end, !whole, then);
     } else if (every_) {
       reached_ = false;
@@ -583,8 +602,9 @@ bool SequenceSearch::cut(const std::vector<std::vector<Taken>>& parts, const std
   return false;
 }
 
-bool SequenceSearch::subsets(const std::vector<std::vector<Taken>>& parts, std::size_t size, std::size_t next, std::size_t chosen,
-                             const Element& element, std::size_t mark, const std::function<bool()>& then) {
+bool SequenceSearch::subsets(const std::vector<std::vector<Taken>>& parts, std::size_t size, std::size_t next,
+                             std::size_t chosen, const Element& element, std::size_t mark,
+                             const std::function<bool()>& then) {
   if (++steps_ > kSearchStepsMax) return true;
   if (next == size) return chosen >= std::max<std::size_t>(element.low, 1) && chosen <= element.high ? then() : false;
   const std::size_t here = trail_.size();
@@ -607,7 +627,8 @@ bool SequenceSearch::resolve_any(const std::vector<Pending>& pending, std::size_
     for (std::size_t i = mark; i < trail_.size(); ++i) events.push_back(trail_[i].event);
     if (events.empty()) return false;
     std::sort(events.begin(), events.end());
-    if (!link_holds(element.link, place, events.front()) || !bound_holds(element.link, place.anchor, events.back())) return false;
+    if (!link_holds(element.link, place, events.front()) || !bound_holds(element.link, place.anchor, events.back()))
+      return false;
     const std::size_t order_mark = order_.size();
     order_.insert(order_.end(), events.begin(), events.end());
     Place next;
@@ -623,9 +644,9 @@ bool SequenceSearch::resolve_any(const std::vector<Pending>& pending, std::size_
 }
 
 // Chooses alternatives one after the other; the repeated ones wait until the others have taken theirs (Q14).
-bool SequenceSearch::any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen, const Place& place,
-                                     SeenIndex end, std::vector<std::size_t>& delayed, std::size_t delayed_at,
-                                     const std::function<bool()>& then) {
+bool SequenceSearch::any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen,
+                                     const Place& place, SeenIndex end, std::vector<std::size_t>& delayed,
+                                     std::size_t delayed_at, const std::function<bool()>& then) {
   if (++steps_ > kSearchStepsMax) return true;
   const std::size_t mark = trail_.size();
   if (alternative == element.bodies.size() || chosen == element.low) {
@@ -635,7 +656,8 @@ bool SequenceSearch::any_alternative(const Element& element, std::size_t alterna
     std::vector<Taken> events = fitting(repeated, place.from, end, place_end(repeated, nullptr, place));
     if (events.size() < std::max<std::size_t>(repeated.low, 1) || events.size() > repeated.high) return false;
     trail_.insert(trail_.end(), events.begin(), events.end());
-    const bool stop = any_alternative(element, element.bodies.size(), chosen, place, end, delayed, delayed_at + 1, then);
+    const bool stop =
+        any_alternative(element, element.bodies.size(), chosen, place, end, delayed, delayed_at + 1, then);
     trail_.resize(mark);
     return stop;
   }
@@ -701,7 +723,8 @@ bool SequenceSearch::latest(const Element::Body& body, SeenIndex last, const Lim
   return any;
 }
 
-std::vector<Choice> SequenceSearch::latest_by(const Element::Body& body, SeenIndex last, const Limits& limits, StepId step) {
+std::vector<Choice> SequenceSearch::latest_by(const Element::Body& body, SeenIndex last, const Limits& limits,
+                                              StepId step) {
   std::vector<Choice> out;
   std::vector<SeenIndex> keys;
   run(body, last, limits, [&] {
@@ -730,12 +753,15 @@ std::vector<Choice> SequenceSearch::every(const Element::Body& body, SeenIndex l
   every_ = false;
   if (plan_.has_maybe)
     for (Choice& c : out) fill_maybes(body, c);
-  std::sort(out.begin(), out.end(), [](const Choice& a, const Choice& b) { return a.sorted_events() < b.sorted_events(); });
+  std::sort(out.begin(), out.end(),
+            [](const Choice& a, const Choice& b) { return a.sorted_events() < b.sorted_events(); });
   out.erase(std::unique(out.begin(), out.end(),
                         [](const Choice& a, const Choice& b) {
                           return a.taken.size() == b.taken.size() &&
                                  std::equal(a.taken.begin(), a.taken.end(), b.taken.begin(),
-                                            [](const Taken& x, const Taken& y) { return x.step == y.step && x.event == y.event; });
+                                            [](const Taken& x, const Taken& y) {
+                                              return x.step == y.step && x.event == y.event;
+                                            });
                         }),
             out.end());
   return out;
@@ -773,7 +799,8 @@ void SequenceSearch::fill_maybes(const Element::Body& body, Choice& choice) {
     const auto accept = [&] {
       std::vector<std::pair<std::uint32_t, SeenIndex>> now;
       for (const Taken& t : trail_)
-        if (t.element != maybe && (t.element == nullptr || t.element->kind != Element::Kind::take)) now.emplace_back(t.step.index, t.event);
+        if (t.element != maybe && (t.element == nullptr || t.element->kind != Element::Kind::take))
+          now.emplace_back(t.step.index, t.event);
       if (maybe->kind == Element::Kind::group) now = repeated(trail_);
       std::sort(now.begin(), now.end());
       if (now != before) return false;

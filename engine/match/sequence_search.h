@@ -71,9 +71,9 @@ class SequenceSearch {
                  const EvalContext& base, const std::deque<Seen>& seen);
 
   struct Limits {
-    SeenIndex begin = 0;                 // nothing older is taken (the last start-over, the window)
+    SeenIndex begin = 0;  // nothing older is taken (the last start-over, the window)
     Time oldest{std::numeric_limits<std::int64_t>::min()};
-    ExprId where;                        // part of the choice (Q6)
+    ExprId where;  // part of the choice (Q6)
   };
 
   // The reported choice of those that end at `last`; false: there is none.
@@ -88,15 +88,15 @@ class SequenceSearch {
  private:
   struct Place {  // where the next event may stand
     SeenIndex from = 0;
-    SeenIndex anchor = kNoEvent;        // the last event taken; none at the start
-    bool adjacent = false;              // a group's `next`, still to be looked at
-    std::vector<StreamId> handed;       // `no`s handed on by steps that took nothing (Q7), and by groups
+    SeenIndex anchor = kNoEvent;   // the last event taken; none at the start
+    bool adjacent = false;         // a group's `next`, still to be looked at
+    std::vector<StreamId> handed;  // `no`s handed on by steps that took nothing (Q7), and by groups
   };
   struct Group {  // a group that is open
     Duration within{};
-    std::size_t trail = 0;              // what it took begins here
+    std::size_t trail = 0;  // what it took begins here
     const Link* link = nullptr;
-    SeenIndex before = kNoEvent;        // the anchor when it was opened
+    SeenIndex before = kNoEvent;  // the anchor when it was opened
   };
   using Then = std::function<bool(Place)>;
   struct Todo {  // the rest of the walk
@@ -104,7 +104,7 @@ class SequenceSearch {
     std::size_t index = 0;
     const Group* group = nullptr;
     const Todo* up = nullptr;
-    const Then* then = nullptr;         // instead of `up`: what follows an alternative
+    const Then* then = nullptr;  // instead of `up`: what follows an alternative
   };
   struct Pending {  // an element that waits for its right neighbour
     const Element* element = nullptr;
@@ -122,16 +122,22 @@ class SequenceSearch {
   // Fills `pending[at..]` between place.from and `end` (exclusive); `must_take`: something still has to be taken.
   bool resolve(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, bool must_take,
                const Then& then);
-  bool resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, const Then& then);
-  bool resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, const Then& then);
-  bool resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, const Then& then);
-  bool resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, const Then& then);
-  bool resolve_any(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, const Then& then);
-  bool any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen, const Place& place, SeenIndex end,
-                       std::vector<std::size_t>& delayed, std::size_t delayed_at, const std::function<bool()>& then);
+  bool resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                      const Then& then);
+  bool resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                      const Then& then);
+  bool resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                      const Then& then);
+  bool resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                     const Then& then);
+  bool resolve_any(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
+                   const Then& then);
+  bool any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen, const Place& place,
+                       SeenIndex end, std::vector<std::size_t>& delayed, std::size_t delayed_at,
+                       const std::function<bool()>& then);
   // Tries prefixes of `parts` (events, or fires of a group) from the longest, or every subset under `every`.
-  bool cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending, std::size_t at, const Place& place,
-           SeenIndex end, const Then& then);
+  bool cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending, std::size_t at,
+           const Place& place, SeenIndex end, const Then& then);
   bool subsets(const std::vector<std::vector<Taken>>& parts, std::size_t size, std::size_t next, std::size_t chosen,
                const Element& element, std::size_t mark, const std::function<bool()>& then);
 
@@ -156,8 +162,8 @@ class SequenceSearch {
 
   // Of the run in hand.
   const Element::Body* body_ = nullptr;
-  SeenIndex last_ = 0;   // the completing event
-  SeenIndex top_ = 0;    // no event behind it is taken (an alternative ends before its element's right neighbour)
+  SeenIndex last_ = 0;  // the completing event
+  SeenIndex top_ = 0;   // no event behind it is taken (an alternative ends before its element's right neighbour)
   bool end_at_last_ = true;
   Limits limits_;
   bool every_ = false;

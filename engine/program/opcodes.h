@@ -99,11 +99,11 @@ enum class SequenceOp : std::uint8_t {
 
 // What an expression reads of a match: names of alert texts and `with` (N1). The last line is of sessions and summaries:
 // the bounds of the session or window, and the number of the event in its session, from 1.
-#define TOCSIN_FACTS(X)                                                                                        \
-  X(count)                                                                                                     \
-  X(first)                                                                                                     \
-  X(last) X(span) X(gap) X(last_seen) X(value) X(baseline) X(rank) X(suppressed) X(start) X(end) X(session_id) \
-      X(sequence)
+#define TOCSIN_FACTS(X) \
+  X(count)              \
+  X(first)              \
+  X(last)               \
+  X(span) X(gap) X(last_seen) X(value) X(baseline) X(rank) X(suppressed) X(start) X(end) X(session_id) X(sequence)
 
 enum class Fact : std::uint8_t {
 #define X(name) name,

@@ -5,7 +5,8 @@
 namespace tocsin {
 
 const Input* input_of(const Program& program, EventTypeId type) {
-  const auto at = std::find_if(program.inputs.begin(), program.inputs.end(), [type](const Input& i) { return i.type == type; });
+  const auto at =
+      std::find_if(program.inputs.begin(), program.inputs.end(), [type](const Input& i) { return i.type == type; });
   return at == program.inputs.end() ? nullptr : &*at;
 }
 
@@ -31,8 +32,10 @@ void keys_of(const Program& program, const Event& event, const EvalContext& cont
     for (const StepId s : role.steps) visit.steps.set(s.index);
     // One event under one key is seen once, in all the parts that it can play there: it still fills one place (Q1).
     const auto same = std::find_if(out.begin(), out.end(), [&](const KeyedVisit& v) { return v.key == visit.key; });
-    if (same != out.end()) same->steps |= visit.steps;
-    else out.push_back(std::move(visit));
+    if (same != out.end())
+      same->steps |= visit.steps;
+    else
+      out.push_back(std::move(visit));
   }
   if (out.empty()) ++missing;
 }

@@ -13,7 +13,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/event/event.h"
-#include "engine/event/encode.h"
+#include "engine/event/key.h"
 #include "engine/match/pattern.h"
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"

@@ -54,13 +54,11 @@ Value Rows::fact(Fact fact) const {
     case Fact::last:
       return rows_.empty() ? Value() : Value::time(rows_.back()->time());
     case Fact::span:
-      return rows_.empty() ? Value() : Value::duration(rows_.back()->time() - rows_.front()->time());
+      return Value::duration(end_ - start_);
     case Fact::start:
       return Value::time(start_);
     case Fact::end:
       return Value::time(end_);
-    case Fact::duration:
-      return Value::duration(end_ - start_);
     case Fact::session_id:
       return Value::text(session_id_);
     case Fact::sequence:

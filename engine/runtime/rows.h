@@ -16,7 +16,8 @@ std::string session_id_of(std::string_view program, std::string_view key, const 
 
 class Rows : public MatchView {
  public:
-  Rows(const Program& program, const Evaluator& evaluator, const EvalContext& context) : program_(program), evaluator_(evaluator), context_(context) {}
+  Rows(const Program& program, const Evaluator& evaluator, const EvalContext& context)
+      : program_(program), evaluator_(evaluator), context_(context) {}
 
   void add(const Seen& seen) { rows_.push_back(&seen); }
   bool empty() const { return rows_.empty(); }

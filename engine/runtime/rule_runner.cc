@@ -30,23 +30,26 @@ struct OpenAlert {
 
 struct KeyState {
   OwnedValues key;
-  Time from{};                            // watched since: `learn`
-  bool seen = false;                      // listed, or by all: counts as seen from the start
+  Time from{};        // watched since: `learn`
+  bool seen = false;  // listed, or by all: counts as seen from the start
   bool armed = true;
-  bool firing = false;                    // without `resolve when`: until armed again (F12)
+  bool firing = false;  // without `resolve when`: until armed again (F12)
   std::unique_ptr<PatternState> when, resolve;
   std::optional<OpenAlert> open;
-  std::vector<Spent> spent;               // budgets of the rule's own key
-  std::vector<Time> sent;                 // for `escalate ... after N in D`
-  std::map<std::uint32_t, Seen> previous; // by event type (E4)
-  Time last_event{};                      // of any base that the rule names (F10)
+  std::vector<Spent> spent;                // budgets of the rule's own key
+  std::vector<Time> sent;                  // for `escalate ... after N in D`
+  std::map<std::uint32_t, Seen> previous;  // by event type (E4)
+  Time last_event{};                       // of any base that the rule names (F10)
   std::optional<Instant> scheduled;
 };
 
 class RuleRunner : public Runner {
  public:
   RuleRunner(const RunContext& context, ProgramId id)
-      : context_(context), id_(id), program_(context.rules->programs[id.index]), rule_(std::get<RuleBody>(program_.body)) {
+      : context_(context),
+        id_(id),
+        program_(context.rules->programs[id.index]),
+        rule_(std::get<RuleBody>(program_.body)) {
     MatchOptions options;
     options.firing = rule_.firing;
     options.where = rule_.where;
@@ -55,14 +58,15 @@ class RuleRunner : public Runner {
       options.reported = {rule_.alert->text, rule_.alert->runbook};
       for (const NamedExpr& f : rule_.alert->fields) options.reported.push_back(f.value);
     }
-    for (const EmitDef& e : rule_.emits) options.reported.insert(options.reported.end(), e.fields.begin(), e.fields.end());
+    for (const EmitDef& e : rule_.emits)
+      options.reported.insert(options.reported.end(), e.fields.begin(), e.fields.end());
     when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
     judges_where_ = program_.patterns[rule_.when.index].form != Pattern::Form::sequence;
-    if (rule_.resolve.exists()) resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, {});
+    if (rule_.resolve.exists())
+      resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, {});
     uses_previous_ = std::any_of(program_.streams.begin(), program_.streams.end(), [&](const Stream& s) {
-      return std::any_of(s.alternatives.begin(), s.alternatives.end(), [&](const Alternative& a) {
-        return reads_previous(a.filter) || reads_previous(a.relation);
-      });
+      return std::any_of(s.alternatives.begin(), s.alternatives.end(),
+                         [&](const Alternative& a) { return reads_previous(a.filter) || reads_previous(a.relation); });
     });
   }
 
@@ -89,12 +93,15 @@ class RuleRunner : public Runner {
     keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
     const std::vector<KeyedVisit> visits = visits_;
     for (const KeyedVisit& v : visits) {
-      if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false)) continue;  // E3
+      if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false))
+        continue;  // E3
       visit(v, event, cause, depth, out);
     }
   }
 
-  std::optional<Instant> due() const override { return next([this](const KeyState& s) { return due_of(s, true); }); }
+  std::optional<Instant> due() const override {
+    return next([this](const KeyState& s) { return due_of(s, true); });
+  }
   std::optional<Instant> due_but_renewing() const override {
     std::optional<Instant> out;
     for (const auto& [key, state] : keys_) {
@@ -136,7 +143,9 @@ class RuleRunner : public Runner {
   }
 
  private:
-  bool reads_previous(ExprId id) const { return id.exists() && (context_.rules->code.exprs[id.index].reads & kReadsPrevious) != 0; }
+  bool reads_previous(ExprId id) const {
+    return id.exists() && (context_.rules->code.exprs[id.index].reads & kReadsPrevious) != 0;
+  }
 
   EvalContext base(const Event* event, Time time) const {
     EvalContext out;
@@ -196,7 +205,9 @@ class RuleRunner : public Runner {
       s.firing = false;
       s.previous.clear();
       s.last_event = Time{std::numeric_limits<std::int64_t>::max() / 2};
-      if (s.open || s.seen || std::any_of(s.spent.begin(), s.spent.end(), [](const Spent& b) { return !b.fires.empty(); })) return;
+      if (s.open || s.seen ||
+          std::any_of(s.spent.begin(), s.spent.end(), [](const Spent& b) { return !b.fires.empty(); }))
+        return;
     }
     keys_.erase(key);
   }
@@ -219,7 +230,8 @@ class RuleRunner : public Runner {
       if (before != s.previous.end()) visit.context.previous = &before->second.event();
     }
     visit.fits = fits_of(program_, visit.context, *context_.evaluator);
-    const bool resets = std::any_of(rule_.resets.begin(), rule_.resets.end(), [&](StreamId r) { return static_cast<bool>(visit.fits[r.index]); });
+    const bool resets = std::any_of(rule_.resets.begin(), rule_.resets.end(),
+                                    [&](StreamId r) { return static_cast<bool>(visit.fits[r.index]); });
     if (resets) {
       reset(s, event.time);
       if (uses_previous_) {
@@ -252,15 +264,18 @@ class RuleRunner : public Runner {
       when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, order, out); });
     if (s.resolve)
       if (const auto due = resolve_->due(*s.resolve); due && *due <= now)
-        resolve_->on_timer(*s.resolve, now, context, [&](const Finding& f) { maybe_resolve(s, f, now.time, order, out); });
+        resolve_->on_timer(*s.resolve, now, context,
+                           [&](const Finding& f) { maybe_resolve(s, f, now.time, order, out); });
     if (s.open) escalate_unresolved(s, now, order, out);
     if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, order, out);
-    if (rule_.forget.us != 0 && now >= Instant{s.last_event + rule_.forget, Phase::over} && forgettable(s)) forget(key, s, now.time);
+    if (rule_.forget.us != 0 && now >= Instant{s.last_event + rule_.forget, Phase::over} && forgettable(s))
+      forget(key, s, now.time);
   }
 
   // ----- what was found --------------------------------------------------------------------------------
 
-  void judge(KeyState& s, const std::string& key, const Finding& f, const EvalContext& context, const OutputOrder& order, Outputs& out) {
+  void judge(KeyState& s, const std::string& key, const Finding& f, const EvalContext& context,
+             const OutputOrder& order, Outputs& out) {
     EvalContext at = context;
     at.match = f.report;
     bool holds = f.holds && f.report != nullptr;
@@ -312,7 +327,8 @@ class RuleRunner : public Runner {
     return false;
   }
 
-  void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context, const OutputOrder& order, Outputs& out) {
+  void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context,
+            const OutputOrder& order, Outputs& out) {
     const Time now = order.at.time;
     if (rule_.resolve.exists() && s.open) return;  // F11: until resolved, new edges are swallowed
     std::uint64_t suppressed = 0;
@@ -428,10 +444,12 @@ class RuleRunner : public Runner {
   }
 
   // F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
-  std::string id_of(const KeyState&, const std::string& key, const Report& report, const std::vector<Evidence>& evidence, Time fired) const {
+  std::string id_of(const KeyState&, const std::string& key, const Report& report,
+                    const std::vector<Evidence>& evidence, Time fired) const {
     std::string bytes = program_.name + '\0' + key + '\0' + std::to_string(fired.us);
     const auto add = [&bytes](const Position& p) {
-      bytes += '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
+      bytes +=
+          '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
     };
     if (rule_.firing == Firing::every_match) {
       for (const Evidence& e : evidence) {
@@ -448,8 +466,8 @@ class RuleRunner : public Runner {
     return out;
   }
 
-  void emit(const EmitDef& def, const KeyState& s, const std::string& key, const EvalContext& context, const std::vector<Evidence>& evidence,
-            const OutputOrder& order, Outputs& out) {
+  void emit(const EmitDef& def, const KeyState& s, const std::string& key, const EvalContext& context,
+            const std::vector<Evidence>& evidence, const OutputOrder& order, Outputs& out) {
     std::vector<Value> fields;
     for (const ExprId f : def.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, context) : Value());
     Emitted e;
@@ -526,7 +544,6 @@ class RuleRunner : public Runner {
   std::map<std::string, Spent> shared_spent_;  // budgets with keys of their own
   std::vector<KeyedVisit> visits_;
   ProgramCounters counters_;
-
 };
 
 }  // namespace

@@ -24,11 +24,11 @@ struct Outputs {
 
 // What a program counts of what it does not judge: looked at by `probe` and summaries, never by rules.
 struct ProgramCounters {
-  std::uint64_t events = 0;        // seen under some key
-  std::uint64_t missing_key = 0;   // skipped (language.md, section 4)
-  std::uint64_t refused = 0;       // except, during, outside
+  std::uint64_t events = 0;       // seen under some key
+  std::uint64_t missing_key = 0;  // skipped (language.md, section 4)
+  std::uint64_t refused = 0;      // except, during, outside
   std::uint64_t fired = 0, suppressed = 0, muted = 0, learning = 0;
-  std::uint64_t cut_short = 0;     // state dropped for a limit
+  std::uint64_t cut_short = 0;  // state dropped for a limit
   std::uint64_t keys_most = 0;
 };
 

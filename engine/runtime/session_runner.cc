@@ -17,14 +17,17 @@ struct Session {
   std::deque<Seen> events;  // empty: no session is open
   std::string id;
   std::uint64_t count = 0;
-  Duration gap{};           // of the last event
+  Duration gap{};  // of the last event
   std::optional<Instant> scheduled;
 };
 
 class SessionRunner : public Runner {
  public:
   SessionRunner(const RunContext& context, ProgramId id)
-      : context_(context), id_(id), program_(context.rules->programs[id.index]), body_(std::get<SessionBody>(program_.body)) {}
+      : context_(context),
+        id_(id),
+        program_(context.rules->programs[id.index]),
+        body_(std::get<SessionBody>(program_.body)) {}
 
   void watch(Time) override {}
 
@@ -115,7 +118,8 @@ class SessionRunner : public Runner {
     return out;
   }
 
-  void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, const OutputOrder& order, Outputs& out) {
+  void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, const OutputOrder& order,
+           Outputs& out) {
     s.events.emplace_back(event, fits);
     ++s.count;
     if (s.events.size() > kWindowEventsPerKeyMax) {  // keeps the first: `start` and the id are its
@@ -159,7 +163,8 @@ class SessionRunner : public Runner {
     EvalContext at = context;
     at.match = &rows;
     std::vector<Value> fields;
-    for (const ExprId f : body_.emit.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
+    for (const ExprId f : body_.emit.fields)
+      fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
     Emitted e;
     e.by = id_;
     e.type = body_.emit.type;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace tocsin {
 
@@ -16,16 +17,25 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
     runners_.push_back(make_runner(context, ProgramId{i}));
-    for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(static_cast<std::uint32_t>(i));
+    for (const Input& input : rules_->programs[i].inputs)
+      wanted_by_[input.type.index].push_back(static_cast<std::uint32_t>(i));
   }
   watching_.assign(runners_.size(), false);
 }
 
 Shard::~Shard() = default;
 
-void Shard::begin_source(SourceId, Time from) {
+void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
+  // Before the first event of the source, at its time: what begins to watch rings from here on.
+  advance({from, Phase::event});
+  std::vector<bool> reads(runners_.size(), false);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
-    if (watching_[i]) continue;
+    const Program& program = rules_->programs[i];
+    reads[i] = std::any_of(program.inputs.begin(), program.inputs.end(), [&](const Input& input) {
+      return std::find(carried.begin(), carried.end(), input.type) != carried.end();
+    });
+    for (const ProgramId used : program.after) reads[i] = reads[i] || reads[used.index];
+    if (!reads[i] || watching_[i]) continue;
     watching_[i] = true;
     runners_[i]->watch(from);
   }
@@ -54,7 +64,8 @@ void Shard::deliver(const Event& event, std::uint64_t cause, std::uint32_t depth
 void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause, std::uint32_t) {
   // Those of one cause leave by rule name, then key.
   std::stable_sort(emitted.begin(), emitted.end(), [this](const Emitted& a, const Emitted& b) {
-    return std::tie(rules_->programs[a.by.index].name, a.key_bytes) < std::tie(rules_->programs[b.by.index].name, b.key_bytes);
+    return std::tie(rules_->programs[a.by.index].name, a.key_bytes) <
+           std::tie(rules_->programs[b.by.index].name, b.key_bytes);
   });
   for (Emitted& e : emitted) {
     Event event;
@@ -109,7 +120,8 @@ std::vector<Alert> Shard::take_alerts() {
   std::stable_sort(alerts_.begin(), alerts_.end(), [this](const Alert& a, const Alert& b) {
     if (a.order.at != b.order.at) return a.order.at < b.order.at;
     if (a.order.cause != b.order.cause) return a.order.cause < b.order.cause;
-    return std::tie(rules_->programs[a.rule.index].name, a.key_bytes) < std::tie(rules_->programs[b.rule.index].name, b.key_bytes);
+    return std::tie(rules_->programs[a.rule.index].name, a.key_bytes) <
+           std::tie(rules_->programs[b.rule.index].name, b.key_bytes);
   });
   return std::exchange(alerts_, {});
 }

@@ -21,8 +21,9 @@ class Shard {
   Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
   ~Shard();
 
-  // The source whose events follow has begun at `from`: programs that read it begin to watch (T9).
-  void begin_source(SourceId source, Time from);
+  // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
+  // begin to watch (T9).
+  void begin_source(std::span<const EventTypeId> carried, Time from);
 
   // REQUIRES: `event` does not stand before one given earlier (total_order), nor before what `advance` passed.
   void on_event(const Event& event);
@@ -52,8 +53,8 @@ class Shard {
   std::vector<std::unique_ptr<Runner>> runners_;
   std::vector<std::vector<std::uint32_t>> wanted_by_;  // by event type: programs, in their order
   std::vector<bool> watching_;
-  std::uint64_t cause_ = 0;                            // events so far: their place in the total order
-  std::uint32_t ordinal_ = 0;                          // emitted events so far behind the event in hand
+  std::uint64_t cause_ = 0;    // events so far: their place in the total order
+  std::uint32_t ordinal_ = 0;  // emitted events so far behind the event in hand
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
 };

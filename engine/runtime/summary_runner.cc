@@ -16,7 +16,7 @@ namespace {
 struct Summed {
   OwnedValues key;
   std::deque<Seen> events;
-  std::optional<Time> next;       // the next window's end
+  std::optional<Time> next;  // the next window's end
   Time last_event{};
   std::optional<Instant> scheduled;
 };
@@ -65,7 +65,8 @@ class SummaryRunner : public Runner {
     for (const std::string& key : keys_.take(now)) {
       Summed* s = keys_.find(key);
       if (s == nullptr) continue;
-      if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over} && !(s->next && *s->next == now.time)) {
+      if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over} &&
+          !(s->next && *s->next == now.time)) {
         keys_.erase(key);
         continue;
       }
@@ -74,8 +75,10 @@ class SummaryRunner : public Runner {
         keys_.erase(key);
         continue;
       }
-      if (s->events.empty() && !body_.even_if_empty && !body_.over_all) keys_.erase(key);
-      else keys_.schedule(key, *s, due_of(*s, true));
+      if (s->events.empty() && !body_.even_if_empty && !body_.over_all)
+        keys_.erase(key);
+      else
+        keys_.schedule(key, *s, due_of(*s, true));
     }
   }
 
@@ -129,7 +132,8 @@ class SummaryRunner : public Runner {
     if (body_.every_event) {
       if (body_.over.us != 0)
         while (s->events.front().time() < event.time - body_.over) s->events.pop_front();
-      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, order, out);
+      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, order,
+           out);
     }
     keys_.schedule(v.key, *s, due_of(*s, true));
   }
@@ -149,7 +153,8 @@ class SummaryRunner : public Runner {
   void close(Summed& s, const std::string& key, Outputs& out) {
     const Time end = *s.next;
     const Time from = body_.over_all ? (s.events.empty() ? end : s.events.front().time()) : start_of(end);
-    const bool any = std::any_of(s.events.begin(), s.events.end(), [&](const Seen& e) { return e.time() >= from && e.time() < end; });
+    const bool any = std::any_of(s.events.begin(), s.events.end(),
+                                 [&](const Seen& e) { return e.time() >= from && e.time() < end; });
     if (any || body_.even_if_empty) emit(s, key, from, end, false, {{end, Phase::over}, 0, 0}, out);
     s.next = step_.end(end);
     if (body_.over_all) return;
@@ -166,7 +171,8 @@ class SummaryRunner : public Runner {
     return start;
   }
 
-  void emit(const Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order, Outputs& out) {
+  void emit(const Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order,
+            Outputs& out) {
     EvalContext context = base(nullptr, end);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
@@ -176,7 +182,8 @@ class SummaryRunner : public Runner {
     EvalContext at = context;
     at.match = &rows;
     std::vector<Value> fields;
-    for (const ExprId f : body_.emit.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
+    for (const ExprId f : body_.emit.fields)
+      fields.push_back(f.exists() ? context_.evaluator->evaluate(f, at) : Value());
     Emitted e;
     e.by = id_;
     e.type = body_.emit.type;

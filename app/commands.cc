@@ -1,0 +1,141 @@
+// THE TABLE OF COMMANDS, and the table of exit codes. A new command is a row here and a file beside this one.
+#include "app/command.h"
+
+namespace tocsin::app {
+
+namespace {
+
+const Operand kPaths{"PATHS",
+                     0,
+                     0,
+                     {},
+                     "folders (all .rules files in them), .rules files, Markdown documents (their fences tagged "
+                     "`rules`), or - for standard input; the folder rules, else this one, when none is given",
+                     Fills::files};
+const Option kStdinName{"--stdin-filename", {}, "FILE", {}, false, "what standard input is called in messages",
+                        Fills::files};
+
+Option json_of() { return {.name = "--json", .help = "the same as --format json"}; }
+
+Command check() {
+  return {.name = "check",
+          .one_line = "find every mistake in rules, before they run",
+          .more =
+              "Reads all rules as one set and reports each mistake once, with the place, the cause and the way to mend "
+              "it. Each Markdown document is a set of its own. Exit code 0 when there is no error, 1 when there is.",
+          .operands = {kPaths},
+          .options = {{.name = "--format",
+                       .value = "FORMAT",
+                       .choices = {"human", "short", "json", "github", "sarif", "junit"},
+                       .help = "how mistakes are printed"},
+                      json_of(),
+                      kStdinName,
+                      {.name = "--deny-warnings", .help = "exit with 3 when there are warnings, and nothing worse"},
+                      {.name = "--allow",
+                       .value = "CODE",
+                       .repeats = true,
+                       .help = "say nothing of this warning",
+                       .fills = Fills::rules_and_codes},
+                      {.name = "--deny",
+                       .value = "CODE",
+                       .repeats = true,
+                       .help = "count this warning as an error",
+                       .fills = Fills::rules_and_codes},
+                      {.name = "--require-tests", .value = "N", .help = "warn of rules with fewer than N tests"},
+                      {.name = "--fix", .help = "mend what can be mended with certainty, in the files"}},
+          .examples = {"tocsin check rules", "tocsin check --format github --deny-warnings rules",
+                       "tocsin check README.md", "tocsin check - < new.rules"},
+          .run = run_check};
+}
+
+Command explain() {
+  return {.name = "explain",
+          .one_line = "what a rule does, or what the code of a message means",
+          .more =
+              "A rule is read aloud in English, then shown as the machine that runs it, with what it costs. A code "
+              "such as R021 has a page: what it means, an example, and the same example mended.",
+          .operands = {{"RULE|CODE", 1, 1, {}, "the name of a rule, or the code of a message", Fills::rules_and_codes},
+                       kPaths},
+          .options = {{.name = "--format",
+                       .value = "FORMAT",
+                       .choices = {"text", "dot", "mermaid", "svg", "json"},
+                       .help = "text, or the automaton alone as a picture, or all as JSON"},
+                      json_of(),
+                      kStdinName},
+          .examples = {"tocsin explain R021", "tocsin explain brute_force rules",
+                       "tocsin explain brute_force rules --format svg > brute_force.svg"},
+          .run = run_explain};
+}
+
+Command version() {
+  return {.name = "version",
+          .one_line = "the version of the program and of the language",
+          .more = {},
+          .operands = {},
+          .options = {{.name = "--json", .help = "as a JSON object"}},
+          .examples = {},
+          .run = run_version};
+}
+
+Command completions() {
+  return {.name = "completions",
+          .one_line = "what a shell needs to complete commands and options",
+          .more =
+              "bash: source it, or put it in /etc/bash_completion.d. zsh: a file named _tocsin in $fpath. fish: "
+              "~/.config/fish/completions/tocsin.fish.",
+          .operands = {{"SHELL", 1, 1, {"bash", "zsh", "fish"}, "bash, zsh or fish", Fills::nothing}},
+          .options = {},
+          .examples = {"source <(tocsin completions bash)"},
+          .run = run_completions};
+}
+
+Command man() {
+  return {.name = "man",
+          .one_line = "the manual page",
+          .more = "In the format of man(7), for a package or a pipe.",
+          .operands = {},
+          .options = {},
+          .examples = {"tocsin man | man -l -"},
+          .run = run_man};
+}
+
+constexpr ExitRow kExits[] = {
+    {Exit::done, "done, nothing wrong"},
+    {Exit::no, "the answer is no: mistakes found, a test failed, a file would change"},
+    {Exit::usage, "called wrongly, or the input cannot be read"},
+    {Exit::warnings, "nothing but warnings, and --deny-warnings was given"},
+    {Exit::unreachable, "a daemon or broker cannot be reached, or does not answer in time"},
+    {Exit::state_refused, "state is damaged, does not fit, or is in use"},
+    {Exit::bug, "a bug in tocsin; it says what to attach to the report"},
+    {Exit::interrupted, "interrupted (Ctrl-C)"},
+};
+
+}  // namespace
+
+std::span<const ExitRow> exit_rows() { return kExits; }
+
+const std::vector<Command>& all_commands() {
+  static const std::vector<Command> commands{check(), explain(), version(), completions(), man()};
+  return commands;
+}
+
+const std::vector<Option>& global_options() {
+  static const std::vector<Option> options{
+      {.name = "--color",
+       .value = "WHEN",
+       .choices = {"auto", "always", "never"},
+       .help = "colours; auto: on a terminal, unless NO_COLOR is set"},
+      {.name = "--quiet", .letter = "-q", .help = "only the answer, no summaries or notes"},
+      {.name = "--verbose", .letter = "-v", .help = "say more; twice: still more"},
+      {.name = "--help", .letter = "-h", .help = "this text"},
+  };
+  return options;
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : all_commands())
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,49 @@
+// Asks the operating system what a person sees.
+#include "app/console.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+
+namespace tocsin::app {
+
+namespace {
+
+int width_of_terminal() {
+  winsize size{};
+  for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  return 80;
+}
+
+std::optional<std::string> from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+}  // namespace
+
+bool use_colours(std::string_view flag, const Console& console) {
+  if (flag == "always") return true;
+  if (flag == "never") return false;
+  const auto value = [&](const char* name) {
+    return console.environment ? console.environment(name).value_or("") : "";
+  };
+  if (!value("NO_COLOR").empty()) return false;
+  if (const std::string force = value("CLICOLOR_FORCE"); !force.empty() && force != "0") return true;
+  return console.out_is_terminal && value("TERM") != "dumb";
+}
+
+Console process_console() {
+  Console console{std::cin, std::cout, std::cerr};
+  console.in_is_terminal = isatty(STDIN_FILENO) != 0;
+  console.out_is_terminal = isatty(STDOUT_FILENO) != 0;
+  console.err_is_terminal = isatty(STDERR_FILENO) != 0;
+  console.terminal_width = width_of_terminal();
+  console.environment = from_environment;
+  return console;
+}
+
+}  // namespace tocsin::app

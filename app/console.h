@@ -1,0 +1,36 @@
+// The terminal as commands see it: streams, whether a person looks on, how wide it is, and the environment. A value
+// made once in main(); tests make their own.
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tocsin::app {
+
+struct Console {
+  std::istream& in;
+  std::ostream& out;  // the answer
+  std::ostream& err;  // everything else
+  bool in_is_terminal = false;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  int terminal_width = 80;
+  std::function<std::optional<std::string>(const char*)> environment = {};
+  bool quiet = false;    // -q
+  int verbose = 0;       // -v, -vv
+  bool colours = false;  // of `out`; decided by use_colours
+
+  // For what is cut to fit, such as the author's lines: as wide as it needs, unless a terminal shows it.
+  int width() const { return out_is_terminal ? terminal_width : 0; }
+};
+
+// `--color` > NO_COLOR > CLICOLOR_FORCE > is it a terminal; TERM=dumb has none. `flag` is always, never, or auto.
+bool use_colours(std::string_view flag, const Console& console);
+
+// Of the process: its streams, its environment, the width by ioctl (80 where nobody says).
+Console process_console();
+
+}  // namespace tocsin::app

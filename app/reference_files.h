@@ -1,0 +1,19 @@
+// The files of lists and tables, beside the rules that name them.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "dsl/source.h"
+#include "engine/base/result.h"
+#include "engine/program/program.h"
+#include "engine/program/reference_data.h"
+
+namespace tocsin::app {
+
+// Reads every file that the set names; a relative name counts from the folder of the rule file that has it, else from this
+// one. A file that is not there is a failure: `run` and `replay` refuse to start without it (language.md, section 10).
+Result<std::shared_ptr<const ReferenceData>> read_reference(const RuleSet& rules,
+                                                            std::span<const dsl::SourceText> texts);
+
+}  // namespace tocsin::app

@@ -1,0 +1,398 @@
+#include "app/test_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <sstream>
+
+#include "adapters/codec/config.h"
+#include "dsl/ast.h"
+#include "engine/base/text.h"
+#include "engine/base/write.h"
+#include "engine/event/ip.h"
+#include "engine/event/order.h"
+#include "engine/event/write.h"
+#include "engine/runtime/document.h"
+#include "engine/runtime/engine.h"
+
+namespace tocsin::app {
+namespace {
+
+// ----- values as a test writes them --------------------------------------------------------------------------
+
+Value value_of(const ast::Expr& expr, Arena& arena);
+
+Value value_of(const ast::Literal& literal, Arena& arena) {
+  struct Visitor {
+    Arena& arena;
+    Value operator()(bool b) const { return Value::boolean(b); }
+    Value operator()(std::int64_t n) const { return Value::integer(n); }
+    Value operator()(double d) const { return Value::floating(d); }
+    Value operator()(const std::string& s) const { return Value::text(arena.text(s)); }
+    Value operator()(Duration d) const { return Value::duration(d); }
+    Value operator()(const ast::Address& a) const {
+      const auto ip = parse_ip(a.text);
+      return ip ? Value::ip(arena.put(*ip)) : Value();
+    }
+    Value operator()(const ast::Regex&) const { return {}; }
+  };
+  return std::visit(Visitor{arena}, literal.value);
+}
+
+Value value_of(const ast::Expr& expr, Arena& arena) {
+  if (const auto* literal = std::get_if<ast::Literal>(&expr.node)) return value_of(*literal, arena);
+  if (const auto* list = std::get_if<ast::ListOf>(&expr.node)) {
+    std::vector<Value> items;
+    for (const ast::Expr& item : list->items) items.push_back(value_of(item, arena));
+    return Value::list(arena.copy(std::span<const Value>(items)));
+  }
+  if (const auto* unary = std::get_if<ast::Unary>(&expr.node); unary != nullptr && unary->op == ast::UnaryOp::negate) {
+    const Value v = value_of(*unary->operand, arena);
+    if (v.type() == Type::integer) return Value::integer(-v.as_integer());
+    if (v.type() == Type::floating) return Value::floating(-v.as_floating());
+    if (v.type() == Type::duration) return Value::duration({-v.as_duration().us});
+  }
+  if (const auto* text = std::get_if<ast::Template>(&expr.node)) {
+    std::string out;
+    for (const auto& piece : text->pieces)
+      if (const auto* plain = std::get_if<std::string>(&piece)) out += *plain;
+    return Value::text(arena.text(out));
+  }
+  return {};
+}
+
+// As the schema wants it: an int where a float stands, an address or a time in quotes.
+Value as_type(const Value& value, const FieldSlot& slot, Arena& arena) {
+  if (value.type() == slot.type || slot.list) return value;
+  if (slot.type == Type::floating && value.type() == Type::integer)
+    return Value::floating(static_cast<double>(value.as_integer()));
+  if (value.type() != Type::text) return value;
+  if (slot.type == Type::ip) {
+    const auto ip = parse_ip(value.as_text());
+    return ip ? Value::ip(arena.put(*ip)) : Value();
+  }
+  if (slot.type == Type::time) {
+    const auto time = parse_rfc3339(value.as_text());
+    return time ? Value::time(*time) : Value();
+  }
+  if (slot.type == Type::point) {
+    const std::string text(value.as_text());
+    double latitude = 0, longitude = 0;
+    if (std::sscanf(text.c_str(), "%lf,%lf", &latitude, &longitude) == 2)
+      return Value::point(arena.put(Point{latitude, longitude}));
+  }
+  return value;
+}
+
+std::string dotted(const ast::Path& path) {
+  std::string out;
+  for (const ast::Name& part : path.parts) out += (out.empty() ? "" : ".") + part.text;
+  return out;
+}
+
+// ----- what came out, by name ----------------------------------------------------------------------------------
+
+struct Outcome {
+  Time time;
+  std::string what;  // `alert`, or the event's name
+  std::string rule;
+  std::map<std::string, Value> fields;
+  bool taken = false;
+};
+
+std::string shown(const Value& value) {
+  std::string out;
+  append_json(out, value);
+  return out;
+}
+
+std::string shown(Time time) {
+  std::string out;
+  append_duration(out, time - kFirstMonday);
+  return out;
+}
+
+std::string shown(const Outcome& o) {
+  std::string out =
+      fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what, shown(o.time));
+  std::string fields;
+  for (const auto& [name, value] : o.fields) {
+    if (value.is_missing() ||
+        (o.what == "alert" && (name == "text" || name == "first" || name == "last" || name == "time")))
+      continue;
+    fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, shown(value));
+  }
+  return out + " {" + fields + "}";
+}
+
+class Test {
+ public:
+  Test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference, const dsl::TestInfo& test,
+       const TestOptions& options)
+      : compiled_(compiled),
+        rules_(*compiled.rules),
+        test_(test),
+        options_(options),
+        engine_(compiled.rules, std::move(reference)) {}
+
+  TestOutcome run() {
+    out_.title = test_.decl.title.value;
+    out_.span = test_.decl.title.span;
+    send_all();
+    collect();
+    for (const ast::TestLine& line : test_.decl.lines)
+      if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
+    for (const Outcome& o : outcomes_)
+      if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o));
+    return std::move(out_);
+  }
+
+ private:
+  void fail(const dsl::SourceSpan& at, std::string message) {
+    if (!out_.passed) return;
+    out_.passed = false;
+    out_.failed_at = at;
+    out_.message = std::move(message);
+  }
+
+  Time time_of(const ast::TestLine& line) const {
+    if (!line.at) return now_;
+    if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
+      const auto* duration = std::get_if<Duration>(&length->value);
+      return duration != nullptr ? kFirstMonday + *duration : kFirstMonday;
+    }
+    return parse_rfc3339(std::get<ast::Text>(*line.at).value).value_or(kFirstMonday);
+  }
+
+  // ----- events ------------------------------------------------------------------------------------------
+
+  void send_all() {
+    auto batch = std::make_shared<EventBatch>();
+    std::uint64_t offset = 0;
+    std::vector<EventTypeId> sent;
+    for (const ast::TestLine& line : test_.decl.lines) {
+      now_ = time_of(line);
+      end_ = std::max(end_, now_);
+      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, *batch, offset, sent);
+      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, offset);
+    }
+    std::vector<EventTypeId> carried;
+    for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)
+      if (!rules_.schema.types[i].emitted) carried.push_back(EventTypeId{i});
+    const std::size_t partition = engine_.add_partition(SourceId{0}, carried);
+    if (options_.permutation != 0) batch = shuffled(*batch);
+    engine_.take(partition, batch);
+    engine_.end(partition);
+    engine_.until(end_);
+  }
+
+  void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset, std::vector<EventTypeId>& sent) {
+    const auto id = rules_.schema.find(send.event.text);
+    std::int64_t number = 1;
+    if (send.number)
+      if (const auto* n = std::get_if<std::int64_t>(&send.number->value)) number = *n;
+    Duration every{};
+    if (send.every)
+      if (const auto* d = std::get_if<Duration>(&send.every->value)) every = *d;
+    for (std::int64_t i = 0; i < number; ++i) {
+      const Time at{now_.us + i * every.us};
+      end_ = std::max(end_, at);
+      ++offset;
+      if (!id) continue;  // no rule wants it: it still counts as a record
+      sent.push_back(*id);
+      add(*id, send.fields, at, batch, offset);
+    }
+  }
+
+  void add(EventTypeId id, const std::vector<ast::FieldValue>& fields, Time at, EventBatch& batch,
+           std::uint64_t offset) {
+    const EventType& type = rules_.schema[id];
+    const std::span<Value> row = batch.row(type.fields.size());
+    for (std::size_t i = 0; i < type.fields.size(); ++i)
+      for (const ast::FieldValue& f : fields)
+        if (dotted(f.name) == type.fields[i].name())
+          row[i] = as_type(value_of(f.value, batch.arena()), type.fields[i], batch.arena());
+    Event event;
+    event.type = id;
+    event.time = at;
+    event.position = {SourceId{0}, 0, offset};
+    if (type.timestamp) row[type.timestamp->index] = Value::time(at);
+    if (type.tiebreak) event.tiebreak = row[type.tiebreak->index];
+    event.fields = row;
+    batch.add(event);
+  }
+
+  void load(const ast::Load& load, const dsl::SourceSpan& at, std::uint64_t&) {
+    fail(at, fmt::format("`load \"{}\"` wants the events of a file: `tocsin replay` runs those", load.file.value));
+  }
+
+  // Another order of arrival in which no event is late: each keeps its place in the total order.
+  std::shared_ptr<EventBatch> shuffled(const EventBatch& from) const {
+    std::vector<std::pair<std::int64_t, std::size_t>> keys;
+    std::mt19937_64 random(options_.permutation);
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const Duration late = rules_.schema[from[i].type].late;
+      const std::int64_t delay =
+          late.us > 0 ? static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(late.us)) : 0;
+      keys.emplace_back(from[i].time.us + delay, i);
+    }
+    std::stable_sort(keys.begin(), keys.end());
+    auto out = std::make_shared<EventBatch>();
+    for (const auto& [key, i] : keys) {
+      Event event = from[i];
+      const std::span<Value> row = out->row(event.fields.size());
+      std::copy(event.fields.begin(), event.fields.end(), row.begin());
+      event.fields = row;
+      out->add(event);
+    }
+    return out;
+  }
+
+  // ----- outcomes ----------------------------------------------------------------------------------------
+
+  void collect() {
+    alerts_ = engine_.take_alerts();
+    emitted_ = engine_.take_emitted();
+    for (const Alert& alert : alerts_) {
+      const Program& program = rules_.programs[alert.rule.index];
+      Outcome o{alert.time, "alert", program.name, {}, false};
+      add_key(o, program, alert.key);
+      const auto& body = std::get<RuleBody>(program.body);
+      for (std::size_t i = 0; body.alert && i < body.alert->fields.size(); ++i)
+        o.fields[body.alert->fields[i].name] = alert.fields.values()[i];
+      const auto put = [&](const char* name, Value value) { o.fields.emplace(name, value); };
+      put("count", Value::integer(static_cast<std::int64_t>(alert.count)));
+      put("text", Value::text(alert.text));
+      put("suppressed", Value::integer(static_cast<std::int64_t>(alert.suppressed)));
+      put("reminder", Value::integer(alert.reminder));
+      put("severity", Value::text(severity_word(alert.severity)));
+      put("state", Value::text(alert.state == Alert::State::firing     ? "firing"
+                               : alert.state == Alert::State::resolved ? "resolved"
+                                                                       : "withdrawn"));
+      put("rule", Value::text(program.name));
+      put("time", Value::time(alert.time));
+      if (alert.first) put("first", Value::time(*alert.first));
+      if (alert.last) put("last", Value::time(*alert.last));
+      if (alert.first && alert.last) put("span", Value::duration(*alert.last - *alert.first));
+      outcomes_.push_back(std::move(o));
+    }
+    for (const Emitted& e : emitted_) {
+      const Program& program = rules_.programs[e.by.index];
+      const EventType& type = rules_.schema[e.type];
+      Outcome o{e.time, type.name, program.name, {}, false};
+      const auto values = e.fields.values();
+      for (std::size_t i = 0; i < values.size() && i < type.fields.size(); ++i)
+        o.fields[type.fields[i].name()] = values[i];
+      add_key(o, program, e.key);
+      o.fields.emplace("time", Value::time(e.time));
+      outcomes_.push_back(std::move(o));
+    }
+    std::stable_sort(outcomes_.begin(), outcomes_.end(),
+                     [](const Outcome& a, const Outcome& b) { return a.time < b.time; });
+  }
+
+  static std::string_view severity_word(Severity severity) {
+    switch (severity) {
+      case Severity::info:
+        return "info";
+      case Severity::low:
+        return "low";
+      case Severity::medium:
+        return "medium";
+      case Severity::high:
+        return "high";
+      case Severity::critical:
+        return "critical";
+    }
+    return {};
+  }
+
+  static void add_key(Outcome& o, const Program& program, const OwnedValues& key) {
+    for (std::size_t i = 0; i < key.values().size(); ++i) o.fields[program.key_names[i]] = key.values()[i];
+  }
+
+  // An alert nobody expected fails the test: of the test's rule, or of all where it names none. Emitted events are looked at
+  // only where some line expects them.
+  bool is_watched(const Outcome& o) const {
+    if (o.what != "alert") return false;
+    return test_.rule == dsl::kNone || o.rule == compiled_.model.rules[test_.rule].name;
+  }
+
+  // ----- expectations --------------------------------------------------------------------------------------
+
+  void meet(const ast::Expect& expect, const ast::TestLine& line) {
+    now_ = time_of(line);
+    const std::string what = expect.event ? expect.event->text : "alert";
+    std::vector<Outcome*> seen;
+    for (Outcome& o : outcomes_)
+      if (!o.taken && o.time <= now_ && o.what == what && (what != "alert" || is_watched(o))) seen.push_back(&o);
+    if (expect.none) {
+      for (Outcome* o : seen)
+        if (differences(expect, *o).empty())
+          fail(line.span, fmt::format("expected no {}, but there was\n  {}", what, shown(*o)));
+      return;
+    }
+    for (Outcome* o : seen) {
+      if (!differences(expect, *o).empty()) continue;
+      o->taken = true;
+      return;
+    }
+    if (seen.empty())
+      return fail(line.span, fmt::format("expected {} {} by {}, but there was none", article(what), what, shown(now_)));
+    fail(line.span, fmt::format("expected {} {} by {}; the nearest differs:\n  {}\n{}", article(what), what,
+                                shown(now_), shown(*seen.front()), differences(expect, *seen.front())));
+  }
+
+  static std::string_view article(std::string_view what) { return what == "alert" ? "an" : "the event"; }
+
+  // One line per field that is not as expected.
+  std::string differences(const ast::Expect& expect, const Outcome& o) {
+    std::string out;
+    for (const ast::FieldValue& f : expect.fields) {
+      const std::string name = dotted(f.name);
+      const Value want = value_of(f.value, arena_);
+      const auto at = o.fields.find(name);
+      const Value got = at == o.fields.end() ? Value() : at->second;
+      if (same(want, got)) continue;
+      out += fmt::format("  {}: expected {}, got {}\n", name, shown(want), shown(got));
+    }
+    return out;
+  }
+
+  bool same(const Value& want, const Value& got) {
+    if (equal(want, got)) return true;
+    if (want.type() == Type::text && got.type() == Type::ip) {
+      std::string text;
+      append_ip(text, got.as_ip());
+      return text == want.as_text();
+    }
+    if (want.type() == Type::text && got.type() == Type::time) {
+      const auto time = parse_rfc3339(want.as_text());
+      return time && *time == got.as_time();
+    }
+    return false;
+  }
+
+  const dsl::Compiled& compiled_;
+  const RuleSet& rules_;
+  const dsl::TestInfo& test_;
+  const TestOptions& options_;
+  Engine engine_;
+  Time now_ = kFirstMonday, end_ = kFirstMonday;
+  std::vector<Alert> alerts_;
+  std::vector<Emitted> emitted_;
+  std::vector<Outcome> outcomes_;
+  Arena arena_;
+  TestOutcome out_;
+};
+
+}  // namespace
+
+TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                     const dsl::TestInfo& test, const TestOptions& options) {
+  return Test(compiled, std::move(reference), test, options).run();
+}
+
+}  // namespace tocsin::app

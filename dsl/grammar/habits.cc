@@ -1,0 +1,764 @@
+// Habits of other languages: SQL, Sigma, Splunk, Flink and Esper patterns, Python, YAML. Each row looks at the farthest
+// token of an item that could not be read, and if it knows what was meant, says so, mends the tokens, and the item is read
+// again: one message per slip, however many slips. Rows only see text that is wrong already, so they may guess boldly.
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+
+#include "dsl/grammar/items.h"
+#include "dsl/grammar/messages.h"
+
+namespace tocsin::dsl::grammar {
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+std::string code(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+// The place where reading stopped, and its neighbours.
+class Place {
+ public:
+  Place(const ParseState& s, const Token* first, const Token* last, const Token* unclosed)
+      : state(s), begin(first), end(last), at(s.farthest != nullptr ? s.farthest : first), opened(unclosed) {}
+
+  // The token so many places on or back; of kind `end` outside the item.
+  const Token& token(std::ptrdiff_t offset = 0) const {
+    static const Token kNone{};
+    const Token* t = at + offset;
+    return t >= begin && t < end ? *t : kNone;
+  }
+  std::string_view text(std::ptrdiff_t offset = 0) const { return spelling(token(offset), state.text); }
+  // A word in lower case, empty for anything else.
+  std::string word(std::ptrdiff_t offset = 0) const {
+    return token(offset).kind == TokenKind::word ? lower(text(offset)) : std::string();
+  }
+  bool is(Word w, std::ptrdiff_t offset = 0) const { return token(offset).word == w; }
+  bool is(Punct p, std::ptrdiff_t offset = 0) const { return token(offset).punct == p; }
+  bool is(TokenKind kind, std::ptrdiff_t offset = 0) const { return token(offset).kind == kind; }
+
+  bool wants(std::string_view what) const { return std::ranges::find(state.wants, what) != state.wants.end(); }
+  bool wants_clause() const { return wants("a clause"); }
+  bool wants_duration() const { return wants(kDurationWanted); }
+  bool wants_event() const { return wants("an event"); }
+  bool wants_operator() const { return wants("=") || wants("+"); }
+
+  std::size_t number(std::ptrdiff_t offset = 0) const { return static_cast<std::size_t>(at - begin + offset); }
+  SourceSpan span(std::ptrdiff_t from = 0, std::ptrdiff_t to = 0) const {
+    return state.span(token(from).begin, token(to).end);
+  }
+  std::string source(std::ptrdiff_t from, std::ptrdiff_t to) const {
+    return std::string(state.text.substr(token(from).begin, token(to).end - token(from).begin));
+  }
+
+  Repair repair(std::string_view number_of_code, SourceSpan here, std::string message, std::string label,
+                std::string help) const {
+    Repair out;
+    out.diagnostic = {number_of_code, std::move(message), {here, std::move(label)}, {}, std::move(help), {}};
+    out.at = number();
+    return out;
+  }
+
+  // A token of the language in the place of what stands at `offset`.
+  Token made(std::ptrdiff_t offset, TokenKind kind) const {
+    Token t;
+    t.kind = kind;
+    t.begin = token(offset).begin;
+    t.end = token(offset).end;
+    return t;
+  }
+  Token made(std::ptrdiff_t offset, Word w) const {
+    Token t = made(offset, TokenKind::word);
+    t.word = w;
+    return t;
+  }
+  Token made(std::ptrdiff_t offset, Punct p) const {
+    Token t = made(offset, TokenKind::punctuation);
+    t.punct = p;
+    return t;
+  }
+
+  const ParseState& state;
+  const Token *begin, *end, *at, *opened;
+};
+
+using Found = std::optional<Repair>;
+
+// Instead of the tokens from `from` to `to`, `meant` is written, and `tokens` are read.
+Repair instead(const Place& p, std::string_view number_of_code, std::ptrdiff_t from, std::ptrdiff_t to,
+               std::string message, std::string help, std::string meant, std::vector<Token> tokens) {
+  const std::string label = meant.empty() ? "leave this out" : "write " + code(meant);
+  Repair out = p.repair(number_of_code, p.span(from, to), std::move(message), label, std::move(help));
+  out.diagnostic.fix = Edit{p.span(from, to), std::move(meant)};
+  out.at = p.number(from);
+  out.remove = static_cast<std::size_t>(to - from + 1);
+  out.insert = std::move(tokens);
+  return out;
+}
+
+Repair uncertain(Repair r) {
+  r.certain = false;
+  r.diagnostic.fix.reset();
+  return r;
+}
+
+// ----- words -----------------------------------------------------------------------------------------------------------
+
+bool is_capital(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+// `WITHIN`, `And`: here, or taken for a name just before.
+Found capitals(const Place& p) {
+  for (const std::ptrdiff_t offset : {0, -1}) {
+    if (!p.is(TokenKind::word, offset) || !p.is(Word::none, offset) || !is_capital(p.text(offset))) continue;
+    const Word meant = find_word(p.word(offset));
+    const bool fits = offset == 0 ? p.wants(p.word()) || (p.wants_clause() && has_use(meant, kClause)) ||
+                                        meant == Word::starts || meant == Word::ends
+                                  : has_use(meant, kExpression | kClause | kPattern);
+    if (meant == Word::none || !fits) continue;
+    return instead(p, "R017", offset, offset, "words of the language are in lower case", "",
+                   std::string(row(meant).text), {p.made(offset, meant)});
+  }
+  return {};
+}
+
+// Words that are written otherwise here. `wanted` is what must be wanted for the row to hold, `instead` what is read.
+struct Phrase {
+  std::string_view first, second;  // as written, in lower case; the second may be empty
+  std::string_view wanted;
+  std::string_view meant;  // as the language writes it; empty: it is left out
+  Word word;               // ... and its token; with an empty `meant`, none
+  std::string_view help;
+};
+
+constexpr auto kPhrases = std::to_array<Phrase>({
+    {"group", "by", "a clause", "by", Word::by, "`by` names the keys"},
+    {"grouped", "by", "a clause", "by", Word::by, "`by` names the keys"},
+    {"partition", "by", "a clause", "by", Word::by, "`by` names the keys"},
+    {"partitioned", "by", "a clause", "by", Word::by, "`by` names the keys"},
+    {"split", "by", "by", "by", Word::by, "`by` names the keys"},
+    {"keyed", "by", "by", "by", Word::by, "`by` names the keys"},
+    {"keyby", "", "by", "by", Word::by, "`by` names the keys"},
+    {"groupby", "", "a clause", "by", Word::by, "`by` names the keys"},
+    {"per", "", "by", "by", Word::by, "`by` names the keys"},
+    {"followed", "by", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"followedby", "", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"followedbyany", "", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"and", "then", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"seq", "", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"having", "", "a clause", "where", Word::where,
+     "`where` judges the finished match; a comparison of aggregates may be the pattern itself"},
+    {"filter", "", "a clause", "where", Word::where, "`where` judges the finished match; `except` drops single events"},
+    {"unless", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
+    {"exclude", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
+    {"ignore", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
+    {"if", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"on", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"match", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"pattern", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"detect", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"where", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"condition", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
+    {"equals", "", "=", "=", Word::none, "equality is one `=`"},
+    {"eq", "", "=", "=", Word::none, "equality is one `=`"},
+    {"is", "", "=", "=", Word::none, "equality is one `=`"},
+    {"ne", "", "!=", "!=", Word::none, "inequality is `!=`"},
+    {"neq", "", "!=", "!=", Word::none, "inequality is `!=`"},
+    {"gt", "", ">", ">", Word::none, ""},
+    {"ge", "", ">=", ">=", Word::none, ""},
+    {"gte", "", ">=", ">=", Word::none, ""},
+    {"lt", "", "<", "<", Word::none, ""},
+    {"le", "", "<=", "<=", Word::none, ""},
+    {"lte", "", "<=", "<=", Word::none, ""},
+    {"includes", "", "contains", "contains", Word::contains, ""},
+    {"contain", "", "contains", "contains", Word::contains, ""},
+    {"has", "", "contains", "contains", Word::contains, ""},
+    {"regex", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
+    {"regexp", "", "matches", "matches", Word::matches,
+     "a regular expression stands between slashes: `matches /^adm/`"},
+    {"rlike", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
+    {"match", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
+    {"times", "", "an event", "", Word::none, "a number alone counts: `5 login_failed`"},
+    {"time", "", "an event", "", Word::none, "a number alone counts: `1 login_failed`"},
+    {"x", "", "an event", "", Word::none, "a number alone counts: `5 login_failed`"},
+    {"at", "least", "an event", "", Word::none, "a number alone is at least so many; `exactly 5` is no more"},
+    {"the", "", "an event", "", Word::none, ""},
+    {"every", "", "an event", "", Word::none, "each match fires anyway: `fire once` and `fire always` say how often"},
+    {"not", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
+    {"without", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
+    {"absent", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
+    {"missing", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
+    {"output", "to", "a clause", "send to", Word::none, "alerts go to a sink by `send to \"name\"`"},
+    {"during", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"in", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"inside", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"over", "", "within", "within", Word::within, "`within` bounds the pattern; `over` stands inside an aggregate"},
+    {"last", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"window", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"timeframe", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"timewindow", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"maxspan", "", "within", "within", Word::within, "`within` bounds the pattern"},
+});
+
+bool is_time(const Token& t) { return t.kind == TokenKind::duration || t.kind == TokenKind::number; }
+
+Punct punct_of(std::string_view text) {
+  for (auto p = Punct::none; p <= Punct::remainder; p = static_cast<Punct>(static_cast<int>(p) + 1))
+    if (p != Punct::none && text_of(p) == text) return p;
+  return Punct::none;
+}
+
+Found phrases(const Place& p) {
+  const std::string first = p.word();
+  if (first.empty()) return {};
+  for (const Phrase& row : kPhrases) {
+    if (row.first != first || (!row.second.empty() && row.second != p.word(1)) || !p.wants(row.wanted)) continue;
+    // `in 5m` is a bound, `during office_hours` a clause.
+    std::ptrdiff_t behind = row.second.empty() ? 1 : 2;
+    if (row.wanted == "within") {
+      while (p.word(behind) == "the" || p.word(behind) == "last" || p.word(behind) == "a") ++behind;
+      if (p.is(Punct::equal, behind) || p.is(Punct::colon, behind)) ++behind;
+      if (!is_time(p.token(behind))) continue;
+    }
+    std::vector<Token> tokens;
+    if (row.word != Word::none) tokens.push_back(p.made(0, row.word));
+    if (row.meant == "send to") tokens = {p.made(0, Word::send), p.made(1, Word::to)};
+    if (const Punct sign = punct_of(row.meant); sign != Punct::none) tokens.push_back(p.made(0, sign));
+    const std::string written = p.source(0, behind - 1);
+    std::string message =
+        row.meant.empty() ? code(written) + " is not needed here" : code(written) + " is written " + code(row.meant);
+    return instead(p, "R012", 0, behind - 1, std::move(message), std::string(row.help), std::string(row.meant),
+                   std::move(tokens));
+  }
+  return {};
+}
+
+// Words that have no place here at all, with what to write instead.
+struct Stranger {
+  std::string_view word, help;
+};
+constexpr auto kStrangers = std::to_array<Stranger>({
+    {"throttle", "`fire at most once per 1h` limits alerts"},
+    {"cooldown", "`fire at most once per 1h` limits alerts"},
+    {"suppress", "`fire at most once per 1h` limits alerts"},
+    {"dedup", "`fire at most once per 1h` limits alerts"},
+    {"debounce", "`fire at most once per 1h` limits alerts"},
+    {"realert", "`fire at most once per 1h` limits alerts"},
+    {"threshold", "a number before the event counts: `5 login_failed within 5m`"},
+    {"severity", "the severity stands behind `alert`: `alert high \"...\"`"},
+    {"level", "the severity stands behind `alert`: `alert high \"...\"`"},
+    {"priority", "the severity stands behind `alert`: `alert high \"...\"`"},
+    {"message", "the text stands behind `alert`: `alert high \"...\"`"},
+    {"msg", "the text stands behind `alert`: `alert high \"...\"`"},
+    {"raise", "the text stands behind `alert`: `alert high \"...\"`"},
+    {"notify", "alerts go to a sink by `send to \"name\"`"},
+    {"email", "alerts go to a sink by `send to \"name\"`"},
+    {"sink", "alerts go to a sink by `send to \"name\"`"},
+    {"into", "alerts go to a sink by `send to \"name\"`; an event is made by `emit NAME`"},
+    {"insert", "an event is made by `emit NAME with f = e`"},
+    {"return", "fields are added by `with a = e, b = e`"},
+    {"select", "there is no `select`: `with a = e, b = e` adds fields, `rule NAME when PATTERN` looks for events"},
+    {"fields", "fields are added by `with a = e, b = e`"},
+    {"description", "what a rule is for stands above it, behind `///`"},
+    {"author", "who answers for a rule is `owner \"team\"`"},
+    {"limit", "`fire at most N per D` limits alerts"},
+    {"order", "events are always in the order of their times"},
+    {"detection", "a rule is `rule NAME when PATTERN`; there is no YAML"},
+    {"condition", "a rule is `rule NAME when PATTERN`; there is no YAML"},
+    {"logsource", "a rule is `rule NAME when PATTERN`; there is no YAML"},
+    {"title", "a title stands behind the name: `rule NAME \"title\"`"},
+    {"def", "a rule is `rule NAME when PATTERN`"},
+    {"create", "a rule is `rule NAME when PATTERN`, an event `event NAME has ...`"},
+    {"stream", "an event is declared by `event NAME has field type, ...`"},
+    {"schema", "an event is declared by `event NAME has field type, ...`"},
+    {"define", "a constant is `let $name = value`, an alias `event NAME = x(filter)`"},
+    {"var", "a constant is `let $name = value`"},
+    {"const", "a constant is `let $name = value`"},
+    {"import", "the rules of a folder are read together; nothing is imported"},
+    {"include", "the rules of a folder are read together; nothing is imported"},
+});
+
+Found strangers(const Place& p) {
+  if (!p.wants_clause() && p.number() != 0 && !p.wants("when")) return {};
+  const std::string word = p.word();
+  const auto* row = std::ranges::find(kStrangers, word, &Stranger::word);
+  if (word.empty() || row == kStrangers.end()) return {};
+  return uncertain(p.repair("R012", p.span(), "there is no " + code(p.text()) + " here", "not a word of the language",
+                            std::string(row->help)));
+}
+
+// ----- durations -------------------------------------------------------------------------------------------------------
+
+Token duration_token(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, Duration d) {
+  Token t = p.made(from, TokenKind::duration);
+  t.end = p.token(to).end;
+  t.integer = d.us;
+  return t;
+}
+
+// `within 5`, `within 5 minutes`, `within "5m"`; and `5 minutes` where a value stands.
+Found durations(const Place& p) {
+  if (p.wants_duration() && p.is(Word::none) && (p.word() == "the" || p.word() == "last" || p.word() == "a") &&
+      is_time(p.token(1)))
+    return instead(p, "R012", 0, 0, code(p.text()) + " is not needed here", "", "", {});
+  // `at 0` of a test may be a text, too; it is a number all the same.
+  if (p.wants_duration() && p.is(TokenKind::number) && !p.token().real) {
+    const std::string_view unit = duration_unit_meant(p.word(1));
+    const std::string number = p.source(0, 0);
+    if (!unit.empty() && parse_duration(number + std::string(unit)))
+      return instead(p, "R013", 0, 1, "a duration is written without a space", "", number + std::string(unit),
+                     {duration_token(p, 0, 1, *parse_duration(number + std::string(unit)))});
+    if (number == "0")
+      return instead(p, "R013", 0, 0, "a duration has a unit", "", "0s", {duration_token(p, 0, 0, Duration{0})});
+    Repair r = p.repair("R013", p.span(), "a duration has a unit", "how long?",
+                        "write " + code(number + "s") + ", " + code(number + "m") + " or " + code(number + "h"));
+    r.remove = 1;
+    r.insert = {duration_token(p, 0, 0, seconds(1))};
+    return uncertain(std::move(r));
+  }
+  if (p.wants_duration() && p.is(TokenKind::text))
+    if (const auto d = parse_duration(content(p.token(), p.state.text)))
+      return instead(p, "R013", 0, 0, "a duration stands without quotes", "", content(p.token(), p.state.text),
+                     {duration_token(p, 0, 0, *d)});
+  const std::string_view unit = duration_unit_meant(p.word());
+  if (!unit.empty() && p.is(TokenKind::number, -1) && !p.token(-1).real && p.wants_operator()) {
+    const std::string meant = p.source(-1, -1) + std::string(unit);
+    if (const auto d = parse_duration(meant))
+      return instead(p, "R013", -1, 0, "a duration is written without a space", "", meant,
+                     {duration_token(p, -1, 0, *d)});
+  }
+  return {};
+}
+
+// ----- patterns --------------------------------------------------------------------------------------------------------
+
+bool continues_pattern(const Place& p) { return p.wants("then") || p.wants("within"); }
+
+// `login_failed > 5`: a number before the event counts.
+Found counted_by_comparison(const Place& p) {
+  const bool comparison = p.is(Punct::greater) || p.is(Punct::greater_equal) || p.is(Punct::equal);
+  if (!comparison || !continues_pattern(p) || !p.is(TokenKind::number, 1)) return {};
+  std::ptrdiff_t from = -1;
+  if (p.is(Punct::close_round, -1) && p.token(-1).partner < 0) from += p.token(-1).partner - 1;
+  if (!p.is(TokenKind::word, from) && !p.is(TokenKind::quoted_name, from)) return {};
+  const std::string meant = p.source(1, 1) + " " + p.source(from, -1);
+  std::string help = "a number before the event counts: " + code(meant);
+  if (p.is(Punct::equal)) help += "; no more than that: " + code("exactly " + meant + " then ..");
+  Repair r = instead(p, "R012", from, 1, "an event is not compared with a number", help, meant, {p.token(1)});
+  for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
+  r.diagnostic.here = {p.span(0, 1), "not here"};
+  // `> 5` says six to some, five to others.
+  return p.is(Punct::greater_equal) ? r : uncertain(std::move(r));
+}
+
+// The `then` before here, with no other between; 1 when there is none.
+std::ptrdiff_t last_then(const Place& p) {
+  for (std::ptrdiff_t i = -1; i > -40 && !p.is(TokenKind::end, i); --i)
+    if (p.is(Word::then, i)) return i;
+  return 1;
+}
+
+// `a within 5m then b`: whose bound is it?
+Found bound_before_then(const Place& p) {
+  if (!p.is(Word::then) || !p.is(Word::within, -2) || !is_time(p.token(-1))) return {};
+  const std::string d = p.source(-1, -1);
+  const std::ptrdiff_t then = last_then(p);
+  Repair r;
+  if (then < 0 && p.is(Word::no, then + 1)) {
+    r = p.repair("R018", p.span(), "`then no x within D` ends a pattern", "nothing can follow",
+                 "write `then no x then within " + d + " y` for: y within " + d + ", and no x before it");
+    r.diagnostic.cause = Label{p.span(then, -1), "the absence"};
+  } else {
+    r = p.repair("R014", p.span(-2, -1), "`within` before `then` could bound three things",
+                 "the first steps, the next one, or all?",
+                 "`(a within " + d + ") then b` bounds what stands before; `a then within " + d +
+                     " b` the step from a to b; `a then b within " + d + "` the whole");
+    r.at = p.number(-2);
+    r.remove = 2;
+  }
+  return uncertain(std::move(r));
+}
+
+// `when no a then b`: a match has to begin somewhere.
+Found begins_with_no(const Place& p) {
+  if (!p.is(Word::then) || !p.wants("for")) return {};
+  std::ptrdiff_t no = -1;
+  while (!p.is(TokenKind::end, no) && !p.is(Word::no, no)) --no;
+  if (!p.is(Word::no, no) || p.is(Word::then, no - 1)) return {};
+  return uncertain(p.repair("R018", p.span(no, no), "a pattern cannot begin with `no`", "nothing happens here",
+                            "`b after 5m without a` is b, and no a in the 5m before it"));
+}
+
+// A word of patterns among the clauses: what it bounds stands before them.
+Found pattern_word_among_clauses(const Place& p) {
+  if (!p.wants_clause() || continues_pattern(p)) return {};
+  if (!p.is(Word::within) && !p.is(Word::then) && !p.is(Word::each) && !p.is(Word::for_)) return {};
+  Repair r = p.repair("R018", p.span(), code(p.text()) + " belongs to the pattern", "after a clause",
+                      "it stands in `when`, before the clauses; what an event must be like stands in its parentheses: "
+                      "`5 login(user = \"root\") within 5m`");
+  return uncertain(std::move(r));
+}
+
+Found twice(const Place& p) {
+  if (!p.is(Word::within) && !p.is(Word::each)) return {};
+  if (!p.wants("then") && !p.wants_clause()) return {};
+  for (std::ptrdiff_t i = -1; !p.is(TokenKind::end, i); --i) {
+    if (p.is(Word::when, i) || p.is(Word::then, i)) break;
+    if (p.token(i).word != p.token().word) continue;
+    Repair r = p.repair("R018", p.span(), code(p.text()) + " stands twice", "the second",
+                        "a pattern has one bound; steps have their own behind `then`");
+    r.diagnostic.cause = Label{p.span(i, i), "the first"};
+    r.remove = 2;
+    return uncertain(std::move(r));
+  }
+  return {};
+}
+
+// ----- expressions -----------------------------------------------------------------------------------------------------
+
+Found nothing_there(const Place& p) {
+  if (p.wants("missing") && p.wants("present")) {
+    const bool no = p.is(Word::not_);
+    const std::string word = p.word(no ? 1 : 0);
+    const bool empty = word == "null" || word == "nil" || word == "none" || word == "empty" || word == "missing" ||
+                       word == "undefined" || word == "absent";
+    if (!empty && word != "present" && word != "set" && word != "defined") return {};
+    const bool missing = empty != no;
+    return instead(p, "R012", 0, no ? 1 : 0, "a value that is not there is `missing`", "",
+                   missing ? "missing" : "present", {p.made(0, missing ? Word::missing : Word::present)});
+  }
+  return {};
+}
+
+// `like "adm%"` has no one meaning here; which is meant shows in its signs.
+Found like(const Place& p) {
+  const std::string word = p.word();
+  if ((word != "like" && word != "ilike") || !p.wants("=")) return {};
+  Repair r = p.repair("R012", p.span(), "there is no " + code(p.text()), "not an operator",
+                      "write `contains`, `starts with`, `ends with`, or `glob(f, \"adm*\")`; add `ignoring case` where "
+                      "case does not matter");
+  r.remove = 1;
+  r.insert = {p.made(0, Punct::equal)};
+  return uncertain(std::move(r));
+}
+
+Found one_word_operators(const Place& p) {
+  struct Row {
+    std::string_view written, meant;
+    Word first;
+  };
+  constexpr auto kRows = std::to_array<Row>({{"startswith", "starts with", Word::starts},
+                                             {"starts_with", "starts with", Word::starts},
+                                             {"beginswith", "starts with", Word::starts},
+                                             {"begins", "starts", Word::starts},
+                                             {"endswith", "ends with", Word::ends},
+                                             {"ends_with", "ends with", Word::ends}});
+  const auto* row = std::ranges::find(kRows, p.word(), &Row::written);
+  if (row == kRows.end() || !p.wants("=")) return {};
+  Repair r = instead(p, "R012", 0, 0, code(p.text()) + " is written " + code(row->meant), "", std::string(row->meant),
+                     {p.made(0, row->first)});
+  if (row->meant != "starts") r.insert.push_back(p.made(0, Word::with));
+  return r;
+}
+
+// `x not contains y`, `x not like`: the `not` stands before.
+Found late_not(const Place& p) {
+  if (!p.is(Word::not_) || !p.wants("=")) return {};
+  return uncertain([&] {
+    Repair r = p.repair("R012", p.span(), "`not` stands before the comparison", "not here",
+                        "write `not x contains \"y\"`; only `not in` is one");
+    r.remove = 1;
+    return r;
+  }());
+}
+
+// `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
+Found in_what(const Place& p) {
+  if (!p.is(Word::in, -1) || !p.wants("[")) return {};
+  if (p.is(Punct::open_round) && p.token().partner > 0) {
+    const std::ptrdiff_t close = p.token().partner;
+    std::string meant = p.source(0, close);
+    meant.front() = '[';
+    meant.back() = ']';
+    Repair r = instead(p, "R012", 0, close, "the values of `in` stand in square brackets", "", meant, {});
+    for (std::ptrdiff_t i = 0; i <= close; ++i) r.insert.push_back(p.token(i));
+    r.insert.front().punct = Punct::open_square;
+    r.insert.back().punct = Punct::close_square;
+    return r;
+  }
+  const bool value = p.is(TokenKind::text) || p.is(TokenKind::address) || p.is(TokenKind::number);
+  if (value)
+    return instead(p, "R012", 0, 0, "the values of `in` stand in square brackets", "", "[" + p.source(0, 0) + "]",
+                   {p.made(0, Punct::open_square), p.token(), p.made(0, Punct::close_square)});
+  if (p.is(TokenKind::word) && p.is(Word::none))
+    return instead(p, "R012", 0, 0, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
+                   "list " + p.source(0, 0), {p.made(0, Word::list), p.token()});
+  return {};
+}
+
+Found regular_expression(const Place& p) {
+  if (!p.wants("a regular expression such as /^admin/") || !p.is(TokenKind::text)) return {};
+  std::string pattern;
+  for (const char c : content(p.token(), p.state.text)) pattern += c == '/' ? "\\/" : std::string(1, c);
+  if (pattern.empty()) return {};
+  return instead(p, "R012", 0, 0, "a regular expression stands between slashes", "", "/" + pattern + "/",
+                 {p.made(0, TokenKind::regex)});
+}
+
+Found count_of_all(const Place& p) {
+  if (!p.is(Punct::times) || !p.is(Punct::open_round, -1) || !has_use(p.token(-2).word, kAggregate)) return {};
+  Repair r = instead(p, "R012", 0, 0, "there is no " + code(p.source(-2, 0) + ")"),
+                     "in a summary `count()` is all its events, in a rule `count(x)` those of x", "", {});
+  return r;
+}
+
+Found empty_filter(const Place& p) {
+  if (!p.is(Punct::close_round) || !p.is(Punct::open_round, -1) || !p.wants("a value")) return {};
+  if (!p.is(TokenKind::word, -2) && !p.is(TokenKind::quoted_name, -2)) return {};
+  return instead(p, "R012", -1, 0, "there is nothing between these parentheses",
+                 "an event without a filter is its name alone", "", {});
+}
+
+// `a < b < c`.
+Found chained(const Place& p) {
+  const auto comparison = [](const Token& t) { return t.punct >= Punct::equal && t.punct <= Punct::greater_equal; };
+  if (!comparison(p.token()) || !comparison(p.token(-2)) || p.wants("=")) return {};
+  return uncertain(p.repair("R012", p.span(), "comparisons do not follow each other", "the second",
+                            "write `x between a and b`, or two comparisons with `and`"));
+}
+
+// ----- names and heads of items ----------------------------------------------------------------------------------------
+
+bool wants_name(const Place& p) {
+  return std::ranges::any_of(p.state.wants, [](std::string_view w) {
+    return w == "an event" || w.starts_with("a name") || w.ends_with(" name") || w == "a step's name";
+  });
+}
+
+// A word of the language as a name; capitals; a text; a dash.
+Found names(const Place& p) {
+  const bool head = p.number() == 1;
+  if (p.is(TokenKind::word) && wants_name(p) && is_capital(p.text())) {
+    std::string snake;
+    for (const char c : p.text()) {
+      const bool up = c >= 'A' && c <= 'Z';
+      if (up && !snake.empty() && !snake.ends_with('_') && !is_capital(std::string_view(&c - 1, 1))) snake += '_';
+      snake += up ? static_cast<char>(c + 32) : c;
+    }
+    Repair r = instead(p, "R016", 0, 0, "names are in lower case",
+                       "write " + code(snake) + "; a name that the data dictates stands in backticks", code(p.text()),
+                       {p.made(0, TokenKind::quoted_name)});
+    r.diagnostic.here.text = "capitals";
+    return r;
+  }
+  const bool keyword = p.is(TokenKind::word) && has_use(p.token().word, kReservedForItems);
+  const bool is_name_here =
+      head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1);
+  if (keyword && wants_name(p) && is_name_here && !has_use(p.token().word, kAggregate & ~kPattern)) {
+    Repair r = p.repair("R016", p.span(), code(p.text()) + " is a word of the language", "not a name",
+                        "take another name, or put it in backticks: it is a name then");
+    r.remove = 1;
+    r.insert = {p.made(0, TokenKind::quoted_name)};
+    return uncertain(std::move(r));
+  }
+  if (p.is(TokenKind::text) && head && wants_name(p)) {
+    Repair r =
+        p.repair("R016", p.span(), "a name stands here, not a text", "not a name",
+                 p.token(-1).word == Word::rule ? "the title stands behind the name: `rule brute_force \"Brute force\"`"
+                                                : "names have no quotes");
+    r.insert = {p.made(0, TokenKind::quoted_name)};
+    r.remove = p.token(-1).word == Word::rule ? 0 : 1;
+    return uncertain(std::move(r));
+  }
+  const bool joined = p.is(Punct::minus) && p.token(-1).end == p.token().begin && p.token().end == p.token(1).begin;
+  if (joined && p.is(TokenKind::word, 1) && p.is(TokenKind::word, -1)) {
+    std::string meant = p.source(-1, 1);
+    meant[p.token(-1).end - p.token(-1).begin] = '_';
+    return instead(p, "R016", -1, 1, "names have no dashes", "", meant, {p.made(-1, TokenKind::quoted_name)});
+  }
+  return {};
+}
+
+Found constants(const Place& p) {
+  if (!p.is(Word::let, -1) || !p.is(TokenKind::word)) return {};
+  return instead(p, "R012", 0, 0, "a constant has a dollar sign", "", "$" + p.source(0, 0),
+                 {p.made(0, TokenKind::param)});
+}
+
+Found types(const Place& p) {
+  if (!std::ranges::any_of(p.state.wants, [](std::string_view w) { return w.starts_with("a type"); })) return {};
+  struct Row {
+    std::string_view written;
+    Word meant;
+  };
+  constexpr auto kRows = std::to_array<Row>(
+      {{"string", Word::text},       {"str", Word::text},      {"varchar", Word::text},   {"keyword", Word::text},
+       {"integer", Word::int_},      {"long", Word::int_},     {"bigint", Word::int_},    {"int64", Word::int_},
+       {"number", Word::float_},     {"double", Word::float_}, {"decimal", Word::float_}, {"real", Word::float_},
+       {"boolean", Word::bool_},     {"datetime", Word::time}, {"timestamp", Word::time}, {"date", Word::time},
+       {"interval", Word::duration}, {"ipaddress", Word::ip},  {"inet", Word::ip},        {"ipv4", Word::ip},
+       {"geo_point", Word::point},   {"object", Word::any},    {"json", Word::any}});
+  const auto* row = std::ranges::find(kRows, p.word(), &Row::written);
+  if (row != kRows.end() && !p.word().empty())
+    return instead(p, "R012", 0, 0, code(p.text()) + " is written " + code(dsl::row(row->meant).text), "",
+                   std::string(dsl::row(row->meant).text), {p.made(0, row->meant)});
+  if (p.is(Punct::colon)) return instead(p, "R015", 0, 0, "no colon stands here", "a field is `name type`", "", {});
+  return {};
+}
+
+// `event login(user text)`, `event login { user: text }`.
+Found fields_in_brackets(const Place& p) {
+  if (p.begin->word != Word::event || p.number() != 2) return {};
+  if (!p.is(Punct::open_round) && !p.is(Punct::open_brace)) return {};
+  return uncertain(p.repair("R012", p.span(), "the fields of an event stand behind `has`", "write `has`",
+                            "`event login has user text, ip ip`"));
+}
+
+// `user = "ann"` and `"user": "ann"` between the braces of a test.
+Found test_fields(const Place& p) {
+  if (p.is(Punct::equal) && p.wants(":"))
+    return instead(p, "R012", 0, 0, "a field of a test is `name: value`", "", ":", {p.made(0, Punct::colon)});
+  if (p.is(TokenKind::text) && p.is(Punct::colon, 1) && p.wants("a field")) {
+    const std::string name = content(p.token(), p.state.text);
+    const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
+      return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+    });
+    return instead(p, "R012", 0, 0, "the name of a field has no quotes", "", plain ? name : code(name),
+                   {p.made(0, TokenKind::quoted_name)});
+  }
+  return {};
+}
+
+// YAML: `by: user`, `within: 5m`, `severity: high`.
+Found colons(const Place& p) {
+  if (!p.is(Punct::colon) || p.wants(":")) return {};
+  return instead(p, "R015", 0, 0, "no colon stands here",
+                 "a word of the language is followed by what it says: `by user`", "", {});
+}
+
+// `by user and ip`, `by user ip` in a list.
+Found keys(const Place& p) {
+  if (!p.is(Word::and_) || !p.wants(",")) return {};
+  return instead(p, "R012", 0, 0, "the parts of a list have commas between them", "", ",", {p.made(0, Punct::comma)});
+}
+
+Found trailing_comma(const Place& p) {
+  if (!p.is(Punct::comma, -1)) return {};
+  const bool ends = p.is(TokenKind::end) || p.is(Punct::close_square) || p.is(Punct::close_round) ||
+                    p.is(Punct::close_brace) || (p.is(TokenKind::word) && has_use(p.token().word, kClause));
+  if (!ends) return {};
+  return instead(p, "R015", -1, -1, "nothing follows this comma", "", "", {});
+}
+
+Found severity_behind_text(const Place& p) {
+  if (!has_use(p.token().word, kSeverity) || !p.wants_clause() || !p.is(TokenKind::text, -1) || !p.is(Word::alert, -2))
+    return {};
+  const std::string meant = p.source(0, 0) + " " + p.source(-1, -1);
+  return instead(p, "R012", -1, 0, "the severity stands before the text", "", meant, {p.token(0), p.token(-1)});
+}
+
+// ----- brackets, and slips of the pen ------------------------------------------------------------------------------------
+
+Found unclosed(const Place& p) {
+  if (p.opened == nullptr) return {};
+  const std::string_view close = text_of(closing(p.opened->punct));
+  if (!p.wants(close)) return {};
+  const bool at_end = p.is(TokenKind::end);
+  Repair r = p.repair("R010", at_end ? p.span(-1, -1) : p.span(), code(text_of(p.opened->punct)) + " is not closed",
+                      code(close) + (at_end ? " is missing behind this" : " is missing before this"), "");
+  r.diagnostic.cause = Label{p.state.span(p.opened->begin, p.opened->end), "opened here"};
+  const SourceSpan behind = p.span(-1, -1);
+  r.diagnostic.fix = Edit{{behind.file, behind.end, behind.end}, std::string(close)};
+  r.insert = {p.made(-1, closing(p.opened->punct))};
+  r.insert[0].begin = r.insert[0].end;
+  return r;
+}
+
+// A word that resembles one that fits.
+Found misspelt(const Place& p) {
+  if (!p.is(TokenKind::word)) return {};
+  std::vector<std::string> candidates;
+  for (const std::string_view w : p.state.wants)
+    if (w.find(' ') == std::string_view::npos && find_word(w) != Word::none) candidates.emplace_back(w);
+  const auto add = [&](unsigned uses) {
+    for (const WordRow& row : all_words())
+      if ((row.uses & uses) != 0) candidates.emplace_back(row.text);
+  };
+  const bool item = p.number() == 0 || p.wants_clause();
+  if (p.wants_clause()) add(kClause);
+  if (std::ranges::any_of(p.state.wants, [](std::string_view w) { return w.starts_with("a severity"); }))
+    add(kSeverity);
+  if (std::ranges::any_of(p.state.wants, [](std::string_view w) { return w.starts_with("a type"); })) add(kType);
+  std::string meant = nearest(p.text(), candidates);
+  bool begins_item = false;
+  if (meant.empty() && item &&
+      (p.is(TokenKind::word, 1) || p.is(TokenKind::text, 1) || p.is(TokenKind::quoted_name, 1))) {
+    candidates.clear();
+    add(kItem);
+    meant = nearest(p.text(), candidates);
+    begins_item = !meant.empty();
+  }
+  if (meant.empty()) return {};
+  Repair r = instead(p, "R001", 0, 0, code(p.text()) + " does not fit here", "did you mean " + code(meant) + "?", meant,
+                     {p.made(0, find_word(meant))});
+  r.diagnostic.here.text = "not a word that can stand here";
+  r.begins_item = begins_item;
+  // A name taken for a word would be a second mistake of ours.
+  r.certain = false;
+  return r;
+}
+
+// Nothing that begins an item, outside of all items.
+Found outside(const Place& p) {
+  if (p.number() != 0) return {};
+  return uncertain(p.repair(
+      "R019", p.span(), code(p.text()) + " stands in no item", "nothing has begun here",
+      "a file is made of `event`, `let`, `list`, `table`, `calendar`, `session`, `summary`, `template`, `rule`, "
+      "`extend rule` and `test`"));
+}
+
+}  // namespace
+
+std::optional<Repair> habit(const ParseState& state, const Token* begin, const Token* end, const Token* opened) {
+  const Place place(state, begin, end, opened);
+  for (const auto row : {capitals,
+                         durations,
+                         bound_before_then,
+                         begins_with_no,
+                         counted_by_comparison,
+                         nothing_there,
+                         like,
+                         one_word_operators,
+                         in_what,
+                         regular_expression,
+                         count_of_all,
+                         empty_filter,
+                         constants,
+                         types,
+                         fields_in_brackets,
+                         test_fields,
+                         keys,
+                         severity_behind_text,
+                         phrases,
+                         late_not,
+                         chained,
+                         unclosed,
+                         twice,
+                         pattern_word_among_clauses,
+                         names,
+                         trailing_comma,
+                         colons,
+                         strangers,
+                         misspelt,
+                         outside})
+    if (Found found = row(place)) return found;
+  return std::nullopt;
+}
+
+}  // namespace tocsin::dsl::grammar

@@ -1,0 +1,57 @@
+#include "engine/runtime/engine.h"
+
+#include <algorithm>
+
+namespace tocsin {
+
+Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference)
+    : shard_(std::move(rules), std::move(reference)) {}
+
+std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after,
+                                  std::optional<Lateness> wait) {
+  const auto known =
+      std::find_if(sources_.begin(), sources_.end(), [source](const SourceState& s) { return s.id == source; });
+  if (known == sources_.end()) sources_.push_back({source, {carried.begin(), carried.end()}, false});
+  return intake_.add_partition(wait ? *wait : lateness_of(rules().schema, carried), idle_after, {});
+}
+
+void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
+  const std::size_t before = late_.size();
+  intake_.take(partition, batch, now, late_);
+  late_count_ += late_.size() - before;
+  judge(now);
+}
+
+void Engine::end(std::size_t partition, Duration now) {
+  intake_.end(partition);
+  judge(now);
+}
+
+void Engine::judge(Duration now) {
+  due_.clear();
+  const Frontier frontier = intake_.drain(now, due_);
+  for (const Event* event : due_) {
+    begin_sources(*event);
+    shard_.on_event(*event);
+    ++events_;
+  }
+  if (frontier.timers_before != Frontier::kNothing) shard_.advance({frontier.timers_before, Phase::over});
+}
+
+// T9: a rule watches since the first event of the sources that it reads, of any type and key.
+void Engine::begin_sources(const Event& event) {
+  for (SourceState& s : sources_) {
+    if (s.begun || s.id != event.position.source) continue;
+    s.begun = true;
+    shard_.begin_source(s.carried, event.time);
+  }
+}
+
+void Engine::until(Time through) { shard_.advance_through(through); }
+
+void Engine::drain() {
+  // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is.
+  for (auto next = shard_.due(false); next; next = shard_.due(false)) shard_.advance_through(next->time);
+}
+
+}  // namespace tocsin

@@ -1,0 +1,69 @@
+// The door: rules in, batches of events in, alerts out. One shard now; the same calls serve many. No clock and no I/O:
+// `now` is elapsed time of any origin (only idle partitions look at it), outputs are taken by the caller.
+//
+//   Engine engine(rules, reference);
+//   const auto p = engine.add_partition(source, carried, idle_after);
+//   engine.take(p, batch);  ...  engine.end(p);
+//   for (const Alert& a : engine.take_alerts()) ...
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/event/batch.h"
+#include "engine/runtime/reorder.h"
+#include "engine/runtime/shard.h"
+#include "engine/runtime/watermark.h"
+
+namespace tocsin {
+
+class Engine {
+ public:
+  Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+
+  // A partition of `source`, whose records may be the base events `carried`. `wait` overrides how long is waited for
+  // disorder (tests: none). REQUIRES: before its first batch.
+  std::size_t add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after = {},
+                            std::optional<Lateness> wait = {});
+
+  // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
+  void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now = {});
+  // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).
+  void end(std::size_t partition, Duration now = {});
+
+  // `--until T`: time goes on through T. `--drain`: until nothing is due but what time alone renews.
+  void until(Time through);
+  void drain();
+  // What is still due, for "pending": how many and the first.
+  std::optional<Instant> next_due() const { return shard_.due(false); }
+
+  std::vector<Alert> take_alerts() { return shard_.take_alerts(); }
+  std::vector<Emitted> take_emitted() { return shard_.take_emitted(); }
+  // Events older than the watermark since the last call: counted, for the `late` sink; good until the next `take`.
+  std::vector<const Event*> take_late() { return std::exchange(late_, {}); }
+  std::uint64_t late() const { return late_count_; }
+  std::uint64_t events() const { return events_; }
+
+  const RuleSet& rules() const { return shard_.rules(); }
+  const Shard& shard() const { return shard_; }
+
+ private:
+  void judge(Duration now);
+  void begin_sources(const Event& event);
+
+  struct SourceState {
+    SourceId id;
+    std::vector<EventTypeId> carried;
+    bool begun = false;
+  };
+
+  Shard shard_;
+  Intake intake_;
+  std::vector<SourceState> sources_;
+  std::vector<const Event*> due_, late_;
+  std::uint64_t late_count_ = 0, events_ = 0;
+};
+
+}  // namespace tocsin
