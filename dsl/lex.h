@@ -42,14 +42,15 @@ enum class TokenKind : std::uint8_t {
 };
 
 // X(enumerator, text)
-#define TOCSIN_PUNCTUATION(X)                                                                                          \
-  X(open_round, "(")                                                                                                   \
-  X(close_round, ")")                                                                                                  \
-  X(open_square, "[")                                                                                                  \
-  X(close_square, "]")                                                                                                 \
-  X(open_brace, "{")                                                                                                   \
-  X(close_brace, "}") X(comma, ",") X(dot, ".") X(colon, ":") X(question, "?") X(equal, "=") X(not_equal, "!=")        \
-      X(less, "<") X(less_equal, "<=") X(greater, ">") X(greater_equal, ">=") X(plus, "+") X(minus, "-") X(times, "*") \
+#define TOCSIN_PUNCTUATION(X)                                                                             \
+  X(open_round, "(")                                                                                      \
+  X(close_round, ")")                                                                                     \
+  X(open_square, "[")                                                                                     \
+  X(close_square, "]")                                                                                    \
+  X(open_brace, "{")                                                                                      \
+  X(close_brace, "}")                                                                                     \
+  X(comma, ",") X(dot, ".") X(colon, ":") X(question, "?") X(equal, "=") X(not_equal, "!=") X(less, "<")  \
+      X(less_equal, "<=") X(greater, ">") X(greater_equal, ">=") X(plus, "+") X(minus, "-") X(times, "*") \
           X(divide, "/") X(remainder, "%")
 
 enum class Punct : std::uint8_t {
