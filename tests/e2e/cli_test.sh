@@ -59,7 +59,7 @@ complete_bash() { # LINE: what bash would offer for its last word
   bash -c "source '$temporary/bash'; COMP_WORDS=($1); [[ '$1' == *' ' ]] && COMP_WORDS+=(''); COMP_CWORD=\$((\${#COMP_WORDS[@]} - 1)); compopt() { :; }; _tocsin; printf '%s\n' \"\${COMPREPLY[@]}\""
 }
 offers() { # LINE WORD
-  complete_bash "$1" | grep -qx -- "$2" || { echo "bash does not offer $2 for \`$1\`: $(complete_bash "$1" | tr '\n' ' ')"; failed=1; }
+  complete_bash "$1" | grep -x -- "$2" > /dev/null || { echo "bash does not offer $2 for \`$1\`: $(complete_bash "$1" | tr '\n' ' ')"; failed=1; }
 }
 offers 'tocsin ch' check
 offers 'tocsin check --f' --format
