@@ -485,12 +485,12 @@ class Emitter {
     const auto plain = [&](const ast::Stream& stream) {
       return make.stream(plain_stream(model_, stream), {}, nullptr);
     };
-    each_clause<ast::EndsAfter>(clauses, [&](const ast::EndsAfter& e) {
-      body.gaps.push_back({value(e.idle), e.when_last ? plain(*e.when_last) : StreamId{}});
-    });
     // S2: the first `when last is` that fits decides, the plain one wherever it stands comes last.
-    std::stable_partition(body.gaps.begin(), body.gaps.end(),
-                          [](const SessionBody::Gap& gap) { return gap.when_last.exists(); });
+    for (const bool plain_ones : {false, true})
+      each_clause<ast::EndsAfter>(clauses, [&](const ast::EndsAfter& e) {
+        if (e.when_last.has_value() == plain_ones) return;
+        body.gaps.push_back({value(e.idle), e.when_last ? plain(*e.when_last) : StreamId{}});
+      });
     each_clause<ast::EndsOn>(clauses, [&](const ast::EndsOn& e) { body.ends.push_back(plain(e.on)); });
     each_clause<ast::StartsOn>(clauses, [&](const ast::StartsOn& s) { body.starts.push_back(plain(s.on)); });
     if (const auto* most = last_clause<ast::AtMost>(clauses)) body.at_most = value(most->length);

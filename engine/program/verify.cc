@@ -21,6 +21,7 @@ class Verifier {
     schema();
     for (const ListDef& list : set_.lists)
       for (const ConstantId item : list.items) in_range("a list's item", item, set_.code.constants.size());
+    if (!faults_.empty()) return std::move(faults_);  // nobody can walk through expressions that are not whole
     for (std::size_t i = 0; i < set_.programs.size(); ++i) {
       at_ = i;
       program(set_.programs[i]);

@@ -1,0 +1,234 @@
+#include "engine/program/predicate_index.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "engine/event/key.h"
+#include "engine/program/aggregates.h"
+
+namespace tocsin {
+namespace {
+
+using Access = PredicateIndex::Access;
+
+// Values whose equality is that of their key bytes. Addresses are not: `in` looks inside networks (X3).
+bool hashable(const Constant& constant) {
+  return std::holds_alternative<bool>(constant.value) || std::holds_alternative<std::int64_t>(constant.value) ||
+         std::holds_alternative<double>(constant.value) || std::holds_alternative<std::string>(constant.value);
+}
+
+Value value_of(const Constant& constant) {
+  if (const auto* b = std::get_if<bool>(&constant.value)) return Value::boolean(*b);
+  if (const auto* n = std::get_if<std::int64_t>(&constant.value)) return Value::integer(*n);
+  if (const auto* d = std::get_if<double>(&constant.value)) return Value::floating(*d);
+  if (const auto* s = std::get_if<std::string>(&constant.value)) return Value::text(*s);
+  return {};
+}
+
+// ----- what a filter demands ------------------------------------------------------------------------------
+
+class Demands {
+ public:
+  explicit Demands(const Code& code) : code_(code) {}
+
+  // Every `field = constant`, `field in [..]` that must be true for the filter to be.
+  std::vector<Access> of(ExprId filter) const {
+    std::vector<Access> out;
+    if (!filter.exists()) return out;
+    const Expr& expr = code_.exprs[filter.index];
+    conjuncts(expr.begin, expr.end, out);
+    return out;
+  }
+
+ private:
+  // Where the operand that ends before `end` begins.
+  std::uint32_t begin_of(std::uint32_t end) const {
+    std::uint32_t wanted = 1;
+    while (wanted > 0) wanted = wanted - 1 + pops_of(code_.instructions[--end]);
+    return end;
+  }
+
+  void conjuncts(std::uint32_t begin, std::uint32_t end, std::vector<Access>& out) const {
+    const ExprInst& last = code_.instructions[end - 1];
+    if (last.op == ExprOp::logical_and) {
+      const std::uint32_t right = begin_of(end - 1);
+      conjuncts(begin, right, out);
+      conjuncts(right, end - 1, out);
+      return;
+    }
+    const ExprInst& first = code_.instructions[begin];
+    if (first.op != ExprOp::field || last.a != 0) return;  // a = 1 folds case
+    const bool equal = last.op == ExprOp::equal && end - begin == 3;
+    const bool among = last.op == ExprOp::in_items && end - begin == last.b + 2;
+    if (!equal && !among) return;
+    Access access{SlotId(std::size_t{first.a}), {}};
+    for (std::uint32_t i = begin + 1; i + 1 < end; ++i) {
+      const ExprInst& item = code_.instructions[i];
+      if (item.op != ExprOp::constant || !hashable(code_.constants[item.a])) return;
+      access.constants.emplace_back(std::size_t{item.a});
+    }
+    out.push_back(std::move(access));
+  }
+
+  const Code& code_;
+};
+
+// ----- what a program looks at ----------------------------------------------------------------------------
+
+// Some programs look at events that pass none of their filters: what breaks a state, what comes before, who was seen.
+class Looks {
+ public:
+  Looks(const Program& program, const Code& code) : program_(program), code_(code) {
+    everything_ = std::any_of(program.patterns.begin(), program.patterns.end(), [](const Pattern& p) {
+      return p.needs_seen || std::any_of(p.code.begin(), p.code.end(),
+                                         [](const SequenceInst& i) { return i.op == SequenceOp::adjacent; });
+    });
+    everything_ = everything_ || std::any_of(program.cells.begin(), program.cells.end(), [](const Cell& c) {
+                    return c.baseline.kind == Baseline::Kind::average || c.baseline.kind == Baseline::Kind::zscore;
+                  });
+    if (const auto* rule = std::get_if<RuleBody>(&program.body))
+      everything_ = everything_ || rule->learn.us != 0 || rule->forget.us != 0;
+    for (const Pattern& pattern : program.patterns)
+      if (pattern.form == Pattern::Form::holds) add_bases(pattern.stream);
+    for (const Cell& cell : program.cells) {
+      const bool streak = cell.window.kind == Window::Kind::streak || cell.window.kind == Window::Kind::of_last;
+      if (aggregates()[cell.function.index].kind == AggregateKind::duration ||
+          (streak && !cell.window.breaking.exists()))
+        add_bases(cell.stream);
+    }
+    for (const Pattern& pattern : program.patterns)
+      for (const SequenceInst& inst : pattern.code)
+        if (inst.op == SequenceOp::streak && !inst.breaking.exists()) add_bases(inst.stream);
+    for (const Stream& stream : program.streams)
+      for (const Alternative& a : stream.alternatives)
+        if (reads_previous(a.filter) || reads_previous(a.relation)) whole_.insert(a.type);
+  }
+
+  bool at_all_of(EventTypeId type) const { return everything_ || whole_.contains(type); }
+
+ private:
+  bool reads_previous(ExprId id) const { return id.exists() && (code_.exprs[id.index].reads & kReadsPrevious) != 0; }
+  void add_bases(StreamId id) {
+    if (!id.exists()) return;
+    for (const Alternative& a : program_.streams[id.index].alternatives) whole_.insert(a.type);
+  }
+
+  const Program& program_;
+  const Code& code_;
+  bool everything_ = false;
+  std::set<EventTypeId> whole_;
+};
+
+// For one program and one type: a choice of demands for each alternative. Empty: it has to be asked every time.
+struct Choices {
+  ProgramId program;
+  std::vector<std::vector<Access>> alternatives;
+};
+
+}  // namespace
+
+PredicateIndex::PredicateIndex(const RuleSet& set) : types_(set.schema.types.size()) {
+  const Demands demands(set.code);
+  std::vector<std::vector<Choices>> choices(types_.size());
+  std::vector<std::map<SlotId, std::set<std::uint64_t>>> values(types_.size());  // their hashes
+  for (std::size_t p = 0; p < set.programs.size(); ++p) {
+    const Program& program = set.programs[p];
+    const Looks looks(program, set.code);
+    for (const Input& input : program.inputs) {
+      Choices one{ProgramId(p), {}};
+      bool all = looks.at_all_of(input.type);
+      for (const Stream& stream : program.streams)
+        for (const Alternative& alternative : stream.alternatives) {
+          if (all || alternative.type != input.type) continue;
+          one.alternatives.push_back(demands.of(alternative.filter));
+          all = one.alternatives.back().empty();
+        }
+      if (all) one.alternatives.clear();
+      for (const auto& alternative : one.alternatives)
+        for (const Access& access : alternative)
+          for (const ConstantId constant : access.constants)
+            values[input.type.index][access.slot].insert(hash_of(value_of(set.code.constants[constant.index])));
+      choices[input.type.index].push_back(std::move(one));
+    }
+  }
+  // The field with the most different values tells most programs apart.
+  for (std::size_t t = 0; t < types_.size(); ++t) {
+    PerType& type = types_[t];
+    std::map<SlotId, std::size_t> fields;
+    for (const Choices& one : choices[t]) {
+      if (one.alternatives.empty()) {
+        type.rest.push_back(one.program);
+        continue;
+      }
+      std::vector<Access>& used = type.access[one.program];
+      for (const auto& alternative : one.alternatives) {
+        const Access& best = *std::max_element(
+            alternative.begin(), alternative.end(),
+            [&](const Access& a, const Access& b) { return values[t][a.slot].size() < values[t][b.slot].size(); });
+        if (std::find(used.begin(), used.end(), best) != used.end()) continue;
+        used.push_back(best);
+        const auto [field, fresh] = fields.try_emplace(best.slot, type.fields.size());
+        if (fresh) type.fields.push_back({best.slot, {}});
+        for (const ConstantId constant : best.constants) {
+          auto& list = type.fields[field->second].lists[hash_of(value_of(set.code.constants[constant.index]))];
+          if (list.empty() || list.back() != one.program) list.push_back(one.program);
+        }
+      }
+    }
+  }
+}
+
+void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out) const {
+  const PerType& type = types_[event.type.index];
+  const auto begin = static_cast<std::ptrdiff_t>(out.size());
+  std::size_t lists = type.rest.empty() ? 0 : 1;
+  out.insert(out.end(), type.rest.begin(), type.rest.end());
+  for (const Field& field : type.fields) {
+    const Value value = event.field(field.slot);
+    if (value.is_missing()) continue;  // `=` with a missing value is unknown (X1)
+    const auto found = field.lists.find(hash_of(value));
+    if (found == field.lists.end()) continue;
+    out.insert(out.end(), found->second.begin(), found->second.end());
+    ++lists;
+  }
+  if (lists < 2) return;  // each list is in order, and names a program once
+  std::sort(out.begin() + begin, out.end());
+  out.erase(std::unique(out.begin() + begin, out.end()), out.end());
+}
+
+std::span<const PredicateIndex::Access> PredicateIndex::access(EventTypeId type, ProgramId program) const {
+  const auto found = types_[type.index].access.find(program);
+  return found == types_[type.index].access.end() ? std::span<const Access>() : std::span<const Access>(found->second);
+}
+
+namespace {
+
+std::string text_of(const Constant& constant) {
+  if (const auto* s = std::get_if<std::string>(&constant.value)) return "\"" + *s + "\"";
+  if (const auto* b = std::get_if<bool>(&constant.value)) return *b ? "true" : "false";
+  if (const auto* n = std::get_if<std::int64_t>(&constant.value)) return std::to_string(*n);
+  if (const auto* d = std::get_if<double>(&constant.value)) return fmt::format("{}", *d);
+  return "missing";
+}
+
+}  // namespace
+
+std::string dump_access(const RuleSet& set, EventTypeId type, std::span<const PredicateIndex::Access> access) {
+  if (access.empty()) return "every " + set.schema[type].name;
+  std::string out;
+  for (const Access& one : access) {
+    std::string name, items;
+    for (const std::string& part : set.schema[type].fields[one.slot.index].path)
+      name += (name.empty() ? "" : ".") + part;
+    for (const ConstantId constant : one.constants)
+      items += (items.empty() ? "" : ", ") + text_of(set.code.constants[constant.index]);
+    if (!out.empty()) out += " or ";
+    out += one.constants.size() == 1 ? name + " = " + items : name + " in [" + items + "]";
+  }
+  return out;
+}
+
+}  // namespace tocsin

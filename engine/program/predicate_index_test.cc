@@ -1,0 +1,158 @@
+// Fails when the index leaves out a program that could want an event, or asks one that cannot.
+#include "engine/program/predicate_index.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+namespace tocsin {
+namespace {
+
+constexpr std::size_t kAction = 0, kHost = 1;
+
+// One event type `e(action, host)`; programs are added with the instructions of their filter.
+struct Rules {
+  RuleSet set;
+
+  Rules() {
+    EventType type;
+    type.name = "e";
+    type.fields.resize(2);
+    type.fields[kAction].path = {"action"};
+    type.fields[kHost].path = {"host"};
+    set.schema.types.push_back(type);
+  }
+
+  ExprInst text(const std::string& s) {
+    set.code.constants.push_back({s});
+    return {ExprOp::constant, static_cast<std::uint32_t>(set.code.constants.size() - 1), 0};
+  }
+  static ExprInst field(std::size_t slot) { return {ExprOp::field, static_cast<std::uint32_t>(slot), 0}; }
+
+  ExprId expr(const std::vector<ExprInst>& code, std::uint16_t reads = kReadsEvent) {
+    Expr e;
+    e.begin = static_cast<std::uint32_t>(set.code.instructions.size());
+    set.code.instructions.insert(set.code.instructions.end(), code.begin(), code.end());
+    e.end = static_cast<std::uint32_t>(set.code.instructions.size());
+    e.reads = reads;
+    set.code.exprs.push_back(e);
+    return ExprId(set.code.exprs.size() - 1);
+  }
+
+  Program& add(const std::vector<std::vector<ExprInst>>& filters, std::uint16_t reads = kReadsEvent) {
+    Program program;
+    Input input;
+    input.type = EventTypeId(std::size_t{0});
+    program.inputs.push_back(input);
+    for (const auto& filter : filters) {
+      Stream stream;
+      Alternative one;
+      one.type = EventTypeId(std::size_t{0});
+      if (!filter.empty()) one.filter = expr(filter, reads);
+      stream.alternatives.push_back(one);
+      program.streams.push_back(stream);
+    }
+    program.body = RuleBody{};
+    set.programs.push_back(program);
+    return set.programs.back();
+  }
+
+  std::vector<std::size_t> wanting(Value action, Value host = {}) const {
+    const std::vector<Value> fields = {action, host};
+    Event event;
+    event.type = EventTypeId(std::size_t{0});
+    event.fields = fields;
+    std::vector<ProgramId> found;
+    PredicateIndex(set).candidates(event, found);
+    std::vector<std::size_t> out;
+    for (const ProgramId id : found) out.push_back(id.index);
+    return out;
+  }
+};
+
+using Found = std::vector<std::size_t>;
+
+TEST_CASE("programs are found by an equality that every event they want passes") {
+  Rules r;
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}}});
+  r.add({{r.field(kAction), r.text("b"), {ExprOp::equal, 0, 0}}});
+  r.add({{r.field(kAction), r.text("a"), r.text("b"), {ExprOp::in_items, 0, 2}}});
+  r.add({{}});
+  CHECK(r.wanting(Value::text("a")) == Found{0, 2, 3});
+  CHECK(r.wanting(Value::text("b")) == Found{1, 2, 3});
+  CHECK(r.wanting(Value::text("c")) == Found{3});
+  CHECK(r.wanting({}) == Found{3});
+}
+
+TEST_CASE("one of several conjuncts is enough; the field with most constants is taken") {
+  Rules r;
+  for (const char* host : {"h1", "h2", "h3"})
+    r.add({{r.field(kAction),
+            r.text("a"),
+            {ExprOp::equal, 0, 0},
+            r.field(kHost),
+            r.text(host),
+            {ExprOp::equal, 0, 0},
+            {ExprOp::logical_and, 0, 0}}});
+  CHECK(r.wanting(Value::text("a"), Value::text("h2")) == Found{1});
+  CHECK(r.wanting(Value::text("z"), Value::text("h2")) == Found{1});  // judged there, and refused
+  const PredicateIndex index(r.set);
+  CHECK(dump_access(r.set, EventTypeId(std::size_t{0}),
+                    index.access(EventTypeId(std::size_t{0}), ProgramId(std::size_t{0}))) == "host = \"h1\"");
+}
+
+TEST_CASE("all streams of a program count, each under its own field") {
+  Rules r;
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}}, {r.field(kHost), r.text("h"), {ExprOp::equal, 0, 0}}});
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}}, {}});
+  CHECK(r.wanting(Value::text("a"), Value::text("h")) == Found{0, 1});
+  CHECK(r.wanting(Value::text("x"), Value::text("h")) == Found{0, 1});
+  CHECK(r.wanting(Value::text("x"), Value::text("x")) == Found{1});
+}
+
+TEST_CASE("what is no plain equality is asked every time") {
+  Rules r;
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 1, 0}}});  // folds case
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::not_equal, 0, 0}}});
+  r.add({{r.field(kAction),
+          r.text("a"),
+          {ExprOp::equal, 0, 0},
+          r.field(kHost),
+          r.text("h"),
+          {ExprOp::equal, 0, 0},
+          {ExprOp::logical_or, 0, 0}}});
+  r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}, {ExprOp::logical_not, 0, 0}}});
+  CHECK(r.wanting(Value::text("zzz")) == Found{0, 1, 2, 3});
+}
+
+TEST_CASE("who looks at events that pass no filter is asked every time") {
+  Rules r;
+  const auto filter = [&] { return std::vector<ExprInst>{r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}}; };
+  r.add({filter()}, kReadsEvent | kReadsPrevious);  // 0: `previous` is the event before, whatever it was
+  Pattern holds;
+  holds.form = Pattern::Form::holds;
+  holds.stream = StreamId(std::size_t{0});
+  r.add({filter()}).patterns = {holds};  // 1: an event that is not x breaks the state
+  Pattern next;
+  SequenceInst adjacent;
+  adjacent.op = SequenceOp::adjacent;
+  next.code = {adjacent};
+  r.add({filter()}).patterns = {next};                          // 2: `next` looks at every event of the base
+  std::get<RuleBody>(r.add({filter()}).body).forget = days(1);  // 3: idle of every event
+  r.add({filter()});                                            // 4: none of these
+  CHECK(r.wanting(Value::text("other")) == Found{0, 1, 2, 3});
+}
+
+TEST_CASE("1 and 1.0 are equal, the text is another") {
+  Rules r;
+  r.set.code.constants.push_back({std::int64_t{1}});
+  const ExprInst one{ExprOp::constant, 0, 0};
+  r.add({{r.field(kAction), one, {ExprOp::equal, 0, 0}}});
+  CHECK(r.wanting(Value::integer(1)) == Found{0});
+  CHECK(r.wanting(Value::floating(1.0)) == Found{0});
+  CHECK(r.wanting(Value::text("1")) == Found{});
+}
+
+}  // namespace
+}  // namespace tocsin
