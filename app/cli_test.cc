@@ -5,45 +5,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 
 #include "app/help.h"
+#include "app/testing.h"
 #include "engine/base/contract.h"
 
 namespace tocsin::app {
 namespace {
-
-namespace fs = std::filesystem;
-
-struct Ran {
-  int code = -1;
-  std::string out, err;
-};
-
-struct World {
-  std::string input = {};
-  bool in_is_terminal = false, out_is_terminal = false;
-  std::map<std::string, std::string> environment = {};
-};
-
-Ran run(const std::vector<std::string>& words, const World& world = {}) {
-  std::istringstream in(world.input);
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  console.in_is_terminal = world.in_is_terminal;
-  console.out_is_terminal = world.out_is_terminal;
-  console.environment = [&](const char* name) {
-    const auto found = world.environment.find(name);
-    return found != world.environment.end() ? std::optional(found->second) : std::nullopt;
-  };
-  const Exit exit = run_command_line(words, console);
-  return {static_cast<int>(exit), out.str(), err.str()};
-}
 
 constexpr const char* kGood =
     "event login has user text, outcome text, ts time  timestamp ts  late 1s\n"
@@ -57,33 +29,6 @@ constexpr const char* kWrong =
 constexpr const char* kWarned =
     "event login has user text, ts time  timestamp ts  late 1s\n"
     "rule never_ends when login as a then login as b by user  alert high \"{user}\"\n";
-
-// A folder that is gone when the test is.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "tocsin_cli_XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-  static std::string read(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  std::string path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST_CASE("exit 0: nothing wrong, the summary is all there is") {
   const Ran ran = run({"check", "-"}, {.input = kGood});
@@ -287,6 +232,68 @@ TEST_CASE("explain prints the page of a code, in either case") {
   CHECK(ran.out.starts_with("R021: unknown event (error)\n"));
   CHECK(run({"explain", "r021"}).out == ran.out);
   CHECK(run({"explain", "R999"}).code == 2);
+}
+
+TEST_CASE("fmt writes the one layout, says what would change, and touches nothing that it cannot read") {
+  const Folder folder;
+  const std::string ugly = "rule  r when login(user=\"x\")   by user alert low \"{user}\" // why\n";
+  const Ran formatted = run({"fmt", "-"}, {.input = ugly});
+  CHECK(formatted.code == 0);
+  CHECK(contains(formatted.out, "login(user = \"x\")"));
+  CHECK(contains(formatted.out, "// why"));
+  CHECK(run({"fmt", "-"}, {.input = formatted.out}).out == formatted.out);
+
+  const std::string file = folder.write("a.rules", ugly);
+  const Ran check = run({"fmt", "--check", file});
+  CHECK(check.code == 1);
+  CHECK(contains(check.out, "-" + ugly));
+  CHECK(check.err == "1 of 1 files would change\n");
+  CHECK(Folder::read(file) == ugly);
+  CHECK(run({"fmt", file}).code == 0);
+  CHECK(Folder::read(file) == formatted.out);
+  CHECK(run({"fmt", "--check", file}).code == 0);
+
+  const std::string broken = "rule r when 5 x within\n";
+  const Ran refused = run({"fmt", "-"}, {.input = broken});
+  CHECK(refused.code == 1);
+  CHECK(refused.out == broken);
+  CHECK(contains(refused.err, "error[R0"));
+}
+
+TEST_CASE("fmt changes only the rules of a document") {
+  const Folder folder;
+  const std::string file =
+      folder.write("a.md", "#  Title\n```rules\nrule r when  x by k  alert low \"a\"\n```\n```\nrule  other\n```\n");
+  CHECK(run({"fmt", file}).code == 0);
+  const std::string after = Folder::read(file);
+  CHECK(after.starts_with("#  Title\n```rules\nrule r"));
+  CHECK(contains(after, "when x by k"));
+  CHECK(after.ends_with("```\n```\nrule  other\n```\n"));
+}
+
+TEST_CASE("explain tells a rule in words, draws it, and shows what runs") {
+  const Folder folder;
+  const std::string file = folder.write("a.rules", kGood);
+  const Ran ran = run({"explain", "brute_force", file});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "a.rules:3)\n"));
+  CHECK(contains(ran.out, "Fires when the same `user` has 5 `login_failed` within 5 minutes."));
+  CHECK(contains(ran.out, "║ fires"));
+  CHECK(contains(ran.out, "\ncore form\n"));
+  CHECK(contains(ran.out, "\nprogram\n"));
+  CHECK(run({"explain", "brute_force", file, "--format", "dot"}).out.starts_with("digraph \"brute_force\""));
+  CHECK(run({"explain", "brute_force", file, "--format", "mermaid"}).out.starts_with("flowchart TD\n"));
+  CHECK(run({"explain", "brute_force", file, "--format", "svg"}).out.starts_with("<svg "));
+  const nlohmann::json json = nlohmann::json::parse(run({"explain", "brute_force", file, "--json"}).out);
+  CHECK(json["schema"] == "tocsin/explain/1");
+  CHECK(json["graph"]["nodes"].size() == 3);
+  CHECK(json["bounds"]["longest_window"] == 300.0);
+  const Ran slip = run({"explain", "brute_forse", file});
+  CHECK(slip.code == 2);
+  CHECK(contains(slip.err, "did you mean `brute_force`?"));
+  const Ran broken = run({"explain", "fine", folder.write("b.rules", kWrong)});
+  CHECK(broken.code == 0);
+  CHECK(contains(broken.err, "the rules have errors"));
 }
 
 }  // namespace

@@ -48,6 +48,47 @@ Command check() {
           .run = run_check};
 }
 
+Command fmt() {
+  return {
+      .name = "fmt",
+      .one_line = "write rules in their one layout, comments kept",
+      .more =
+          "Files are rewritten in place, standard input to standard output. In Markdown only the fences tagged "
+          "`rules` change. Text that cannot be read is left as it is and reported, with exit code 1.",
+      .operands = {kPaths},
+      .options = {{.name = "--check", .help = "change nothing; print what would change and exit with 1"}, kStdinName},
+      .examples = {"tocsin fmt rules", "tocsin fmt --check rules", "tocsin fmt - < draft.rules"},
+      .run = run_fmt};
+}
+
+Command test() {
+  return {
+      .name = "test",
+      .one_line = "run the tests that stand beside the rules",
+      .more =
+          "Each test runs by itself in virtual time, on the engine that production uses. Expectations are exact: an "
+          "alert that nobody expected fails the test. Exit code 0 when all pass, 1 when one fails or the rules "
+          "have errors, 2 when there is no test to run.",
+      .operands = {kPaths},
+      .options = {{.name = "--run",
+                   .value = "REGEX",
+                   .help = "only tests whose title, or whose rule's name, this expression finds"},
+                  {.name = "--format",
+                   .value = "FORMAT",
+                   .choices = {"human", "junit", "tap", "json"},
+                   .help = "how results are printed"},
+                  json_of(),
+                  kStdinName,
+                  {.name = "--permute",
+                   .value = "N",
+                   .help = "run each test in N more orders of arrival, none of which makes an event late"},
+                  {.name = "--coverage", .help = "list the rules that no test shows firing, or silent"},
+                  {.name = "--fail-fast", .help = "stop at the first test that fails"}},
+      .examples = {"tocsin test rules", "tocsin test --run brute_force --permute 20",
+                   "tocsin test rules --format junit > report.xml"},
+      .run = run_tests};
+}
+
 Command explain() {
   return {.name = "explain",
           .one_line = "what a rule does, or what the code of a message means",
@@ -115,7 +156,7 @@ constexpr ExitRow kExits[] = {
 std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands{check(), explain(), version(), completions(), man()};
+  static const std::vector<Command> commands{check(), fmt(), test(), explain(), version(), completions(), man()};
   return commands;
 }
 

@@ -1,16 +1,32 @@
-// `tocsin explain`: the page of a code, or all that is known of a rule.
+// `tocsin explain`: the page of a code, or all that is known of a rule: read aloud, drawn, with its bounds, its core form
+// and its program.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <ostream>
 
 #include "app/command.h"
+#include "app/files.h"
+#include "app/graph.h"
+#include "app/rules.h"
 #include "dsl/code_pages.h"
+#include "dsl/compile.h"
+#include "dsl/emit.h"
+#include "dsl/lex.h"
+#include "dsl/lines.h"
+#include "dsl/reading.h"
+#include "dsl/render.h"
+#include "engine/program/dump.h"
 
 namespace tocsin::app {
 
 namespace {
+
+using Json = nlohmann::ordered_json;
 
 // `r021` is R021; anything but R and three digits is the name of a rule.
 std::string as_code(std::string word) {
@@ -21,15 +37,264 @@ std::string as_code(std::string word) {
   return word;
 }
 
+Exit print_code(const dsl::CodeInfo& row, const std::string& format, Console& console) {
+  if (format == "json") {
+    const Json document = {{"schema", "tocsin/explain/1"},
+                           {"code", row.code},
+                           {"level", row.level == dsl::Level::error ? "error" : "warning"},
+                           {"title", row.title},
+                           {"page", row.page},
+                           {"wrong", row.wrong},
+                           {"right", row.right}};
+    console.out << document.dump() << "\n";
+    return Exit::done;
+  }
+  if (format != "text") return refuse(console, "explain", fmt::format("a code has no automaton to draw as {}", format));
+  console.out << dsl::code_page(row, std::min(console.terminal_width, 100));
+  return Exit::done;
+}
+
+// ----- what is known of one rule, session or summary -------------------------------------------------------------------
+
+struct Known {
+  std::string kind, name, title, doc, place;
+  std::vector<std::string> sentences;
+  std::vector<std::string> keys;
+  std::optional<Graph> graph;  // of rules
+  std::string core, program;   // empty while the rule set has errors
+  std::optional<Bounds> bounds;
+};
+
+std::string place_of(dsl::SourceSpan span, std::span<const dsl::SourceText> files) {
+  const dsl::SourceText& file = files[span.file];
+  return fmt::format("{}:{}", file.path, dsl::Lines(file.text).position(span.begin).line);
+}
+
+std::vector<std::string> names_of(const std::vector<dsl::KeyInfo>& keys) {
+  std::vector<std::string> names;
+  for (const dsl::KeyInfo& key : keys) names.push_back(key.name);
+  return names;
+}
+
+// The names that can be explained, in the order written.
+std::vector<std::string> names_in(const dsl::Model& model) {
+  std::vector<std::string> names;
+  for (const auto& rule : model.rules) names.push_back(rule.name);
+  for (const auto& session : model.sessions) names.push_back(session.decl.name.text);
+  for (const auto& summary : model.summaries) names.push_back(summary.decl.name.text);
+  return names;
+}
+
+std::optional<Known> find(const dsl::Model& model, std::string_view name, std::span<const dsl::SourceText> files) {
+  for (const dsl::RuleInfo& r : model.rules)
+    if (r.name == name)
+      return Known{
+          "rule",      r.name, r.title, r.doc, place_of(r.at, files), dsl::read_aloud(r, model), names_of(r.keys),
+          graph_of(r), {},     {},      {}};
+  for (const dsl::SessionInfo& s : model.sessions)
+    if (s.decl.name.text == name)
+      return Known{"session",
+                   s.decl.name.text,
+                   {},
+                   s.doc,
+                   place_of(s.decl.name.span, files),
+                   dsl::read_aloud(s),
+                   names_of(s.keys),
+                   {},
+                   {},
+                   {},
+                   {}};
+  for (const dsl::SummaryInfo& s : model.summaries)
+    if (s.decl.name.text == name)
+      return Known{"summary",
+                   s.decl.name.text,
+                   {},
+                   s.doc,
+                   place_of(s.decl.name.span, files),
+                   dsl::read_aloud(s),
+                   names_of(s.keys),
+                   {},
+                   {},
+                   {},
+                   {}};
+  return std::nullopt;
+}
+
+// The core form and the program: of a set without errors only.
+void compile_into(Known& known, const dsl::Model& model) {
+  known.core = dsl::core_form(model, known.name);
+  const RuleSet set = dsl::emit(model);
+  const auto program = std::ranges::find(set.programs, known.name, &Program::name);
+  if (program == set.programs.end()) return;
+  known.program = dump(set, *program);
+  known.bounds = program->bounds;
+}
+
+// ----- showing it --------------------------------------------------------------------------------------------------------
+
+std::string indented(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += end == 0 ? "\n" : fmt::format("  {}\n", text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+// 1000000 as 1,000,000.
+std::string grouped(std::uint64_t number) {
+  std::string text = fmt::format("{}", number);
+  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  return text;
+}
+
+std::string counted(std::uint64_t number, std::string_view thing) {
+  return fmt::format("{} {}{}", grouped(number), thing, number == 1 ? "" : "s");
+}
+
+std::string bounds_in_words(const Bounds& bounds) {
+  std::string text = bounds.longest_window.us > 0
+                         ? fmt::format("an event matters for {} at most\n", dsl::in_words(bounds.longest_window))
+                         : "";
+  text += bounds.bytes_per_key == 0
+              ? "nothing is kept of a key\n"
+              : fmt::format("a key keeps {} and {} at most{}\n", counted(bounds.events_per_key, "event"),
+                            counted(bounds.bytes_per_key, "byte"),
+                            bounds.limited_by.empty() ? "" : ": " + bounds.limited_by);
+  if (bounds.keeps_every_key) text += "every key is kept for ever\n";
+  return text;
+}
+
+std::string in_text(const Known& known, std::size_t width, bool colours) {
+  const auto heading = [&](std::string_view word) {
+    return colours ? fmt::format("\n\x1b[1m{}\x1b[0m\n", word) : fmt::format("\n{}\n", word);
+  };
+  std::string out = fmt::format("{} {} ({})\n", known.kind, known.name, known.place);
+  if (!known.title.empty()) out += fmt::format("\"{}\"\n", known.title);
+  if (!known.doc.empty()) out += fmt::format("{}\n", known.doc);
+  out += heading("in words");
+  for (const std::string& sentence : known.sentences) out += indented(dsl::wrapped(sentence, width - 2));
+  out += heading("key") +
+         indented(known.keys.empty() ? "none: all events together" : fmt::format("{}", fmt::join(known.keys, ", ")));
+  if (known.graph) out += heading("automaton") + indented(draw_text(*known.graph, width - 2));
+  if (known.bounds) out += heading("bounds") + indented(bounds_in_words(*known.bounds));
+  if (!known.core.empty()) out += heading("core form") + indented(known.core);
+  if (!known.program.empty()) out += heading("program") + indented(known.program);
+  return out;
+}
+
+std::string_view word_of(Node::Kind kind) {
+  switch (kind) {
+    case Node::Kind::start:
+      return "start";
+    case Node::Kind::waiting:
+      return "waiting";
+    case Node::Kind::fires:
+      return "fires";
+    case Node::Kind::dropped:
+      return "dropped";
+  }
+  return {};
+}
+
+std::string_view word_of(Edge::Kind kind) {
+  switch (kind) {
+    case Edge::Kind::advance:
+      return "advance";
+    case Edge::Kind::stay:
+      return "stay";
+    case Edge::Kind::leave:
+      return "leave";
+    case Edge::Kind::timer:
+      return "timer";
+  }
+  return {};
+}
+
+Json json_of(const Graph& graph) {
+  Json nodes = Json::array(), edges = Json::array();
+  for (const Node& node : graph.nodes) nodes.push_back({{"kind", word_of(node.kind)}, {"label", node.label}});
+  for (const Edge& edge : graph.edges)
+    edges.push_back({{"from", edge.from}, {"to", edge.to}, {"kind", word_of(edge.kind)}, {"label", edge.label}});
+  return {{"nodes", std::move(nodes)}, {"edges", std::move(edges)}};
+}
+
+std::string in_json(const Known& known) {
+  Json document = {{"schema", "tocsin/explain/1"},
+                   {"kind", known.kind},
+                   {"name", known.name},
+                   {"title", known.title},
+                   {"doc", known.doc},
+                   {"place", known.place},
+                   {"keys", known.keys},
+                   {"sentences", known.sentences}};
+  document["graph"] = known.graph ? json_of(*known.graph) : Json(nullptr);
+  document["core"] = known.core.empty() ? Json(nullptr) : Json(known.core);
+  document["program"] = known.program.empty() ? Json(nullptr) : Json(known.program);
+  document["bounds"] = nullptr;
+  if (const std::optional<Bounds>& b = known.bounds)
+    document["bounds"] = {{"longest_window", static_cast<double>(b->longest_window.us) / 1e6},
+                          {"bytes_per_key", b->bytes_per_key},
+                          {"events_per_key", b->events_per_key},
+                          {"keeps_every_key", b->keeps_every_key},
+                          {"limited_by", b->limited_by}};
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Exit print_known(const Known& known, const std::string& format, Console& console) {
+  const std::size_t width = static_cast<std::size_t>(std::clamp(console.terminal_width, 40, 120));
+  if (format == "text") {
+    console.out << in_text(known, width, console.colours);
+  } else if (format == "json") {
+    console.out << in_json(known);
+  } else if (!known.graph) {
+    return refuse(console, "explain", fmt::format("a {} has no automaton to draw as {}", known.kind, format));
+  } else {
+    console.out << (format == "dot"       ? draw_dot(*known.graph)
+                    : format == "mermaid" ? draw_mermaid(*known.graph)
+                                          : draw_svg(*known.graph));
+  }
+  return Exit::done;
+}
+
+Exit explain_rule(const std::string& name, std::span<const std::string> operands, const Arguments& arguments,
+                  const std::string& format, Console& console) {
+  const std::vector<std::string> paths = paths_of(operands);
+  if (waits_for_terminal(paths, console)) return refuse_terminal(console, "explain");
+  const Result<ReadRules> rules = read_rules(paths, arguments, console);
+  if (!rules) return unreadable(console, "explain", rules.error());
+  std::vector<std::string> names;
+  for (const ReadSet& set : rules->sets) {
+    std::optional<Known> known = find(set.model, name, rules->files_of(set));
+    if (!known) {
+      std::ranges::move(names_in(set.model), std::back_inserter(names));
+      continue;
+    }
+    const bool sound =
+        std::ranges::none_of(set.diagnostics, [](const dsl::Diagnostic& d) { return d.level() == dsl::Level::error; });
+    if (sound) {
+      compile_into(*known, set.model);
+    } else {
+      console.err << "tocsin explain: the rules have errors (see `tocsin check`); what would run is left out\n";
+    }
+    return print_known(*known, format, console);
+  }
+  const std::string near = dsl::nearest(name, names);
+  return refuse(console, "explain",
+                fmt::format("there is no rule, session, summary or code `{}` in {}{}", name, fmt::join(paths, ", "),
+                            near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
+}
+
 }  // namespace
 
 Exit run_explain(const Arguments& arguments, Console& console) {
   const std::string& word = arguments.operands().front();
-  const std::string code = as_code(word);
-  const dsl::CodeInfo* row = dsl::find_code(code);
-  if (row == nullptr) return refuse(console, "explain", fmt::format("there is no code `{}`", word));
-  console.out << dsl::code_page(*row, std::min(console.terminal_width, 100));
-  return Exit::done;
+  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "text");
+  const std::span<const std::string> paths = std::span(arguments.operands()).subspan(1);
+  // Rules may be called r021 too; whoever names files means a rule.
+  const dsl::CodeInfo* row = paths.empty() || word.starts_with('R') ? dsl::find_code(as_code(word)) : nullptr;
+  return row != nullptr ? print_code(*row, format, console) : explain_rule(word, paths, arguments, format, console);
 }
 
 }  // namespace tocsin::app

@@ -145,6 +145,8 @@ class Test {
     for (const ast::TestLine& line : test_.decl.lines)
       if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
     for (const Outcome& o : outcomes_)
+      if (o.what == "alert" && std::ranges::find(out_.fired, o.rule) == out_.fired.end()) out_.fired.push_back(o.rule);
+    for (const Outcome& o : outcomes_)
       if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o));
     return std::move(out_);
   }
@@ -169,26 +171,34 @@ class Test {
   // ----- events ------------------------------------------------------------------------------------------
 
   void send_all() {
-    auto batch = std::make_shared<EventBatch>();
+    const auto batch = std::make_shared<EventBatch>();
     std::uint64_t offset = 0;
-    std::vector<EventTypeId> sent;
     for (const ast::TestLine& line : test_.decl.lines) {
       now_ = time_of(line);
       end_ = std::max(end_, now_);
-      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, *batch, offset, sent);
-      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, offset);
+      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, *batch, offset);
+      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, *batch, offset);
+      if (std::holds_alternative<ast::Reload>(line.node))
+        fail(line.span, "the engine cannot change rules as it runs yet");
+      if (std::holds_alternative<ast::Restart>(line.node)) fail(line.span, "the engine cannot keep its state yet");
     }
     std::vector<EventTypeId> carried;
     for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)
       if (!rules_.schema.types[i].emitted) carried.push_back(EventTypeId{i});
     const std::size_t partition = engine_.add_partition(SourceId{0}, carried);
-    if (options_.permutation != 0) batch = shuffled(*batch);
-    engine_.take(partition, batch);
+    Duration wait{};
+    bool adaptive = false;  // what is late follows what came: nothing is shuffled then
+    for (const EventTypeId id : carried) {
+      wait = std::max(wait, rules_.schema[id].late);
+      adaptive |= rules_.schema[id].late_adaptive;
+    }
+    if (adaptive) wait = {};
+    engine_.take(partition, arranged(*batch, wait));
     engine_.end(partition);
     engine_.until(end_);
   }
 
-  void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset, std::vector<EventTypeId>& sent) {
+  void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset) {
     const auto id = rules_.schema.find(send.event.text);
     std::int64_t number = 1;
     if (send.number)
@@ -201,7 +211,6 @@ class Test {
       end_ = std::max(end_, at);
       ++offset;
       if (!id) continue;  // no rule wants it: it still counts as a record
-      sent.push_back(*id);
       add(*id, send.fields, at, batch, offset);
     }
   }
@@ -224,18 +233,42 @@ class Test {
     batch.add(event);
   }
 
-  void load(const ast::Load& load, const dsl::SourceSpan& at, std::uint64_t&) {
-    fail(at, fmt::format("`load \"{}\"` wants the events of a file: `tocsin replay` runs those", load.file.value));
+  // Records whose field `event` names them, as NDJSON, or as CSV where the name ends so. A record without a time of its own
+  // has that of the line.
+  void load(const ast::Load& load, const dsl::SourceSpan& at, EventBatch& batch, std::uint64_t& offset) {
+    const std::string& name = load.file.value;
+    if (!options_.read) return fail(at, fmt::format("`{}` cannot be read here", name));
+    Result<std::string> text = options_.read(test_.decl.title.span.file, name);
+    if (!text) return fail(at, text.error().message);
+    CodecConfig codec;
+    codec.event_field = "event";
+    if (name.ends_with(".csv")) codec.format = Format::csv;
+    auto decoder = make_decoder(codec, rules_.schema);
+    if (!decoder) return fail(at, decoder.error().message);
+    Block block;
+    block.bytes.append(*text);
+    block.first_offset = offset + 1;
+    block.arrived = now_;
+    block.ends = true;
+    DeadLetters dead;
+    const std::size_t before = batch.size();
+    (*decoder)->decode(block, batch, dead);
+    if (!dead.letters.empty())
+      return fail(at, fmt::format("line {} of {} is no event: {}", dead.letters.front().position.offset - offset, name,
+                                  dead.letters.front().detail));
+    for (const Event& event : batch.events().subspan(before)) end_ = std::max(end_, event.time);
+    offset += static_cast<std::uint64_t>(std::count(text->begin(), text->end(), '\n')) + 1;
   }
 
-  // Another order of arrival in which no event is late: each keeps its place in the total order.
-  std::shared_ptr<EventBatch> shuffled(const EventBatch& from) const {
+  // The order of arrival: that of time (lines with `every` overlap those behind them), or another in which no event is
+  // late; each keeps its place in the total order. Texts stay in `from`.
+  std::shared_ptr<EventBatch> arranged(const EventBatch& from, Duration wait) const {
     std::vector<std::pair<std::int64_t, std::size_t>> keys;
     std::mt19937_64 random(options_.permutation);
     for (std::size_t i = 0; i < from.size(); ++i) {
-      const Duration late = rules_.schema[from[i].type].late;
-      const std::int64_t delay =
-          late.us > 0 ? static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(late.us)) : 0;
+      std::int64_t delay = 0;
+      if (options_.permutation != 0 && wait.us > 0)
+        delay = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(wait.us));
       keys.emplace_back(from[i].time.us + delay, i);
     }
     std::stable_sort(keys.begin(), keys.end());

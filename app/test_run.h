@@ -20,14 +20,16 @@ struct TestOutcome {
   std::string title;
   dsl::SourceSpan span;  // of the title
   bool passed = true;
-  std::string message;        // what failed first, in words; several lines: the field-wise difference
-  dsl::SourceSpan failed_at;  // the line that was not met
+  std::string message;             // what failed first, in words; several lines: the field-wise difference
+  dsl::SourceSpan failed_at;       // the line that was not met
+  std::vector<std::string> fired;  // the rules that sent an alert, each once
 };
 
 struct TestOptions {
   // Not 0: the order in which events arrive is shuffled within the allowed lateness, by this seed; nothing may change.
   std::uint64_t permutation = 0;
-  // Reads a file that a test loads; a relative name counts from the file of the test.
+  // Reads a file that a test loads; a relative name counts from the file of the test. Its records name their event in the
+  // field `event`.
   std::function<Result<std::string>(std::uint32_t file, const std::string& name)> read;
 };
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # What only g++ knows; and what clang is told not to say (cmake/compiler.cmake, dsl/grammar/CMakeLists.txt).
-DROP = {"-Wno-tsan"}
+DROP = {"-Wno-tsan", "-Wno-restrict"}
 ADD = {"/": ["-Wno-deprecated-declarations"], "/dsl/grammar/": ["-Wno-overloaded-shift-op-parentheses"]}
 
 

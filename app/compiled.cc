@@ -1,0 +1,62 @@
+#include "app/compiled.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <ostream>
+#include <utility>
+
+#include "app/files.h"
+#include "app/reference_files.h"
+#include "app/rules.h"
+#include "dsl/load.h"
+#include "dsl/render.h"
+
+namespace tocsin::app {
+
+namespace fs = std::filesystem;
+
+Result<std::string> CompiledSet::read_beside(std::uint32_t file, const std::string& name) const {
+  const fs::path beside = fs::path(files[file].path).parent_path() / name;
+  std::error_code error;
+  return dsl::read_file(fs::exists(beside, error) ? beside.string() : name);
+}
+
+namespace {
+
+// What keeps the set from running; its errors alone, for whoever wants the warnings too has `check`.
+Exit tell_errors(std::string_view command, const CompiledSet& set, Console& console) {
+  std::vector<dsl::Diagnostic> errors;
+  std::ranges::copy_if(set.compiled.diagnostics, std::back_inserter(errors),
+                       [](const dsl::Diagnostic& d) { return d.level() == dsl::Level::error; });
+  console.err << dsl::render(errors, set.files, dsl::Format::human, {false, console.width(), {}});
+  console.err << fmt::format("tocsin {}: nothing runs while the rules have errors\n", command);
+  return Exit::no;
+}
+
+Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
+  set.compiled = dsl::compile(set.files);
+  if (!set.compiled.ok()) return tell_errors(command, set, console);
+  Result<std::shared_ptr<const ReferenceData>> reference = read_reference(*set.compiled.rules, set.files);
+  if (!reference) return unreadable(console, command, reference.error());
+  set.reference = std::move(*reference);
+  return Exit::done;
+}
+
+}  // namespace
+
+CompiledPaths compile_paths(std::string_view command, const std::vector<std::string>& paths, const Arguments& arguments,
+                            Console& console) {
+  CompiledPaths out;
+  Result<std::vector<dsl::SourceSet>> sources = load_sources(paths, arguments, console);
+  if (!sources) return {{}, unreadable(console, command, sources.error())};
+  for (dsl::SourceSet& source : *sources) {
+    CompiledSet& set = out.sets.emplace_back();
+    set.files = std::move(source.files);
+    if (const Exit exit = prepare(command, set, console); exit != Exit::done) out.exit = exit;
+  }
+  return out;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,35 @@
+// Rules ready to run, as `test`, `replay`, `why` and `demo` take them: paths to texts to programs, with the files of
+// their lists and tables. All or nothing: a mistake in one rule is told, and nothing runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/command.h"
+#include "dsl/compile.h"
+#include "dsl/source.h"
+#include "engine/program/reference_data.h"
+
+namespace tocsin::app {
+
+// One rule set: all .rules files, or one Markdown document.
+struct CompiledSet {
+  std::vector<dsl::SourceText> files;  // spans number them
+  dsl::Compiled compiled;
+  std::shared_ptr<const ReferenceData> reference;
+
+  // The text of a file named in rule file number `file`: beside that, else as it stands.
+  Result<std::string> read_beside(std::uint32_t file, const std::string& name) const;
+};
+
+struct CompiledPaths {
+  std::vector<CompiledSet> sets;
+  Exit exit = Exit::done;  // else what was wrong has been said on standard error
+};
+
+// Exit::no when the rules have errors, Exit::usage when a file cannot be read, those of lists and tables included.
+CompiledPaths compile_paths(std::string_view command, const std::vector<std::string>& paths, const Arguments& arguments,
+                            Console& console);
+
+}  // namespace tocsin::app

@@ -1,0 +1,12 @@
+// The difference of two texts, line by line, as `diff -u` prints it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tocsin::app {
+
+// Empty when the texts are equal. `colours`: removed lines red, added lines green.
+std::string unified_diff(std::string_view path, std::string_view before, std::string_view after, bool colours);
+
+}  // namespace tocsin::app

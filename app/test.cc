@@ -1,0 +1,332 @@
+// `tocsin test`: the tests that stand beside the rules, each in virtual time on the engine that production runs.
+// Standard output is the report, in words or as a machine wants it; what cannot be run at all is said on standard error.
+#include <fmt/format.h>
+#include <re2/re2.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "app/command.h"
+#include "app/compiled.h"
+#include "app/rules.h"
+#include "app/test_run.h"
+#include "dsl/lines.h"
+
+namespace tocsin::app {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+// One test that ran, and where it stands.
+struct Ran {
+  std::string title, rule;  // no rule: the test looks at all
+  std::string place;        // rules/logins.rules:83
+  bool passed = true;
+  std::string message, failed_place, failed_line;  // the line of the test that was not met, as written
+  std::vector<std::string> fired;                  // the rules that sent an alert in it
+  double seconds = 0;
+};
+
+struct Coverage {
+  std::string rule;
+  bool fired = false;   // some test sees an alert of it
+  bool silent = false;  // some test of it sees none
+};
+
+struct Report {
+  std::vector<Ran> tests;
+  std::vector<Coverage> coverage;  // rules as written
+  double seconds = 0;
+
+  std::size_t failed() const {
+    return static_cast<std::size_t>(std::ranges::count_if(tests, [](const Ran& t) { return !t.passed; }));
+  }
+};
+
+std::string counted(std::size_t number, std::string_view thing) {
+  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
+}
+
+// ----- running -----------------------------------------------------------------------------------------------------------
+
+std::string place_of(const dsl::SourceSpan& span, std::span<const dsl::SourceText> files) {
+  const dsl::SourceText& file = files[span.file];
+  return fmt::format("{}:{}", file.path, dsl::Lines(file.text).position(span.begin).line);
+}
+
+std::string line_of(const dsl::SourceSpan& span, std::span<const dsl::SourceText> files) {
+  const dsl::Lines lines(files[span.file].text);
+  const std::string_view line = lines.line(lines.position(span.begin).line);
+  const std::size_t begin = line.find_first_not_of(" \t");
+  return std::string(begin == std::string_view::npos ? line : line.substr(begin));
+}
+
+struct Wanted {
+  std::unique_ptr<RE2> name;  // none: all
+  std::uint64_t permutations = 0;
+
+  bool operator()(const std::string& title, const std::string& rule) const {
+    return name == nullptr || RE2::PartialMatch(title, *name) || RE2::PartialMatch(rule, *name);
+  }
+};
+
+std::string rule_of(const dsl::TestInfo& test, const dsl::Model& model) {
+  return test.rule == dsl::kNone ? std::string() : model.rules[test.rule].name;
+}
+
+// Once as written, then in other orders of arrival; the first that fails is what is told.
+TestOutcome run_permuted(const CompiledSet& set, const dsl::TestInfo& test, TestOptions options, std::uint64_t times) {
+  TestOutcome outcome = run_test(set.compiled, set.reference, test, options);
+  for (std::uint64_t i = 1; outcome.passed && i <= times; ++i) {
+    options.permutation = i;
+    TestOutcome permuted = run_test(set.compiled, set.reference, test, options);
+    if (permuted.passed) continue;
+    permuted.message =
+        fmt::format("in another order of arrival (number {} of --permute), and only there:\n{}", i, permuted.message);
+    return permuted;
+  }
+  return outcome;
+}
+
+Ran run_one(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions& options, const Wanted& wanted) {
+  const auto started = Clock::now();
+  const TestOutcome outcome = run_permuted(set, test, options, wanted.permutations);
+  Ran ran;
+  ran.title = outcome.title;
+  ran.rule = rule_of(test, set.compiled.model);
+  ran.place = place_of(outcome.span, set.files);
+  ran.passed = outcome.passed;
+  ran.fired = outcome.fired;
+  if (!outcome.passed) {
+    ran.message = outcome.message;
+    ran.failed_place = place_of(outcome.failed_at, set.files);
+    ran.failed_line = line_of(outcome.failed_at, set.files);
+  }
+  ran.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+  return ran;
+}
+
+void run_set(const CompiledSet& set, const Wanted& wanted, bool fail_fast, Report& report) {
+  TestOptions options;
+  options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
+  const std::size_t first = report.coverage.size();
+  const auto& rules = set.compiled.model.rules;
+  for (const dsl::RuleInfo& rule : rules) report.coverage.push_back({rule.name, false, false});
+  const auto covered = std::span(report.coverage).subspan(first);
+  for (const dsl::TestInfo& test : set.compiled.model.tests) {
+    if (!wanted(test.decl.title.value, rule_of(test, set.compiled.model))) continue;
+    if (fail_fast && report.failed() > 0) return;
+    const Ran& ran = report.tests.emplace_back(run_one(set, test, options, wanted));
+    for (Coverage& c : covered) {
+      const bool fired = std::ranges::find(ran.fired, c.rule) != ran.fired.end();
+      c.fired |= fired;
+      c.silent |= !fired && ran.rule == c.rule;
+    }
+  }
+}
+
+// ----- telling: in words ---------------------------------------------------------------------------------------------------
+
+std::string indented(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    out += fmt::format("  {}\n", text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return out;
+}
+
+std::string title_of(const Ran& ran) {
+  return ran.rule.empty() ? fmt::format("\"{}\"", ran.title) : fmt::format("\"{}\" rule {}", ran.title, ran.rule);
+}
+
+std::string failure_in_words(const Ran& ran, bool colours) {
+  return fmt::format("{}FAILED{}  {}\n  --> {}\n   |  {}\n{}\n", colours ? "\x1b[1;31m" : "", colours ? "\x1b[0m" : "",
+                     title_of(ran), ran.failed_place, ran.failed_line, indented(ran.message));
+}
+
+std::string coverage_in_words(const Report& report) {
+  std::string out;
+  std::size_t both = 0, width = 0;
+  for (const Coverage& c : report.coverage) {
+    both += c.fired && c.silent;
+    width = std::max(width, c.rule.size());
+  }
+  for (const Coverage& c : report.coverage) {
+    if (c.fired && c.silent) continue;
+    const std::string_view what = !c.fired && !c.silent ? "has no test"
+                                  : c.fired             ? "fires in a test; no test shows it silent"
+                                                        : "is silent in a test; no test shows it fire";
+    out += fmt::format("  {:<{}}  {}\n", c.rule, width, what);
+  }
+  return fmt::format("coverage: {} of {} shown firing and silent\n{}", both, counted(report.coverage.size(), "rule"),
+                     out);
+}
+
+std::string summary_of(const Report& report) {
+  return fmt::format("{}, {} passed, {} failed ({:.2f} s)\n", counted(report.tests.size(), "test"),
+                     report.tests.size() - report.failed(), report.failed(), report.seconds);
+}
+
+std::string in_words(const Report& report, bool with_coverage, const Console& console) {
+  std::string out;
+  for (const Ran& ran : report.tests) {
+    if (!ran.passed) out += failure_in_words(ran, console.colours);
+    if (ran.passed && console.verbose > 0) out += fmt::format("ok      {}\n", title_of(ran));
+  }
+  if (with_coverage) out += coverage_in_words(report);
+  return out;
+}
+
+// ----- telling: to machines -------------------------------------------------------------------------------------------------
+
+std::string escape_xml(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\n':
+        out += "&#10;";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) >= 0x20) out += c;
+    }
+  }
+  return out;
+}
+
+std::string in_junit(const Report& report) {
+  std::string cases;
+  for (const Ran& ran : report.tests) {
+    const std::string file = ran.place.substr(0, ran.place.rfind(':'));
+    cases += fmt::format("    <testcase classname=\"{}\" name=\"{}\" file=\"{}\" line=\"{}\" time=\"{:.6f}\"",
+                         escape_xml(ran.rule.empty() ? file : ran.rule), escape_xml(ran.title), escape_xml(file),
+                         ran.place.substr(ran.place.rfind(':') + 1), ran.seconds);
+    if (ran.passed) {
+      cases += "/>\n";
+      continue;
+    }
+    const std::string first = ran.message.substr(0, ran.message.find('\n'));
+    cases +=
+        fmt::format(">\n      <failure message=\"{}\">{}: {}&#10;{}</failure>\n    </testcase>\n", escape_xml(first),
+                    escape_xml(ran.failed_place), escape_xml(ran.failed_line), escape_xml(ran.message));
+  }
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+      "  <testsuite name=\"tocsin test\" tests=\"{}\" failures=\"{}\" time=\"{:.6f}\">\n{}  "
+      "</testsuite>\n</testsuites>\n",
+      report.tests.size(), report.failed(), report.seconds, cases);
+}
+
+// `#` begins a directive in TAP, and a title is one line.
+std::string tap_title(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '#' || c == '\\') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+std::string in_tap(const Report& report) {
+  std::string out = fmt::format("TAP version 14\n1..{}\n", report.tests.size());
+  for (std::size_t i = 0; i < report.tests.size(); ++i) {
+    const Ran& ran = report.tests[i];
+    out += fmt::format("{} {} - {}\n", ran.passed ? "ok" : "not ok", i + 1,
+                       tap_title(ran.rule.empty() ? ran.title : ran.rule + ": " + ran.title));
+    if (ran.passed) continue;
+    out += fmt::format("  ---\n  at: {}\n  line: {}\n  message: |\n{}  ...\n", Json(ran.failed_place).dump(),
+                       Json(ran.failed_line).dump(), indented(indented(ran.message)));
+  }
+  return out;
+}
+
+Json json_of(const Ran& ran) {
+  Json test = {{"title", ran.title}, {"rule", ran.rule.empty() ? Json(nullptr) : Json(ran.rule)},
+               {"place", ran.place}, {"passed", ran.passed},
+               {"fired", ran.fired}, {"seconds", ran.seconds}};
+  if (!ran.passed) test["failure"] = {{"place", ran.failed_place}, {"line", ran.failed_line}, {"message", ran.message}};
+  return test;
+}
+
+std::string in_json(const Report& report, bool with_coverage) {
+  Json tests = Json::array(), coverage = Json::array();
+  for (const Ran& ran : report.tests) tests.push_back(json_of(ran));
+  for (const Coverage& c : report.coverage)
+    coverage.push_back({{"rule", c.rule}, {"fired", c.fired}, {"silent", c.silent}});
+  Json document = {{"schema", "tocsin/test/1"},
+                   {"passed", report.tests.size() - report.failed()},
+                   {"failed", report.failed()},
+                   {"seconds", report.seconds},
+                   {"tests", std::move(tests)}};
+  if (with_coverage) document["coverage"] = std::move(coverage);
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string told(const Report& report, const std::string& format, bool with_coverage, const Console& console) {
+  if (format == "junit") return in_junit(report);
+  if (format == "tap") return in_tap(report);
+  if (format == "json") return in_json(report, with_coverage);
+  return in_words(report, with_coverage, console);
+}
+
+std::optional<std::uint64_t> number_of(const std::string& text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+}  // namespace
+
+Exit run_tests(const Arguments& arguments, Console& console) {
+  const auto started = Clock::now();
+  const std::vector<std::string> paths = paths_of(arguments.operands());
+  if (waits_for_terminal(paths, console)) return refuse_terminal(console, "test");
+  Wanted wanted;
+  const std::optional<std::uint64_t> permutations = number_of(arguments.value("--permute", "0"));
+  if (!permutations) return refuse(console, "test", "--permute needs a number, such as 20");
+  wanted.permutations = *permutations;
+  if (arguments.has("--run")) {
+    wanted.name = std::make_unique<RE2>(arguments.value("--run"), RE2::Quiet);
+    if (!wanted.name->ok())
+      return refuse(console, "test", fmt::format("--run is no regular expression: {}", wanted.name->error()));
+  }
+
+  const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
+  if (compiled.exit != Exit::done) return compiled.exit;
+  Report report;
+  for (const CompiledSet& set : compiled.sets) run_set(set, wanted, arguments.has("--fail-fast"), report);
+  report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+
+  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
+  console.out << told(report, format, arguments.has("--coverage"), console);
+  if (report.tests.empty()) {
+    console.err << fmt::format("tocsin test: no test {} in {}\n",
+                               wanted.name != nullptr ? fmt::format("fits `{}`", arguments.value("--run")) : "stands",
+                               fmt::join(paths, ", "));
+    return Exit::usage;  // a wrong path or name must not look like success
+  }
+  if (!console.quiet) (format == "human" ? console.out : console.err) << summary_of(report);
+  return report.failed() > 0 ? Exit::no : Exit::done;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,150 @@
+// Were this wrong, `tocsin test` would call a rule right that is not, or say of one that fails not where and how.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/testing.h"
+
+namespace tocsin::app {
+namespace {
+
+using nlohmann::json;
+
+const std::string kRule =
+    "event login has user text, outcome text, ts time  timestamp ts  late 1m\n"
+    "event login_failed = login(outcome = \"failure\")\n"
+    "rule brute_force when 5 login_failed within 5m by user  alert high \"{user}\"\n";
+const std::string kPasses =
+    "test \"the fifth fires\" rule brute_force\n"
+    "  at 0s  5 login_failed every 10s {user: \"ann\"}\n"
+    "  at 40s  expect alert {user: \"ann\", count: 5}\n";
+const std::string kFails =
+    "test \"six are wanted\" rule brute_force\n"
+    "  at 0s  5 login_failed every 10s {user: \"ann\"}\n"
+    "  at 40s  expect alert {user: \"ann\", count: 6}\n";
+
+Ran test(const std::string& rules, std::vector<std::string> words = {}) {
+  words.insert(words.begin(), {"test", "-", "--stdin-filename", "x.rules"});
+  return run(words, {.input = rules});
+}
+
+TEST_CASE("tests that hold: exit 0, and nothing but the summary") {
+  const Ran ran = test(kRule + kPasses);
+  CHECK(ran.code == 0);
+  CHECK(ran.out.starts_with("1 test, 1 passed, 0 failed ("));
+  CHECK(ran.err.empty());
+  CHECK(test(kRule + kPasses, {"-q"}).out.empty());
+  CHECK(test(kRule + kPasses, {"-v"}).out.starts_with("ok      \"the fifth fires\" rule brute_force\n"));
+}
+
+TEST_CASE("a test that fails: exit 1, its line, and field by field what differs") {
+  const Ran ran = test(kRule + kPasses + kFails);
+  CHECK(ran.code == 1);
+  CHECK(contains(ran.out,
+                 "FAILED  \"six are wanted\" rule brute_force\n  --> x.rules:9\n"
+                 "   |  at 40s  expect alert {user: \"ann\", count: 6}\n"));
+  CHECK(contains(ran.out, "count: expected 6, got 5\n"));
+  CHECK(contains(ran.out, "2 tests, 1 passed, 1 failed ("));
+}
+
+TEST_CASE("an alert that nobody expected fails the test; so does one that was expected and is not there") {
+  const Ran unexpected = test(kRule +
+                              "test \"none\" rule brute_force\n  at 0s  5 login_failed {user: \"ann\"}\n"
+                              "  at 0s  expect no alert {user: \"bob\"}\n");
+  CHECK(unexpected.code == 1);
+  CHECK(contains(unexpected.out, "nobody expected this:\n"));
+  const Ran absent = test(kRule +
+                          "test \"one\" rule brute_force\n  at 0s  4 login_failed {user: \"ann\"}\n"
+                          "  at 1s  expect alert\n");
+  CHECK(absent.code == 1);
+  CHECK(contains(absent.out, "expected an alert by 1s, but there was none"));
+}
+
+TEST_CASE("--run takes those whose title or rule it finds; none is a mistake") {
+  CHECK(contains(test(kRule + kPasses + kFails, {"--run", "fifth"}).out, "1 test, 1 passed"));
+  CHECK(contains(test(kRule + kPasses + kFails, {"--run", "brute"}).out, "2 tests"));
+  const Ran none = test(kRule + kPasses, {"--run", "nothing"});
+  CHECK(none.code == 2);
+  CHECK(none.err == "tocsin test: no test fits `nothing` in -\n");
+  CHECK(test(kRule).code == 2);
+  CHECK(contains(test(kRule + kPasses, {"--run", "("}).err, "--run is no regular expression: missing )"));
+  CHECK(test(kRule + kPasses, {"--permute", "often"}).code == 2);
+}
+
+TEST_CASE("machines get their answer alone on stdout") {
+  const Ran tap = test(kRule + kPasses + kFails, {"--format", "tap"});
+  CHECK(tap.code == 1);
+  CHECK(
+      tap.out.starts_with("TAP version 14\n1..2\nok 1 - brute_force: the fifth fires\nnot ok 2 - brute_force: "
+                          "six are wanted\n  ---\n  at: \"x.rules:9\"\n"));
+  CHECK(tap.err.starts_with("2 tests, 1 passed, 1 failed"));
+  const Ran junit = test(kRule + kPasses + kFails, {"--format", "junit"});
+  CHECK(contains(junit.out, "tests=\"2\" failures=\"1\""));
+  CHECK(
+      contains(junit.out, "<testcase classname=\"brute_force\" name=\"the fifth fires\" file=\"x.rules\" line=\"4\""));
+  CHECK(contains(junit.out, "<failure message=\"expected an alert by 40s; the nearest differs:\">"));
+  const json document = json::parse(test(kRule + kPasses + kFails, {"--json", "--coverage"}).out);
+  CHECK(document["schema"] == "tocsin/test/1");
+  CHECK(document["passed"] == 1);
+  CHECK(document["tests"][1]["failure"]["place"] == "x.rules:9");
+  CHECK(document["coverage"][0] == json{{"rule", "brute_force"}, {"fired", true}, {"silent", false}});
+}
+
+TEST_CASE("--coverage names the rules that are not shown both ways") {
+  const std::string other = "rule other when login by user  alert low \"{user}\"\n";
+  const Ran ran = test(kRule + other + kPasses, {"--coverage"});
+  CHECK(contains(ran.out,
+                 "coverage: 0 of 2 rules shown firing and silent\n"
+                 "  brute_force  fires in a test; no test shows it silent\n"
+                 "  other        "));
+  CHECK(contains(test(kRule + kPasses +
+                          "test \"four do not\" rule brute_force\n  at 0s  4 login_failed {user: \"ann\"}\n"
+                          "  at 1s  expect no alert\n",
+                      {"--coverage"})
+                     .out,
+                 "coverage: 1 of 1 rule shown firing and silent\n"));
+}
+
+TEST_CASE("--permute: orders of arrival within what is waited for change nothing") {
+  CHECK(test(kRule + kPasses, {"--permute", "20"}).code == 0);
+}
+
+TEST_CASE("events may be loaded from a file beside the rules, among those that the test sends") {
+  const Folder folder;
+  folder.write(
+      "events.ndjson",
+      "{\"event\": \"login\", \"user\": \"ann\", \"outcome\": \"failure\", \"ts\": \"1970-01-05T00:00:05Z\"}\n"
+      "{\"event\": \"login\", \"user\": \"ann\", \"outcome\": \"failure\", \"ts\": \"1970-01-05T00:00:06Z\"}\n");
+  const std::string lines =
+      "test \"loaded\" rule brute_force\n  at 0s  load \"events.ndjson\"\n  at 0s  3 login_failed every 10s {user: "
+      "\"ann\"}\n"
+      "  at 20s  expect alert {user: \"ann\", count: 5}\n";
+  const std::string file = folder.write("a.rules", kRule + lines);
+  const Ran ran = run({"test", file});
+  CAPTURE(ran.out);
+  CHECK(ran.code == 0);
+  folder.write("events.ndjson", "{\"event\": \"logout\"}\n");
+  CHECK(contains(run({"test", file}).out, "line 1 of events.ndjson is no event: "));
+  std::filesystem::remove(folder.path() + "/events.ndjson");
+  CHECK(contains(run({"test", file}).out, "events.ndjson"));
+}
+
+TEST_CASE("rules with errors run no test; the errors are on stderr") {
+  const Ran ran = test("rule r when 5 x within\n" + kPasses);
+  CHECK(ran.code == 1);
+  CHECK(ran.out.empty());
+  CHECK(contains(ran.err, "error[R0"));
+  CHECK(contains(ran.err, "nothing runs while the rules have errors"));
+  CHECK(run({"test", "/nowhere/at.rules"}).code == 2);
+  CHECK(run({"test", "-"}, {.in_is_terminal = true}).code == 2);
+}
+
+TEST_CASE("a list file that is missing keeps tests from running") {
+  const Ran ran =
+      test("list bad from \"bad.txt\"\n" + kRule + "extend rule brute_force except user in list bad\n" + kPasses);
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.err, "bad.txt"));
+}
+
+}  // namespace
+}  // namespace tocsin::app
