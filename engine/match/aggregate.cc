@@ -8,52 +8,41 @@
 
 #include "engine/event/key.h"
 #include "engine/event/order.h"
+#include "engine/event/write.h"
+#include "engine/match/exact_sum.h"
+#include "engine/match/quantity_sum.h"
+#include "engine/match/running.h"
+#include "engine/program/operators.h"
 
 namespace tocsin {
 namespace {
 
 constexpr double kMicros = 1e6;
 
-// Numbers and durations take part in arithmetic; everything else is left out (A1). A sum of durations is a duration.
-bool is_quantity(const Value& v) { return v.is_number() || v.type() == Type::duration; }
-double amount(const Value& v) {
-  return v.type() == Type::duration ? static_cast<double>(v.as_duration().us) : v.number();
-}
-
+// Numbers take part in arithmetic; where there are none, durations do, and the result is a duration. All else is left out (A1).
 struct Quantities {
   std::vector<double> values;
   std::vector<Time> times;
   bool durations = false;
-  bool integers = true;
-  std::int64_t integer_sum = 0;
-  bool overflow = false;
 };
 
 Quantities quantities(std::span<const Sample> samples) {
   Quantities q;
+  const bool numbers = std::any_of(samples.begin(), samples.end(), [](const Sample& s) { return s.value.is_number(); });
   for (const Sample& s : samples) {
-    if (!is_quantity(s.value)) continue;
-    q.values.push_back(amount(s.value));
+    if (numbers ? !s.value.is_number() : s.value.type() != Type::duration) continue;
+    q.values.push_back(numbers ? s.value.number() : static_cast<double>(s.value.as_duration().us));
     q.times.push_back(s.time);
-    q.durations = q.durations || s.value.type() == Type::duration;
-    if (s.value.type() == Type::floating) q.integers = false;
-    const std::int64_t n = s.value.type() == Type::duration  ? s.value.as_duration().us
-                           : s.value.type() == Type::integer ? s.value.as_integer()
-                                                             : 0;
-    q.overflow = q.overflow || __builtin_add_overflow(q.integer_sum, n, &q.integer_sum);
   }
+  q.durations = !numbers && !q.values.empty();
   return q;
 }
 
-// Neumaier's sum: the error of a plain one would depend on the order in which a window was filled.
 double sum_of(const std::vector<double>& values) {
-  double sum = 0, lost = 0;
-  for (const double v : values) {
-    const double next = sum + v;
-    lost += std::abs(sum) >= std::abs(v) ? (sum - next) + v : (v - next) + sum;
-    sum = next;
-  }
-  return sum + lost;
+  ExactSum sum;
+  for (const double v : values)
+    if (std::isfinite(v)) sum.add(v);
+  return sum.value();
 }
 
 Value number(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
@@ -62,16 +51,11 @@ Value quantity(const Quantities& q, double d) {
   return q.durations ? Value::duration({std::llround(d)}) : Value::floating(d);
 }
 
-Value sum(const Quantities& q) {
-  if (q.values.empty()) return Value::integer(0);
-  if (q.durations) return q.overflow ? Value() : Value::duration({q.integer_sum});
-  if (q.integers && !q.overflow) return Value::integer(q.integer_sum);
-  return number(sum_of(q.values));
-}
-
-Value mean(const Quantities& q) {
-  if (q.values.empty()) return {};
-  return quantity(q, sum_of(q.values) / static_cast<double>(q.values.size()));
+// In any order the same sum to the last bit: what a window holds decides, not how it was filled.
+QuantitySum sum(std::span<const Sample> samples) {
+  QuantitySum sum;
+  for (const Sample& s : samples) sum.add(s.value);
+  return sum;
 }
 
 double deviation(const std::vector<double>& values) {  // A2: divided by n
@@ -83,28 +67,34 @@ double deviation(const std::vector<double>& values) {  // A2: divided by n
   return std::sqrt(sum_of(squares) / n);
 }
 
-Value percentile(const Quantities& q, double percent) {  // A2: linear between the closest ranks, n - 1 spacing
+Value percentile(const Quantities& q, double percent) {  // A2
   if (q.values.empty()) return {};
-  std::vector<double> sorted = q.values;
+  std::vector<double> sorted;
+  sorted.reserve(q.values.size());
+  for (const double d : q.values) sorted.push_back(d + 0.0);  // a minus zero would be the same number and another text
   std::sort(sorted.begin(), sorted.end());
-  const double at = percent / 100 * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, sorted.size() - 1);
-  return quantity(q, sorted[low] + (sorted[high] - sorted[low]) * (at - static_cast<double>(low)));
+  return quantity(q, percentile_of_sorted(sorted, percent));
 }
 
+// Of equals the oldest.
 Value extreme(std::span<const Sample> samples, bool largest) {
   Value best;
   for (const Sample& s : samples) {
-    if (s.value.is_missing()) continue;
-    if (best.is_missing()) {
+    if (!is_measure(s.value)) continue;
+    if (best.is_missing() || (largest ? total_order(s.value, best) > 0 : total_order(s.value, best) < 0))
       best = s.value;
-      continue;
-    }
-    const std::partial_ordering order = compare(s.value, best);
-    if (largest ? order > 0 : order < 0) best = s.value;
   }
   return best;
+}
+
+Value delta(std::span<const Sample> samples) {
+  Value first, last;
+  for (const Sample& s : samples) {
+    if (!is_measure(s.value)) continue;
+    if (first.is_missing()) first = s.value;
+    last = s.value;
+  }
+  return operators::subtract(last, first);
 }
 
 // The least-squares line through the values; false with fewer than two instants.
@@ -140,8 +130,8 @@ Value top(std::span<const Sample> samples, std::uint32_t n, Scratch& scratch) { 
   std::map<std::string, std::pair<std::size_t, Value>> counts;
   for (const Sample& s : samples) {
     if (s.value.is_missing()) continue;
-    std::string key;
-    append_key(key, s.value);
+    std::string key;  // the bytes that people see
+    append_text(key, s.value);
     auto& row = counts[key];
     ++row.first;
     row.second = s.value;
@@ -181,9 +171,9 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     case AggregateKind::changes:
       return Value::integer(static_cast<std::int64_t>(samples.size()));
     case AggregateKind::sum:
-      return sum(quantities(samples));
+      return sum(samples).sum();
     case AggregateKind::avg:
-      return mean(quantities(samples));
+      return sum(samples).mean();
     case AggregateKind::min:
       return extreme(samples, false);
     case AggregateKind::max:
@@ -212,24 +202,10 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     }
     case AggregateKind::rate: {
       const double seconds = static_cast<double>((now - from).us) / kMicros;
-      return seconds > 0 ? number(static_cast<double>(samples.size()) / seconds) : Value();
+      return seconds > 0 && !samples.empty() ? number(static_cast<double>(samples.size()) / seconds) : Value();
     }
-    case AggregateKind::delta: {
-      const Quantities q = quantities(samples);
-      if (q.values.empty()) return {};
-      if (q.durations) return duration_of(q.values.back() - q.values.front());
-      if (!q.integers) return number(q.values.back() - q.values.front());
-      std::int64_t first = 0, last = 0, out = 0;
-      bool begun = false;
-      for (const Sample& s : samples) {
-        if (s.value.type() != Type::integer) continue;
-        if (!begun) first = s.value.as_integer();
-        begun = true;
-        last = s.value.as_integer();
-      }
-      return __builtin_sub_overflow(last, first, &out) ? number(static_cast<double>(last) - static_cast<double>(first))
-                                                       : Value::integer(out);
-    }
+    case AggregateKind::delta:
+      return delta(samples);
     case AggregateKind::slope: {
       double slope = 0, at_mean = 0, mean_seconds = 0;
       Time origin;
@@ -240,24 +216,20 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
       for (const Sample& s : samples) total = total + (s.until - std::max(s.time, from));
       return Value::duration(total);
     }
-    case AggregateKind::gap_avg: {
-      const std::vector<double> g = gaps(samples);
-      return g.empty() ? Value() : duration_of(sum_of(g) / static_cast<double>(g.size()));
-    }
+    case AggregateKind::gap_avg:  // the gaps between neighbours add up to the time between the ends
+      if (samples.size() < 2) return {};
+      return duration_of(static_cast<double>((samples.back().time - samples.front().time).us) /
+                         static_cast<double>(samples.size() - 1));
     case AggregateKind::gap_stddev: {
       const std::vector<double> g = gaps(samples);
       return g.empty() ? Value() : duration_of(deviation(g));
     }
     case AggregateKind::ema: {
-      bool begun = false;
-      double e = 0;
-      for (const Sample& s : samples) {
-        if (!is_quantity(s.value)) continue;
-        const double v = amount(s.value);
-        e = begun ? cell.alpha * v + (1 - cell.alpha) * e : v;
-        begun = true;
-      }
-      return begun ? quantity(quantities(samples), e) : Value();
+      const Quantities q = quantities(samples);
+      if (q.values.empty()) return {};
+      double e = q.values.front();
+      for (std::size_t i = 1; i < q.values.size(); ++i) e = cell.alpha * q.values[i] + (1 - cell.alpha) * e;
+      return quantity(q, e);
     }
     case AggregateKind::top:
       return top(samples, cell.number, scratch);

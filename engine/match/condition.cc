@@ -22,6 +22,7 @@ constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 
 struct Entry {
   Seen seen;
+  std::uint64_t number = 0;     // counted since the beginning
   std::uint64_t changed = 0;    // by cell of the pattern: the value differed from the one before (E5)
   std::vector<Evidence> inner;  // of a counted group's match
 };
@@ -39,6 +40,7 @@ struct State : PatternState {
   std::map<std::size_t, std::string> last_value;  // changes: by cell
   std::vector<std::string> places;                // ranking
   std::uint64_t cut_short = 0;                    // events dropped for the limit
+  std::uint64_t taken = 0;
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State);
@@ -87,7 +89,7 @@ class Condition : public PatternMatcher {
     if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
-    take(state, Entry{Seen(*visit.event, visit.fits), 0, {}}, visit.context, now);
+    take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, {}}, visit.context, now);
     if (!is_judged(visit)) {
       state.judged = {now, Phase::event};
       return;
@@ -263,6 +265,7 @@ class Condition : public PatternMatcher {
     if (!state.first_event) state.first_event = now;
     state.last_event = now;
     mark_changes(state, entry, context);
+    entry.number = ++state.taken;
     state.entries.push_back(std::move(entry));
     if (state.entries.size() > kWindowEventsPerKeyMax) {
       state.entries.pop_front();
@@ -596,21 +599,26 @@ class Condition : public PatternMatcher {
 
   EventsReport look(const State& state, const EvalContext& context, Time now, bool after) const {
     EventsReport report(program_, pattern_, evaluator_, context, now);
-    std::vector<const Entry*> all;
-    for (std::size_t step = 0; step < pattern_.steps.size(); ++step) {
-      const Cell* cell = cell_of(pattern_.steps[step].stream);
-      if (cell == nullptr) continue;
-      for (const Entry* e : select(state, *cell, now, after)) {
-        if (!e->inner.empty()) report.add_evidence(e->inner);
-        if (e->inner.empty())
-          report.add(step, e->seen.event());
-        else
-          report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
-        all.push_back(e);
+    std::vector<const Entry*> all;  // C2: what it counted, each event once
+    for (const CellId id : pattern_.evidence) {
+      const Selected counted = select(state, program_.cells[id.index], now, after);
+      all.insert(all.end(), counted.begin(), counted.end());
+      if (!program_.cells[id.index].second.exists()) continue;
+      Cell second = program_.cells[id.index];
+      second.stream = second.second;
+      const Selected others = select(state, second, now, after);
+      all.insert(all.end(), others.begin(), others.end());
+    }
+    std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->number < b->number; });
+    all.erase(std::unique(all.begin(), all.end()), all.end());
+    for (const Entry* e : all) {
+      if (!e->inner.empty()) {
+        report.add_evidence(e->inner);
+        report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
+      } else {
+        report.add(0, e->seen.event());
       }
     }
-    std::sort(all.begin(), all.end());
-    all.erase(std::unique(all.begin(), all.end()), all.end());
     report.set(Fact::count, Value::integer(static_cast<std::int64_t>(all.size())));
     report.set_cells(
         [this, &state, &context, now, after](CellId id) { return value_of(state, id, context, now, after); });
@@ -620,16 +628,6 @@ class Condition : public PatternMatcher {
     if (pattern_.value.exists()) report.set(Fact::value, evaluator_.evaluate(pattern_.value, at));
     if (pattern_.baseline.exists()) report.set(Fact::baseline, evaluator_.evaluate(pattern_.baseline, at));
     return report;
-  }
-
-  const Cell* cell_of(StreamId stream) const {
-    for (const CellId id : cells_) {
-      const Cell& cell = program_.cells[id.index];
-      if (cell.window.kind != Window::Kind::step && (cell.stream == stream || cell.second == stream)) {
-        if (cell.stream == stream) return &cell;
-      }
-    }
-    return nullptr;
   }
 
   // The next time at which an event leaves a window, or moves from one to the next.
@@ -654,7 +652,7 @@ class Condition : public PatternMatcher {
     fits.set(nested_streams_[nested].index);
     Event event = *inner.report->last();
     event.time = now;
-    Entry entry{Seen(event, fits), 0, {}};
+    Entry entry{Seen(event, fits), 0, 0, {}};
     inner.report->evidence(entry.inner);
     take(state, std::move(entry), visit.context, now);
     static_cast<void>(by_event);

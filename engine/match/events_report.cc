@@ -6,6 +6,24 @@
 
 namespace tocsin {
 
+std::string_view label_of(const Program& program, const Step& step, const Event& event, const Evaluator& evaluator,
+                          const EvalContext& context) {
+  if (!step.label.empty() || !step.stream.exists()) return step.label;
+  const auto& alternatives = program.streams[step.stream.index].alternatives;
+  const Alternative* last = nullptr;
+  EvalContext at = context;
+  at.event = &event;
+  at.time = event.time;
+  at.match = nullptr;
+  // Of several that fit, the first as written; a filter that reads more than the event is not judged again.
+  for (const Alternative& a : alternatives) {
+    if (a.type != event.type) continue;
+    last = &a;
+    if (evaluator.holds(a.filter, at)) break;
+  }
+  return last == nullptr ? step.label : last->label;
+}
+
 void EventsReport::add_evidence(const std::vector<Evidence>& inner) {
   for (const Evidence& e : inner) {
     auto row = std::find_if(inner_.begin(), inner_.end(), [&](const Evidence& r) { return r.label == e.label; });
@@ -100,7 +118,8 @@ Value EventsReport::fact(Fact fact) const {
 void EventsReport::evidence(std::vector<Evidence>& out) const {
   std::vector<std::pair<std::string_view, const Event*>> rows;
   for (std::size_t i = 0; i < steps_.size(); ++i)
-    for (const Event* e : steps_[i]) rows.emplace_back(pattern_.steps[i].label, e);
+    for (const Event* e : steps_[i])
+      rows.emplace_back(label_of(program_, pattern_.steps[i], *e, evaluator_, context_), e);
   std::stable_sort(rows.begin(), rows.end(),
                    [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; });
   for (const auto& [label, event] : rows) {

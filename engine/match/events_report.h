@@ -11,6 +11,10 @@
 
 namespace tocsin {
 
+// What evidence calls an event of `step`: the step's label, or that of the alternative which it is of (F17).
+std::string_view label_of(const Program& program, const Step& step, const Event& event, const Evaluator& evaluator,
+                          const EvalContext& context);
+
 class EventsReport : public Report {
  public:
   // REQUIRES: pattern, evaluator and context outlive the report.

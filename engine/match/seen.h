@@ -51,6 +51,7 @@ class Seen {
   const Event& event() const { return event_; }
   Time time() const { return event_.time; }
   bool fits(StreamId stream) const { return fits_[stream.index]; }
+  bool fits_any(const StreamSet& streams) const { return (fits_ & streams).any(); }
   bool may_fill(StepId step) const { return !step.exists() || steps_[step.index]; }
   std::size_t bytes() const { return sizeof(Seen) + size_; }
 

@@ -1,54 +1,25 @@
 #include "engine/match/sequence.h"
 
 #include <algorithm>
+#include <set>
 
+#include "engine/match/events_report.h"
 #include "engine/match/sequence_search.h"
 
 namespace tocsin {
 namespace {
 
-// A match of which only the absence at its end is still awaited (Q11).
-struct Waiting {
-  Time deadline;
-  Choice choice;  // indices count from the first event ever kept, so that dropping old ones moves nothing
-};
-
 struct State : PatternState {
-  std::deque<Seen> seen;
-  std::uint64_t dropped = 0;     // events that stood before seen[0]
-  std::uint64_t begin = 0;       // nothing older takes part (start-over, resume)
-  std::vector<Waiting> waiting;  // by deadline
-  std::uint64_t cut_short = 0;   // dropped for the limit: counted
-  std::size_t held = 0;          // bytes
+  Kept kept;
+  std::uint64_t dropped = 0;    // events that stood before kept.seen[0]
+  std::uint64_t begin = 0;      // nothing older takes part (start-over, resume)
+  std::set<Time> waiting;       // when the absences that choices end in would be over
+  std::uint64_t cut_short = 0;  // dropped for the limit: counted
+  std::size_t held = 0;         // bytes
 
   std::size_t bytes() const override { return sizeof(State) + held; }
-  void clear() {
-    dropped += seen.size();
-    begin = dropped;
-    seen.clear();
-    waiting.clear();
-    held = 0;
-  }
+  std::uint64_t end() const { return dropped + kept.seen.size(); }
 };
-
-// How long an event can matter to matches that complete later; none: for ever.
-std::optional<Duration> horizon(const Element::Body& body) {
-  if (body.within.us != 0) return body.within;
-  Duration sum{};
-  for (std::size_t i = 0; i < body.elements.size(); ++i) {
-    const Element& e = body.elements[i];
-    if (i > 0) {
-      if (!e.link.within.has_value() || e.link.within->of.exists()) return std::nullopt;
-      sum = sum + e.link.within->length;
-    }
-    if (e.kind == Element::Kind::take) continue;
-    if (e.kind != Element::Kind::group || !e.once()) return std::nullopt;
-    const auto inner = horizon(e.bodies.front());
-    if (!inner) return std::nullopt;
-    sum = sum + *inner + (e.bodies.front().ending ? e.bodies.front().ending->bound.length : Duration{});
-  }
-  return sum;
-}
 
 class Sequence : public PatternMatcher {
  public:
@@ -59,12 +30,29 @@ class Sequence : public PatternMatcher {
         evaluator_(evaluator),
         options_(options),
         plan_(read_sequence(pattern, rules.schema.types.size())) {
-    horizon_ = horizon(plan_.body);
+    horizon_ = plan_.horizon;
+    for (const Duration d : plan_.absences)
+      if (horizon_) horizon_ = *horizon_ + d;
     keeps_types_ = std::any_of(pattern.code.begin(), pattern.code.end(), [](const SequenceInst& i) {
       return i.op == SequenceOp::adjacent || i.op == SequenceOp::streak;
     });
-    collect(plan_.body);
-    ends_with(plan_.body, completing_);
+    const auto reads_previous = [&](ExprId id) {
+      return id.exists() && (rules.code.exprs[id.index].reads & kReadsPrevious) != 0;
+    };
+    for (std::size_t i = 0; i < program.streams.size(); ++i) {
+      if (!plan_.streams[i]) continue;
+      const auto& alternatives = program.streams[i].alternatives;
+      const bool related = std::any_of(alternatives.begin(), alternatives.end(),
+                                       [](const Alternative& a) { return a.relation.exists(); });
+      keeps_previous_ = keeps_previous_ ||
+                        (related && std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) {
+                           return reads_previous(a.relation) || reads_previous(a.filter);
+                         }));
+    }
+    if (!plan_.ends_in_absence) return;
+    const auto& absent = program.streams[plan_.items.back().absent.index].alternatives;
+    plain_absence_ =
+        std::none_of(absent.begin(), absent.end(), [](const Alternative& a) { return a.relation.exists(); });
   }
 
   std::unique_ptr<PatternState> begin(Time, bool) const override { return std::make_unique<State>(); }
@@ -72,53 +60,58 @@ class Sequence : public PatternMatcher {
   void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
     auto& state = static_cast<State&>(base);
     const bool wanted =
-        (visit.fits & streams_).any() || (keeps_types_ && plan_.adjacent_types[visit.event->type.index]);
+        (visit.fits & plan_.streams).any() || (keeps_types_ && plan_.adjacent_types[visit.event->type.index]);
     if (!wanted) return;
     prune(state, visit.event->time);
-    state.seen.emplace_back(*visit.event, visit.fits, visit.steps);
-    state.held += state.seen.back().bytes();
-    if (state.seen.size() > kSeenPerKeyMax) drop(state, 1, true);
-    disprove(state, visit);
-    if ((visit.fits & completing_).any()) complete(state, visit, found);
+    keep(state, visit);
+    // What is waited for comes after all that waits: it forbids every choice there is.
+    if (plain_absence_ && visit.fits[plan_.items.back().absent.index]) state.waiting.clear();
+    if ((visit.fits & plan_.completing).any()) complete(state, visit, found);
+    if (plan_.absences.empty() || plan_.ends_in_absence) return;
+    for (const Duration d : plan_.absences) state.waiting.insert(visit.event->time + d);
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<State&>(base);
-    std::vector<Waiting> ripe;
-    for (auto w = state.waiting.begin(); w != state.waiting.end();) {
-      if (w->deadline > now.time) {
-        ++w;
-        continue;
+    if (state.waiting.empty() || Instant{*state.waiting.begin(), Phase::waited} > now) return;
+    const Time due = *state.waiting.begin();
+    state.waiting.erase(state.waiting.begin());
+    SequenceSearch search(plan_, program_, pattern_, evaluator_, context, state.kept);
+    SequenceSearch::Limits limits = limits_of(state);
+    limits.deadline = due;
+    const bool direct =
+        plan_.ends_in_absence && plan_.absences.size() == 1 && !plan_.items.back().absent_within.of.exists();
+    std::vector<Choice> choices;
+    for (SeenIndex last = limits.end; last-- > limits.begin;) {
+      const Seen& event = state.kept.seen[last];
+      // The absence runs from the last event: no other can be it.
+      if (direct && event.time() + plan_.absences.front() < due) break;
+      if (direct && event.time() + plan_.absences.front() != due) continue;
+      if (!event.fits_any(plan_.completing)) continue;
+      if (options_.firing == Firing::every_match) {
+        search.every(last, limits, choices);
+      } else if (auto choice = search.latest(last, limits)) {  // deadlines of one rule, key and instant are one (F3)
+        if (choices.empty() || choice->better_than(choices.front())) choices.assign(1, std::move(*choice));
       }
-      ripe.push_back(std::move(*w));
-      w = state.waiting.erase(w);
     }
-    if (ripe.empty()) return;
-    if (options_.firing != Firing::every_match) {  // deadlines of one rule, key and instant are one (F3)
-      auto best = std::max_element(ripe.begin(), ripe.end(),
-                                   [](const Waiting& a, const Waiting& b) { return a.choice.order < b.choice.order; });
-      ripe = {std::move(*best)};
-    } else {
-      std::sort(ripe.begin(), ripe.end(),
-                [](const Waiting& a, const Waiting& b) { return a.choice.sorted_events() < b.choice.sorted_events(); });
-    }
-    for (const Waiting& w : ripe) report(state, relative(state, w.choice), now.time, context, found);
-    after_fire(state, ripe.front().choice, state.dropped + state.seen.size());
+    report(state, choices, due, context, found);
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
     if (state.waiting.empty()) return std::nullopt;
-    const auto first = std::min_element(state.waiting.begin(), state.waiting.end(),
-                                        [](const Waiting& a, const Waiting& b) { return a.deadline < b.deadline; });
-    return Instant{first->deadline, Phase::waited};
+    return Instant{*state.waiting.begin(), Phase::waited};
   }
 
-  void start_over(PatternState& base, Instant) const override { static_cast<State&>(base).clear(); }
+  void start_over(PatternState& base, Instant) const override {
+    auto& state = static_cast<State&>(base);
+    state.waiting.clear();
+    begin_at(state, state.end());
+  }
 
   bool idle(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
-    return state.seen.empty() && state.waiting.empty();
+    return state.kept.seen.empty() && state.waiting.empty();
   }
 
  private:
@@ -127,12 +120,13 @@ class Sequence : public PatternMatcher {
    public:
     Found(const Sequence& of, const State& state, const Choice& choice, Time at, const EvalContext& base)
         : of_(of),
-          state_(state),
+          seen_(state.kept.seen),
           choice_(choice),
           at_(at),
           base_(base),
-          view_(of.program_, of.pattern_, of.evaluator_, base_, state.seen, choice.taken) {
+          view_(of.program_, of.pattern_, of.evaluator_, base_, seen_, choice.taken) {
       for (const Taken& t : choice.taken) {
+        if (!t.shown) continue;
         if (first_ == kNoEvent || t.event < first_) first_ = t.event;
         if (last_ == kNoEvent || t.event > last_) last_ = t.event;
       }
@@ -142,23 +136,25 @@ class Sequence : public PatternMatcher {
     Value cell(CellId c) const override { return view_.cell(c); }
     Value fact(Fact f) const override { return view_.fact(f); }
     Time at() const override { return at_; }
-    const Event* first() const override { return first_ == kNoEvent ? nullptr : &state_.seen[first_].event(); }
-    const Event* last() const override { return last_ == kNoEvent ? nullptr : &state_.seen[last_].event(); }
+    const Event* first() const override { return first_ == kNoEvent ? nullptr : &seen_[first_].event(); }
+    const Event* last() const override { return last_ == kNoEvent ? nullptr : &seen_[last_].event(); }
     void evidence(std::vector<Evidence>& out) const override {
       std::vector<Taken> taken = choice_.taken;
+      std::erase_if(taken, [](const Taken& t) { return !t.shown; });
       std::sort(taken.begin(), taken.end(), [](const Taken& a, const Taken& b) { return a.event < b.event; });
       for (const Taken& t : taken) {
-        const std::string_view label = of_.label(t.step);
+        const std::string_view label =
+            label_of(of_.program_, of_.pattern_.steps[t.step.index], seen_[t.event].event(), of_.evaluator_, base_);
         auto row = std::find_if(out.begin(), out.end(), [&](const Evidence& e) { return e.label == label; });
         if (row == out.end()) row = out.insert(out.end(), Evidence{label, 0, {}});
         ++row->count;
-        add_ids(*row, state_.seen[t.event].event());
+        add_ids(*row, seen_[t.event].event());
       }
     }
 
    private:
     const Sequence& of_;
-    const State& state_;
+    const std::deque<Seen>& seen_;
     const Choice& choice_;
     Time at_;
     const EvalContext& base_;
@@ -166,151 +162,102 @@ class Sequence : public PatternMatcher {
     SeenIndex first_ = kNoEvent, last_ = kNoEvent;
   };
 
-  std::string_view label(StepId id) const { return pattern_.steps[id.index].label; }
-
-  void collect(const Element::Body& body) {
-    if (body.ending) streams_.set(body.ending->stream.index);
-    for (const Element& e : body.elements) {
-      if (e.stream.exists()) streams_.set(e.stream.index);
-      if (e.breaking.exists()) streams_.set(e.breaking.index);
-      if (e.until.exists()) streams_.set(e.until.index);
-      for (const StreamId no : e.link.no) streams_.set(no.index);
-      for (const Element::Body& b : e.bodies) collect(b);
+  void keep(State& state, const Visit& visit) const {
+    state.kept.seen.emplace_back(*visit.event, visit.fits, visit.steps);
+    state.held += state.kept.seen.back().bytes();
+    if (keeps_previous_) {
+      state.kept.previous.push_back(
+          visit.context.previous == nullptr ? nullptr : std::make_unique<Seen>(*visit.context.previous, StreamSet()));
+      if (state.kept.previous.back()) state.held += state.kept.previous.back()->bytes();
     }
+    if (state.kept.seen.size() <= kSeenPerKeyMax) return;
+    drop(state, 1);
+    ++state.cut_short;
   }
 
-  // The streams an event of which can complete the pattern: those of its last element that must take one.
-  static void ends_with(const Element::Body& body, StreamSet& out) {
-    if (body.elements.empty()) return;
-    const Element& last = body.elements.back();
-    if (last.until.exists()) {
-      out.set(last.until.index);
-      return;
-    }
-    if (last.stream.exists()) out.set(last.stream.index);
-    for (const Element::Body& b : last.bodies) ends_with(b, out);
-  }
-
-  void drop(State& state, std::size_t n, bool for_the_limit) const {
-    for (; n > 0 && !state.seen.empty(); --n) {
-      state.held -= std::min(state.held, state.seen.front().bytes());
-      state.seen.pop_front();
+  void drop(State& state, std::uint64_t n) const {
+    for (; n > 0 && !state.kept.seen.empty(); --n) {
+      std::size_t bytes = state.kept.seen.front().bytes();
+      state.kept.seen.pop_front();
+      if (keeps_previous_) {
+        if (state.kept.previous.front()) bytes += state.kept.previous.front()->bytes();
+        state.kept.previous.pop_front();
+      }
+      state.held -= std::min(state.held, bytes);
       ++state.dropped;
-      if (for_the_limit) ++state.cut_short;
     }
     state.begin = std::max(state.begin, state.dropped);
-    std::erase_if(state.waiting, [&](const Waiting& w) { return w.choice.sorted_events().front() < state.dropped; });
   }
 
-  // Drops what no later match can use: before the start-over, out of the horizon, and not awaited.
+  // Drops what no later match can use: what lies before the start-over, and out of the horizon.
   void prune(State& state, Time now) const {
     std::uint64_t keep = state.begin;
     if (horizon_)
-      while (keep < state.dropped + state.seen.size() && state.seen[keep - state.dropped].time() < now - *horizon_)
-        ++keep;
-    for (const Waiting& w : state.waiting) keep = std::min<std::uint64_t>(keep, w.choice.sorted_events().front());
-    if (keep > state.dropped) drop(state, keep - state.dropped, false);
+      while (keep < state.end() && state.kept.seen[keep - state.dropped].time() < now - *horizon_) ++keep;
+    if (keep > state.dropped) drop(state, keep - state.dropped);
   }
 
-  // x forbids every absence that it comes after and in time for (Q10, Q11).
-  void disprove(State& state, const Visit& visit) const {
-    if (!plan_.body.ending.has_value() || state.waiting.empty()) return;
-    const StreamId x = plan_.body.ending->stream;
-    if (!visit.fits[x.index]) return;
-    std::erase_if(state.waiting, [&](const Waiting& w) {
-      if (visit.event->time > w.deadline) return false;
-      const Choice choice = relative(state, w.choice);
-      ChoiceView view(program_, pattern_, evaluator_, visit.context, state.seen, choice.taken);
-      EvalContext context = visit.context;
-      context.match = &view;
-      for (const Alternative& a : program_.streams[x.index].alternatives)
-        if (a.type == visit.event->type && evaluator_.holds(a.relation, context)) return true;
-      return false;
-    });
+  SequenceSearch::Limits limits_of(const State& state) const {
+    SequenceSearch::Limits limits;
+    limits.begin = static_cast<SeenIndex>(state.begin - state.dropped);
+    limits.end = static_cast<SeenIndex>(state.kept.seen.size());
+    limits.where = options_.where;
+    return limits;
   }
 
   void complete(State& state, const Visit& visit, const Findings& found) const {
-    SequenceSearch search(plan_, program_, pattern_, evaluator_, visit.context, state.seen);
-    SequenceSearch::Limits limits;
-    limits.begin = static_cast<SeenIndex>(state.begin - state.dropped);
-    limits.where = plan_.body.ending.has_value() ? ExprId() : options_.where;
-    const auto last = static_cast<SeenIndex>(state.seen.size() - 1);
-    const bool every = options_.firing == Firing::every_match;
-    std::vector<Choice> choices;
-    if (plan_.body.ending.has_value()) limits.where = options_.where;
-    if (every) {
-      choices = search.every(plan_.body, last, limits);
-    } else if (plan_.body.ending && plan_.body.ending->bound.of.exists()) {
-      choices = search.latest_by(plan_.body, last, limits, plan_.body.ending->bound.of);
-    } else if (Choice choice; search.latest(plan_.body, last, limits, choice)) {
-      choices.push_back(std::move(choice));
-    }
-    if (choices.empty()) return;
-    if (plan_.body.ending.has_value()) {
-      await(state, choices);
+    SequenceSearch search(plan_, program_, pattern_, evaluator_, visit.context, state.kept);
+    const SequenceSearch::Limits limits = limits_of(state);
+    const SeenIndex last = limits.end - 1;
+    if (plan_.ends_in_absence) {
+      for (const Time t : search.deadlines(last, limits)) state.waiting.insert(t);
       return;
     }
-    for (const Choice& choice : choices) report(state, choice, visit.event->time, visit.context, found);
-    Choice fired = choices.front();
-    absolute(state, fired);
-    after_fire(state, fired, state.dropped + state.seen.size());
+    std::vector<Choice> choices;
+    if (options_.firing == Firing::every_match)
+      search.every(last, limits, choices);
+    else if (auto choice = search.latest(last, limits))
+      choices.push_back(std::move(*choice));
+    report(state, choices, visit.event->time, visit.context, found);
   }
 
-  void await(State& state, std::vector<Choice>& choices) const {
-    const Element::Ending& ending = *plan_.body.ending;
-    for (Choice& choice : choices) {
-      SeenIndex from = choice.sorted_events().back();
-      const SeenIndex last = from;
-      if (ending.bound.of.exists()) {
-        from = kNoEvent;
-        for (const Taken& t : choice.taken)
-          if (t.step == ending.bound.of && (from == kNoEvent || t.event > from)) from = t.event;
-        if (from == kNoEvent) continue;
-      }
-      const Time deadline = state.seen[from].time() + ending.bound.length;
-      if (state.seen[last].time() > deadline) continue;  // a last event later than the deadline is no match (Q10)
-      absolute(state, choice);
-      state.waiting.push_back({deadline, std::move(choice)});
-    }
-  }
-
-  void report(const State& state, const Choice& choice, Time at, const EvalContext& context,
+  void report(State& state, std::vector<Choice>& choices, Time at, const EvalContext& context,
               const Findings& found) const {
+    if (choices.empty()) return;
+    if (choices.size() > 1)  // Q18
+      std::sort(choices.begin(), choices.end(),
+                [](const Choice& a, const Choice& b) { return a.sorted_events() < b.sorted_events(); });
     EvalContext base = context;
     base.time = at;
-    const Found match(*this, state, choice, at, base);
-    Finding finding;
-    finding.report = &match;
-    finding.drops = options_.firing == Firing::once || options_.firing == Firing::start_over;
-    found(finding);
+    for (const Choice& choice : choices) {
+      const Found match(*this, state, choice, at, base);
+      Finding finding;
+      finding.report = &match;
+      finding.drops = options_.firing == Firing::once || options_.firing == Firing::start_over;
+      found(finding);
+    }
+    after_fire(state, choices.front());
   }
 
   // A default fire starts over: only later events (F3), or those from a step on (F4).
-  void after_fire(State& state, const Choice& fired, std::uint64_t end) const {
+  void after_fire(State& state, const Choice& fired) const {
     if (options_.firing == Firing::always || options_.firing == Firing::every_match) return;
-    std::uint64_t begin = end;
+    std::uint64_t begin = state.end();
     if (options_.resume && options_.resume->step.exists()) {
-      std::uint64_t at = kNoEvent;
+      SeenIndex at = kNoEvent;
       for (const Taken& t : fired.taken) {
         if (t.step != options_.resume->step) continue;
         if (at == kNoEvent || (options_.resume->last ? t.event > at : t.event < at)) at = t.event;
       }
-      if (at != kNoEvent) begin = at;
+      if (at != kNoEvent) begin = state.dropped + at;
     }
-    state.waiting.clear();
-    state.begin = begin;
-    if (begin > state.dropped) drop(state, begin - state.dropped, false);
+    if (begin == state.end()) state.waiting.clear();
+    begin_at(state, begin);
   }
 
-  static void absolute(const State& state, Choice& choice) { move(choice, static_cast<SeenIndex>(state.dropped)); }
-  static Choice relative(const State& state, const Choice& choice) {
-    Choice out = choice;
-    move(out, static_cast<SeenIndex>(0 - state.dropped));
-    return out;
-  }
-  static void move(Choice& choice, SeenIndex by) {
-    for (Taken& t : choice.taken) t.event += by;
-    for (SeenIndex& i : choice.order) i += by;
+  void begin_at(State& state, std::uint64_t begin) const {
+    state.begin = std::max(state.begin, begin);
+    if (state.begin > state.dropped) drop(state, state.begin - state.dropped);
   }
 
   const Program& program_;
@@ -319,8 +266,7 @@ class Sequence : public PatternMatcher {
   MatchOptions options_;
   SequencePlan plan_;
   std::optional<Duration> horizon_;
-  StreamSet streams_, completing_;
-  bool keeps_types_ = false;
+  bool keeps_types_ = false, keeps_previous_ = false, plain_absence_ = false;
 };
 
 }  // namespace

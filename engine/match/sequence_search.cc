@@ -1,6 +1,7 @@
 #include "engine/match/sequence_search.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/contract.h"
 #include "engine/match/aggregate.h"
@@ -12,41 +13,31 @@ namespace {
 
 constexpr Time kNever{std::numeric_limits<std::int64_t>::max()};
 
-bool repeats(const Element& e) {
-  switch (e.kind) {
-    case Element::Kind::take:
-    case Element::Kind::maybe:
-      return false;
-    case Element::Kind::repeat:
-    case Element::Kind::streak:
-    case Element::Kind::any_of:
-      return true;
-    case Element::Kind::group:
-      return !(e.low <= 1 && e.high == 1);
-  }
-  return false;
+Time max_of(const boost::container::small_vector<Time, 1>& times) {
+  return *std::max_element(times.begin(), times.end());
 }
-
-bool optional_element(const Element& e) {
-  return e.kind == Element::Kind::maybe || (e.kind == Element::Kind::group && e.low == 0 && e.high == 1);
-}
-
-// Is anything left in this walk that takes an event?
-bool nothing_follows(const Element::Body& body, std::size_t index) { return index >= body.elements.size(); }
 
 }  // namespace
 
 std::vector<SeenIndex> Choice::sorted_events() const {
   std::vector<SeenIndex> out;
   out.reserve(taken.size());
-  for (const Taken& t : taken) out.push_back(t.event);
+  for (const Taken& t : taken)
+    if (t.shown) out.push_back(t.event);
   std::sort(out.begin(), out.end());
   return out;
+}
+
+bool Choice::better_than(const Choice& other) const {
+  if (singles != other.singles) return singles > other.singles;
+  if (maybes != other.maybes) return maybes > other.maybes;
+  return last > other.last;
 }
 
 // ----- what a choice says --------------------------------------------------------------------------
 
 Value ChoiceView::capture_of(const Step& step, std::uint32_t capture, SeenIndex event) const {
+  if (!step.stream.exists()) return {};  // a group
   const Event& e = seen_[event].event();
   const auto& alternatives = program_.streams[step.stream.index].alternatives;
   for (std::size_t i = 0; i < alternatives.size(); ++i) {
@@ -103,7 +94,8 @@ Value ChoiceView::cell(CellId id) const {
 
 Value ChoiceView::fact(Fact fact) const {
   std::vector<SeenIndex> events;
-  for (const Taken& t : taken_) events.push_back(t.event);
+  for (const Taken& t : taken_)
+    if (t.shown) events.push_back(t.event);
   if (events.empty()) return {};
   const auto [least, most] = std::minmax_element(events.begin(), events.end());
   const Time first = seen_[*least].time(), last = seen_[*most].time();
@@ -116,7 +108,7 @@ Value ChoiceView::fact(Fact fact) const {
       return Value::duration(last - first);
     case Fact::count: {  // of the step that the rule counts, else of all (F18)
       const auto n = std::count_if(taken_.begin(), taken_.end(), [&](const Taken& t) {
-        return !pattern_.counted.exists() || t.step == pattern_.counted;
+        return pattern_.counted.exists() ? t.step == pattern_.counted : t.shown;
       });
       return Value::integer(n);
     }
@@ -138,697 +130,898 @@ Value ChoiceView::fact(Fact fact) const {
 // ----- the walk ------------------------------------------------------------------------------------
 
 SequenceSearch::SequenceSearch(const SequencePlan& plan, const Program& program, const Pattern& pattern,
-                               const Evaluator& evaluator, const EvalContext& base, const std::deque<Seen>& seen)
-    : plan_(plan), program_(program), pattern_(pattern), evaluator_(evaluator), base_(base), seen_(seen) {}
+                               const Evaluator& evaluator, const EvalContext& base, const Kept& kept)
+    : plan_(plan),
+      program_(program),
+      pattern_(pattern),
+      evaluator_(evaluator),
+      base_(base),
+      kept_(kept),
+      seen_(kept.seen) {}
 
-bool SequenceSearch::run(const Element::Body& body, SeenIndex last, const Limits& limits,
-                         const std::function<bool()>& found) {
-  body_ = &body;
-  last_ = top_ = last;
+void SequenceSearch::run(SeenIndex last, const Limits& limits) {
   limits_ = limits;
-  if (body.within.us != 0) limits_.oldest = std::max(limits.oldest, seen_[last].time() - body.within);
-  found_ = &found;
-  trail_.clear();
-  order_.clear();
-  pending_.clear();
-  Place start;
-  start.from = limits.begin;
-  while (start.from <= last && seen_[start.from].time() < limits_.oldest) ++start.from;
-  return solve({&body, 0, nullptr, nullptr, nullptr}, start);
+  last_ = last;
+  begin_ = limits.begin;
+  if (plan_.within.us != 0)
+    while (begin_ < last && time(begin_) < time(last) - plan_.within) ++begin_;
+  // Every way to take part or not (Q4). Patterns have one or two of them.
+  const std::uint64_t ways = forced_ != nullptr ? 1 : std::uint64_t{1} << std::min<std::uint32_t>(plan_.maybes, 12);
+  for (chosen_ = 0; chosen_ < ways; ++chosen_) {
+    done_ = false;
+    taken_.clear();
+    singles_.clear();
+    maybes_.assign(plan_.ranks, 0);
+    Place place;
+    place.limit = last + 1;
+    solve(plan_.items, 0, place, [this](const Place& end) { finish(end); });
+    if (done_ && (plan_.first_is_best || steps_ > kSearchStepsMax)) break;
+  }
 }
 
-bool SequenceSearch::solve(Todo todo, Place place) {
-  if (++steps_ > kSearchStepsMax) return true;
-  while (nothing_follows(*todo.body, todo.index)) {
-    if (!close(todo, place)) return false;
-    if (todo.then != nullptr) return (*todo.then)(place);
-    if (todo.up == nullptr) return finish(place);
-    todo = *todo.up;
+void SequenceSearch::solve(const Items& items, std::size_t at, Place place, const Go& go) {
+  if (!more_steps()) return;
+  while (at < items.size() && !takes_part(items[at])) {
+    hand_on(items[at], place);
+    at = items[at].after;
   }
-  const Element& element = todo.body->elements[todo.index];
-  const bool skipped =
-      optional_element(element) && std::find(enabled_.begin(), enabled_.end(), &element) == enabled_.end();
-  if (skipped || (repeats(element) && !element.until.exists())) {
-    pending_.push_back({&element, todo.group});
-    Todo next = todo;
-    ++next.index;
-    const bool stop = solve(next, place);
-    pending_.pop_back();
-    return stop;
+  if (at == items.size()) return go(std::move(place));
+  const Item& item = items[at];
+  switch (item.kind) {
+    case Item::Kind::take:
+      return single(items, at, std::move(place), go);
+    case Item::Kind::open:
+      return open(items, at, std::move(place), go);
+    case Item::Kind::close: {
+      if (!close(item, place)) return;
+      const std::size_t mark = taken_.size();
+      if (item.step.exists() && place.anchor != kNoEvent) taken_.push_back({item.step, place.anchor, &item, false});
+      solve(items, at + 1, std::move(place), go);
+      taken_.resize(mark);
+      return;
+    }
+    case Item::Kind::any_of:
+      return any_of(items, at, std::move(place), go);
+    case Item::Kind::until:
+      return until(items, at, std::move(place), go);
+    case Item::Kind::repeat:
+    case Item::Kind::streak:
+    case Item::Kind::fires:
+      return repetitions(items, at, std::move(place), go);
   }
-  if (element.kind == Element::Kind::group) return enter(element, todo, place);
-  if (element.until.exists()) return take_until(element, todo, place);
-  return take(element, todo, place);
 }
 
-// The end of a body: a group's own bound and its own absence. Repetitions at its end stay pending: their place ends
-// with the next step, or with the group's bound.
-bool SequenceSearch::close(Todo& todo, Place& place) {
-  const Group* group = todo.group;
-  if (group == nullptr) return true;
-  const bool open_end = !pending_.empty() && pending_.back().group == group;
-  if (!open_end && trail_.size() > group->trail) {
-    if (group->within.us != 0 && seen_[place.anchor].time() - seen_[trail_[group->trail].event].time() > group->within)
-      return false;
-    if (group->link != nullptr && !bound_holds(*group->link, group->before, place.anchor)) return false;
+void SequenceSearch::single(const Items& items, std::size_t at, Place place, const Go& go) {
+  const Item& item = items[at];
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  const SeenIndex from = last_taker(items, at) ? std::max(last_, first_of(place)) : first_of(place);
+  const bool ranked = inside_any_ == 0 && item.rank == Item::kNone;
+  for (SeenIndex i = place.limit; i-- > from && !done_;) {
+    if (!seen_[i].fits(item.stream)) continue;
+    if (forced_ != nullptr && forced_->contains(&item) && forced_->at(&item) != i) continue;
+    if (!more_steps()) return;
+    if (ranked) {
+      singles_.push_back(i + 1);
+      if (cannot_be_best()) {
+        singles_.pop_back();
+        return;  // what comes before is not better
+      }
+    }
+    if (in_bounds(place, i, upper) && !used(i) && may_follow(place, i) && fits(item.stream, item.step, i)) {
+      taken_.push_back({item.step, i, &item});
+      if (item.rank != Item::kNone) maybes_[item.rank] = i + 1;
+      solve(items, at + 1, followed(place, i, i), go);
+      if (item.rank != Item::kNone) maybes_[item.rank] = 0;
+      taken_.pop_back();
+    }
+    if (ranked) singles_.pop_back();
   }
-  if (todo.body->ending.has_value() && !open_end) {
-    const Element::Ending& ending = *todo.body->ending;
-    const SeenIndex from = ending.bound.of.exists() ? last_of(ending.bound.of) : place.anchor;
-    if (from == kNoEvent) return false;
-    const Time deadline = seen_[from].time() + ending.bound.length;
-    if (seen_[place.anchor].time() > deadline) return false;
-    SeenIndex next = place.anchor + 1;
-    for (; next < seen_.size() && seen_[next].time() <= deadline; ++next)
-      if (seen_[next].fits(ending.stream) && related(ending.stream, next)) return false;
-    place.from = next;  // what follows comes after the deadline, which has waited through its instant (T4)
+}
+
+void SequenceSearch::open(const Items& items, std::size_t at, Place place, const Go& go) {
+  const Item& item = items[at];
+  if (item.guess_end && item.only_repeats) return repetitions(items, at, std::move(place), go);
+  enter(item, place);
+  OpenGroup group;
+  group.within = item.within;
+  group.upper = link_end(item, place);
+  place.groups.push_back(group);
+  if (!item.guess_end) return solve(items, at + 1, std::move(place), go);
+  for (SeenIndex guess = place.limit; guess-- > first_of(place) && !done_;) {
+    place.groups.back().guess = guess;
+    solve(items, at + 1, place, go);
   }
+}
+
+// The end of a group, or the absence that ends the pattern.
+bool SequenceSearch::close(const Item& item, Place& place) {
+  if (item.absent.exists()) {
+    if (place.anchor == kNoEvent) return false;
+    const SeenIndex named = item.absent_within.of.exists() ? last_of(item.absent_within.of) : place.anchor;
+    const Time deadline = time(named == kNoEvent ? place.anchor : named) + item.absent_within.length;
+    if (deadline < time(place.anchor)) return false;  // a last event later than the deadline is no match (Q10)
+    const bool judged = !limits_.all_deadlines || !place.groups.empty();
+    for (SeenIndex x = place.anchor + 1; judged && x < limits_.end && time(x) <= deadline; ++x)
+      if (fits(item.absent, {}, x)) return false;
+    place.absent_until = std::max(place.absent_until, deadline);
+    place.deadlines.push_back(deadline);
+  }
+  if (place.groups.empty()) return true;
+  if (place.groups.back().guess != kNoEvent && place.groups.back().guess != place.anchor) return false;
+  place.groups.pop_back();
   return true;
 }
 
-bool SequenceSearch::finish(const Place& place) {
-  const auto complete = [this](const Place& p) {
-    if (end_at_last_ && p.anchor != last_) return false;
-    if (trail_.empty()) return false;  // Q15
-    if (limits_.where.exists()) {
-      ChoiceView view(program_, pattern_, evaluator_, base_, seen_, trail_);
-      EvalContext context = base_;
-      context.match = &view;
-      context.event = &seen_[last_].event();
-      context.time = seen_[last_].time();
-      if (!evaluator_.holds(limits_.where, context)) return false;
-    }
-    reached_ = true;
-    return (*found_)();
+void SequenceSearch::finish(const Place& place) {
+  if (place.anchor != last_) return;
+  if (forced_ != nullptr) {
+    best_ = Choice{taken_, {}, {}, last_};
+    done_ = true;
+    return;
+  }
+  if (limits_.all_deadlines) {
+    if (place.deadlines.empty()) return;
+    collected_.push_back(max_of(place.deadlines));
+    done_ = !plan_.items.back().absent_within.of.exists();
+    return;
+  }
+  if (limits_.deadline.has_value()) {
+    if (place.deadlines.empty() || max_of(place.deadlines) != *limits_.deadline) return;
+  } else if (!place.deadlines.empty() && max_of(place.deadlines) >= time(last_)) {
+    return;
+  }
+  if (steals() || !accept()) return;
+  Choice choice{taken_, singles_, maybes_, last_};
+  if (!every_) {
+    if (!best_ || choice.better_than(*best_)) best_ = std::move(choice);
+    done_ = plan_.first_is_best;
+    return;
+  }
+  // Each set of events in its steps once; of two that differ in their `maybe` only, the later (Q4).
+  const auto without_maybes = [](const Choice& c) {
+    std::vector<std::pair<SeenIndex, std::uint32_t>> out;
+    for (const Taken& t : c.taken)
+      if (t.item->maybe == Item::kNone && t.shown) out.emplace_back(t.event, t.step.index);
+    std::sort(out.begin(), out.end());
+    return out;
   };
-  if (pending_.empty()) return complete(place);
-  const std::vector<Pending> pending = pending_;
-  return resolve(pending, 0, place, top_ + 1, false, complete);
-}
-
-bool SequenceSearch::take(const Element& element, const Todo& todo, const Place& place) {
-  const std::vector<Pending> pending = std::move(pending_);
-  pending_.clear();
-  const auto forced = forced_.find(&element);
-  Todo next = todo;
-  ++next.index;
-  // The pattern's last single step takes the completing event, nothing before it.
-  const bool final_step =
-      end_at_last_ && todo.up == nullptr && todo.then == nullptr && nothing_follows(*next.body, next.index);
-  bool stop = false;
-  for (SeenIndex q = top_ + 1; !stop && q-- > place.from;) {
-    if (final_step && q != last_) break;
-    if (forced != forced_.end() && q != forced->second) continue;
-    if (!seen_[q].fits(element.stream) || !seen_[q].may_fill(element.step) || used(q)) continue;
-    if (++steps_ > kSearchStepsMax) {
-      stop = true;
-      break;
+  if (plan_.maybes != 0 || !plan_.first_is_best) {
+    const auto mine = without_maybes(choice);
+    for (Choice& other : *all_) {
+      if (without_maybes(other) != mine) continue;
+      if (choice.better_than(other)) other = std::move(choice);
+      return;
     }
-    const Then then = [&](Place left) {
-      if (!link_holds(element.link, left, q) || !bound_holds(element.link, left.anchor, q) ||
-          !related(element.stream, q))
-        return false;
-      trail_.push_back({element.step, q, &element});
-      order_.push_back(q);
-      Place right;
-      right.from = q + 1;
-      right.anchor = q;
-      const bool done = solve(next, right);
-      order_.pop_back();
-      trail_.pop_back();
-      return done;
-    };
-    stop = pending.empty() ? then(place) : resolve(pending, 0, place, q, false, then);
   }
-  pending_ = pending;
-  return stop;
+  all_->push_back(std::move(choice));
+  done_ = all_->size() >= kMatchesPerEventMax;
 }
 
-// `x until c`: c is a single step whose place begins after the step before; the x are what lies between (Q5).
-bool SequenceSearch::take_until(const Element& element, const Todo& todo, const Place& place) {
-  std::vector<Pending> pending = std::move(pending_);
-  pending_.clear();
-  const std::vector<Pending> before = pending;
-  Element repetition = element;
-  repetition.until = StreamId();
-  pending.push_back({&repetition, todo.group});
-  Todo next = todo;
-  ++next.index;
-  bool stop = false;
-  for (SeenIndex c = top_ + 1; !stop && c-- > place.from;) {
-    if (!seen_[c].fits(element.until) || !seen_[c].may_fill(element.until_step) || used(c) ||
-        !related(element.until, c))
-      continue;
-    Place start = place;
-    const bool at_start = place.anchor == kNoEvent && before.empty();
-    if (at_start)  // its place begins after the c before
-      for (SeenIndex i = c; i-- > place.from;)
-        if (seen_[i].fits(element.until) && related(element.until, i)) {
-          start.from = i + 1;
-          break;
-        }
-    const std::size_t mark = trail_.size();
-    const Then then = [&](Place left) {
-      SeenIndex begin = place.anchor;
-      for (std::size_t i = mark; i < trail_.size(); ++i)
-        if (trail_[i].element != &repetition) begin = trail_[i].event;
-      if (!at_start && !none_between(element.until, begin, c)) return false;
-      for (std::size_t i = mark; i < trail_.size(); ++i)
-        if (trail_[i].element == &repetition) trail_[i].element = &element;
-      trail_.push_back({element.until_step, c, &element});
-      order_.push_back(c);
-      Place right;
-      right.from = c + 1;
-      right.anchor = c;
-      static_cast<void>(left);
-      const bool done = solve(next, right);
-      order_.pop_back();
-      trail_.pop_back();
-      for (std::size_t i = mark; i < trail_.size(); ++i)
-        if (trail_[i].element == &element) trail_[i].element = &repetition;
-      return done;
-    };
-    stop = resolve(pending, 0, start, c, false, then);
-  }
-  pending_ = before;
-  return stop;
-}
-
-bool SequenceSearch::enter(const Element& element, const Todo& todo, Place place) {
-  // A link is looked at where the group's first event is taken; its bound, where the group closes.
-  Group group{element.bodies.front().within, trail_.size(), &element.link, place.anchor};
-  place.adjacent = place.adjacent || element.link.adjacent;
-  place.handed.insert(place.handed.end(), element.link.no.begin(), element.link.no.end());
-  Todo after = todo;
-  ++after.index;
-  const Todo inner{&element.bodies.front(), 0, &group, &after, nullptr};
-  return solve(inner, place);
-}
-
-// ----- links ---------------------------------------------------------------------------------------
-
-// Two alternatives of one type are an `or`: the relation of each goes with its own filter.
-bool SequenceSearch::related(StreamId stream, SeenIndex event) {
-  const Event& e = seen_[event].event();
-  const auto& alternatives = program_.streams[stream.index].alternatives;
-  const bool plain = std::none_of(alternatives.begin(), alternatives.end(),
-                                  [&](const Alternative& a) { return a.type == e.type && a.relation.exists(); });
-  if (plain) return true;
-  const Event* previous = nullptr;
-  for (SeenIndex i = event; i-- > 0 && previous == nullptr;)
-    if (seen_[i].event().type == e.type) previous = &seen_[i].event();
-  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, trail_);
+bool SequenceSearch::accept() {
+  if (!limits_.where.exists()) return true;
+  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_);
   EvalContext context = base_;
-  context.event = &e;
-  context.time = e.time;
-  context.previous = previous;
   context.match = &view;
-  return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) {
-    return a.type == e.type && evaluator_.holds(a.filter, context) && evaluator_.holds(a.relation, context);
+  context.event = &seen_[last_].event();
+  context.time = limits_.deadline ? *limits_.deadline : time(last_);
+  return evaluator_.holds(limits_.where, context);
+}
+
+// Q4: a `maybe` never takes an event's place from a repeated step: with these single events and without any maybe, would a
+// repeated step have one that it has not now?
+bool SequenceSearch::steals() {
+  if (chosen_ == 0) return false;
+  const auto repeated = [](const std::vector<Taken>& taken) {
+    std::vector<std::pair<const Item*, SeenIndex>> out;
+    for (const Taken& t : taken)
+      if (t.shown && t.item->maybe == Item::kNone &&
+          (t.item->kind == Item::Kind::repeat || t.item->kind == Item::Kind::streak ||
+           t.item->kind == Item::Kind::until || t.item->kind == Item::Kind::fires))
+        out.emplace_back(t.item, t.event);
+    return out;
+  };
+  const bool any = std::any_of(plan_.items.begin(), plan_.items.end(), [](const Item& i) {
+    return i.maybe == Item::kNone && (i.repeats() || i.kind == Item::Kind::until);
+  });
+  if (!any) return false;
+  std::unordered_map<const Item*, SeenIndex> singles;
+  for (const Taken& t : taken_)
+    if (t.item->kind == Item::Kind::take && t.item->maybe == Item::kNone) singles[t.item] = t.event;
+  SequenceSearch plain(plan_, program_, pattern_, evaluator_, base_, kept_);
+  plain.forced_ = &singles;
+  plain.free_ = true;
+  Limits limits = limits_;
+  limits.where = {};
+  plain.run(last_, limits);
+  steps_ += plain.steps_;
+  if (!plain.best_) return false;
+  const auto now = repeated(taken_);
+  for (const auto& one : repeated(plain.best_->taken))
+    if (std::find(now.begin(), now.end(), one) == now.end()) return true;
+  return false;
+}
+
+// ----- what must hold of the next event ---------------------------------------------------------------
+
+void SequenceSearch::enter(const Item& item, Place& place) {
+  place.no.insert(place.no.end(), item.link.no.begin(), item.link.no.end());
+  place.adjacent = place.adjacent || item.link.adjacent;
+}
+
+// Q7: a step that takes nothing takes its `next` and `within` with it, and hands its `no` on; what `first` forbids is its own.
+void SequenceSearch::hand_on(const Item& item, Place& place) {
+  for (const StreamId no : item.link.no)
+    if (no != item.stream) place.no.push_back(no);
+}
+
+SequenceSearch::Place SequenceSearch::followed(Place place, SeenIndex first, SeenIndex last) {
+  place.anchor = last;
+  place.no.clear();
+  place.adjacent = false;
+  place.required = place.next_at_most = kNoEvent;
+  place.absent_until = Time{std::numeric_limits<std::int64_t>::min()};
+  for (OpenGroup& group : place.groups)
+    if (group.first == kNoEvent) group.first = first;
+  return place;
+}
+
+// Q10: how far the link of an item lets it reach.
+Time SequenceSearch::link_end(const Item& item, const Place& place) const {
+  if (!item.link.within.has_value()) return kNever;
+  const SeenIndex from = item.link.within->of.exists() ? last_of(item.link.within->of) : place.anchor;
+  return from == kNoEvent ? kNever : time(from) + item.link.within->length;
+}
+
+bool SequenceSearch::in_bounds(const Place& place, SeenIndex i, Time upper) const {
+  const Time t = time(i);
+  if (t > upper || i < begin_) return false;
+  return std::all_of(place.groups.begin(), place.groups.end(), [&](const OpenGroup& g) {
+    if (t > g.upper || (g.guess != kNoEvent && i > g.guess)) return false;
+    if (g.within.us == 0) return true;
+    return (g.first == kNoEvent || t <= time(g.first) + g.within) &&
+           (g.guess == kNoEvent || t >= time(g.guess) - g.within);
   });
 }
 
-bool SequenceSearch::none_between(StreamId stream, SeenIndex after, SeenIndex before) {
-  const SeenIndex from = after == kNoEvent ? limits_.begin : after + 1;
-  for (SeenIndex i = from; i < before; ++i)
-    if (seen_[i].fits(stream) && related(stream, i)) return false;
+// `no`, `next` and the guesses: may the next event taken be this one?
+bool SequenceSearch::may_follow(const Place& place, SeenIndex i) {
+  if (i >= place.limit || (place.required != kNoEvent && i != place.required)) return false;
+  if (place.next_at_most != kNoEvent && i > place.next_at_most) return false;
+  if (time(i) <= place.absent_until) return false;
+  if (place.anchor == kNoEvent) return true;  // at the start of a pattern they fall away (Q7)
+  if (i <= place.anchor) return false;
+  if (free_ || (!place.adjacent && place.no.empty())) return true;
+  for (SeenIndex x = place.anchor + 1; x < i; ++x) {
+    if (place.adjacent && plan_.adjacent_types[seen_[x].event().type.index]) return false;
+    for (const StreamId no : place.no)
+      if (fits(no, {}, x)) return false;
+  }
   return true;
 }
 
-// `no` and `next` between the event before and the first one taken; at the start of a pattern they fall away (Q7).
-bool SequenceSearch::link_holds(const Link& link, const Place& place, SeenIndex first) const {
-  if (place.anchor == kNoEvent) return true;
-  auto* self = const_cast<SequenceSearch*>(this);  // NOLINT: judging a relation counts steps only
-  for (const StreamId no : place.handed)
-    if (!self->none_between(no, place.anchor, first)) return false;
-  for (const StreamId no : link.no)
-    if (!self->none_between(no, place.anchor, first)) return false;
-  if (link.adjacent || place.adjacent)
-    for (SeenIndex i = place.anchor + 1; i < first; ++i)
-      if (plan_.adjacent_types[seen_[i].event().type.index]) return false;
-  return true;
+bool SequenceSearch::fits(StreamId stream, StepId step, SeenIndex i) {
+  return seen_[i].fits(stream) && seen_[i].may_fill(step) && related(stream, i);
 }
 
-bool SequenceSearch::bound_holds(const Link& link, SeenIndex before, SeenIndex last) const {
-  if (!link.within.has_value()) return true;
-  const SeenIndex from = link.within->of.exists() ? last_of(link.within->of) : before;
-  return from == kNoEvent || seen_[last].time() - seen_[from].time() <= link.within->length;
+// Two alternatives of one type are an `or`: the relation of each goes with its own filter, which is judged again then.
+bool SequenceSearch::related(StreamId stream, SeenIndex i) {
+  const Event& e = seen_[i].event();
+  const auto& alternatives = program_.streams[stream.index].alternatives;
+  std::size_t of_type = 0;
+  bool plain = true;
+  for (const Alternative& a : alternatives) {
+    if (a.type != e.type) continue;
+    ++of_type;
+    plain = plain && !a.relation.exists();
+  }
+  if (plain) return true;
+  ++steps_;
+  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_);
+  EvalContext context = base_;
+  context.event = &e;
+  context.time = e.time;
+  context.previous = i < kept_.previous.size() && kept_.previous[i] ? &kept_.previous[i]->event() : nullptr;
+  context.match = &view;
+  return std::any_of(alternatives.begin(), alternatives.end(), [&](const Alternative& a) {
+    return a.type == e.type && (of_type == 1 || evaluator_.holds(a.filter, context)) &&
+           evaluator_.holds(a.relation, context);
+  });
+}
+
+bool SequenceSearch::used(SeenIndex i) const {
+  return std::any_of(taken_.begin(), taken_.end(), [i](const Taken& t) { return t.shown && t.event == i; });
 }
 
 SeenIndex SequenceSearch::last_of(StepId step) const {
   SeenIndex out = kNoEvent;
-  for (const Taken& t : trail_)
+  for (const Taken& t : taken_)
     if (t.step == step && (out == kNoEvent || t.event > out)) out = t.event;
   return out;
 }
 
-bool SequenceSearch::used(SeenIndex event) const {
-  return std::any_of(trail_.begin(), trail_.end(), [event](const Taken& t) { return t.event == event; });
+bool SequenceSearch::cannot_be_best() const {
+  if (every_ || !best_ || limits_.all_deadlines || forced_ != nullptr) return false;
+  const std::size_t n = std::min(singles_.size(), best_->singles.size());
+  return std::lexicographical_compare(singles_.begin(), singles_.begin() + static_cast<std::ptrdiff_t>(n),
+                                      best_->singles.begin(), best_->singles.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
-// Where a repetition's place ends, by its own `within` and its group's (Q3).
-Time SequenceSearch::place_end(const Element& element, const Group* group, const Place& place) const {
-  Time end = kNever;
-  if (element.link.within.has_value()) {
-    const SeenIndex from = element.link.within->of.exists() ? last_of(element.link.within->of) : place.anchor;
-    if (from != kNoEvent) end = seen_[from].time() + element.link.within->length;
-  }
-  if (group != nullptr && group->within.us != 0 && trail_.size() > group->trail)
-    end = std::min(end, seen_[trail_[group->trail].event].time() + group->within);
-  if (group != nullptr && group->link != nullptr && group->link->within.has_value()) {
-    const SeenIndex from = group->link->within->of.exists() ? last_of(group->link->within->of) : group->before;
-    if (from != kNoEvent) end = std::min(end, seen_[from].time() + group->link->within->length);
-  }
-  return end;
+// Does nothing in the pattern take an event after this item?
+bool SequenceSearch::last_taker(const Items& items, std::size_t at) const {
+  if (&items != &plan_.items) return false;
+  for (std::size_t i = items[at].after; i < items.size(); ++i)
+    if (items[i].kind != Item::Kind::close && takes_part(items[i])) return false;
+  return true;
 }
 
 // ----- repetitions ---------------------------------------------------------------------------------
 
-bool SequenceSearch::resolve(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                             bool must_take, const Then& then) {
-  if (++steps_ > kSearchStepsMax) return true;
-  if (at == pending.size()) return must_take ? false : then(place);
-  const Element& element = *pending[at].element;
-  if (optional_element(element)) {  // not enabled: takes nothing, hands its `no` on (Q7)
-    Place next = place;
-    if (place.anchor != kNoEvent) next.handed.insert(next.handed.end(), element.link.no.begin(), element.link.no.end());
-    return resolve(pending, at + 1, next, end, must_take, then);
+// A run of repeated places is worked out between the event before it and the event after it, which is guessed first: a place lies
+// between its neighbours (Q3).
+void SequenceSearch::repetitions(const Items& items, std::size_t at, Place place, const Go& go) {
+  std::size_t to = at;
+  for (; to < items.size(); ++to) {
+    const Item& i = items[to];
+    if (!takes_part(i)) continue;
+    if (i.repeats() || i.kind == Item::Kind::close) continue;
+    if (i.kind == Item::Kind::open && (!i.guess_end || i.only_repeats)) continue;
+    break;
   }
-  const Group* group = pending[at].group;
-  const bool leads_window = group != nullptr && group->within.us != 0 && trail_.size() == group->trail;
-  switch (element.kind) {
-    case Element::Kind::repeat:
-      if (leads_window) return resolve_window(pending, at, place, end, then);
-      return resolve_repeat(pending, at, place, end, then);
-    case Element::Kind::streak:
-      return resolve_streak(pending, at, place, end, then);
-    case Element::Kind::group:
-      return resolve_group(pending, at, place, end, then);
-    case Element::Kind::any_of:
-      return resolve_any(pending, at, place, end, then);
-    case Element::Kind::take:
-    case Element::Kind::maybe:
+  if (to == items.size()) {
+    bool settled = false;
+    const Run run{items, to, place.limit, &items == &plan_.items, &settled, go};
+    return divide(run, at, std::move(place));
+  }
+  const Item& next = items[to];
+  for (SeenIndex q = place.limit; q-- > first_of(place) && !done_;) {
+    if (next.kind == Item::Kind::take) {
+      if (!seen_[q].fits(next.stream)) continue;
+      if (inside_any_ == 0 && next.rank == Item::kNone) {
+        singles_.push_back(q + 1);
+        const bool hopeless = cannot_be_best();
+        singles_.pop_back();
+        if (hopeless) return;
+      }
+    }
+    if (!more_steps()) return;
+    bool settled = false;
+    const Go then = [&](Place after) {
+      after.required = q;
+      solve(items, to, std::move(after), go);
+    };
+    divide({items, to, q, false, &settled, then}, at, place);
+  }
+}
+
+// Items [at, to) between the last event taken and `end`. The first division that leaves all their number stands; under
+// `every` all do.
+void SequenceSearch::divide(const Run& run, std::size_t at, Place place) {
+  if (!more_steps() || (*run.settled && !every_)) return;
+  while (at < run.to && !takes_part(run.items[at])) {
+    hand_on(run.items[at], place);
+    at = run.items[at].after;
+  }
+  if (at >= run.to) {
+    if (run.trailing ? place.next_at_most != kNoEvent : place.next_at_most != kNoEvent && run.end > place.next_at_most)
+      return;
+    *run.settled = true;
+    return run.go(std::move(place));
+  }
+  const Item& item = run.items[at];
+  switch (item.kind) {
+    case Item::Kind::close: {
+      if (!close(item, place)) return;
+      const std::size_t mark = taken_.size();
+      if (item.step.exists() && place.anchor != kNoEvent) taken_.push_back({item.step, place.anchor, &item, false});
+      divide(run, at + 1, std::move(place));
+      taken_.resize(mark);
+      return;
+    }
+    case Item::Kind::open: {
+      enter(item, place);
+      OpenGroup group;
+      group.within = item.within;
+      group.upper = link_end(item, place);
+      place.groups.push_back(group);
+      if (!item.guess_end) return divide(run, at + 1, std::move(place));
+      for (SeenIndex guess = run.end; guess-- > first_of(place) && (!*run.settled || every_) && !done_;) {
+        place.groups.back().guess = guess;  // "the latest such window"
+        divide(run, at + 1, place);
+      }
+      return;
+    }
+    case Item::Kind::repeat:
+      return repeat(run, at, std::move(place));
+    case Item::Kind::streak:
+      return streak(run, at, std::move(place));
+    case Item::Kind::fires:
+      return fires(run, at, std::move(place));
+    case Item::Kind::take:
+    case Item::Kind::until:
+    case Item::Kind::any_of:
       break;
   }
-  TOCSIN_ASSERT(!"a pending element repeats");
+  TOCSIN_ASSERT(item.repeats());  // nothing else is in a run
+}
+
+bool SequenceSearch::more_repeats(const Run& run, std::size_t at) const {
+  for (std::size_t i = at + 1; i < run.to; ++i)
+    if (takes_part(run.items[i]) && run.items[i].repeats()) return true;
   return false;
 }
 
-// Every fitting event of the place, one after the other; a filter that looks at its own step sees those before (Q2).
-std::vector<Taken> SequenceSearch::fitting(const Element& element, SeenIndex from, SeenIndex end, Time until) {
-  std::vector<Taken> out;
-  const std::size_t mark = trail_.size();
-  for (SeenIndex i = from; i < end && i < seen_.size() && seen_[i].time() <= until; ++i) {
-    if (!seen_[i].fits(element.stream) || !seen_[i].may_fill(element.step) || used(i) || !related(element.stream, i))
+bool SequenceSearch::ends_absent(const Items& items, std::size_t at) {
+  return std::any_of(items.begin() + static_cast<std::ptrdiff_t>(at), items.end(),
+                     [](const Item& i) { return i.absent.exists(); });
+}
+
+namespace {
+
+// Q5 and Q11: has a repeated step at the very end its number now?
+bool has_number_at_end(const Item& item, bool ends_absent, std::size_t n) {
+  return ends_absent ? n >= item.low && n <= item.high : n == item.low;
+}
+
+}  // namespace
+
+// All fitting events of the place, each seeing those before it (Q2). They are left on taken_.
+std::size_t SequenceSearch::take_all(const Item& item, const Place& place, SeenIndex end, Time upper) {
+  std::size_t n = 0;
+  for (SeenIndex i = first_of(place); i < end; ++i) {
+    if (!seen_[i].fits(item.stream)) continue;
+    if (!in_bounds(place, i, upper) || used(i) || time(i) <= place.absent_until || !fits(item.stream, item.step, i))
       continue;
-    out.push_back({element.step, i, &element});
-    trail_.push_back(out.back());
+    taken_.push_back({item.step, i, &item});
+    ++n;
   }
-  trail_.resize(mark);
-  return out;
+  steps_ += n;
+  return n;
 }
 
-bool SequenceSearch::resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place,
-                                    SeenIndex end, const Then& then) {
-  const Element& element = *pending[at].element;
-  const std::vector<Taken> events = fitting(element, place.from, end, place_end(element, pending[at].group, place));
-  std::vector<std::vector<Taken>> parts;
-  parts.reserve(events.size());
-  for (const Taken& t : events) parts.push_back({t});
-  return cut(parts, pending, at, place, end, then);
-}
-
-// `(N a within D)`: the latest window of that length that has the number (Q3).
-bool SequenceSearch::resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place,
-                                    SeenIndex end, const Then& then) {
-  const Element& element = *pending[at].element;
-  const Duration within = pending[at].group->within;
-  for (SeenIndex l = std::min<SeenIndex>(end, static_cast<SeenIndex>(seen_.size())); l-- > place.from;) {
-    if (!seen_[l].fits(element.stream)) continue;
-    SeenIndex from = place.from;
-    while (from < l && seen_[from].time() < seen_[l].time() - within) ++from;
-    const std::vector<Taken> events = fitting(element, from, l + 1, kNever);
-    if (events.empty() || events.back().event != l || events.size() < element.low) continue;
-    std::vector<std::vector<Taken>> parts;
-    for (const Taken& t : events) parts.push_back({t});
-    if (cut(parts, pending, at, place, end, then)) return true;
-    if (end_at_last_ && end == top_ + 1 && at + 1 == pending.size())
-      return false;  // only the window that ends here completes
-    if (reached_) return false;
+void SequenceSearch::repeat(const Run& run, std::size_t at, Place place) {
+  const Item& item = run.items[at];
+  Place nothing = place;
+  hand_on(item, nothing);
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  const std::size_t mark = taken_.size();
+  const std::size_t size = take_all(item, place, run.end, upper);
+  const bool more = more_repeats(run, at);
+  if (every_) {
+    const SeenIndex beyond = size > item.high && (more || !run.trailing) ? taken_[mark + item.high].event : kNoEvent;
+    taken_.resize(mark);
+    // Q17: the place satisfies Q4.
+    if (size < item.low || !(more || run.trailing || size <= item.high)) return;
+    std::vector<SeenIndex> chosen;
+    return subsets(run, at, place, nothing, upper, size, beyond, first_of(place), chosen);
   }
-  return false;
+  if (!more) {
+    const bool right = run.trailing ? size > 0 && taken_.back().event == last_ &&
+                                          has_number_at_end(item, ends_absent(run.items, at), size)
+                                    : size >= item.low && size <= item.high;
+    if (right && size > 0 && may_follow(place, taken_[mark].event))
+      divide(run, at + 1, followed(place, taken_[mark].event, taken_.back().event));
+    taken_.resize(mark);
+    if (right && size == 0) divide(run, at + 1, std::move(nothing));
+    return;
+  }
+  const std::vector<Taken> all(taken_.begin() + static_cast<std::ptrdiff_t>(mark), taken_.end());
+  for (std::size_t n = size + 1; n-- > item.low && !done_;) {
+    taken_.resize(mark + n);
+    if (n > item.high || (n > 0 && !may_follow(place, all.front().event))) continue;
+    Place after = n == 0 ? nothing : followed(place, all.front().event, all[n - 1].event);
+    if (n < size) after.next_at_most = std::min(after.next_at_most, all[n].event);
+    divide(run, at + 1, std::move(after));
+  }
+  taken_.resize(mark);
 }
 
-bool SequenceSearch::resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place,
-                                    SeenIndex end, const Then& then) {
-  const Element& element = *pending[at].element;
-  const Time until = place_end(element, pending[at].group, place);
-  std::vector<bool> bases(plan_.adjacent_types.size(), false);
-  for (const Alternative& a : program_.streams[element.stream.index].alternatives) bases[a.type.index] = true;
-  std::vector<std::vector<Taken>> runs(1);
-  const std::size_t mark = trail_.size();
-  for (SeenIndex i = place.from; i < end && i < seen_.size() && seen_[i].time() <= until; ++i) {
-    if (seen_[i].fits(element.stream) && seen_[i].may_fill(element.step) && !used(i) && related(element.stream, i)) {
-      runs.back().push_back({element.step, i, &element});
-      trail_.push_back(runs.back().back());
+// Q17: every N or more of the fitting events.
+void SequenceSearch::subsets(const Run& run, std::size_t at, const Place& place, const Place& nothing, Time upper,
+                             std::size_t all, SeenIndex beyond, SeenIndex from, std::vector<SeenIndex>& chosen) {
+  if (!more_steps()) return;
+  const Item& item = run.items[at];
+  const bool last = run.trailing && !more_repeats(run, at);
+  for (SeenIndex i = from; i < run.end; ++i) {
+    if (!seen_[i].fits(item.stream)) continue;
+    if (!in_bounds(place, i, upper) || used(i) || time(i) <= place.absent_until || !fits(item.stream, item.step, i))
       continue;
-    }
-    const bool breaks = element.breaking.exists() ? seen_[i].fits(element.breaking) && related(element.breaking, i)
-                                                  : static_cast<bool>(bases[seen_[i].event().type.index]);
-    if (!breaks) continue;
-    runs.emplace_back();
-    trail_.resize(mark);
-    // A filter that looks at its own step may begin a streak anew with the event that broke the one before.
-    if (seen_[i].fits(element.stream) && related(element.stream, i)) {
-      runs.back().push_back({element.step, i, &element});
-      trail_.push_back(runs.back().back());
-    }
+    taken_.push_back({item.step, i, &item});
+    chosen.push_back(i);
+    subsets(run, at, place, nothing, upper, all, beyond, i + 1, chosen);
+    chosen.pop_back();
+    taken_.pop_back();
   }
-  trail_.resize(mark);
-  for (std::size_t r = runs.size(); r-- > 0;) {
-    const auto& run = runs[r];
-    if (run.size() < element.low || run.size() > element.high || run.empty()) continue;
-    if (!link_holds(element.link, place, run.front().event)) continue;
-    trail_.insert(trail_.end(), run.begin(), run.end());
-    Place next;
-    next.anchor = run.back().event;
-    next.from = next.anchor + 1;
-    const bool stop = resolve(pending, at + 1, next, end, false, then);
-    trail_.resize(mark);
-    if (stop) return true;
-    if (every_ && reached_) return false;
-  }
-  if (element.low != 0) return false;
-  Place next = place;
-  next.handed.insert(next.handed.end(), element.link.no.begin(), element.link.no.end());
-  return resolve(pending, at + 1, next, end, false, then);
+  if (done_ || chosen.size() < item.low) return;
+  if (last && (chosen.empty() || chosen.back() != last_)) return;
+  if (last && !ends_absent(run.items, at) && chosen.size() != item.low) return;
+  if (!chosen.empty() && !may_follow(place, chosen.front())) return;
+  Place after = chosen.empty() ? nothing : followed(place, chosen.front(), chosen.back());
+  if (beyond != kNoEvent) after.next_at_most = beyond;
+  divide(run, at + 1, std::move(after));
 }
 
-// The default fires of a group's pattern in the place, one after the other (Q3).
-std::vector<std::vector<Taken>> SequenceSearch::fires(const Element& element, SeenIndex from, SeenIndex end,
-                                                      Time until) {
-  std::vector<std::vector<Taken>> out;
-  const Element::Body& body = element.bodies.front();
-  SeenIndex begin = from;
-  for (SeenIndex i = from; i < end && i < seen_.size() && seen_[i].time() <= until; ++i) {
-    SequenceSearch inner(plan_, program_, pattern_, evaluator_, base_, seen_);
-    Limits limits;
-    limits.begin = begin;
-    Choice choice;
-    const bool found = inner.latest(body, i, limits, choice);
-    steps_ += inner.steps_;
-    if (!found) continue;
-    for (Taken& t : choice.taken) t.element = nullptr;
-    std::sort(choice.taken.begin(), choice.taken.end(),
-              [](const Taken& a, const Taken& b) { return a.event < b.event; });
-    out.push_back(std::move(choice.taken));
-    begin = i + 1;
-  }
-  return out;
-}
-
-bool SequenceSearch::resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place,
-                                   SeenIndex end, const Then& then) {
-  const Element& element = *pending[at].element;
-  return cut(fires(element, place.from, end, place_end(element, pending[at].group, place)), pending, at, place, end,
-             then);
-}
-
-bool SequenceSearch::cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending,
-                         std::size_t at, const Place& place, SeenIndex end, const Then& then) {
-  const Element& element = *pending[at].element;
-  const std::size_t mark = trail_.size();
-  const bool last_one = at + 1 == pending.size();
-  bool reached_before = reached_;
-  for (std::size_t n = parts.size() + 1; n-- > 0;) {
-    if (n < element.low) break;
-    const bool whole = n == parts.size();
-    if (!whole && last_one) break;  // the last one takes all that its place has
-    if (n > element.high) continue;
-    bool stop = false;
-    if (n == 0) {
-      Place next = place;
-      if (place.anchor != kNoEvent)
-        next.handed.insert(next.handed.end(), element.link.no.begin(), element.link.no.end());
-      stop = resolve(pending, at + 1, next, end, !whole, then);
-    } else if (every_) {
-      reached_ = false;
-      const bool must_end = last_one && end_at_last_ && end == top_ + 1;
-      std::vector<std::vector<Taken>> chosen(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(n));
-      const std::function<bool()> each = [&] {
-        if (!link_holds(element.link, place, trail_[mark].event)) return false;
-        if (must_end && trail_.back().event != last_) return false;
-        Place next;
-        next.anchor = trail_.back().event;
-        next.from = next.anchor + 1;
-        return resolve(pending, at + 1, next, end, !whole, then);
-      };
-      stop = subsets(chosen, n, 0, 0, element, mark, each);
-      reached_before = reached_before || reached_;
-      if (!stop && reached_) break;  // the latest cut that leaves both their number
-      reached_ = reached_before;
-    } else {
-      if (link_holds(element.link, place, parts.front().front().event)) {
-        for (std::size_t i = 0; i < n; ++i) trail_.insert(trail_.end(), parts[i].begin(), parts[i].end());
-        Place next;
-        next.anchor = parts[n - 1].back().event;
-        next.from = next.anchor + 1;
-        stop = resolve(pending, at + 1, next, end, !whole, then);
-        trail_.resize(mark);
-      }
-    }
-    if (stop) return true;
-  }
-  return false;
-}
-
-bool SequenceSearch::subsets(const std::vector<std::vector<Taken>>& parts, std::size_t size, std::size_t next,
-                             std::size_t chosen, const Element& element, std::size_t mark,
-                             const std::function<bool()>& then) {
-  if (++steps_ > kSearchStepsMax) return true;
-  if (next == size) return chosen >= std::max<std::size_t>(element.low, 1) && chosen <= element.high ? then() : false;
-  const std::size_t here = trail_.size();
-  trail_.insert(trail_.end(), parts[next].begin(), parts[next].end());
-  bool stop = subsets(parts, size, next + 1, chosen + 1, element, mark, then);
-  trail_.resize(here);
-  if (!stop) stop = subsets(parts, size, next + 1, chosen, element, mark, then);
-  return stop;
-}
-
-// ----- any of --------------------------------------------------------------------------------------
-
-bool SequenceSearch::resolve_any(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                                 const Then& then) {
-  const Element& element = *pending[at].element;
-  const std::size_t mark = trail_.size();
-  std::vector<std::size_t> delayed;
-  const std::function<bool()> chosen = [&] {
-    std::vector<SeenIndex> events;
-    for (std::size_t i = mark; i < trail_.size(); ++i) events.push_back(trail_[i].event);
-    if (events.empty()) return false;
-    std::sort(events.begin(), events.end());
-    if (!link_holds(element.link, place, events.front()) || !bound_holds(element.link, place.anchor, events.back()))
-      return false;
-    const std::size_t order_mark = order_.size();
-    order_.insert(order_.end(), events.begin(), events.end());
-    Place next;
-    next.anchor = events.back();
-    next.from = next.anchor + 1;
-    const bool stop = resolve(pending, at + 1, next, end, false, then);
-    order_.resize(order_mark);
-    return stop;
+// Q13: one whole unbroken streak of its place, the latest that has the number.
+void SequenceSearch::streak(const Run& run, std::size_t at, Place place) {
+  const Item& item = run.items[at];
+  Place nothing = place;
+  hand_on(item, nothing);
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  const bool last = run.trailing && !more_repeats(run, at);
+  std::vector<std::vector<Taken>> streaks(1);
+  const std::size_t mark = taken_.size();
+  const auto is_base = [&](const Event& e) {
+    const auto& alternatives = program_.streams[item.stream.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [&](const Alternative& a) { return a.type == e.type; });
   };
-  const bool stop = any_alternative(element, 0, 0, place, end, delayed, 0, chosen);
-  trail_.resize(mark);
-  return stop;
+  for (SeenIndex i = first_of(place); i < run.end; ++i) {
+    if (!in_bounds(place, i, upper) || used(i)) continue;
+    // An event that breaks a streak may begin the next one: a filter that looks at its own streak then sees none.
+    for (int attempt = 0; attempt < 2; ++attempt) {
+      if (fits(item.stream, item.step, i)) {
+        taken_.push_back({item.step, i, &item});
+        streaks.back().push_back(taken_.back());
+        break;
+      }
+      const bool breaks = item.breaking.exists() ? fits(item.breaking, {}, i) : is_base(seen_[i].event());
+      if (!breaks || streaks.back().empty()) break;
+      taken_.resize(mark);
+      streaks.emplace_back();
+    }
+  }
+  taken_.resize(mark);
+  for (auto one = streaks.rbegin(); one != streaks.rend() && !done_; ++one) {
+    if (one->empty()) continue;
+    const bool right =
+        last ? one->back().event == last_ && has_number_at_end(item, ends_absent(run.items, at), one->size())
+             : one->size() >= item.low && one->size() <= item.high;
+    if (!right) continue;
+    if (may_follow(place, one->front().event)) {
+      taken_.insert(taken_.end(), one->begin(), one->end());
+      divide(run, at + 1, followed(place, one->front().event, one->back().event));
+      taken_.resize(mark);
+    }
+    if (!every_) return;
+  }
+  if (item.low == 0) divide(run, at + 1, std::move(nothing));
 }
 
-// Chooses alternatives one after the other; the repeated ones wait until the others have taken theirs (Q14).
-bool SequenceSearch::any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen,
-                                     const Place& place, SeenIndex end, std::vector<std::size_t>& delayed,
-                                     std::size_t delayed_at, const std::function<bool()>& then) {
-  if (++steps_ > kSearchStepsMax) return true;
-  const std::size_t mark = trail_.size();
-  if (alternative == element.bodies.size() || chosen == element.low) {
-    if (chosen < element.low) return false;
-    if (delayed_at == delayed.size()) return then();
-    const Element& repeated = element.bodies[delayed[delayed_at]].elements.front();
-    std::vector<Taken> events = fitting(repeated, place.from, end, place_end(repeated, nullptr, place));
-    if (events.size() < std::max<std::size_t>(repeated.low, 1) || events.size() > repeated.high) return false;
-    trail_.insert(trail_.end(), events.begin(), events.end());
-    const bool stop =
-        any_alternative(element, element.bodies.size(), chosen, place, end, delayed, delayed_at + 1, then);
-    trail_.resize(mark);
-    return stop;
-  }
-  const Element::Body& body = element.bodies[alternative];
-  bool stop = false;
-  if (body.elements.size() == 1 && body.elements.front().kind == Element::Kind::repeat) {
-    delayed.push_back(alternative);
-    stop = any_alternative(element, alternative + 1, chosen + 1, place, end, delayed, delayed_at, then);
-    delayed.pop_back();
-  } else {
-    // The alternative is walked as a body of its own that may end anywhere before `end`.
-    const SeenIndex top = top_;
-    const bool end_at_last = end_at_last_;
-    const std::vector<Pending> pending = std::move(pending_);
-    const std::vector<SeenIndex> order = order_;
-    pending_.clear();
-    top_ = end - 1;
-    end_at_last_ = false;
-    const Then walked = [&](Place) {
-      // What the alternative's own repetitions still wait for ends with the place.
-      const auto go_on = [&](Place) {
-        const SeenIndex inner_top = top_;
-        top_ = top;
-        end_at_last_ = end_at_last;
-        const bool done = any_alternative(element, alternative + 1, chosen + 1, place, end, delayed, delayed_at, then);
-        top_ = inner_top;
-        end_at_last_ = false;
-        return done;
-      };
-      if (pending_.empty()) return go_on({});
-      const std::vector<Pending> inner = pending_;
-      Place left = place;
-      if (trail_.size() > mark) {
-        left.anchor = trail_.back().event;
-        left.from = left.anchor + 1;
+// The default fires of a pattern over the events [from, to) alone, one after the other (Q3).
+std::vector<SequenceSearch::Fire> SequenceSearch::fires_in(const SequencePlan& inner, SeenIndex from, SeenIndex to,
+                                                           Time end, bool end_too) {
+  std::vector<Fire> out;
+  SequenceSearch search(inner, program_, pattern_, evaluator_, base_, kept_);
+  Limits limits;
+  limits.begin = from;
+  std::vector<Time> due;
+  const auto fire = [&](std::optional<Choice> choice, Time at, SeenIndex behind) {
+    if (!choice) return;
+    const std::vector<SeenIndex> events = choice->sorted_events();
+    out.push_back({std::move(choice->taken), events.front(), events.back(), at});
+    limits.begin = behind;
+  };
+  const auto ring = [&](Time until, bool too, SeenIndex seen) {
+    for (;;) {
+      const auto next = std::min_element(due.begin(), due.end());
+      if (next == due.end() || *next > until || (*next == until && !too)) return;
+      const Time at = *next;
+      std::erase(due, at);
+      limits.end = seen;
+      limits.deadline = at;
+      std::optional<Choice> best;
+      for (SeenIndex last = seen; last-- > limits.begin;) {
+        auto choice = search.latest(last, limits);
+        if (choice && (!best || choice->better_than(*best))) best = std::move(choice);
       }
-      return resolve(inner, 0, left, end, false, go_on);
-    };
-    Place start;
-    start.from = place.from;
-    start.anchor = kNoEvent;
-    Group group{body.within, trail_.size(), nullptr, kNoEvent};
-    stop = solve({&body, 0, body.within.us != 0 ? &group : nullptr, nullptr, &walked}, start);
-    top_ = top;
-    end_at_last_ = end_at_last;
-    pending_ = pending;
-    order_ = order;
+      limits.deadline.reset();
+      fire(std::move(best), at, seen);
+    }
+  };
+  for (SeenIndex i = from; i < to; ++i) {
+    if (!inner.absences.empty()) ring(time(i), false, i);
+    for (const Duration d : inner.absences) due.push_back(time(i) + d);
+    limits.end = i + 1;
+    if (limits.begin <= i && seen_[i].fits_any(inner.completing)) fire(search.latest(i, limits), time(i), i + 1);
   }
-  trail_.resize(mark);
-  return stop || any_alternative(element, alternative + 1, chosen, place, end, delayed, delayed_at, then);
+  if (!inner.absences.empty()) ring(end, end_too, to);
+  steps_ += search.steps_;
+  return out;
+}
+
+void SequenceSearch::fires(const Run& run, std::size_t at, Place place) {
+  const Item& item = run.items[at];
+  Place nothing = place;
+  hand_on(item, nothing);
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  SeenIndex from = first_of(place), to = run.end;
+  while (from < to && (!in_bounds(place, from, upper) || time(from) <= place.absent_until)) ++from;
+  while (to > from && !in_bounds(place, to - 1, upper)) --to;
+  const bool open_end = run.end > last_;
+  const Time end = open_end ? (limits_.deadline ? *limits_.deadline : time(last_)) : time(run.end);
+  const std::vector<Fire> all = fires_in(*item.inner, from, to, end, open_end && limits_.deadline.has_value());
+  const bool more = more_repeats(run, at), last = run.trailing && !more;
+  std::vector<const Fire*> these;
+  if (every_) {
+    const std::uint64_t ways = std::uint64_t{1} << std::min<std::size_t>(all.size(), 20);
+    for (std::uint64_t way = 0; way < ways && more_steps(); ++way) {
+      these.clear();
+      for (std::size_t i = 0; i < all.size(); ++i)
+        if ((way >> i & 1) != 0) these.push_back(&all[i]);
+      if (these.size() < item.low || (!run.trailing && all.size() > item.high)) continue;
+      if (last && (these.size() != item.low || these.back()->last != last_)) continue;
+      take_fires(run, at, place, nothing, these, kNoEvent);
+    }
+    return;
+  }
+  for (const Fire& f : all) these.push_back(&f);
+  if (!more) {
+    const bool right = last ? !all.empty() && all.back().last == last_ &&
+                                  has_number_at_end(item, ends_absent(run.items, at), all.size())
+                            : all.size() >= item.low && all.size() <= item.high;
+    if (right) take_fires(run, at, place, nothing, these, kNoEvent);
+    return;
+  }
+  for (std::size_t n = all.size() + 1; n-- > item.low && !done_;) {
+    these.resize(n);
+    if (n <= item.high) take_fires(run, at, place, nothing, these, n < all.size() ? all[n].first : kNoEvent);
+  }
+}
+
+void SequenceSearch::take_fires(const Run& run, std::size_t at, const Place& place, const Place& nothing,
+                                const std::vector<const Fire*>& these, SeenIndex next_at_most) {
+  const Item& item = run.items[at];
+  Place after = nothing;
+  const std::size_t mark = taken_.size();
+  if (!these.empty()) {
+    if (!may_follow(place, these.front()->first)) return;
+    after = followed(place, these.front()->first, these.back()->last);
+    if (these.back()->at > time(these.back()->last)) {
+      after.absent_until = these.back()->at;
+      after.deadlines.push_back(these.back()->at);
+    }
+    for (const Fire* fire : these) {
+      for (Taken t : fire->taken) {
+        t.item = &item;
+        taken_.push_back(t);
+      }
+      if (item.step.exists()) taken_.push_back({item.step, fire->last, &item, false});
+    }
+  }
+  if (next_at_most != kNoEvent) after.next_at_most = next_at_most;
+  divide(run, at + 1, std::move(after));
+  taken_.resize(mark);
+}
+
+// ----- until ---------------------------------------------------------------------------------------
+
+// `x until c` (Q5): every x up to the first c; c wins over x.
+void SequenceSearch::until(const Items& items, std::size_t at, Place place, const Go& go) {
+  const Item& item = items[at];
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  const auto ends = [&](SeenIndex i) {
+    return seen_[i].fits(item.until) && !used(i) && fits(item.until, item.until_step, i);
+  };
+  if (place.anchor == kNoEvent) {  // at the start of a pattern its place begins after the c before
+    const bool ranked = inside_any_ == 0;
+    for (SeenIndex c = place.limit; c-- > begin_ && !done_;) {
+      if (last_taker(items, at) && c != last_) break;
+      if (!ends(c)) continue;
+      SeenIndex from = c;
+      while (from > limits_.begin && !ends(from - 1)) --from;
+      if (ranked) singles_.push_back(c + 1);
+      if (!cannot_be_best()) until_at(items, at, place, upper, from, c, go);
+      if (ranked) singles_.pop_back();
+    }
+    return;
+  }
+  // The first c: with those x taken that came before it, for its filter may look at them.
+  const std::size_t mark = taken_.size();
+  SeenIndex c = kNoEvent;
+  for (SeenIndex i = place.anchor + 1; i < place.limit && c == kNoEvent; ++i) {
+    if (ends(i))
+      c = i;
+    else if (in_bounds(place, i, upper) && !used(i) && fits(item.stream, item.step, i))
+      taken_.push_back({item.step, i, &item});
+  }
+  taken_.resize(mark);
+  if (c != kNoEvent) until_at(items, at, place, upper, place.anchor + 1, c, go);
+}
+
+void SequenceSearch::until_at(const Items& items, std::size_t at, const Place& place, Time upper, SeenIndex from,
+                              SeenIndex c, const Go& go) {
+  const Item& item = items[at];
+  const std::size_t mark = taken_.size();
+  std::vector<Taken> all;
+  for (SeenIndex i = from; i < c; ++i) {
+    if (!seen_[i].fits(item.stream) || !in_bounds(place, i, upper) || used(i) || !fits(item.stream, item.step, i))
+      continue;
+    all.push_back({item.step, i, &item});
+    taken_.push_back(all.back());
+  }
+  steps_ += all.size();
+  const bool right = all.size() >= item.low && all.size() <= item.high && in_bounds(place, c, upper) &&
+                     fits(item.until, item.until_step, c);
+  const auto complete = [&](SeenIndex first) {
+    if (!may_follow(place, first)) return;
+    taken_.push_back({item.until_step, c, &item});
+    solve(items, at + 1, followed(place, first, c), go);
+    taken_.pop_back();
+  };
+  if (right && !every_) complete(all.empty() ? c : all.front().event);
+  taken_.resize(mark);
+  if (!right || !every_) return;
+  const std::function<void(std::size_t)> pick = [&](std::size_t next) {
+    if (!more_steps()) return;
+    if (next == all.size()) {
+      if (taken_.size() - mark >= item.low) complete(taken_.size() == mark ? c : taken_[mark].event);
+      return;
+    }
+    if (fits(item.stream, item.step, all[next].event)) {
+      taken_.push_back(all[next]);
+      pick(next + 1);
+      taken_.pop_back();
+    }
+    pick(next + 1);
+  };
+  pick(0);
+}
+
+// ----- any of (Q14) --------------------------------------------------------------------------------
+
+struct SequenceSearch::Alternatives {
+  const Items& items;
+  std::size_t at;
+  const Place& place;  // of the whole
+  Place inside;        // links look at the first and the last event, not at those between
+  SeenIndex end;
+  bool guessed, last;  // the event behind it is `end`; nothing follows in the pattern
+  std::size_t before;  // what it takes begins here
+  const Go& go;
+  struct One {
+    const Item* repeated = nullptr;
+    SeenIndex completed = kNoEvent;
+  };
+  std::vector<One> chosen;
+
+  const Item& item() const { return items[at]; }
+};
+
+void SequenceSearch::any_of(const Items& items, std::size_t at, Place place, const Go& go) {
+  const Item& item = items[at];
+  enter(item, place);
+  const Time upper = link_end(item, place);
+  const bool repeats = std::any_of(item.bodies.begin(), item.bodies.end(), [](const Items& body) {
+    return body.size() == 1 && body.front().kind == Item::Kind::repeat;
+  });
+  const bool last = last_taker(items, at);
+  if (!repeats || last) return any_before(items, at, place, place.limit, false, last, upper, go);
+  for (SeenIndex q = place.limit; q-- > first_of(place) && !done_;)
+    any_before(items, at, place, q, true, false, upper, go);
+}
+
+void SequenceSearch::any_before(const Items& items, std::size_t at, const Place& place, SeenIndex end, bool guessed,
+                                bool last, Time upper, const Go& go) {
+  Alternatives any{items, at, place, place, end, guessed, last, taken_.size(), go, {}};
+  any.inside.no.clear();
+  any.inside.adjacent = false;
+  any.inside.required = any.inside.next_at_most = kNoEvent;
+  any.inside.limit = end;
+  if (upper != kNever) {
+    OpenGroup group;
+    group.upper = upper;
+    any.inside.groups.push_back(group);
+  }
+  choose(any, 0, items[at].low);
+}
+
+// Chooses alternatives one after the other; the repeated ones wait until the others have taken theirs.
+void SequenceSearch::choose(Alternatives& any, std::size_t next, std::uint32_t left) {
+  if (!more_steps()) return;
+  if (left == 0) return choose_repeated(any, 0);
+  const auto& bodies = any.item().bodies;
+  if (bodies.size() - next < left) return;
+  const Items& body = bodies[next];
+  if (body.size() == 1 && body.front().kind == Item::Kind::repeat) {
+    any.chosen.push_back({&body.front(), kNoEvent});
+    choose(any, next + 1, left - 1);
+    any.chosen.pop_back();
+  } else {
+    ++inside_any_;
+    solve(body, 0, any.inside, [&](const Place& after) {
+      if (after.anchor == any.inside.anchor) return;  // it took nothing
+      const int depth = std::exchange(inside_any_, inside_any_ - 1);
+      any.chosen.push_back({nullptr, after.anchor});
+      choose(any, next + 1, left - 1);
+      any.chosen.pop_back();
+      inside_any_ = depth;
+    });
+    --inside_any_;
+  }
+  choose(any, next + 1, left);
+}
+
+// They take what no other alternative took.
+void SequenceSearch::choose_repeated(Alternatives& any, std::size_t next) {
+  while (next < any.chosen.size() && any.chosen[next].repeated == nullptr) ++next;
+  if (next == any.chosen.size()) return whole_any(any);
+  const Item& item = *any.chosen[next].repeated;
+  const std::size_t mark = taken_.size();
+  const auto with = [&] {
+    const std::size_t n = taken_.size() - mark;
+    if (n < item.low || n > item.high) return;
+    any.chosen[next].completed = n == 0 ? kNoEvent : taken_[mark + std::max<std::size_t>(item.low, 1) - 1].event;
+    choose_repeated(any, next + 1);
+  };
+  if (!every_) {
+    take_all(item, any.inside, any.end, kNever);
+    with();
+    taken_.resize(mark);
+    return;
+  }
+  const std::function<void(SeenIndex)> pick = [&](SeenIndex from) {
+    if (!more_steps()) return;
+    for (SeenIndex i = from; i < any.end; ++i) {
+      if (!seen_[i].fits(item.stream) || !in_bounds(any.inside, i, kNever) || used(i) ||
+          !fits(item.stream, item.step, i))
+        continue;
+      taken_.push_back({item.step, i, &item});
+      pick(i + 1);
+      taken_.pop_back();
+    }
+    with();
+  };
+  pick(first_of(any.inside));
+}
+
+void SequenceSearch::whole_any(Alternatives& any) {
+  std::vector<SeenIndex> events;
+  for (std::size_t i = any.before; i < taken_.size(); ++i)
+    if (taken_[i].shown) events.push_back(taken_[i].event);
+  if (events.empty()) return;
+  std::sort(events.begin(), events.end());
+  if (!may_follow(any.place, events.front())) return;
+  if (any.last && std::none_of(any.chosen.begin(), any.chosen.end(),
+                               [&](const Alternatives::One& a) { return a.completed == last_; }))
+    return;
+  const std::size_t mark = singles_.size();
+  if (inside_any_ == 0) {
+    for (const SeenIndex e : events) singles_.push_back(e + 1);
+    singles_.push_back(0);  // a shorter one is less than what goes on
+  }
+  Place after = followed(any.place, events.front(), events.back());
+  if (any.guessed) after.required = any.end;
+  solve(any.items, any.at + 1, std::move(after), any.go);
+  singles_.resize(mark);
 }
 
 // ----- what is reported ----------------------------------------------------------------------------
 
-bool SequenceSearch::latest(const Element::Body& body, SeenIndex last, const Limits& limits, Choice& out) {
-  bool any = false;
-  run(body, last, limits, [&] {
-    if (!any || order_ > out.order) out = {trail_, order_};
-    any = true;
-    return plan_.dfs_is_preference;
-  });
-  if (any && plan_.has_maybe) fill_maybes(body, out);
-  return any;
+std::optional<Choice> SequenceSearch::latest(SeenIndex last, const Limits& limits) {
+  best_.reset();
+  run(last, limits);
+  return std::exchange(best_, std::nullopt);
 }
 
-std::vector<Choice> SequenceSearch::latest_by(const Element::Body& body, SeenIndex last, const Limits& limits,
-                                              StepId step) {
-  std::vector<Choice> out;
-  std::vector<SeenIndex> keys;
-  run(body, last, limits, [&] {
-    const SeenIndex key = last_of(step);
-    const auto at = std::find(keys.begin(), keys.end(), key);
-    if (at == keys.end()) {
-      keys.push_back(key);
-      out.push_back({trail_, order_});
-    } else if (Choice& known = out[static_cast<std::size_t>(at - keys.begin())]; order_ > known.order) {
-      known = {trail_, order_};
-    }
-    return out.size() >= kMatchesPerEventMax;
-  });
-  if (plan_.has_maybe)
-    for (Choice& c : out) fill_maybes(body, c);
-  return out;
-}
-
-std::vector<Choice> SequenceSearch::every(const Element::Body& body, SeenIndex last, const Limits& limits) {
-  std::vector<Choice> out;
+void SequenceSearch::every(SeenIndex last, const Limits& limits, std::vector<Choice>& out) {
   every_ = true;
-  run(body, last, limits, [&] {
-    out.push_back({trail_, order_});
-    return out.size() >= kMatchesPerEventMax;
-  });
+  all_ = &out;
+  run(last, limits);
   every_ = false;
-  if (plan_.has_maybe)
-    for (Choice& c : out) fill_maybes(body, c);
-  std::sort(out.begin(), out.end(),
-            [](const Choice& a, const Choice& b) { return a.sorted_events() < b.sorted_events(); });
-  out.erase(std::unique(out.begin(), out.end(),
-                        [](const Choice& a, const Choice& b) {
-                          return a.taken.size() == b.taken.size() &&
-                                 std::equal(a.taken.begin(), a.taken.end(), b.taken.begin(),
-                                            [](const Taken& x, const Taken& y) {
-                                              return x.step == y.step && x.event == y.event;
-                                            });
-                        }),
-            out.end());
-  return out;
+  all_ = nullptr;
 }
 
-void SequenceSearch::collect_maybes(const Element::Body& body, std::vector<const Element*>& out) const {
-  for (const Element& e : body.elements) {
-    if (optional_element(e)) out.push_back(&e);
-    if (e.kind == Element::Kind::group && e.low == 1 && e.high == 1) collect_maybes(e.bodies.front(), out);
-  }
-}
-
-// Each maybe in turn takes the latest event with which the match still exists and which no repeated step has (Q4).
-void SequenceSearch::fill_maybes(const Element::Body& body, Choice& choice) {
-  std::vector<const Element*> maybes;
-  collect_maybes(body, maybes);
-  const bool every = every_;
-  every_ = false;
-  forced_.clear();
-  enabled_.clear();
-  const auto repeated = [](const std::vector<Taken>& taken) {
-    std::vector<std::pair<std::uint32_t, SeenIndex>> out;
-    for (const Taken& t : taken)
-      if (t.element == nullptr || t.element->kind != Element::Kind::take) out.emplace_back(t.step.index, t.event);
-    std::sort(out.begin(), out.end());
-    return out;
-  };
-  for (const Taken& t : choice.taken)
-    if (t.element != nullptr && t.element->kind == Element::Kind::take) forced_[t.element] = t.event;
-  const SeenIndex last = choice.sorted_events().back();
-  for (const Element* maybe : maybes) {
-    enabled_.push_back(maybe);
-    auto before = repeated(choice.taken);
-    Choice filled;
-    const auto accept = [&] {
-      std::vector<std::pair<std::uint32_t, SeenIndex>> now;
-      for (const Taken& t : trail_)
-        if (t.element != maybe && (t.element == nullptr || t.element->kind != Element::Kind::take))
-          now.emplace_back(t.step.index, t.event);
-      if (maybe->kind == Element::Kind::group) now = repeated(trail_);
-      std::sort(now.begin(), now.end());
-      if (now != before) return false;
-      filled = {trail_, order_};
-      return true;
-    };
-    bool found = false;
-    if (maybe->kind == Element::Kind::maybe) {
-      for (SeenIndex q = last; !found && q-- > limits_.begin;) {
-        if (!seen_[q].fits(maybe->stream)) continue;
-        forced_[maybe] = q;
-        found = run(body, last, limits_, accept);
-      }
-    } else {
-      found = run(body, last, limits_, accept) && !filled.taken.empty();
-    }
-    if (found && !filled.taken.empty()) {
-      choice.taken = filled.taken;
-      for (const Taken& t : choice.taken)
-        if (t.element != nullptr && t.element->kind == Element::Kind::take) forced_[t.element] = t.event;
-    } else {
-      enabled_.pop_back();
-      forced_.erase(maybe);
-    }
-  }
-  forced_.clear();
-  enabled_.clear();
-  every_ = every;
+std::vector<Time> SequenceSearch::deadlines(SeenIndex last, Limits limits) {
+  limits.all_deadlines = true;
+  collected_.clear();
+  run(last, limits);
+  std::sort(collected_.begin(), collected_.end());
+  collected_.erase(std::unique(collected_.begin(), collected_.end()), collected_.end());
+  return std::exchange(collected_, {});
 }
 
 }  // namespace tocsin

@@ -1,15 +1,18 @@
-// The general search behind sequences: given what a key has kept, which choices of events end at this one? It is a
-// backtracking walk over the plan, written for every construct of semantics.md Q1-Q18; shapes that can be matched in
-// constant work have matchers of their own that equal it (latest_chain.h).
+// The general search behind sequences: given what a key has kept, which choices of events end at this one? A backtracking
+// walk over the items of the plan, written for every construct of semantics.md Q1-Q18; shapes that can be matched in
+// constant work have matchers of their own that equal it.
 //
-// Truth before speed: single steps are tried latest first, so the first choice found is the reported one (Q6);
-// where that does not hold (any_of, a repetition at the start of a bounded group) all choices are compared.
+// Single steps are tried latest first, so the first choice found is the reported one (Q6); where that does not hold (any_of, a
+// group whose end must be guessed, maybe) all choices that may still be later are compared.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <limits>
+#include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -27,18 +30,28 @@ inline constexpr std::size_t kMatchesPerEventMax = 10'000;
 using SeenIndex = std::uint32_t;  // counts the kept events of a key, from the oldest
 inline constexpr SeenIndex kNoEvent = std::numeric_limits<SeenIndex>::max();
 
+// What a key of a sequence keeps: its events, and for relations that read `previous` the one before each.
+struct Kept {
+  std::deque<Seen> seen;
+  std::deque<std::unique_ptr<Seen>> previous;  // empty unless some relation asks
+};
+
 struct Taken {
   StepId step;
   SeenIndex event = kNoEvent;
-  const Element* element = nullptr;  // whose place it fills; null inside a repeated group
+  const Item* item = nullptr;  // whose place it fills
+  bool shown = true;           // false: names the last event of a group, beside the step that took it
 };
 
-// One way to fill the pattern: what each step takes, in the order of the elements.
+// One way to fill the pattern: what each step takes.
 struct Choice {
   std::vector<Taken> taken;
-  std::vector<SeenIndex> order;  // the single steps' events: later is preferred, the first step first (Q6)
+  std::vector<SeenIndex> singles;  // what is compared, the latest first (Q6): single steps in the order of the pattern
+  std::vector<SeenIndex> maybes;   // by rank; then these
+  SeenIndex last = 0;
 
   std::vector<SeenIndex> sorted_events() const;
+  bool better_than(const Choice& other) const;
 };
 
 // What a relation, `where` or a text reads of a choice.
@@ -68,112 +81,130 @@ class SequenceSearch {
  public:
   // `base` has the key, the reference data and the scratch; event and match are filled in here.
   SequenceSearch(const SequencePlan& plan, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
-                 const EvalContext& base, const std::deque<Seen>& seen);
+                 const EvalContext& base, const Kept& kept);
 
   struct Limits {
-    SeenIndex begin = 0;  // nothing older is taken (the last start-over, the window)
-    Time oldest{std::numeric_limits<std::int64_t>::min()};
-    ExprId where;  // part of the choice (Q6)
+    SeenIndex begin = 0;           // nothing older is taken (the last start-over)
+    SeenIndex end = 0;             // nothing from here on is looked at
+    std::optional<Time> deadline;  // none: the choice completes at its last event; else its absences are over then
+    bool all_deadlines = false;    // the absence at the end is not judged: what it would wait for is collected instead
+    ExprId where;                  // part of the choice (Q6)
   };
 
-  // The reported choice of those that end at `last`; false: there is none.
-  bool latest(const Element::Body& body, SeenIndex last, const Limits& limits, Choice& out);
-  // Every choice that ends at `last`, repeated steps by every subset that has the number (Q17), in the order of Q18.
-  std::vector<Choice> every(const Element::Body& body, SeenIndex last, const Limits& limits);
-  // The reported choice for each event that `step` can end with (absences that count from it, Q10).
-  std::vector<Choice> latest_by(const Element::Body& body, SeenIndex last, const Limits& limits, StepId step);
+  // The reported choice of those whose last event is `last`; none: there is none.
+  std::optional<Choice> latest(SeenIndex last, const Limits& limits);
+  // Every choice whose last event is `last`: repeated steps by every subset that has the number (Q17).
+  void every(SeenIndex last, const Limits& limits, std::vector<Choice>& out);
+  // When the absence at the end of the choices that end at `last` would be over.
+  std::vector<Time> deadlines(SeenIndex last, Limits limits);
 
   bool gave_up() const { return steps_ > kSearchStepsMax; }
 
  private:
-  struct Place {  // where the next event may stand
-    SeenIndex from = 0;
-    SeenIndex anchor = kNoEvent;   // the last event taken; none at the start
-    bool adjacent = false;         // a group's `next`, still to be looked at
-    std::vector<StreamId> handed;  // `no`s handed on by steps that took nothing (Q7), and by groups
-  };
-  struct Group {  // a group that is open
+  struct OpenGroup {
     Duration within{};
-    std::size_t trail = 0;  // what it took begins here
-    const Link* link = nullptr;
-    SeenIndex before = kNoEvent;  // the anchor when it was opened
+    Time upper{std::numeric_limits<std::int64_t>::max()};  // by the link before it
+    SeenIndex first = kNoEvent;
+    SeenIndex guess = kNoEvent;  // where it ends
   };
-  using Then = std::function<bool(Place)>;
-  struct Todo {  // the rest of the walk
-    const Element::Body* body = nullptr;
-    std::size_t index = 0;
-    const Group* group = nullptr;
-    const Todo* up = nullptr;
-    const Then* then = nullptr;  // instead of `up`: what follows an alternative
+  struct Place {                  // where the next event may stand, and what must hold of it
+    SeenIndex anchor = kNoEvent;  // the last event taken
+    SeenIndex limit = 0;          // events from here on are not looked at
+    bool adjacent = false;
+    SeenIndex required = kNoEvent;      // the next event taken is this one
+    SeenIndex next_at_most = kNoEvent;  // ... and none behind this one: a repeated place would be larger
+    Time absent_until{std::numeric_limits<std::int64_t>::min()};
+    boost::container::small_vector<StreamId, 2> no;
+    boost::container::small_vector<Time, 1> deadlines;
+    boost::container::small_vector<OpenGroup, 2> groups;
   };
-  struct Pending {  // an element that waits for its right neighbour
-    const Element* element = nullptr;
-    const Group* group = nullptr;
+  using Go = std::function<void(Place)>;
+  struct Fire {  // of a repeated group
+    std::vector<Taken> taken;
+    SeenIndex first = 0, last = 0;
+    Time at{};
+  };
+  struct Run {  // repetitions between two events: items [at, to), the events before `end`
+    const Items& items;
+    std::size_t to;
+    SeenIndex end;
+    bool trailing;  // nothing follows in the pattern
+    bool* settled;  // a division that leaves all their number was found
+    const Go& go;
   };
 
-  bool run(const Element::Body& body, SeenIndex last, const Limits& limits, const std::function<bool()>& found);
-  bool solve(Todo todo, Place place);
-  bool close(Todo& todo, Place& place);
-  bool finish(const Place& place);
-  bool take(const Element& element, const Todo& todo, const Place& place);
-  bool take_until(const Element& element, const Todo& todo, const Place& place);
-  bool enter(const Element& element, const Todo& todo, Place place);
+  void run(SeenIndex last, const Limits& limits);
+  void solve(const Items& items, std::size_t at, Place place, const Go& go);
+  void single(const Items& items, std::size_t at, Place place, const Go& go);
+  void open(const Items& items, std::size_t at, Place place, const Go& go);
+  bool close(const Item& item, Place& place);
+  void finish(const Place& place);
+  bool accept();
 
-  // Fills `pending[at..]` between place.from and `end` (exclusive); `must_take`: something still has to be taken.
-  bool resolve(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end, bool must_take,
-               const Then& then);
-  bool resolve_repeat(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                      const Then& then);
-  bool resolve_window(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                      const Then& then);
-  bool resolve_streak(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                      const Then& then);
-  bool resolve_group(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                     const Then& then);
-  bool resolve_any(const std::vector<Pending>& pending, std::size_t at, const Place& place, SeenIndex end,
-                   const Then& then);
-  bool any_alternative(const Element& element, std::size_t alternative, std::uint32_t chosen, const Place& place,
-                       SeenIndex end, std::vector<std::size_t>& delayed, std::size_t delayed_at,
-                       const std::function<bool()>& then);
-  // Tries prefixes of `parts` (events, or fires of a group) from the longest, or every subset under `every`.
-  bool cut(const std::vector<std::vector<Taken>>& parts, const std::vector<Pending>& pending, std::size_t at,
-           const Place& place, SeenIndex end, const Then& then);
-  bool subsets(const std::vector<std::vector<Taken>>& parts, std::size_t size, std::size_t next, std::size_t chosen,
-               const Element& element, std::size_t mark, const std::function<bool()>& then);
+  void repetitions(const Items& items, std::size_t at, Place place, const Go& go);
+  void divide(const Run& run, std::size_t at, Place place);
+  void repeat(const Run& run, std::size_t at, Place place);
+  void subsets(const Run& run, std::size_t at, const Place& place, const Place& nothing, Time upper, std::size_t all,
+               SeenIndex beyond, SeenIndex from, std::vector<SeenIndex>& chosen);
+  void streak(const Run& run, std::size_t at, Place place);
+  void fires(const Run& run, std::size_t at, Place place);
+  void take_fires(const Run& run, std::size_t at, const Place& place, const Place& nothing,
+                  const std::vector<const Fire*>& these, SeenIndex next_at_most);
+  std::vector<Fire> fires_in(const SequencePlan& inner, SeenIndex from, SeenIndex to, Time end, bool end_too);
+  void until(const Items& items, std::size_t at, Place place, const Go& go);
+  void until_at(const Items& items, std::size_t at, const Place& place, Time upper, SeenIndex from, SeenIndex c,
+                const Go& go);
 
-  std::vector<Taken> fitting(const Element& element, SeenIndex from, SeenIndex end, Time until);
-  std::vector<std::vector<Taken>> fires(const Element& element, SeenIndex from, SeenIndex end, Time until);
-  Time place_end(const Element& element, const Group* group, const Place& place) const;
-  bool link_holds(const Link& link, const Place& place, SeenIndex first) const;
-  bool bound_holds(const Link& link, SeenIndex before, SeenIndex last) const;
-  bool related(StreamId stream, SeenIndex event);
-  bool none_between(StreamId stream, SeenIndex after, SeenIndex before);
-  bool used(SeenIndex event) const;
+  struct Alternatives;
+  void any_of(const Items& items, std::size_t at, Place place, const Go& go);
+  void any_before(const Items& items, std::size_t at, const Place& place, SeenIndex end, bool guessed, bool last,
+                  Time upper, const Go& go);
+  void choose(Alternatives& any, std::size_t next, std::uint32_t left);
+  void choose_repeated(Alternatives& any, std::size_t next);
+  void whole_any(Alternatives& any);
+
+  bool takes_part(const Item& item) const { return item.maybe == Item::kNone || (chosen_ >> item.maybe & 1) != 0; }
+  bool more_repeats(const Run& run, std::size_t at) const;
+  static bool ends_absent(const Items& items, std::size_t at);
+  bool last_taker(const Items& items, std::size_t at) const;
+  Time link_end(const Item& item, const Place& place) const;
+  bool in_bounds(const Place& place, SeenIndex i, Time upper) const;
+  bool may_follow(const Place& place, SeenIndex i);
+  bool fits(StreamId stream, StepId step, SeenIndex i);
+  bool related(StreamId stream, SeenIndex i);
+  bool used(SeenIndex i) const;
+  SeenIndex first_of(const Place& place) const { return place.anchor == kNoEvent ? begin_ : place.anchor + 1; }
   SeenIndex last_of(StepId step) const;
-  void fill_maybes(const Element::Body& body, Choice& choice);
-  void collect_maybes(const Element::Body& body, std::vector<const Element*>& out) const;
+  std::size_t take_all(const Item& item, const Place& place, SeenIndex end, Time upper);
+  bool cannot_be_best() const;
+  bool steals();
+  bool more_steps() { return !(done_ = done_ || ++steps_ > kSearchStepsMax); }
+  Time time(SeenIndex i) const { return seen_[i].time(); }
+  static Place followed(Place place, SeenIndex first, SeenIndex last);
+  static void enter(const Item& item, Place& place);
+  static void hand_on(const Item& item, Place& place);
 
   const SequencePlan& plan_;
   const Program& program_;
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   const EvalContext& base_;
+  const Kept& kept_;
   const std::deque<Seen>& seen_;
 
   // Of the run in hand.
-  const Element::Body* body_ = nullptr;
-  SeenIndex last_ = 0;  // the completing event
-  SeenIndex top_ = 0;   // no event behind it is taken (an alternative ends before its element's right neighbour)
-  bool end_at_last_ = true;
   Limits limits_;
-  bool every_ = false;
-  const std::function<bool()>* found_ = nullptr;
-  std::vector<Taken> trail_;
-  std::vector<SeenIndex> order_;
-  std::vector<Pending> pending_;
-  std::unordered_map<const Element*, SeenIndex> forced_;  // single steps that may take this event only
-  std::vector<const Element*> enabled_;                   // maybes that take part
-  bool reached_ = false;
+  SeenIndex begin_ = 0;       // the first event that may be taken
+  SeenIndex last_ = 0;        // the last event of the choice sought
+  std::uint64_t chosen_ = 0;  // the maybes that take part
+  bool every_ = false, done_ = false, free_ = false;
+  int inside_any_ = 0;
+  std::vector<Taken> taken_;
+  std::vector<SeenIndex> singles_, maybes_;
+  std::vector<Time> collected_;
+  std::optional<Choice> best_;
+  std::vector<Choice>* all_ = nullptr;
+  const std::unordered_map<const Item*, SeenIndex>* forced_ = nullptr;  // single steps that may take this event only
   std::uint64_t steps_ = 0;
 };
 
