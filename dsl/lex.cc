@@ -840,7 +840,8 @@ std::string_view text_of(Punct punct) {
 }
 
 std::string_view spelling(const Token& token, std::string_view source) {
-  return source.substr(token.begin, token.end - token.begin);
+  // A bracket that the parser closed for its author may stand behind the last byte.
+  return token.begin < source.size() ? source.substr(token.begin, token.end - token.begin) : std::string_view();
 }
 
 std::string content(const Token& token, std::string_view source) {

@@ -38,8 +38,7 @@ std::string formatted(const std::string& text) {
   return print(parsed.file, source);
 }
 
-// Does not hold for every tree yet (names that are item words behind `where`, some texts of tests): reported, not counted.
-TEST_CASE("what is printed reads as the same tree, whatever the tree" * doctest::may_fail()) {
+TEST_CASE("what is printed reads as the same tree, whatever the tree") {
   for (std::uint64_t seed = 0; seed < 20'000; ++seed) {
     tests::AnyRules any(seed);
     ast::RuleFile file;
@@ -58,7 +57,7 @@ TEST_CASE("what is printed reads as the same tree, whatever the tree" * doctest:
   }
 }
 
-TEST_CASE("many items in one file keep their order, and the page comes to rest" * doctest::may_fail()) {
+TEST_CASE("many items in one file keep their order, and the page comes to rest") {
   for (std::uint64_t seed = 0; seed < 300; ++seed) {
     tests::AnyRules any(seed);
     const ast::RuleFile file = any.file(12);
@@ -66,7 +65,12 @@ TEST_CASE("many items in one file keep their order, and the page comes to rest" 
     const Parsed parsed = parse(source);
     CAPTURE(seed);
     CAPTURE(source.text);
-    REQUIRE((parsed.file.items == file.items));
+    for (const Diagnostic& d : parsed.diagnostics) FAIL_CHECK(d.code << " " << d.message << ": " << d.here.text);
+    REQUIRE(parsed.file.items.size() == file.items.size());
+    for (std::size_t i = 0; i < file.items.size(); ++i) {
+      CAPTURE(i);
+      REQUIRE((parsed.file.items[i] == file.items[i]));
+    }
     const SourceText again{"again.rules", print(parsed.file, source)};
     const Parsed second = parse(again);
     REQUIRE((second.file.items == file.items));

@@ -136,7 +136,34 @@ const auto aggregate_name = token<ast::Name>("an aggregate", [](const Cursor& at
 // Behind a dot every word is a name.
 const auto nested_name =
     token<ast::Name>("a field", [](const Cursor& at, ast::Name& n) { return make_name(at, n, 0); });
-const auto path_def = spanned[field_name("a field")[push<&ast::Path::parts>] >>
+// A keyword of clauses with a plain word, a number or a text behind it opens its clause; as a field it would have an
+// operator, a bracket or another keyword there. So `where a > by user` lacks a value before `by`.
+static bool opens_clause(const Token* t, const Token* last) {
+  if (t->kind != TokenKind::word || t + 1 >= last) return false;
+  if (!has_use(t->word, kClause) && t->word != Word::within && t->word != Word::for_) return false;
+  switch (t[1].kind) {
+    case TokenKind::number:
+    case TokenKind::duration:
+    case TokenKind::text:
+    case TokenKind::param:
+    case TokenKind::quoted_name:
+      return true;
+    case TokenKind::word:
+      return !has_use(t[1].word, kReservedForItems | kType);
+    case TokenKind::factor:
+    case TokenKind::percent:
+    case TokenKind::size:
+    case TokenKind::clock:
+    case TokenKind::regex:
+    case TokenKind::address:
+    case TokenKind::punctuation:
+    case TokenKind::end:
+      return false;
+  }
+  return false;
+}
+const auto opens_no_clause = ahead([](const Token* t, const Token* last) { return !opens_clause(t, last); });
+const auto path_def = spanned[(opens_no_clause | Wanted("a field")) >> field_name("a field")[push<&ast::Path::parts>] >>
                               *(punct(Punct::dot) >> nested_name[push<&ast::Path::parts>])];
 
 // ----- streams -----------------------------------------------------------------------------------------------

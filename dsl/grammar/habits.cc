@@ -53,7 +53,10 @@ class Place {
     return state.span(token(from).begin, token(to).end);
   }
   std::string source(std::ptrdiff_t from, std::ptrdiff_t to) const {
-    return std::string(state.text.substr(token(from).begin, token(to).end - token(from).begin));
+    // What was mended in may stand behind the last byte.
+    const std::size_t first = std::min<std::size_t>(token(from).begin, state.text.size());
+    const std::size_t behind = std::clamp<std::size_t>(token(to).end, first, state.text.size());
+    return std::string(state.text.substr(first, behind - first));
   }
 
   Repair repair(std::string_view number_of_code, SourceSpan here, std::string message, std::string label,
@@ -284,6 +287,16 @@ constexpr auto kStrangers = std::to_array<Stranger>({
     {"include", "the rules of a folder are read together; nothing is imported"},
 });
 
+// `5 times login`: the word was taken for the event.
+Found times(const Place& p) {
+  const std::string word = p.word(-1);
+  if ((word != "times" && word != "occurrences") || !p.is(TokenKind::number, -2)) return {};
+  if (!p.is(TokenKind::word) && !p.is(TokenKind::quoted_name)) return {};
+  if (p.word() == "of") return {};
+  return instead(p, "R012", -1, -1, code(p.text(-1)) + " is not needed here", "a number alone counts: `5 login_failed`",
+                 "", {});
+}
+
 Found strangers(const Place& p) {
   if (!p.wants_clause() && p.number() != 0 && !p.wants("when")) return {};
   const std::string word = p.word();
@@ -304,9 +317,11 @@ Token duration_token(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, Dur
 
 // `within 5`, `within 5 minutes`, `within "5m"`; and `5 minutes` where a value stands.
 Found durations(const Place& p) {
-  if (p.wants_duration() && p.is(Word::none) && (p.word() == "the" || p.word() == "last" || p.word() == "a") &&
-      is_time(p.token(1)))
-    return instead(p, "R012", 0, 0, code(p.text()) + " is not needed here", "", "", {});
+  std::ptrdiff_t filler = 0;
+  while (p.word(filler) == "the" || p.word(filler) == "last" || p.word(filler) == "a" || p.word(filler) == "past")
+    ++filler;
+  if (p.wants_duration() && filler > 0 && is_time(p.token(filler)))
+    return instead(p, "R012", 0, filler - 1, code(p.source(0, filler - 1)) + " is not needed here", "", "", {});
   // `at 0` of a test may be a text, too; it is a number all the same.
   if (p.wants_duration() && p.is(TokenKind::number) && !p.token().real) {
     const std::string_view unit = duration_unit_meant(p.word(1));
@@ -560,7 +575,7 @@ Found names(const Place& p) {
   const bool keyword = p.is(TokenKind::word) && has_use(p.token().word, kReservedForItems);
   const bool is_name_here =
       head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1);
-  if (keyword && wants_name(p) && is_name_here && !has_use(p.token().word, kAggregate & ~kPattern)) {
+  if (keyword && wants_name(p) && is_name_here && (head || !has_use(p.token().word, kAggregate))) {
     Repair r = p.repair("R016", p.span(), code(p.text()) + " is a word of the language", "not a name",
                         "take another name, or put it in backticks: it is a name then");
     r.remove = 1;
@@ -690,7 +705,7 @@ Found misspelt(const Place& p) {
     for (const WordRow& row : all_words())
       if ((row.uses & uses) != 0) candidates.emplace_back(row.text);
   };
-  const bool item = p.number() == 0 || p.wants_clause();
+  const bool item = p.number() == 0 || p.wants_clause() || p.wants(kEndWanted);
   if (p.wants_clause()) add(kClause);
   if (std::ranges::any_of(p.state.wants, [](std::string_view w) { return w.starts_with("a severity"); }))
     add(kSeverity);
@@ -754,6 +769,7 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          names,
                          trailing_comma,
                          colons,
+                         times,
                          strangers,
                          misspelt,
                          outside})

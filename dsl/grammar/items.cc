@@ -11,22 +11,64 @@ bool is_word(const Token& t, Word w) { return t.kind == TokenKind::word && t.wor
 
 bool closes(Punct p) { return p == Punct::close_round || p == Punct::close_square || p == Punct::close_brace; }
 
-// Words that want another behind them: `in list L`, `from list L`, `every event`, `extend rule R`, `by session`.
-bool wants_more(Word word) {
-  constexpr Word kWords[] = {Word::in,     Word::from,      Word::of,       Word::per,  Word::on,     Word::as,
-                             Word::by,     Word::every,     Word::extend,   Word::has,  Word::expect, Word::no,
-                             Word::while_, Word::timestamp, Word::tiebreak, Word::and_, Word::or_,    Word::not_,
-                             Word::then,   Word::contains,  Word::between,  Word::same, Word::with};
+// Words behind which a field or a value has to come, so that a keyword there is a field's name: `by rule`, `where list`.
+bool wants_value(Word word) {
+  constexpr Word kWords[] = {Word::by,       Word::where, Word::except, Word::same,     Word::per,    Word::timestamp,
+                             Word::tiebreak, Word::has,   Word::with,   Word::key,      Word::column, Word::some,
+                             Word::and_,     Word::or_,   Word::not_,   Word::contains, Word::between};
   return std::ranges::find(kWords, word) != std::end(kWords);
 }
 
+// Words behind which something else has to come: `in list L`, `every event`, `extend rule R`; and, as people write it,
+// `then event login`, `mute while rule x`.
+bool wants_other(Word word) {
+  constexpr Word kWords[] = {Word::in,    Word::from,    Word::of,     Word::on, Word::as,
+                             Word::every, Word::extend,  Word::expect, Word::no, Word::while_,
+                             Word::then,  Word::matches, Word::is};
+  return std::ranges::find(kWords, word) != std::end(kWords);
+}
+
+bool is_value_wanted_behind(std::span<const Token> tokens, std::size_t at);
+
+// Does the word at `at` need another behind it? As a field's name (`by from`, `x.to`) it does not.
+bool wants_more(std::span<const Token> tokens, std::size_t at) {
+  const Word word = tokens[at].word;
+  if (!wants_value(word) && !wants_other(word)) return false;
+  return has_use(word, kExpression) || at == 0 || !is_value_wanted_behind(tokens, at - 1);
+}
+
+bool is_value_wanted_behind(std::span<const Token> tokens, std::size_t at) {
+  const Token& t = tokens[at];
+  if (t.kind == TokenKind::punctuation) return !closes(t.punct) && t.punct != Punct::question;
+  return t.kind == TokenKind::word && wants_value(t.word) && wants_more(tokens, at);
+}
+
+// `rule NAME when`, `event NAME has`: no sentence of the language goes on like this, whatever it lacked.
+bool is_plainly_an_item(std::span<const Token> tokens, std::size_t at) {
+  if (at + 2 >= tokens.size()) return false;
+  const Token &before = tokens[at - 1], &next = tokens[at + 1], &third = tokens[at + 2];
+  if (is_word(before, Word::in) || is_word(before, Word::from) || is_word(before, Word::extend)) return false;
+  const bool is_name =
+      next.kind == TokenKind::quoted_name || (next.kind == TokenKind::word && !has_use(next.word, kReservedForItems));
+  if (!is_name) return false;
+  const Word word = tokens[at].word;
+  if (word == Word::rule)
+    return is_word(third, Word::when) || is_word(third, Word::uses) || is_word(third, Word::was) ||
+           third.kind == TokenKind::text;
+  if (word == Word::session || word == Word::summary) return is_word(third, Word::of);
+  if (word == Word::event) return is_word(third, Word::has) || third.punct == Punct::equal;
+  const bool is_data = word == Word::list || word == Word::table || word == Word::calendar;
+  return is_data && (is_word(third, Word::from) || third.punct == Punct::equal);
+}
+
 bool can_end_item(std::span<const Token> tokens, std::size_t at) {
-  if (at == 0) return true;
+  if (at == 0 || is_plainly_an_item(tokens, at)) return true;
   const Token& before = tokens[at - 1];
   if (before.kind == TokenKind::punctuation) return closes(before.punct) || before.punct == Punct::question;
-  if (before.kind == TokenKind::word) return !wants_more(before.word);
+  if (before.kind == TokenKind::word) return !wants_more(tokens, at - 1);
   // The title of a test: `test ".." rule R`.
-  return before.kind != TokenKind::text || at < 2 || !is_word(tokens[at - 2], Word::test);
+  return before.kind != TokenKind::text || at < 2 || !is_word(tokens[at - 2], Word::test) ||
+         !is_word(tokens[at], Word::rule);
 }
 
 // Is it plain that an item begins, although its name is no name: `rule "x" when`, `event end = ..`, `session count of`?

@@ -30,9 +30,11 @@ std::vector<std::string> in_order(const std::vector<std::string_view>& wants) {
   std::vector<std::string> things, words, last;
   std::size_t operators = 0;
   for (const std::string_view w : wants) operators += among(w, kOperators);
-  const bool only_quiet = std::ranges::all_of(wants, [](std::string_view w) { return among(w, kQuiet); });
+  const bool only_quiet =
+      std::ranges::all_of(wants, [](std::string_view w) { return among(w, kQuiet) || w == kEndWanted; });
   for (const std::string_view w : wants) {
     if (!only_quiet && among(w, kQuiet)) continue;
+    if (w == kEndWanted && wants.size() > 1) continue;
     if (operators > 2 && among(w, kOperators)) continue;
     if (w == "a clause")
       last.emplace_back("a clause such as `by`, `where` or `alert`");

@@ -70,11 +70,12 @@ class Items {
       // What the text of a failed reading complained about will be told when it is read again.
       out_.diagnostics.resize(told);
       std::optional<Repair> repair = habit(state, begin, end, brackets.opened);
-      if (!repair) {
-        tell(unreadable(state, begin, end), state, begin);
-        return give_up(tokens);
-      }
-      tell(std::move(repair->diagnostic), state, begin);
+      // What is missing at the end of an item is one mistake, however much it is.
+      const bool at_end = repair ? repair->at >= tokens.size() : state.farthest == end;
+      if (!at_end || !end_told_)
+        tell(repair ? std::move(repair->diagnostic) : unreadable(state, begin, end), state, begin);
+      end_told_ = end_told_ || at_end;
+      if (!repair) return give_up(tokens);
       certain_ = certain_ && repair->certain;
       const bool changes = repair->remove > 0 || !repair->insert.empty();
       if (!changes || repairs == kMaxRepairs || tokens.size() > kMaxRepairedTokens) return give_up(tokens);
@@ -97,7 +98,10 @@ class Items {
     }
   }
 
-  void start() { certain_ = true; }
+  void start() {
+    certain_ = true;
+    end_told_ = false;
+  }
 
  private:
   static bool parse_one(ParseState& state, const Token* begin, const Token* end, ast::Item& out) {
@@ -105,7 +109,7 @@ class Items {
     const Cursor last{end, &state};
     if (!grammar::item.parse(first, last, x3::unused, x3::unused, out)) return false;
     if (first == last) return true;
-    if (state.farthest == nullptr || state.farthest < first.at) state.want(first.at, "the end of this item");
+    state.want(first.at, kEndWanted);  // if nothing came further
     return false;
   }
 
@@ -149,6 +153,7 @@ class Items {
   std::size_t next_comment_ = 0;
   std::uint32_t last_end_ = 0;
   bool certain_ = true;
+  bool end_told_ = false;
 };
 
 }  // namespace

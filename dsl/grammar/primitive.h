@@ -333,6 +333,7 @@ inline auto count() {
     return true;
   });
 }
+constexpr std::string_view kEndWanted = "the end of this item";
 constexpr std::string_view kDurationWanted = "a duration such as 30s";
 inline auto length() {
   return token<ast::Length>(kDurationWanted, [](const Cursor& at, ast::Length& l) {

@@ -35,6 +35,12 @@ Name AnyRules::item_name() {
   return out;
 }
 
+Name AnyRules::declared_name() {
+  Name out = item_name();
+  out.param = false;
+  return out;
+}
+
 Name AnyRules::field_name() {
   Name out;
   out.text =
@@ -605,7 +611,7 @@ Item AnyRules::wrap(decltype(Item::node) node) {
 
 Item AnyRules::event() {
   EventDecl out;
-  out.name = item_name();
+  out.name = declared_name();
   out.has = maybe();
   if (out.has)
     out.fields = some(1, 12, [&] {
@@ -635,11 +641,11 @@ Item AnyRules::event() {
 
 Item AnyRules::rule() {
   RuleDecl out;
-  out.name = item_name();
+  out.name = declared_name();
   if (maybe()) out.title = text();
-  if (rarely()) out.was = item_name();
+  if (rarely()) out.was = declared_name();
   if (rarely())
-    out.body = Uses{item_name(), some(0, 4, [&] { return expr(1); }), {}};
+    out.body = Uses{declared_name(), some(0, 4, [&] { return expr(1); }), {}};
   else
     out.body = pattern(3);
   out.clauses = clauses(&AnyRules::rule_clause);
@@ -653,7 +659,7 @@ std::vector<FieldValue> AnyRules::fields() {
 Item AnyRules::test() {
   TestDecl out;
   out.title = text();
-  if (maybe()) out.rule = item_name();
+  if (maybe()) out.rule = declared_name();
   out.lines = some(0, 6, [&] {
     TestLine line;
     if (rarely())
@@ -662,7 +668,7 @@ Item AnyRules::test() {
       line.at = length();
     switch (below(6)) {
       case 0:
-        line.node = Expect{maybe(), maybe() ? std::optional(item_name()) : std::nullopt, fields()};
+        line.node = Expect{maybe(), maybe() ? std::optional(declared_name()) : std::nullopt, fields()};
         break;
       case 1:
         line.node = Reload{text()};
@@ -686,7 +692,7 @@ Item AnyRules::test() {
 }
 
 Item AnyRules::item() {
-  const auto name = [&] { return item_name(); };
+  const auto name = [&] { return declared_name(); };
   const auto file = [&] { return FromFile{text(), maybe() ? std::optional(field_name()) : std::nullopt}; };
   switch (below(16)) {
     case 0:

@@ -35,6 +35,7 @@ class AnyRules {
   std::string word();
   std::string any_text();
   ast::Name item_name();
+  ast::Name declared_name();  // of an item: no parameter
   ast::Name field_name();
   ast::Path path();
   ast::Param param();
