@@ -207,6 +207,8 @@ class Condition : public PatternMatcher {
         only_spans_ = false;
         break;
       case Window::Kind::frame:
+        horizon_ = kForEver;  // close_windows() drops what a window held
+        break;
       case Window::Kind::step:
         break;
     }
