@@ -37,6 +37,7 @@ struct State : PatternState {
   bool held = false;            // ... for long enough
   Instant judged{{std::numeric_limits<std::int64_t>::min()}, Phase::waited};
   std::vector<std::unique_ptr<PatternState>> nested;
+  std::vector<bool> nested_armed;                 // a counted group happens at its default fires (C7, F1)
   std::map<std::size_t, std::string> last_value;  // changes: by cell
   std::vector<std::string> places;                // ranking
   std::uint64_t cut_short = 0;                    // events dropped for the limit
@@ -62,6 +63,10 @@ class Condition : public PatternMatcher {
       add_horizon(program.cells[id.index]);
     }
     if (pattern.stream.exists()) add_stream(pattern.stream);
+    if (pattern.form == Pattern::Form::ranking) {
+      offsets_.push_back(pattern.length);
+      horizon_ = std::max(horizon_, pattern.length);
+    }
     std::sort(offsets_.begin(), offsets_.end());
     offsets_.erase(std::unique(offsets_.begin(), offsets_.end()), offsets_.end());
     for (const StreamId s : streams_list_) {
@@ -77,6 +82,7 @@ class Condition : public PatternMatcher {
     state->from = from;
     if (seen) state->seen_at = from;
     for (const auto& n : nested_) state->nested.push_back(n->begin(from, seen));
+    state->nested_armed.assign(nested_.size(), true);
     return state;
   }
 
@@ -148,6 +154,7 @@ class Condition : public PatternMatcher {
     state.holding.reset();
     state.held = false;
     for (std::size_t i = 0; i < nested_.size(); ++i) nested_[i]->start_over(*state.nested[i], now);
+    state.nested_armed.assign(nested_.size(), true);
   }
 
   bool idle(const PatternState& base) const override {
@@ -649,7 +656,12 @@ class Condition : public PatternMatcher {
   // A match of a counted group: it happens like an event (C7).
   void inner_match(State& state, std::size_t nested, const Finding& inner, Time now, const Visit& visit, bool by_event,
                    const Findings& found) const {
-    if (inner.kind != Finding::Kind::occurred || inner.report == nullptr || inner.report->last() == nullptr) return;
+    if (inner.kind == Finding::Kind::judged) {
+      if (inner.by_event && (inner.nothing_left || !inner.holds)) state.nested_armed[nested] = true;
+      if (!inner.holds || !state.nested_armed[nested]) return;
+      state.nested_armed[nested] = false;
+    }
+    if (inner.report == nullptr || inner.report->last() == nullptr) return;
     StreamSet fits;
     fits.set(nested_streams_[nested].index);
     Event event = *inner.report->last();
