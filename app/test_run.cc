@@ -318,6 +318,9 @@ class Test {
       const auto values = e.fields.values();
       for (std::size_t i = 0; i < values.size() && i < type.fields.size(); ++i)
         o.fields[type.fields[i].name()] = values[i];
+      if (const auto* session = std::get_if<SessionBody>(&program.body); e.enriched && session != nullptr)
+        for (std::size_t i = type.fields.size(); i < values.size(); ++i)
+          o.fields[session->each->fields[i - type.fields.size()].name] = values[i];
       add_key(o, program, e.key);
       o.fields.emplace("time", Value::time(e.time));
       outcomes_.push_back(std::move(o));

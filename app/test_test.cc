@@ -129,6 +129,19 @@ TEST_CASE("events may be loaded from a file beside the rules, among those that t
   CHECK(contains(run({"test", file}).out, "events.ndjson"));
 }
 
+TEST_CASE("the events that a session sends on can be expected, with what it adds to them") {
+  const std::string rules =
+      "event hit has user text, page text, ts time  timestamp ts\n"
+      "session visit of hit by user  ends after 1m idle  emit each with sequence, shown = upper(page)\n"
+      "rule r when visit(count > 5) by user  alert low \"\"\n"
+      "test \"sent on\" rule r\n  at 0s  2 hit every 1s {user: \"ann\", page: \"a\"}\n";
+  CHECK(test(rules + "  at 1s  expect hit {user: \"ann\", page: \"a\", sequence: 1, shown: \"A\"}\n"
+                     "  at 1s  expect hit {sequence: 2}\n  at 1s  expect no hit\n")
+            .code == 0);
+  CHECK(contains(test(rules + "  at 1s  expect hit {sequence: 3}\n").out, "sequence: expected 3, got 1"));
+  CHECK(contains(test(rules + "  at 1s  expect hit {sequel: 1}\n").err, "sequel"));  // a name that nobody adds
+}
+
 TEST_CASE("rules with errors run no test; the errors are on stderr") {
   const Ran ran = test("rule r when 5 x within\n" + kPasses);
   CHECK(ran.code == 1);

@@ -191,7 +191,19 @@ bool may_stand_for(Type field, Type given) {
   return number_given && (field.kind == F::time || field.kind == F::duration);
 }
 
-void check_values(Context& c, Fields& fields, EventId event) {
+// Does a session send events of this kind on with a field of this name (`emit each with ..`)?
+bool is_sent_on(const Context& c, EventId event, const std::string& name) {
+  for (const SessionInfo& session : c.model.sessions) {
+    if (std::find(session.of.begin(), session.of.end(), event) == session.of.end()) continue;
+    for (const ast::Clause& clause : session.decl.clauses)
+      if (const auto* each = std::get_if<ast::EmitEach>(&clause.node))
+        for (const ast::Assign& field : each->fields)
+          if (field.name.text == name) return true;
+  }
+  return false;
+}
+
+void check_values(Context& c, Fields& fields, EventId event, bool expected = false) {
   std::vector<std::string> seen;
   for (ast::FieldValue& field : fields) {
     Scope scope;
@@ -203,7 +215,7 @@ void check_values(Context& c, Fields& fields, EventId event) {
       c.report("R020", field.name.span, "field " + ticked(name) + " is given twice", "this name is taken",
                "delete one of them");
     seen.push_back(name);
-    if (event == kNone) continue;
+    if (event == kNone || (expected && is_sent_on(c, event, name))) continue;
     const Type type = field_type(c, {event}, field.name, 0);
     if (may_stand_for(type, given) || (given.list && type.kind == F::point)) continue;
     c.report("R042", field.value.span,
@@ -285,7 +297,7 @@ void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
   stream.name = *expect.event;
   resolve_stream(c, stream);
   const std::vector<EventId> events = c.model.events_of(stream);
-  check_values(c, expect.fields, events.size() == 1 ? events.front() : kNone);
+  check_values(c, expect.fields, events.size() == 1 ? events.front() : kNone, true);
 }
 
 // ----- times -------------------------------------------------------------------------------------
