@@ -8,6 +8,7 @@
 
 #include "engine/base/contract.h"
 #include "engine/event/key.h"
+#include "engine/event/write.h"
 #include "engine/match/aggregate.h"
 #include "engine/match/aligned.h"
 #include "engine/match/events_report.h"
@@ -697,26 +698,35 @@ class Condition : public PatternMatcher {
 
   void rank(State& state, const EvalContext& context, Time now, bool after, const Findings& found) const {
     const Time from = now - pattern_.length;
-    std::map<std::string, std::vector<const Entry*>> by_value;
+    struct Ranked {
+      std::string key, shown;  // ties go by the bytes that people see (A7)
+      std::vector<const Entry*> entries;
+    };
+    std::map<std::string, Ranked> by_value;
     Cell cell;
     cell.stream = pattern_.stream;
     for (const Entry& e : state.entries) {
       if (after ? e.seen.time() <= from : e.seen.time() < from) continue;
       std::string key;
-      if (e.seen.fits(pattern_.stream) && append_values(key, cell, e.seen.event(), context))
-        by_value[key].push_back(&e);
+      if (!e.seen.fits(pattern_.stream) || !append_values(key, cell, e.seen.event(), context)) continue;
+      Ranked& row = by_value[key];
+      row.key = key;
+      if (row.entries.empty()) append_text(row.shown, sample_value(cell, e.seen.event(), context));
+      row.entries.push_back(&e);
     }
-    std::vector<std::pair<std::string, std::vector<const Entry*>>> ranked(by_value.begin(), by_value.end());
-    std::stable_sort(ranked.begin(), ranked.end(),
-                     [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+    std::vector<Ranked> ranked;
+    for (auto& [key, row] : by_value) ranked.push_back(std::move(row));
+    std::stable_sort(ranked.begin(), ranked.end(), [](const Ranked& a, const Ranked& b) {
+      return a.entries.size() != b.entries.size() ? a.entries.size() > b.entries.size() : a.shown < b.shown;
+    });
     if (ranked.size() > pattern_.count) ranked.resize(pattern_.count);
     const std::vector<std::string> before = std::move(state.places);
     state.places.clear();
-    for (const auto& [key, entries] : ranked) state.places.push_back(key);
+    for (const Ranked& row : ranked) state.places.push_back(row.key);
     for (std::size_t i = 0; i < ranked.size(); ++i) {
-      if (i < before.size() && before[i] == ranked[i].first) continue;
+      if (i < before.size() && before[i] == ranked[i].key) continue;
       EventsReport report(program_, pattern_, evaluator_, context, now);
-      for (const Entry* e : ranked[i].second) report.add(0, e->seen.event());
+      for (const Entry* e : ranked[i].entries) report.add(0, e->seen.event());
       report.set(Fact::rank, Value::integer(static_cast<std::int64_t>(i) + 1));
       Finding finding;
       finding.report = &report;
