@@ -145,7 +145,7 @@ class Test {
     for (const ast::TestLine& line : test_.decl.lines)
       if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
     for (const Outcome& o : outcomes_)
-      if (o.what == "alert" && std::ranges::find(out_.fired, o.rule) == out_.fired.end()) out_.fired.push_back(o.rule);
+      if (std::ranges::find(out_.fired, o.rule) == out_.fired.end()) out_.fired.push_back(o.rule);
     for (const Outcome& o : outcomes_)
       if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o));
     return std::move(out_);

@@ -22,7 +22,7 @@ struct TestOutcome {
   bool passed = true;
   std::string message;             // what failed first, in words; several lines: the field-wise difference
   dsl::SourceSpan failed_at;       // the line that was not met
-  std::vector<std::string> fired;  // the rules that sent an alert, each once
+  std::vector<std::string> fired;  // what sent an alert or emitted an event, each once
 };
 
 struct TestOptions {

@@ -25,7 +25,9 @@ holds() { # WHAT COMMAND...
 }
 
 # The program as a process.
-expect 0 "the sample rules have no errors" "$tocsin" check -q rules
+expect 0 "the sample rules have no errors and no warnings" "$tocsin" check -q --deny-warnings rules
+expect 0 "the sample rules do what their tests say" "$tocsin" test -q rules
+expect 0 "the sample rules are in their one layout" "$tocsin" fmt -q --check rules
 expect 2 "a folder without rules" "$tocsin" check "$temporary"
 echo 'rule r when 5 x within' | expect 1 "a mistake on standard input" "$tocsin" check -
 holds "the mistake is on stdout" grep -q 'error\[R0' "$temporary/out"
