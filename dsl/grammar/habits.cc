@@ -561,10 +561,12 @@ Found names(const Place& p) {
   const bool head = p.number() == 1;
   if (p.is(TokenKind::word) && wants_name(p) && is_capital(p.text())) {
     std::string snake;
+    bool was_up = false;
     for (const char c : p.text()) {
       const bool up = c >= 'A' && c <= 'Z';
-      if (up && !snake.empty() && !snake.ends_with('_') && !is_capital(std::string_view(&c - 1, 1))) snake += '_';
+      if (up && !was_up && !snake.empty() && !snake.ends_with('_')) snake += '_';
       snake += up ? static_cast<char>(c + 32) : c;
+      was_up = up;
     }
     Repair r = instead(p, "R016", 0, 0, "names are in lower case",
                        "write " + code(snake) + "; a name that the data dictates stands in backticks", code(p.text()),
