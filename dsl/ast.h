@@ -44,6 +44,44 @@ class Box {
   std::unique_ptr<T> value_;
 };
 
+// An optional value that is large and seldom there: when it is missing it takes a pointer's room.
+template <class T>
+class Rare {
+ public:
+  Rare() = default;
+  Rare(std::nullopt_t) {}                                           // NOLINT: reads as std::optional does
+  Rare(T value) : value_(std::make_unique<T>(std::move(value))) {}  // NOLINT
+  Rare(std::optional<T> value) {                                    // NOLINT
+    if (value) value_ = std::make_unique<T>(*std::move(value));
+  }
+  Rare(const Rare& other) : value_(other.value_ ? std::make_unique<T>(*other.value_) : nullptr) {}
+  Rare(Rare&& other) noexcept = default;
+  Rare& operator=(const Rare& other) {
+    if (this != &other) value_ = other.value_ ? std::make_unique<T>(*other.value_) : nullptr;
+    return *this;
+  }
+  Rare& operator=(Rare&& other) noexcept = default;
+  ~Rare() = default;
+
+  bool has_value() const { return value_ != nullptr; }
+  explicit operator bool() const { return has_value(); }
+  T& operator*() { return *value_; }
+  const T& operator*() const { return *value_; }
+  T* operator->() { return value_.get(); }
+  const T* operator->() const { return value_.get(); }
+  void reset() { value_.reset(); }
+  T& emplace() {
+    value_ = std::make_unique<T>();
+    return *value_;
+  }
+  friend bool operator==(const Rare& a, const Rare& b) {
+    return a.has_value() == b.has_value() && (!a.has_value() || *a == *b);
+  }
+
+ private:
+  std::unique_ptr<T> value_;
+};
+
 // How the author spelled a literal (`120s`, `10_000`, `10MB`). The formatter keeps it; equality ignores it.
 struct Spelling {
   std::string text;
@@ -185,7 +223,7 @@ struct Over {
 struct Aggregate {
   Name function;
   std::vector<StreamPath> streams;  // none: the summary's own events; two: ratio
-  std::optional<Over> over;
+  Rare<Over> over;
   std::vector<Expr> args;  // zscore: the inner aggregate first
   friend bool operator==(const Aggregate&, const Aggregate&);
 };
@@ -296,7 +334,7 @@ inline bool operator==(const ListOf& a, const ListOf& b) { return a.items == b.i
 struct Stream {
   Name name;
   std::vector<Stream> any;
-  std::optional<Expr> filter;
+  Rare<Expr> filter;
   SourceSpan span;
   friend bool operator==(const Stream&, const Stream&) = default;
 };
@@ -327,10 +365,10 @@ struct StepBound {
 
 // What stands between a step and the one before it: `then [no x then] [next | first] [within D [of NAME]]`.
 struct Link {
-  std::optional<Stream> no;
+  Rare<Stream> no;
   bool next = false;
   bool first = false;
-  std::optional<StepBound> within;
+  Rare<StepBound> within;
   SourceSpan span;
   friend bool operator==(const Link&, const Link&) = default;
 };
@@ -360,9 +398,9 @@ struct Step {
   Quantity quantity;
   bool consecutive = false;
   std::variant<Stream, Group, AnyOf> what;
-  std::optional<Stream> of;
+  Rare<Stream> of;
   std::optional<Name> as;
-  std::optional<Until> until;
+  Rare<Until> until;
   SourceSpan span;
   Ref ref;  // its number
   friend bool operator==(const Step&, const Step&) = default;
@@ -384,7 +422,7 @@ struct Absence {
 // `N x each D`, and, with Pattern::hold, `x for D` (C7).
 struct Sequence {
   std::vector<Step> steps;
-  std::optional<Absence> ending;
+  Rare<Absence> ending;
   friend bool operator==(const Sequence&, const Sequence&) = default;
 };
 
@@ -466,13 +504,22 @@ struct Aligned {
 
 // `within`, `each` and `for` bind last, to the whole pattern. `within` of FewerThan, Distinct, Changes, Apart
 // and of the counting form stands here too.
+// A phrase of the table in dsl/operators.cc, as it was written. The pattern's form is what it stands for; only the
+// formatter looks here.
+struct Phrase {
+  std::size_t row = 0;
+  std::vector<std::variant<Step, Stream, StreamPath, Expr, Length>> slots;  // in the order of the row's shape
+  friend bool operator==(const Phrase&, const Phrase&) = default;
+};
+
 struct Pattern {
   std::variant<Sequence, Apart, FewerThan, Distinct, OfLast, Changes, New, Idle, Without, Silence, NoAfter, Ranking,
                Condition>
       form;
   std::optional<Length> within;
-  std::optional<Aligned> each;
+  Rare<Aligned> each;
   std::optional<Length> hold;  // `for D`
+  Rare<Phrase> phrase;
   SourceSpan span;
   friend bool operator==(const Pattern&, const Pattern&) = default;
 };
@@ -481,11 +528,11 @@ struct Pattern {
 
 // One part of `by`: `user`, `who = lower(user)`, `target = (c.id, d.id)`, `device from list devices`.
 struct Key {
-  std::optional<Name> name;   // left of `=`
-  Path field;                 // the plain form
-  std::optional<Expr> value;  // `name = E`
-  std::vector<Path> parts;    // `name = (a.x, b.y)`
-  std::optional<Name> list;   // `from list L`
+  std::optional<Name> name;  // left of `=`
+  Path field;                // the plain form
+  Rare<Expr> value;          // `name = E`
+  std::vector<Path> parts;   // `name = (a.x, b.y)`
+  std::optional<Name> list;  // `from list L`
   SourceSpan span;
   friend bool operator==(const Key&, const Key&) = default;
 };
@@ -526,7 +573,7 @@ struct Learn {
   friend bool operator==(const Learn&, const Learn&) = default;
 };
 struct Resolve {
-  Pattern when;
+  Box<Pattern> when;
   friend bool operator==(const Resolve&, const Resolve&) = default;
 };
 struct Mute {
@@ -598,7 +645,7 @@ struct Resume {
 // Of sessions.
 struct EndsAfter {  // `ends after D idle [when last is y]`
   Length idle;
-  std::optional<Stream> when_last;
+  Rare<Stream> when_last;
   friend bool operator==(const EndsAfter&, const EndsAfter&) = default;
 };
 struct EndsOn {
@@ -622,7 +669,7 @@ struct EmitEach {  // `emit each with session_id, page = url send to "sink"`: a 
 // Of summaries.
 struct Every {  // `every D [over W] [in "ZONE"]`, `every event [over W]`; neither length nor event: `over all`
   bool event = false;
-  std::optional<Aligned> aligned;
+  Rare<Aligned> aligned;
   std::optional<Length> over;
   bool over_all = false;
   friend bool operator==(const Every&, const Every&) = default;

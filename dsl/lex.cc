@@ -840,6 +840,7 @@ std::string_view text_of(Punct punct) {
 }
 
 std::string_view spelling(const Token& token, std::string_view source) {
+  if (token.kind == TokenKind::word && token.begin == token.end) return row(token.word).text;  // put there by a phrase
   // A bracket that the parser closed for its author may stand behind the last byte.
   return token.begin < source.size() ? source.substr(token.begin, token.end - token.begin) : std::string_view();
 }
@@ -881,29 +882,35 @@ std::string content(const Token& token, std::string_view source) {
   return std::string(text);
 }
 
+namespace {
+
+Diagnostic of_whole_file(std::string_view code, std::string message, Label here, std::string help) {
+  Diagnostic d;
+  d.code = code;
+  d.message = std::move(message);
+  d.here = std::move(here);
+  d.help = std::move(help);
+  return d;
+}
+
+}  // namespace
+
 Lexed lex(const SourceText& source, std::uint32_t file) {
   Lexed out;
   if (source.text.size() > kMaxFileBytes) {
-    out.diagnostics.push_back(
-        {"R007",
-         "this file is too large",
-         {{file, 0, 0}, std::to_string(source.text.size() >> 20) + " MiB"},
-         {},
-         "a file of rules has at most 16 MiB: put the rules into several files, and long lists into "
-         "`list L from \"file\"`",
-         {}});
+    out.diagnostics.push_back(of_whole_file("R007", "this file is too large",
+                                            {{file, 0, 0}, std::to_string(source.text.size() >> 20) + " MiB"},
+                                            "a file of rules has at most 16 MiB: put the rules into several files, and "
+                                            "long lists into `list L from \"file\"`"));
     out.tokens.emplace_back();
     return out;
   }
   if (const std::size_t bad = first_bad_byte(source.text); bad != std::string_view::npos) {
     const bool zero = source.text[bad] == '\0';
-    out.diagnostics.push_back(
-        {"R006",
-         zero ? "this file is not text: it contains a zero byte" : "this file is not UTF-8 text",
-         {{file, narrow(bad), narrow(bad + 1)}, zero ? "a zero byte" : "this byte is part of no character"},
-         {},
-         "save the file as UTF-8",
-         {}});
+    out.diagnostics.push_back(of_whole_file(
+        "R006", zero ? "this file is not text: it contains a zero byte" : "this file is not UTF-8 text",
+        {{file, narrow(bad), narrow(bad + 1)}, zero ? "a zero byte" : "this byte is part of no character"},
+        "save the file as UTF-8"));
   }
   Lexer lexer(source.text, 0, source.text.size(), false, file);
   lexer.run();

@@ -375,11 +375,17 @@ constexpr Operator kOperators[] = {
   {"", "C [within D] [for D]", kAnyArity, 0, "C, judged at every event it names and at expiry", form_is<ast::Condition>, condition},
   {"then", "x then y ...", kAnyArity, 1, "the steps in order", form_is<ast::Sequence>, sequence},
 };
+
+constexpr Phrase kPhrases[] = {
+  // shape, what it stands for, meaning
+  {"$step without $event within $duration", "$step then no $event within $duration", "the step, and nothing of the event for so long after it"},
+};
 // clang-format on
 
 }  // namespace
 
 std::span<const Operator> operators() { return kOperators; }
+std::span<const Phrase> phrases() { return kPhrases; }
 
 const Operator& operator_of(const ast::Pattern& pattern) {
   const auto* row =

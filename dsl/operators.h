@@ -49,4 +49,15 @@ inline constexpr std::uint8_t kAnyArity = 255;
 std::span<const Operator> operators();
 const Operator& operator_of(const ast::Pattern& pattern);
 
+// Another way to say a pattern: what the author may write, and the words of the language that it stands for. Reading,
+// checking, formatting and the rest follow from the row.
+struct Phrase {
+  // Words, and slots: $step is an event as a sequence takes it (`3 a as first_three`), $event a stream, $value a stream
+  // and its field, $number an expression, $duration a length of time. A digit behind the name tells two of a kind apart.
+  std::string_view shape;
+  std::string_view rewrite;  // the same slots; without `within`, `each` or `for` of the whole pattern
+  std::string_view meaning;
+};
+std::span<const Phrase> phrases();
+
 }  // namespace tocsin::dsl

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dsl/lex.h"
+#include "dsl/phrases.h"
 #include "dsl/words.h"
 
 namespace tocsin::dsl {
@@ -602,8 +603,28 @@ class Writer {
   }
   void write_form(const ast::Condition& c) { expr(c.expr); }
 
+  void slot(const ast::Step& s) { step(s); }
+  void slot(const ast::Stream& s) { stream(s); }
+  void slot(const ast::StreamPath& v) { stream_path(v); }
+  void slot(const ast::Expr& e) { expr(e); }
+  void slot(const ast::Length& l) { length(l); }
+  void phrase(const ast::Phrase& p) {
+    std::size_t slots = 0;
+    std::string_view gap;
+    for (const PhrasePart& part : phrase_parts()[p.row].shape) {
+      put(std::exchange(gap, " "));
+      if (part.kind == PhrasePart::Kind::word)
+        put(part.text);
+      else
+        std::visit([&](const auto& written) { slot(written); }, p.slots[slots++]);
+    }
+  }
+
   void pattern(const ast::Pattern& p) {
-    std::visit([&](const auto& form) { write_form(form); }, p.form);
+    if (p.phrase)
+      phrase(*p.phrase);
+    else
+      std::visit([&](const auto& form) { write_form(form); }, p.form);
     if (p.within) space(kBound).put("within ").length(*p.within);
     if (p.each) {
       space(kBound).put("each ").length(p.each->length);
@@ -639,7 +660,7 @@ class Writer {
   void write_clause(const ast::During& d) { put(d.outside ? "outside " : "during ").name(d.calendar); }
   void write_clause(const ast::Reset& r) { put("reset on ").stream(r.on); }
   void write_clause(const ast::Learn& l) { put("learn ").length(l.length); }
-  void write_clause(const ast::Resolve& r) { put("resolve when ").pattern(r.when); }
+  void write_clause(const ast::Resolve& r) { put("resolve when ").pattern(*r.when); }
   void write_clause(const ast::Mute& m) {
     put("mute while ").name(m.rule);
     if (!m.same.empty()) put(" on same ").list(m.same, [&](const ast::Path& p) { path(p); });

@@ -340,7 +340,7 @@ struct Told {
   }
   std::string operator()(const ast::Resolve& c) const {
     return fmt::format("An open alert is resolved when there is {}; until then the key has no second one.",
-                       noun(c.when));
+                       noun(*c.when));
   }
   std::string operator()(const ast::Mute& c) const {
     const std::string same = c.same.empty() ? "for any key" : "for the same " + paths(c.same);

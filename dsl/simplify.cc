@@ -183,7 +183,7 @@ core::Rule simplify(const Model& model, const RuleInfo& rule) {
   core::Rule out;
   out.when = Rewriter(model, rule.steps).pattern(rule.when);
   if (const auto* resolve = find_clause<ast::Resolve>(rule.clauses))
-    out.resolve = Rewriter(model, rule.resolve_steps).pattern(resolve->when);
+    out.resolve = Rewriter(model, rule.resolve_steps).pattern(*resolve->when);
   return out;
 }
 

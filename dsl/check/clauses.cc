@@ -289,7 +289,7 @@ std::vector<EventId> see(RuleCheck& r, ast::Stream& stream, std::string_view wor
 }
 
 void check_resolve(RuleCheck& r, ast::Resolve& resolve) {
-  PatternCheck p{r.c, resolve.when, r.rule.resolve_steps, r.rule, true};
+  PatternCheck p{r.c, *resolve.when, r.rule.resolve_steps, r.rule, true};
   check_pattern(p);
   r.named.insert(r.named.end(), p.named.begin(), p.named.end());
   add_events(r.rule.events, p.events);

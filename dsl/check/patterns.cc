@@ -131,14 +131,14 @@ bool lets_all_through(const std::vector<Alternative>& x, EventId event) {
   return std::any_of(x.begin(), x.end(), [&](const Alternative& a) { return a.event == event && a.filters.empty(); });
 }
 
-bool can_break(const Context& c, const ast::Stream& x, const std::optional<ast::Stream>& of) {
+bool can_break(const Context& c, const ast::Stream& x, const ast::Rare<ast::Stream>& of) {
   const std::vector<Alternative> streak = c.model.expand(x);
   const std::vector<EventId> breaking = c.model.events_of(of ? *of : x);
   if (streak.empty() || breaking.empty()) return true;  // unknown names: reported already
   return !std::all_of(breaking.begin(), breaking.end(), [&](EventId e) { return lets_all_through(streak, e); });
 }
 
-void check_breakable(Context& c, const ast::Stream& x, const std::optional<ast::Stream>& of, SourceSpan span,
+void check_breakable(Context& c, const ast::Stream& x, const ast::Rare<ast::Stream>& of, SourceSpan span,
                      std::string_view form) {
   if (can_break(c, x, of)) return;
   std::vector<std::string> bases;

@@ -170,7 +170,7 @@ class Walk {
     else if constexpr (is<T, Learn> || is<T, AtMost>)
       (*this)(n.length);
     else if constexpr (is<T, Resolve>)
-      (*this)(n.when);
+      (*this)(*n.when);
     else if constexpr (is<T, Mute>)
       each(n.same);
     else if constexpr (is<T, Escalate>)

@@ -1,5 +1,6 @@
 // Patterns: one alternative per row of language.md, section 5. Forms that begin alike differ by the word behind, so a
 // form is tried only where a look ahead says that it is meant, and a message is about the form that was meant.
+#include "dsl/grammar/phrase.h"
 #include "dsl/grammar/rules.h"
 
 namespace tocsin::dsl::grammar {
@@ -310,14 +311,14 @@ const auto begins_with = [](Word w) {
   return ahead([w](const Token* t, const Token* last) { return is_word(t, last, w); });
 };
 
-const auto form = (begins_with_no >> (no_after[set<&ast::Pattern::form>] | silence[set<&ast::Pattern::form>])) |
-                  (begins_with(Word::fewer) >> fewer[set<&ast::Pattern::form>]) |
-                  (begins_with(Word::new_) >> fresh[set<&ast::Pattern::form>]) | ranking[set<&ast::Pattern::form>] |
-                  distinct[set<&ast::Pattern::form>] | of_last[set<&ast::Pattern::form>] |
-                  changes[set<&ast::Pattern::form>] | apart[set<&ast::Pattern::form>] |
-                  condition[set<&ast::Pattern::form>] |
-                  (is_after >> (idle[set<&ast::Pattern::form>] | without[set<&ast::Pattern::form>])) |
-                  sequence[set<&ast::Pattern::form>];
+const auto form =
+    PhraseParser(step) | (begins_with_no >> (no_after[set<&ast::Pattern::form>] | silence[set<&ast::Pattern::form>])) |
+    (begins_with(Word::fewer) >> fewer[set<&ast::Pattern::form>]) |
+    (begins_with(Word::new_) >> fresh[set<&ast::Pattern::form>]) | ranking[set<&ast::Pattern::form>] |
+    distinct[set<&ast::Pattern::form>] | of_last[set<&ast::Pattern::form>] | changes[set<&ast::Pattern::form>] |
+    apart[set<&ast::Pattern::form>] | condition[set<&ast::Pattern::form>] |
+    (is_after >> (idle[set<&ast::Pattern::form>] | without[set<&ast::Pattern::form>])) |
+    sequence[set<&ast::Pattern::form>];
 
 // `within`, `each` and `for` bind last, in any order, each once.
 const auto no_within_yet = x3::eps[([](auto& context) { x3::_pass(context) = !x3::_val(context).within.has_value(); })];

@@ -705,7 +705,7 @@ void Compiler::clause(const ast::Clause& c, Rule& rule) {
                  [&](const ast::During& d) { rule.during.push_back({word(d.calendar), d.outside}); },
                  [&](const ast::Reset& r) { rule.reset.push_back(stream(r.on)); },
                  [&](const ast::Learn& l) { rule.learn = length(l.length); },
-                 [&](const ast::Resolve& r) { rule.resolve = pattern(r.when); },
+                 [&](const ast::Resolve& r) { rule.resolve = pattern(*r.when); },
                  [&](const ast::Mute& m) {
                    Rule::Mute mute{word(m.rule), {}};
                    for (const auto& s : m.same) mute.same.push_back(joined(words(s)));
