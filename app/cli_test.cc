@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -216,6 +218,12 @@ TEST_CASE("every command has help, a section of the manual, and its options in e
     std::istringstream lines(line);
     for (std::string text; std::getline(lines, text);) CHECK(text.size() <= 100);
   }
+}
+
+TEST_CASE("docs/commands.md says what the table of commands says") {
+  const std::string file = TOCSIN_SOURCE_DIR "/docs/commands.md";
+  if (std::getenv("TOCSIN_UPDATE") != nullptr) std::ofstream(file, std::ios::binary) << commands_page();
+  CHECK(Folder::read(file) == commands_page());
 }
 
 TEST_CASE("version names what a report needs, in both forms") {

@@ -97,6 +97,7 @@ const Command* find_command(std::string_view name);
 Exit run_check(const Arguments& arguments, Console& console);
 Exit run_fmt(const Arguments& arguments, Console& console);
 Exit run_tests(const Arguments& arguments, Console& console);
+Exit run_replay(const Arguments& arguments, Console& console);
 Exit run_explain(const Arguments& arguments, Console& console);
 Exit run_version(const Arguments& arguments, Console& console);
 Exit run_completions(const Arguments& arguments, Console& console);

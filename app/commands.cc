@@ -1,5 +1,6 @@
 // THE TABLE OF COMMANDS, and the table of exit codes. A new command is a row here and a file beside this one.
 #include "app/command.h"
+#include "app/inputs.h"
 
 namespace tocsin::app {
 
@@ -89,6 +90,46 @@ Command test() {
       .run = run_tests};
 }
 
+Command replay() {
+  Command command{
+      .name = "replay",
+      .one_line = "run rules over events of the past",
+      .more =
+          "Alerts go to standard output, one JSON object a line, in the order of event time; a summary of each rule to "
+          "standard error. Nothing is sent anywhere. At the end of the input time goes to the last event and no "
+          "further; what is still pending is listed. With --compare the answer is what other rules would have "
+          "changed. A negative time is written with an equals sign: --until=-15m.",
+      .operands = {kPaths},
+      .options = input_options(),
+      .examples = {"tocsin replay rules --input logins.ndjson --event-field type > alerts.ndjson",
+                   "tocsin replay rules --input trips.csv.zst --event trip --time-field pickup --time-format '%F %T'",
+                   "tocsin replay rules/security --input auth.log --time-field at --time-format '%b %e %T' "
+                   "--line 'sshd_fail=^(?P<at>\\S+ +\\S+ \\S+) .*Failed password .* from (?P<ip>\\S+)'",
+                   "tocsin replay rules --input last_month.ndjson --compare rules.old"},
+      .run = run_replay};
+  for (const Option& option : std::initializer_list<Option>{
+           {.name = "--until", .value = "TIME", .help = "at the end of the input time goes on until then"},
+           {.name = "--drain", .help = "at the end of the input time goes on until nothing is pending"},
+           {.name = "--out", .value = "FILE", .help = "alerts go to this file", .fills = Fills::files},
+           {.name = "--emitted", .help = "also every event that rules, sessions and summaries emit"},
+           {.name = "--dead-letters",
+            .value = "FILE",
+            .help = "records that no rule can want, each with its reason; they are counted anyway",
+            .fills = Fills::files},
+           {.name = "--compare",
+            .value = "OLD_RULES",
+            .help = "run these rules too, and print what PATHS add, lose and keep",
+            .fills = Fills::files},
+           {.name = "--fail-on-diff", .help = "with --compare: exit with 1 when anything differs"},
+           {.name = "--format",
+            .value = "FORMAT",
+            .choices = {"ndjson", "human", "json"},
+            .help = "alerts as JSON, or a line for people; of --compare: json, else a table"},
+           kStdinName})
+    command.options.push_back(option);
+  return command;
+}
+
 Command explain() {
   return {.name = "explain",
           .one_line = "what a rule does, or what the code of a message means",
@@ -156,7 +197,8 @@ constexpr ExitRow kExits[] = {
 std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands{check(), fmt(), test(), explain(), version(), completions(), man()};
+  static const std::vector<Command> commands{check(),   fmt(),     test(),        replay(),
+                                             explain(), version(), completions(), man()};
   return commands;
 }
 

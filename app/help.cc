@@ -102,6 +102,38 @@ std::string roff_command(const Command& command) {
   return out;
 }
 
+// ----- markdown ------------------------------------------------------------------------------------------------------
+
+// A cell of a table: `|` would end it, `<` begin a tag.
+std::string cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|' || c == '<') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string table_of(const std::vector<Row>& rows) {
+  std::string out = "| | |\n| --- | --- |\n";
+  for (const Row& row : rows) out += fmt::format("| `{}` | {} |\n", row.left, cell(row.right));
+  return out;
+}
+
+std::string markdown_of(const Command& command) {
+  std::string out =
+      fmt::format("\n## tocsin {}\n\n{}.\n\n    {}\n", command.name, command.one_line, usage_line(command));
+  if (!command.more.empty()) out += fmt::format("\n{}\n", command.more);
+  std::vector<Row> rows;
+  for (const Operand& operand : command.operands)
+    rows.push_back({std::string(operand.name), std::string(operand.help)});
+  for (Row& row : rows_of(command.options)) rows.push_back(std::move(row));
+  if (!rows.empty()) out += "\n" + table_of(rows);
+  if (!command.examples.empty()) out += "\nExamples:\n\n";
+  for (const std::string_view example : command.examples) out += fmt::format("    {}\n", example);
+  return out;
+}
+
 // ----- completions -------------------------------------------------------------------------------------------------
 
 std::vector<std::string> words_of(const std::vector<Option>& options) {
@@ -357,6 +389,22 @@ std::string manual_page() {
   out +=
       ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nnot empty: no colours, unless \\-\\-color says otherwise\n"
       ".TP\n.B CLICOLOR_FORCE\nneither empty nor 0: colours, also into files and pipes\n";
+  return out;
+}
+
+std::string commands_page() {
+  std::string out =
+      "# Commands\n\nWritten from the table of commands in `app/commands.cc`; a test compares the two "
+      "(`TOCSIN_UPDATE=1 app_test` writes it anew).\nStandard output is the answer, standard error everything else; "
+      "`-` "
+      "reads standard input.\n\nOptions of all commands:\n\n";
+  out += table_of(rows_of(global_options()));
+  out += "\nExit codes, the same for all commands:\n\n";
+  std::vector<Row> exits;
+  for (const ExitRow& row : exit_rows())
+    exits.push_back({std::to_string(static_cast<int>(row.code)), std::string(row.meaning)});
+  out += table_of(exits);
+  for (const Command& command : all_commands()) out += markdown_of(command);
   return out;
 }
 

@@ -12,6 +12,8 @@ namespace tocsin::app {
 std::string help();
 std::string help(const Command& command);
 std::string manual_page();
+// docs/commands.md: the same as Markdown.
+std::string commands_page();
 // REQUIRES: `shell` is bash, zsh or fish.
 std::string completions(std::string_view shell);
 

@@ -1,19 +1,25 @@
 #include "app/history.h"
 
 #include <algorithm>
-#include <cstring>
+#include <utility>
 
 namespace tocsin::app {
 namespace {
 
-// Cuts a stream into blocks of whole lines; a line longer than a block makes a longer block, up to the codec's limit.
-class LineBlocks {
+// A stream cut into blocks of whole lines; a line longer than a block makes a longer block, up to the codec's limit.
+class StreamSource final : public Source {
  public:
-  LineBlocks(std::istream& in, std::size_t size) : in_(in), size_(size) {}
+  StreamSource(std::istream& in, std::size_t size) : in_(in), size_(size) {}
 
-  bool next(Block& block) {
-    block.clear();
-    if (done_) return false;
+  std::uint32_t partitions() const override { return 1; }
+  bool can_go_back() const override { return false; }
+  Result<void> start(std::span<const Progress>) override { return {}; }
+  void pause(std::uint32_t) override {}
+  void resume(std::uint32_t) override {}
+  void stored(std::span<const Progress>) override {}
+
+  Result<Polled> poll(Block& block, Duration) override {
+    if (done_) return Polled::finished;
     block.first_offset = line_;
     block.bytes.append(rest_);
     rest_.clear();
@@ -40,9 +46,8 @@ class LineBlocks {
     }
     const std::string_view text = block.bytes.view();
     line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
-    return true;
+    return Polled::block;
   }
-  std::uint64_t lines() const { return line_ - 1; }
 
  private:
   std::istream& in_;
@@ -52,63 +57,131 @@ class LineBlocks {
   bool done_ = false;
 };
 
-void hand_out(Engine& engine, const HistoryOutputs& outputs, const DocumentNames& names) {
-  for (const Alert& alert : engine.take_alerts())
-    if (outputs.alert) outputs.alert(alert, names);
-  for (const Emitted& emitted : engine.take_emitted())
-    if (outputs.emitted) outputs.emitted(emitted, names);
-  for (const Event* late : engine.take_late())
-    if (outputs.late) outputs.late(*late, names);
-}
+class Run {
+ public:
+  Run(const History& history, const HistoryOutputs& outputs)
+      : history_(history), outputs_(outputs), engine_(history.rules, history.reference) {
+    names_.rules = history.rules.get();
+    names_.sources = {history.source};
+    names_.replayed = true;
+  }
+
+  Result<HistoryResult> run(Source& source) {
+    if (auto prepared = prepare(source.partitions()); !prepared) return tl::unexpected(prepared.error());
+    if (auto started = source.start({}); !started) return tl::unexpected(started.error());
+    Block block;
+    for (;;) {
+      block.clear();
+      const Result<Polled> polled = source.poll(block, seconds(1));
+      if (!polled) return tl::unexpected(polled.error());
+      if (*polled == Polled::finished) break;
+      if (*polled == Polled::block) take(block);
+      if (outputs_.progress) outputs_.progress(source.done(), engine_.events(), result_.last.value_or(Time{}));
+      if (outputs_.stopped && outputs_.stopped()) {
+        result_.stopped = true;
+        break;
+      }
+    }
+    if (!result_.stopped) end();
+    return finished();
+  }
+
+ private:
+  struct Partition {
+    std::unique_ptr<Decoder> decoder;
+    std::size_t id = 0;  // the engine's
+    bool ended = false;
+  };
+
+  Result<void> prepare(std::uint32_t partitions) {
+    const Schema& schema = history_.rules->schema;
+    const std::vector<EventTypeId> carried = carried_events(history_.codec, schema);
+    std::optional<Lateness> wait;
+    if (history_.wait) wait = Lateness{*history_.wait, {}, false};
+    for (std::uint32_t i = 0; i < partitions; ++i) {
+      auto decoder = make_decoder(history_.codec, schema);
+      if (!decoder) return tl::unexpected(decoder.error());
+      partitions_.push_back({std::move(*decoder), engine_.add_partition(SourceId{0}, carried, {}, wait)});
+    }
+    return {};
+  }
+
+  void take(Block& block) {
+    Partition& partition = partitions_[block.partition];
+    block.source = SourceId{0};
+    result_.bytes += block.bytes.size();
+    const bool ends = block.ends;
+    std::shared_ptr<EventBatch> batch = pool_.take();
+    partition.decoder->decode(block, *batch, dead_);
+    for (const Event& event : batch->events()) {
+      if (!result_.first || event.time < *result_.first) result_.first = event.time;
+      if (!result_.last || event.time > *result_.last) result_.last = event.time;
+    }
+    engine_.take(partition.id, batch);
+    if (ends) end(partition);
+    for (const DeadLetter& letter : dead_.letters)
+      if (outputs_.dead) outputs_.dead(letter, names_);
+    dead_.letters.clear();
+    hand_out();
+  }
+
+  void end(Partition& partition) {
+    if (!std::exchange(partition.ended, true)) engine_.end(partition.id);
+  }
+
+  void end() {
+    for (Partition& partition : partitions_) end(partition);
+    hand_out();
+    result_.pending = engine_.next_due();
+    if (history_.end.until) engine_.until(*history_.end.until);
+    if (history_.end.drain) engine_.drain();
+    hand_out();
+    for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i)
+      if (const auto due = engine_.shard().runner(ProgramId{i}).due_but_renewing())
+        result_.pending_rules.push_back({history_.rules->programs[i].name, due->time});
+  }
+
+  HistoryResult finished() {
+    result_.events = engine_.events();
+    result_.late = engine_.late();
+    result_.dead = dead_.count;
+    result_.records = result_.events + result_.late;
+    for (const std::uint64_t n : dead_.count) result_.records += n;
+    return std::move(result_);
+  }
+
+  void hand_out() {
+    for (const Alert& alert : engine_.take_alerts())
+      if (outputs_.alert) outputs_.alert(alert, names_);
+    for (const Emitted& emitted : engine_.take_emitted())
+      if (outputs_.emitted) outputs_.emitted(emitted, names_);
+    for (const Event* late : engine_.take_late())
+      if (outputs_.late) outputs_.late(*late, names_);
+  }
+
+  const History& history_;
+  const HistoryOutputs& outputs_;
+  Engine engine_;
+  std::vector<Partition> partitions_;
+  BatchPool pool_;
+  DeadLetters dead_;
+  DocumentNames names_;
+  HistoryResult result_;
+};
 
 }  // namespace
 
-Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs) {
-  const Schema& schema = history.rules->schema;
-  auto decoder = make_decoder(history.codec, schema);
-  if (!decoder) return tl::unexpected(decoder.error());
-  Engine engine(history.rules, history.reference);
-  const std::vector<EventTypeId> carried = carried_events(history.codec, schema);
-  std::optional<Lateness> wait;
-  if (history.wait) wait = Lateness{*history.wait, {}, false};
-  const std::size_t partition = engine.add_partition(SourceId{0}, carried, {}, wait);
-  DocumentNames names;
-  names.rules = history.rules.get();
-  names.sources = {history.source};
-  names.replayed = true;
+Result<HistoryResult> run_history(const History& history, Source& source, const HistoryOutputs& outputs) {
+  return Run(history, outputs).run(source);
+}
 
-  HistoryResult result;
-  BatchPool pool;
-  DeadLetters dead;
-  LineBlocks blocks(input, history.block_bytes);
-  Block block;
-  std::uint64_t bytes = 0;
-  while (blocks.next(block)) {
-    block.source = SourceId{0};
-    bytes += block.bytes.size();
-    std::shared_ptr<EventBatch> batch = pool.take();
-    (*decoder)->decode(block, *batch, dead);
-    const Time last = batch->empty() ? Time{} : batch->events().back().time;
-    result.records += batch->size();
-    engine.take(partition, batch);
-    for (const DeadLetter& letter : dead.letters)
-      if (outputs.dead) outputs.dead(letter, names);
-    dead.letters.clear();
-    hand_out(engine, outputs, names);
-    if (outputs.progress) outputs.progress(bytes, last);
-  }
-  engine.end(partition);
-  hand_out(engine, outputs, names);
-  result.pending = engine.next_due();
-  if (history.end.until) engine.until(*history.end.until);
-  if (history.end.drain) engine.drain();
-  hand_out(engine, outputs, names);
-  result.events = engine.events();
-  result.late = engine.late();
-  result.dead = dead.count;
-  result.records = result.events + result.late;
-  for (const std::uint64_t n : dead.count) result.records += n;
-  return result;
+Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs) {
+  StreamSource source(input, history.block_bytes);
+  return run_history(history, source, outputs);
+}
+
+std::unique_ptr<Source> stream_source(std::istream& input, std::size_t block_bytes) {
+  return std::make_unique<StreamSource>(input, block_bytes);
 }
 
 }  // namespace tocsin::app

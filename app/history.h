@@ -12,6 +12,7 @@
 
 #include "adapters/codec/config.h"
 #include "engine/io/dead_letter.h"
+#include "engine/io/source.h"
 #include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
 
@@ -33,10 +34,19 @@ struct History {
   EndOfInput end;
 };
 
+// Something that a rule still waits for when the input has ended (T8).
+struct Pending {
+  std::string rule;
+  Time at{};  // the first of its deadlines
+};
+
 struct HistoryResult {
-  std::uint64_t records = 0, events = 0, late = 0;
+  std::uint64_t records = 0, events = 0, late = 0, bytes = 0;
   std::array<std::uint64_t, kDeadReasons> dead{};
-  std::optional<Instant> pending;  // the first thing still due when the input ended
+  std::optional<Instant> pending;      // the first thing still due when the input ended
+  std::vector<Pending> pending_rules;  // what is pending at the very end, time moved on or not; rules in order
+  std::optional<Time> first, last;     // of the events
+  bool stopped = false;                // `stopped` said so before the input ended
 };
 
 // What comes out, in order, as it comes.
@@ -45,9 +55,18 @@ struct HistoryOutputs {
   std::function<void(const Emitted&, const DocumentNames&)> emitted;
   std::function<void(const DeadLetter&, const DocumentNames&)> dead;
   std::function<void(const Event&, const DocumentNames&)> late;
-  std::function<void(std::uint64_t bytes, Time at)> progress;  // after each block
+  // After each block: how much of the source is done (less than 0: nobody knows), events so far, event time.
+  std::function<void(double done, std::uint64_t events, Time at)> progress;
+  std::function<bool()> stopped;  // asked after each block: no more is read
 };
 
+// Every partition of the source has its own decoder and watermark. Fails for a codec that means nothing, and when the source
+// does.
+Result<HistoryResult> run_history(const History& history, Source& source, const HistoryOutputs& outputs);
+// The same over the lines of a stream, one partition.
 Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs);
+
+// The lines of a stream as a source of one partition. The stream must outlive it.
+std::unique_ptr<Source> stream_source(std::istream& input, std::size_t block_bytes = std::size_t{128} << 10);
 
 }  // namespace tocsin::app

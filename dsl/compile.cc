@@ -17,10 +17,14 @@ namespace tocsin::dsl {
 Compiled compile(std::span<const SourceText> texts, CheckOptions options) {
   std::vector<Parsed> files;
   for (std::size_t i = 0; i < texts.size(); ++i) files.push_back(parse(texts[i], static_cast<std::uint32_t>(i)));
+  return compile(files, options);
+}
+
+Compiled compile(const std::vector<Parsed>& files, const CheckOptions& options) {
   Checked checked = check(files, options);
   Compiled out;
-  for (Parsed& file : files)
-    std::move(file.diagnostics.begin(), file.diagnostics.end(), std::back_inserter(out.diagnostics));
+  for (const Parsed& file : files)
+    std::copy(file.diagnostics.begin(), file.diagnostics.end(), std::back_inserter(out.diagnostics));
   std::move(checked.diagnostics.begin(), checked.diagnostics.end(), std::back_inserter(out.diagnostics));
   sort_and_unique(out.diagnostics);
   out.model = std::move(checked.model);

@@ -23,6 +23,8 @@ struct Compiled {
 
 // The n-th text is file n in spans. Throws nothing, prints nothing.
 Compiled compile(std::span<const SourceText> texts, CheckOptions options = {});
+// The same from trees: file i of their spans is the i-th.
+Compiled compile(const std::vector<Parsed>& files, const CheckOptions& options = {});
 
 // The core form of one rule, session or summary, as `explain` shows it; empty when there is none of this name.
 std::string core_form(const Model& model, std::string_view name);

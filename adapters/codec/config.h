@@ -39,7 +39,7 @@ struct CodecConfig {
   Format format = Format::json;
   std::string event;        // every record is this one; or
   std::string event_field;  // this field's value names it (dots: nested). Regex lines name it themselves
-  std::string time_field;   // instead of the schema's timestamp; "" the schema's
+  std::string time_field;   // instead of the schema's timestamp, and for it where a record lacks it; "" the schema's
   TimeSpec time;
   std::vector<LineRule> lines;
   char separator = ',';              // csv

@@ -95,6 +95,8 @@ bool make_event(const TypePlan& plan, Fields& fields, const Position& position, 
       complaint = complain_of_field(*fault, slot);
       return false;
     }
+    // The source names another field for the time: that stands for the schema's, where a record lacks it.
+    if (row[i].is_missing() && type.timestamp && type.timestamp->index == i) row[i] = Value::time(event.time);
     if (slot.required && row[i].is_missing()) {
       complaint = complain_of_field(DeadReason::missing_field, slot);
       return false;

@@ -1,0 +1,214 @@
+#include "app/inputs.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <string_view>
+
+#include "adapters/file/source.h"
+#include "app/history.h"
+#include "dsl/diagnostic.h"
+#include "engine/base/text.h"
+
+namespace tocsin::app {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::optional<TimeUnit> unit_of(std::string_view word) {
+  if (word == "s") return TimeUnit::seconds;
+  if (word == "ms") return TimeUnit::milliseconds;
+  if (word == "us") return TimeUnit::microseconds;
+  if (word == "ns") return TimeUnit::nanoseconds;
+  return std::nullopt;  // rfc3339, or nothing said
+}
+
+Time wall_clock() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return Time{std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
+}
+
+Time written_at(const std::string& path) {
+  std::error_code error;
+  const fs::file_time_type time = fs::last_write_time(path, error);
+  if (error) return wall_clock();
+  const auto at = std::chrono::file_clock::to_sys(time).time_since_epoch();
+  return Time{std::chrono::duration_cast<std::chrono::microseconds>(at).count()};
+}
+
+std::optional<Format> format_named(std::string_view word) {
+  if (word == "json") return Format::json;
+  if (word == "csv") return Format::csv;
+  if (word == "logfmt") return Format::logfmt;
+  if (word == "regex") return Format::regex;
+  return std::nullopt;
+}
+
+Format format_of(const Arguments& arguments) {
+  if (const auto named = format_named(arguments.value("--input-format"))) return *named;
+  if (arguments.has("--line")) return Format::regex;
+  fs::path path = arguments.value("--input");
+  if (path.extension() == ".zst") path = path.stem();
+  return format_named(path.extension().string().substr(path.has_extension() ? 1 : 0)).value_or(Format::json);
+}
+
+std::vector<std::string> base_events(const Schema& schema) {
+  std::vector<std::string> names;
+  for (const EventType& type : schema.types)
+    if (!type.emitted) names.push_back(type.name);
+  return names;
+}
+
+tl::unexpected<Error> refused(std::string message) { return failure(Error::Code::refused, std::move(message)); }
+
+// The event is one that the rules know.
+Result<void> known(const std::string& event, const Schema& schema, std::string_view option) {
+  const std::vector<std::string> names = base_events(schema);
+  if (std::ranges::find(names, event) != names.end()) return {};
+  const std::string near = dsl::nearest(event, names);
+  return refused(fmt::format("{}: no rule looks at an event `{}`{}", option, event,
+                             near.empty() ? fmt::format(" (they look at {})", fmt::join(names, ", "))
+                                          : fmt::format("; did you mean `{}`?", near)));
+}
+
+// `--line sshd_fail='Failed password for (?P<user>\S+)'`
+Result<std::vector<LineRule>> lines_of(const Arguments& arguments, const Schema& schema) {
+  std::vector<LineRule> lines;
+  for (const std::string& word : arguments.all("--line")) {
+    const std::size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return refused(fmt::format("--line is EVENT=REGEX, not `{}`", word));
+    lines.push_back({word.substr(0, equals), word.substr(equals + 1)});
+    if (auto fine = known(lines.back().event, schema, "--line"); !fine) return tl::unexpected(fine.error());
+  }
+  return lines;
+}
+
+std::vector<std::string> split(const std::string& text) {
+  std::vector<std::string> parts;
+  for (std::size_t from = 0; from <= text.size();) {
+    const std::size_t end = std::min(text.find(',', from), text.size());
+    parts.push_back(text.substr(from, end - from));
+    from = end + 1;
+  }
+  return parts;
+}
+
+// Which event a record is: one option says it, or the rules know only one.
+Result<void> name_events(CodecConfig& codec, const Arguments& arguments, const Schema& schema) {
+  codec.event = arguments.value("--event");
+  codec.event_field = arguments.value("--event-field");
+  if (codec.format == Format::regex) {
+    if (codec.lines.empty()) return refused("lines of text want at least one --line EVENT=REGEX");
+    if (!codec.event.empty() || !codec.event_field.empty())
+      return refused("each --line names its event; --event and --event-field have no place beside it");
+    return {};
+  }
+  if (!codec.lines.empty()) return refused("--line goes with --input-format regex");
+  if (!codec.event.empty() && !codec.event_field.empty())
+    return refused("--event names the event of all records, --event-field the field that does; give one of them");
+  if (!codec.event.empty()) return known(codec.event, schema, "--event");
+  if (!codec.event_field.empty()) return {};
+  const std::vector<std::string> names = base_events(schema);
+  if (names.size() != 1)
+    return refused(fmt::format("say what the records are: --event NAME, or --event-field FIELD; the rules look at {}",
+                               names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+  codec.event = names.front();
+  return {};
+}
+
+}  // namespace
+
+std::vector<Option> input_options() {
+  return {
+      {.name = "--input",
+       .value = "FILE",
+       .help = "the events: a file (also packed by zstd), or - for standard input",
+       .fills = Fills::files},
+      {.name = "--input-format",
+       .value = "FORMAT",
+       .choices = {"json", "csv", "logfmt", "regex"},
+       .help = "how records are written; else by the file's name, else json: one object a line"},
+      {.name = "--event", .value = "NAME", .help = "every record is this event; not needed when the rules know one"},
+      {.name = "--event-field", .value = "FIELD", .help = "the field whose value names the record's event"},
+      {.name = "--line",
+       .value = "EVENT=REGEX",
+       .repeats = true,
+       .help = "a line that this finds is this event, its named groups are the fields; the first that fits decides"},
+      {.name = "--columns", .value = "A,B,C", .help = "csv: the columns, where no first line names them"},
+      {.name = "--time-field", .value = "FIELD", .help = "the field that holds the time, instead of the schema's"},
+      {.name = "--time-unit",
+       .value = "UNIT",
+       .choices = {"s", "ms", "us", "ns", "rfc3339"},
+       .help = "what a number in it counts"},
+      {.name = "--time-format", .value = "FORMAT", .help = "how times are written, as strptime has it: %b %e %H:%M:%S"},
+      {.name = "--zone", .value = "ZONE", .help = "of times that name none, such as Europe/Paris; else UTC"},
+      {.name = "--year",
+       .value = "YEAR",
+       .help = "of times that name none; else the year nearest to when the file was written"},
+  };
+}
+
+Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
+  CodecConfig codec;
+  codec.format = format_of(arguments);
+  Result<std::vector<LineRule>> lines = lines_of(arguments, schema);
+  if (!lines) return tl::unexpected(lines.error());
+  codec.lines = std::move(*lines);
+  if (auto named = name_events(codec, arguments, schema); !named) return tl::unexpected(named.error());
+  if (arguments.has("--columns")) codec.columns = split(arguments.value("--columns"));
+  codec.time_field = arguments.value("--time-field");
+  codec.time.unit = unit_of(arguments.value("--time-unit"));
+  codec.time.format = arguments.value("--time-format");
+  codec.time.zone = arguments.value("--zone");
+  if (arguments.has("--year")) {
+    std::int64_t year = 0;
+    if (parse_integer(arguments.value("--year"), year) != NumberText::good || year < 1 || year > 9999)
+      return refused("--year needs a year, such as 2026");
+    codec.time.year = static_cast<int>(year);
+  }
+  return codec;
+}
+
+Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& console) {
+  // The process's own input is polled, so that a slow pipe is judged as it comes; another stream is read in blocks.
+  if (path == "-" && &console.in != &std::cin) return stream_source(console.in);
+  return open_file_source({.path = path}, SourceId{0}, path == "-" ? wall_clock() : written_at(path));
+}
+
+std::string name_of_input(const std::string& path) {
+  return path == "-" ? "stdin" : fs::path(path).filename().string();
+}
+
+Result<Time> time_on_command_line(const std::string& word, const Arguments& arguments) {
+  if (word.starts_with('-')) {
+    if (const auto back = parse_duration(word.substr(1))) return wall_clock() - *back;
+  } else if (const auto time = parse_rfc3339(word)) {
+    return *time;
+  } else {
+    std::int64_t scale = 1'000, divisor = 1;  // milliseconds
+    switch (unit_of(arguments.value("--time-unit")).value_or(TimeUnit::milliseconds)) {
+      case TimeUnit::seconds:
+        scale = 1'000'000;
+        break;
+      case TimeUnit::milliseconds:
+        break;
+      case TimeUnit::microseconds:
+        scale = 1;
+        break;
+      case TimeUnit::nanoseconds:
+        scale = 1;
+        divisor = 1'000;
+        break;
+    }
+    if (const auto us = parse_scaled(word, scale, divisor)) return Time{*us};
+  }
+  return refused(
+      fmt::format("`{}` is no time: write 2026-03-01T10:00:00Z, -15m, or a number in the unit of --time-unit", word));
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,328 @@
+// `tocsin replay`: rules over history. Standard output has the alerts (or, with --compare, what would change), standard
+// error everything else. Nothing goes to a sink.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <unordered_set>
+
+#include "app/command.h"
+#include "app/compare.h"
+#include "app/compiled.h"
+#include "app/files.h"
+#include "app/history.h"
+#include "app/inputs.h"
+#include "app/rules.h"
+#include "app/watching.h"
+#include "engine/base/write.h"
+
+namespace tocsin::app {
+
+namespace {
+
+std::string counted(std::uint64_t number, std::string_view thing) {
+  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
+}
+
+std::string written(Time time) {
+  std::string out;
+  append_rfc3339(out, time);
+  return out;
+}
+
+// ----- what is counted ---------------------------------------------------------------------------------------------------
+
+struct Tally {
+  std::uint64_t fired = 0, resolved = 0, withdrawn = 0, reminders = 0, suppressed = 0;
+  std::unordered_set<std::string> keys;
+  Time first{}, last{};
+
+  void add(const Alert& alert) {
+    if (fired + resolved + withdrawn + reminders == 0) first = alert.time;
+    last = alert.time;
+    if (alert.state == Alert::State::resolved) {
+      ++resolved;
+    } else if (alert.state == Alert::State::withdrawn) {
+      ++withdrawn;
+    } else if (alert.reminder > 0) {
+      ++reminders;
+    } else {
+      ++fired;
+      suppressed += alert.suppressed;
+      keys.insert(alert.key_bytes);
+    }
+  }
+};
+
+// Which events there were, and what became of the rest.
+std::string input_in_words(const HistoryResult& result) {
+  std::string text = counted(result.events, "event");
+  if (result.first && result.last) text += fmt::format(" from {} to {}", written(*result.first), written(*result.last));
+  if (result.late > 0) text += fmt::format(", {} late", result.late);
+  std::uint64_t dead = 0;
+  std::string reasons;
+  for (std::size_t i = 0; i < kDeadReasons; ++i) {
+    dead += result.dead[i];
+    if (result.dead[i] > 0)
+      reasons +=
+          fmt::format("{}{} {}", reasons.empty() ? "" : ", ", result.dead[i], name_of(static_cast<DeadReason>(i)));
+  }
+  if (dead > 0) text += fmt::format(", {} ({})", counted(dead, "dead letter"), reasons);
+  return text + "\n";
+}
+
+std::string rule_in_words(const std::string& name, std::size_t width, const Tally* tally) {
+  if (tally == nullptr) return fmt::format("  {:<{}}  no alert\n", name, width);
+  const Tally& t = *tally;
+  std::string text = fmt::format("  {:<{}}  {}", name, width, counted(t.fired, "alert"));
+  text += fmt::format(" of {}", counted(t.keys.size(), "key"));
+  if (t.resolved > 0) text += fmt::format(", {} resolved", t.resolved);
+  if (t.withdrawn > 0) text += fmt::format(", {} withdrawn", t.withdrawn);
+  if (t.reminders > 0) text += fmt::format(", {}", counted(t.reminders, "reminder"));
+  if (t.suppressed > 0) text += fmt::format(", {} suppressed", t.suppressed);
+  return text + fmt::format(", first {}, last {}\n", written(t.first), written(t.last));
+}
+
+std::string pending_in_words(const HistoryResult& result) {
+  std::string text;
+  for (const Pending& p : result.pending_rules) text += fmt::format("  {} waits for {}\n", p.rule, written(p.at));
+  if (!text.empty()) text = "pending (--until TIME or --drain moves time on):\n" + text;
+  return text;
+}
+
+// ----- one version of the rules over the input ---------------------------------------------------------------------------
+
+struct Wanted {
+  std::string input;
+  EndOfInput end;
+};
+
+struct Streams {
+  std::ostream* alerts = nullptr;  // NDJSON, or lines for people
+  bool for_people = false;
+  bool emitted = false;
+  std::ostream* dead = nullptr;
+  AlertBook* book = nullptr;
+};
+
+class Replay {
+ public:
+  Replay(const CompiledSet& set, const Wanted& wanted, const Streams& streams, const Arguments& arguments,
+         Console& console)
+      : set_(set), wanted_(wanted), streams_(streams), arguments_(arguments), console_(console), progress_(console) {}
+
+  // An Error when the input cannot be read, or the options do not fit it.
+  Result<HistoryResult> run() {
+    Result<CodecConfig> codec = codec_of(arguments_, set_.compiled.rules->schema);
+    if (!codec) return tl::unexpected(codec.error());
+    History history;
+    history.rules = set_.compiled.rules;
+    history.reference = set_.reference;
+    history.codec = std::move(*codec);
+    history.source = name_of_input(wanted_.input);
+    history.end = wanted_.end;
+    Result<std::unique_ptr<Source>> source = open_input(wanted_.input, console_);
+    if (!source) return tl::unexpected(source.error());
+    Result<HistoryResult> result = run_history(history, **source, outputs());
+    progress_.clear();
+    return result;
+  }
+
+  std::string summary(const HistoryResult& result) const {
+    std::string text = input_in_words(result);
+    std::size_t width = 0;
+    for (const Program& program : set_.compiled.rules->programs)
+      if (is_rule(program)) width = std::max(width, program.name.size());
+    for (const Program& program : set_.compiled.rules->programs) {
+      if (!is_rule(program)) continue;
+      const auto tally = tallies_.find(program.name);
+      text += rule_in_words(program.name, width, tally == tallies_.end() ? nullptr : &tally->second);
+    }
+    return text + pending_in_words(result);
+  }
+
+ private:
+  // Rules that only emit send no alert, and are none of the summary.
+  static bool is_rule(const Program& program) {
+    const auto* body = std::get_if<RuleBody>(&program.body);
+    return body != nullptr && body->alert.has_value();
+  }
+
+  HistoryOutputs outputs() {
+    HistoryOutputs outputs;
+    outputs.alert = [this](const Alert& alert, const DocumentNames& names) { on_alert(alert, names); };
+    if (streams_.emitted)
+      outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) {
+        line_.clear();
+        append_emitted(line_, emitted, names);
+        write_line();
+      };
+    outputs.dead = [this](const DeadLetter& letter, const DocumentNames& names) { on_dead(letter, names); };
+    outputs.progress = [this](double done, std::uint64_t events, Time at) {
+      progress_.show(done, events, alerts_, at);
+    };
+    outputs.stopped = [this] { return interrupt_.came() || (streams_.alerts != nullptr && !*streams_.alerts); };
+    return outputs;
+  }
+
+  void on_alert(const Alert& alert, const DocumentNames& names) {
+    ++alerts_;
+    tallies_[names.rules->programs[alert.rule.index].name].add(alert);
+    if (streams_.book != nullptr) streams_.book->add(alert, names);
+    line_.clear();
+    if (streams_.for_people) {
+      line_ = line_of(alert, names);
+    } else {
+      append_alert(line_, alert, names);
+    }
+    write_line();
+  }
+
+  void write_line() {
+    if (streams_.alerts == nullptr) return;
+    if (console_.out_is_terminal) progress_.clear();
+    *streams_.alerts << line_ << '\n';
+  }
+
+  void on_dead(const DeadLetter& letter, const DocumentNames& names) {
+    if (console_.verbose > 0) {
+      progress_.clear();
+      console_.err << fmt::format("{}: {}: {}\n", id_of(letter.position, names), name_of(letter.reason), letter.detail);
+    }
+    if (streams_.dead == nullptr) return;
+    const nlohmann::ordered_json document = {{"source", id_of(letter.position, names)},
+                                             {"reason", name_of(letter.reason)},
+                                             {"detail", letter.detail},
+                                             {"size", letter.size},
+                                             {"record", letter.bytes}};
+    *streams_.dead << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  }
+
+  const CompiledSet& set_;
+  const Wanted& wanted_;
+  const Streams streams_;
+  const Arguments& arguments_;
+  Console& console_;
+  ProgressLine progress_;
+  Interrupt interrupt_;
+  std::map<std::string, Tally> tallies_;
+  std::uint64_t alerts_ = 0;
+  std::string line_;
+};
+
+// ----- the command -------------------------------------------------------------------------------------------------------
+
+// One set of the paths: a document among them would be rules of its own, and one input has one set.
+struct OneSet {
+  CompiledSet set;
+  Exit exit = Exit::done;
+};
+OneSet compile_one(const std::vector<std::string>& paths, const Arguments& arguments, Console& console) {
+  CompiledPaths compiled = compile_paths("replay", paths, arguments, console);
+  if (compiled.exit != Exit::done) return {{}, compiled.exit};
+  if (compiled.sets.size() != 1)
+    return {{}, refuse(console, "replay", "rules and documents are sets of their own; name those of one")};
+  return {std::move(compiled.sets.front()), Exit::done};
+}
+
+Result<EndOfInput> end_of(const Arguments& arguments) {
+  EndOfInput end;
+  end.drain = arguments.has("--drain");
+  if (!arguments.has("--until")) return end;
+  if (end.drain)
+    return failure(Error::Code::refused, "--until says how far time goes on, --drain as far as it must; give one");
+  Result<Time> until = time_on_command_line(arguments.value("--until"), arguments);
+  if (!until) return tl::unexpected(until.error());
+  end.until = *until;
+  return end;
+}
+
+// A file for outputs, where the option names one.
+struct Written {
+  std::ofstream file;
+  std::string path;
+
+  explicit Written(const std::string& name) : path(name) {
+    if (!path.empty()) file.open(path, std::ios::binary);
+  }
+  bool good() const { return path.empty() || file.good(); }
+  std::ostream* stream() { return path.empty() ? nullptr : &file; }
+};
+
+Exit cannot_write(Console& console, const std::string& path) {
+  return unreadable(console, "replay", {Error::Code::unreadable, fmt::format("cannot write {}", path)});
+}
+
+// The same input under the old rules, then under the new ones.
+Exit run_comparison(const OneSet& now, const Wanted& wanted, Streams streams, const Arguments& arguments,
+                    Console& console) {
+  if (wanted.input == "-") return refuse(console, "replay", "--compare reads the input twice; standard input cannot");
+  const OneSet before = compile_one({arguments.value("--compare")}, arguments, console);
+  if (before.exit != Exit::done) return before.exit;
+  std::array<AlertBook, 2> books;
+  for (const bool is_new : {false, true}) {
+    const CompiledSet& set = is_new ? now.set : before.set;
+    AlertBook& book = books[is_new ? 1 : 0];
+    for (const dsl::RuleInfo& rule : set.compiled.model.rules) book.add_rule(rule.name);
+    Streams own = is_new ? streams : Streams{};
+    own.book = &book;
+    Replay replay(set, wanted, own, arguments, console);
+    const Result<HistoryResult> result = replay.run();
+    if (!result) return refuse(console, "replay", result.error().message);
+    if (result->stopped) return Exit::interrupted;
+    if (!console.quiet) console.err << fmt::format("{} rules: {}", is_new ? "new" : "old", input_in_words(*result));
+  }
+  const std::vector<RuleDifference> differences = compare(books[0], books[1]);
+  console.out << (arguments.value("--format") == "json" || arguments.has("--json")
+                      ? in_json(differences)
+                      : in_words(differences, console.verbose > 0 ? 0 : 20));
+  const bool differ = std::ranges::any_of(differences, [](const RuleDifference& d) { return d.differs(); });
+  return differ && arguments.has("--fail-on-diff") ? Exit::no : Exit::done;
+}
+
+}  // namespace
+
+Exit run_replay(const Arguments& arguments, Console& console) {
+  if (!arguments.has("--input"))
+    return refuse(console, "replay", "name the events: --input FILE, or --input - for standard input");
+  const Wanted wanted{arguments.value("--input"), {}};
+  const std::vector<std::string> paths = paths_of(arguments.operands());
+  const bool rules_from_input = std::ranges::find(paths, "-") != paths.end();
+  if (rules_from_input && wanted.input == "-")
+    return refuse(console, "replay", "rules and events cannot both come from standard input");
+  if ((rules_from_input || wanted.input == "-") && console.in_is_terminal) return refuse_terminal(console, "replay");
+  const Result<EndOfInput> end = end_of(arguments);
+  if (!end) return refuse(console, "replay", end.error().message);
+  const Wanted whole{wanted.input, *end};
+
+  const OneSet rules = compile_one(paths, arguments, console);
+  if (rules.exit != Exit::done) return rules.exit;
+  Written out(arguments.value("--out")), dead(arguments.value("--dead-letters"));
+  for (const Written* file : {&out, &dead})
+    if (!file->good()) return cannot_write(console, file->path);
+  Streams streams;
+  streams.alerts = out.stream();
+  streams.dead = dead.stream();
+  streams.emitted = arguments.has("--emitted");
+  if (arguments.has("--compare")) return run_comparison(rules, whole, streams, arguments, console);
+  if (arguments.has("--fail-on-diff")) return refuse(console, "replay", "--fail-on-diff goes with --compare");
+
+  streams.for_people = arguments.value("--format") == "human";
+  if (streams.alerts == nullptr) streams.alerts = &console.out;
+  Replay replay(rules.set, whole, streams, arguments, console);
+  const Result<HistoryResult> result = replay.run();
+  if (!result) return refuse(console, "replay", result.error().message);
+  for (Written* file : {&out, &dead}) {
+    file->file.flush();
+    if (!file->good()) return cannot_write(console, file->path);
+  }
+  console.out.flush();
+  if (!console.quiet) console.err << (result->stopped ? "stopped early\n" : "") << replay.summary(*result);
+  return result->stopped && console.out.good() ? Exit::interrupted : Exit::done;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,214 @@
+// Were this wrong, `tocsin replay` would tell another past than the one that was: wrong alerts, lost records, times read
+// in another unit.
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "app/testing.h"
+
+namespace tocsin::app {
+namespace {
+
+using nlohmann::json;
+
+const std::string kRules =
+    "event login has user text, outcome text, ts time  timestamp ts  late 10s\n"
+    "event login_failed = login(outcome = \"failure\")\n"
+    "rule three when 3 login_failed within 1m by user  alert high \"{count} for {user}\"\n"
+    "rule silent when no login for 5m by user  alert low \"{user}\"\n";
+
+// Three failures of ann, ten seconds apart, from `start` on in milliseconds.
+std::string events(std::int64_t start = 1'772'000'000'000) {
+  std::string lines;
+  for (int i = 0; i < 3; ++i)
+    lines += R"({"event":"login","user":"ann","outcome":"failure","ts":)" + std::to_string(start + i * 10'000) + "}\n";
+  return lines;
+}
+
+struct Scene {
+  Folder folder;
+  std::string rules = folder.write("a.rules", kRules);
+  std::string input = folder.write("events.ndjson", events());
+
+  Ran replay(std::vector<std::string> words, const World& world = {}) const {
+    words.insert(words.begin(), {"replay", rules});
+    return run(words, world);
+  }
+};
+
+std::vector<json> lines_of(const std::string& text) {
+  std::vector<json> out;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) out.push_back(json::parse(line));
+  return out;
+}
+
+TEST_CASE("alerts on stdout, one object a line; the summary of each rule and what is pending on stderr") {
+  const Scene scene;
+  const Ran ran = scene.replay({"--input", scene.input});
+  CHECK(ran.code == 0);
+  const std::vector<json> alerts = lines_of(ran.out);
+  REQUIRE(alerts.size() == 1);
+  CHECK(alerts[0]["rule"] == "three");
+  CHECK(alerts[0]["text"] == "3 for ann");
+  CHECK(alerts[0]["time"] == "2026-02-25T06:13:40.000000Z");
+  CHECK(alerts[0]["evidence"]["login_failed"] == json{"events.ndjson/0/1", "events.ndjson/0/2", "events.ndjson/0/3"});
+  CHECK(!alerts[0].contains("detected"));
+  CHECK(contains(ran.err, "3 events from 2026-02-25T06:13:20.000000Z to 2026-02-25T06:13:40.000000Z\n"));
+  CHECK(contains(ran.err, "  three   1 alert of 1 key, first "));
+  CHECK(contains(ran.err, "  silent  no alert\n"));
+  CHECK(contains(ran.err, "  silent waits for 2026-02-25T06:18:40.000000Z\n"));
+  CHECK(scene.replay({"--input", scene.input, "-q"}).err.empty());
+}
+
+TEST_CASE("--until and --drain move time on; without them it stays at the last event") {
+  const Scene scene;
+  const auto alerts = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> words{"--input", scene.input};
+    words.insert(words.end(), more.begin(), more.end());
+    return lines_of(scene.replay(words).out).size();
+  };
+  CHECK(alerts({}) == 1);
+  CHECK(alerts({"--drain"}) == 2);
+  CHECK(alerts({"--until", "2026-02-25T06:18:39Z"}) == 1);
+  CHECK(alerts({"--until", "2026-02-25T06:18:40Z"}) == 2);
+  CHECK(alerts({"--until", "1772000320000"}) == 2);
+  CHECK(alerts({"--until=-1s"}) == 2);
+  CHECK(!contains(scene.replay({"--input", scene.input, "--drain"}).err, "pending"));
+}
+
+TEST_CASE("standard input is an input like any other; nothing in it is no mistake") {
+  const Scene scene;
+  const Ran ran = scene.replay({"--input", "-"}, {.input = events()});
+  CHECK(lines_of(ran.out).at(0)["evidence"]["login_failed"][0] == "stdin/0/1");
+  const Ran empty = scene.replay({"--input", "-"}, {.input = ""});
+  CHECK(empty.code == 0);
+  CHECK(empty.out.empty());
+  CHECK(empty.err.starts_with("0 events\n"));
+  CHECK(scene.replay({"--input", "-"}, {.in_is_terminal = true}).code == 2);
+  CHECK(run({"replay", "-", "--input", scene.input}, {.input = kRules}).code == 0);
+  CHECK(contains(run({"replay", "-", "--input", "-"}).err, "cannot both come from standard input"));
+}
+
+TEST_CASE("records that no rule can want are counted, named, and kept where a file is asked for") {
+  const Scene scene;
+  const std::string dead = scene.folder.path() + "/dead.ndjson";
+  const Ran ran = scene.replay({"--input", "-", "--dead-letters", dead},
+                               {.input = "junk\n" + events() + "{\"event\":\"login\",\"user\":\"ann\"}\n"});
+  CHECK(ran.code == 0);
+  CHECK(lines_of(ran.out).size() == 1);
+  CHECK(contains(ran.err, ", 2 dead letters (1 broken_record, 1 "));
+  const std::vector<json> letters = lines_of(Folder::read(dead));
+  REQUIRE(letters.size() == 2);
+  CHECK(letters[0]["source"] == "stdin/0/1");
+  CHECK(letters[0]["reason"] == "broken_record");
+  CHECK(letters[0]["record"] == "junk");
+  CHECK(letters[1]["source"] == "stdin/0/5");
+  CHECK(contains(scene.replay({"--input", "-", "-v"}, {.input = "junk\n"}).err, "stdin/0/1: broken_record: "));
+}
+
+TEST_CASE("--event-field, --event, and the only event that the rules know") {
+  const Scene scene;
+  const std::string other = scene.folder.write("two.rules", kRules +
+                                                                "event logout has user text, ts time  timestamp ts\n"
+                                                                "rule out when logout by user  alert low \"{user}\"\n");
+  CHECK(lines_of(run({"replay", other, "--input", scene.input, "--event-field", "event"}).out).size() == 1);
+  CHECK(lines_of(run({"replay", other, "--input", scene.input, "--event", "logout"}).out).size() == 3);
+  const Ran unsaid = run({"replay", other, "--input", scene.input});
+  CHECK(unsaid.code == 2);
+  CHECK(contains(unsaid.err,
+                 "say what the records are: --event NAME, or --event-field FIELD; the rules look at login, logout"));
+  CHECK(contains(scene.replay({"--input", scene.input, "--event", "logn"}).err, "did you mean `login`?"));
+  CHECK(scene.replay({"--input", scene.input, "--event", "login", "--event-field", "event"}).code == 2);
+}
+
+TEST_CASE("times: another field, its unit, a format with a zone and without a year") {
+  const Scene scene;
+  const auto time_of_alert = [&](const std::string& name, const std::string& text, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--input", scene.folder.write(name, text)});
+    const Ran ran = scene.replay(more);
+    CAPTURE(ran.err);
+    const std::vector<json> alerts = lines_of(ran.out);
+    return alerts.size() == 1 ? alerts[0]["time"].get<std::string>() : std::string("no alert");
+  };
+  std::string seconds;
+  for (int i = 0; i < 3; ++i)
+    seconds += R"({"user":"ann","outcome":"failure","at":)" + std::to_string(1'772'000'000 + i) + "}\n";
+  CHECK(time_of_alert("s.ndjson", seconds, {"--time-field", "at", "--time-unit", "s"}) ==
+        "2026-02-25T06:13:22.000000Z");
+  const std::string csv =
+      "user,outcome,ts\nann,failure,2026-03-01 10:00:00\nann,failure,2026-03-01 10:00:01\nann,failure,2026-03-01 "
+      "10:00:02\n";
+  CHECK(time_of_alert("a.csv", csv, {"--time-format", "%F %T", "--zone", "Europe/Paris"}) ==
+        "2026-03-01T09:00:02.000000Z");
+  const std::string logfmt =
+      "user=ann outcome=failure ts=2026-03-01T10:00:00Z\nuser=ann outcome=failure ts=2026-03-01T10:00:01Z\n"
+      "user=ann outcome=failure ts=2026-03-01T10:00:02Z\n";
+  CHECK(time_of_alert("a.logfmt", logfmt, {}) == "2026-03-01T10:00:02.000000Z");
+  CHECK(time_of_alert("a.log", logfmt, {"--input-format", "logfmt"}) == "2026-03-01T10:00:02.000000Z");
+  std::string syslog;
+  for (int i = 0; i < 3; ++i) syslog += "Mar  1 10:00:0" + std::to_string(i) + " host sshd: failure for ann\n";
+  CHECK(time_of_alert("auth.log", syslog,
+                      {"--line", R"(login=^(?P<ts>\w+ +\d+ \S+) \S+ sshd: (?P<outcome>\w+) for (?P<user>\w+))",
+                       "--time-format", "%b %e %T", "--year", "2024"}) == "2024-03-01T10:00:02.000000Z");
+  CHECK(contains(scene.replay({"--input", scene.input, "--line", "login"}).err, "--line is EVENT=REGEX"));
+  CHECK(contains(scene.replay({"--input", scene.input, "--year", "MMXX"}).err, "--year needs a year"));
+  CHECK(scene.replay({"--input", scene.input, "--zone", "Mars/Olympus", "--time-format", "%F"}).code == 2);
+}
+
+TEST_CASE("--out takes the alerts, --emitted adds what rules emit, --format human writes for people") {
+  const Scene scene;
+  const std::string out = scene.folder.path() + "/alerts.ndjson";
+  const Ran ran = scene.replay({"--input", scene.input, "--out", out});
+  CHECK(ran.out.empty());
+  CHECK(lines_of(Folder::read(out)).size() == 1);
+  const Ran human = scene.replay({"--input", scene.input, "--format", "human"});
+  CHECK(human.out == "2026-02-25T06:13:40.000000Z  high      three  {user: \"ann\"}  3 for ann\n");
+  const std::string emits = scene.folder.write("e.rules",
+                                               "event login has user text, ts time  timestamp ts\n"
+                                               "rule seen when login by user  emit was_seen with who = user\n");
+  const std::vector<json> emitted = lines_of(run({"replay", emits, "--input", scene.input, "--emitted"}).out);
+  REQUIRE(emitted.size() == 3);
+  CHECK(emitted[0]["event"] == "was_seen");
+  CHECK(emitted[0]["fields"]["who"] == "ann");
+  const Ran nowhere = scene.replay({"--input", scene.input, "--out", "/nowhere/at.ndjson"});
+  CHECK(nowhere.code == 2);
+  CHECK(nowhere.err == "tocsin replay: cannot write /nowhere/at.ndjson\n");
+}
+
+TEST_CASE("--compare tells what other rules would have changed") {
+  const Scene scene;
+  std::string two = kRules;
+  two.replace(two.find("when 3"), 6, "when 4");
+  const std::string old = scene.folder.write("old/a.rules", two);
+  const Ran ran = scene.replay({"--input", scene.input, "--compare", old});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out,
+                 "rule    before  after  difference\nsilent       0      0  +0 -0 =0\n"
+                 "three        0      1  +1 -0 =0\n"
+                 "+ 2026-02-25T06:13:40.000000Z  high      three  {user: \"ann\"}  3 for ann\n"));
+  CHECK(scene.replay({"--input", scene.input, "--compare", old, "--fail-on-diff"}).code == 1);
+  CHECK(scene.replay({"--input", scene.input, "--compare", scene.rules, "--fail-on-diff"}).code == 0);
+  const json document = json::parse(scene.replay({"--input", scene.input, "--compare", old, "--format", "json"}).out);
+  CHECK(document["schema"] == "tocsin/replay-compare/1");
+  CHECK(document["rules"][1]["added"].size() == 1);
+  CHECK(scene.replay({"--input", "-", "--compare", old}, {.input = events()}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--fail-on-diff"}).code == 2);
+}
+
+TEST_CASE("what cannot be done is said, with exit 2; rules with errors with exit 1") {
+  const Scene scene;
+  CHECK(contains(scene.replay({}).err, "name the events: --input FILE"));
+  CHECK(contains(scene.replay({"--input", "/nowhere/at.ndjson"}).err, "cannot open /nowhere/at.ndjson: No such file"));
+  CHECK(scene.replay({"--input", "/nowhere/at.ndjson"}).code == 2);
+  CHECK(scene.replay({"--input", scene.folder.path()}).code == 2);
+  CHECK(run({"replay", "/nowhere", "--input", scene.input}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--until", "noon"}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--until", "1", "--drain"}).code == 2);
+  const Ran broken = run({"replay", "-", "--input", scene.input}, {.input = "rule r when 5 x within\n"});
+  CHECK(broken.code == 1);
+  CHECK(contains(broken.err, "error[R0"));
+}
+
+}  // namespace
+}  // namespace tocsin::app

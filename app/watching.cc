@@ -1,0 +1,83 @@
+#include "app/watching.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <csignal>
+#include <ostream>
+
+#include "engine/base/write.h"
+
+namespace tocsin::app {
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+
+extern "C" void on_interrupt(int) {
+  interrupted = 1;
+  std::signal(SIGINT, SIG_DFL);
+}
+
+std::string rate_of(double per_second) {
+  if (per_second >= 1e6) return fmt::format("{:.1f} M events/s", per_second / 1e6);
+  if (per_second >= 1e3) return fmt::format("{:.0f} k events/s", per_second / 1e3);
+  return fmt::format("{:.0f} events/s", per_second);
+}
+
+std::string whole_seconds(Time time) {
+  std::string text;
+  append_rfc3339(text, Time{time.us - time.us % 1'000'000});
+  return text.substr(0, text.find('.')) + "Z";
+}
+
+std::string bar_of(double done) {
+  constexpr int kCells = 10;
+  const int full = std::clamp(static_cast<int>(done * kCells), 0, kCells);
+  std::string bar(static_cast<std::size_t>(full), '=');
+  if (full < kCells) bar += '>';
+  bar.resize(kCells, ' ');
+  return fmt::format("[{}] {:.0f} %  ", bar, done * 100);
+}
+
+}  // namespace
+
+Interrupt::Interrupt() {
+  interrupted = 0;
+  std::signal(SIGINT, on_interrupt);
+}
+Interrupt::~Interrupt() { std::signal(SIGINT, SIG_DFL); }
+bool Interrupt::came() const { return interrupted != 0; }
+
+ProgressLine::ProgressLine(Console& console) : console_(console) {}
+
+void ProgressLine::show(double done, std::uint64_t events, std::uint64_t alerts, Time event_time) {
+  const bool ci = console_.environment && !console_.environment("CI").value_or("").empty();
+  const bool live = console_.err_is_terminal && !ci;
+  const Clock::time_point now = Clock::now();
+  if (console_.quiet || now - shown_ < (live ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return;
+  shown_ = now;
+  const double seconds = std::chrono::duration<double>(now - started_).count();
+  std::string line = done < 0 ? "" : bar_of(done);
+  line += fmt::format("{}  {}  {} alert{}", whole_seconds(event_time), rate_of(static_cast<double>(events) / seconds),
+                      alerts, alerts == 1 ? "" : "s");
+  if (done > 0.02) {
+    line += "  ETA ";
+    append_duration(line, tocsin::seconds(static_cast<std::int64_t>(seconds / done * (1 - done)) + 1));
+  }
+  if (live) {
+    console_.err << "\r\x1b[K" << line.substr(0, static_cast<std::size_t>(std::max(console_.terminal_width - 1, 20)))
+                 << std::flush;
+    drawn_ = true;
+  } else {
+    console_.err << line << std::endl;
+  }
+}
+
+void ProgressLine::clear() {
+  if (!drawn_) return;
+  console_.err << "\r\x1b[K" << std::flush;
+  drawn_ = false;
+}
+
+}  // namespace tocsin::app
