@@ -572,7 +572,8 @@ class Lexer {
     if (written.starts_with("0x") || written.starts_with("0X"))
       help = "numbers are written in decimals; text becomes one by `number(t, 16)`";
     if (lower == "k") help = "write `" + std::string(slice(begin, end)) + "_000`";
-    report("R008", begin, letters, quoted(written) + " is not a number", quoted(suffix) + " is not a unit", help);
+    report("R008", begin, letters, quoted(written) + " is no number and no duration", quoted(suffix) + " is not a unit",
+           help);
     Token& token = add(TokenKind::number, begin, letters);
     token.integer = 1;
   }

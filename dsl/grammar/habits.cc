@@ -298,7 +298,7 @@ Found times(const Place& p) {
 }
 
 Found strangers(const Place& p) {
-  if (!p.wants_clause() && p.number() != 0 && !p.wants("when")) return {};
+  if (!p.wants_clause() && p.number() != 0 && !p.wants("when") && !p.wants(kEndWanted)) return {};
   const std::string word = p.word();
   const auto* row = std::ranges::find(kStrangers, word, &Stranger::word);
   if (word.empty() || row == kStrangers.end()) return {};
@@ -530,7 +530,7 @@ Found count_of_all(const Place& p) {
   if (!p.is(Punct::times) || !p.is(Punct::open_round, -1) || !has_use(p.token(-2).word, kAggregate)) return {};
   Repair r = instead(p, "R012", 0, 0, "there is no " + code(p.source(-2, 0) + ")"),
                      "in a summary `count()` is all its events, in a rule `count(x)` those of x", "", {});
-  return r;
+  return p.begin->word == Word::summary ? r : uncertain(std::move(r));
 }
 
 Found empty_filter(const Place& p) {
@@ -574,7 +574,8 @@ Found names(const Place& p) {
     r.diagnostic.here.text = "capitals";
     return r;
   }
-  const bool keyword = p.is(TokenKind::word) && has_use(p.token().word, kReservedForItems);
+  const bool absent = p.is(Word::when) || p.is(Word::uses) || p.is(Word::has) || p.is(Word::of);  // `rule when x`
+  const bool keyword = p.is(TokenKind::word) && has_use(p.token().word, kReservedForItems) && !absent;
   const bool is_name_here =
       head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1);
   if (keyword && wants_name(p) && is_name_here && (head || !has_use(p.token().word, kAggregate))) {
@@ -682,10 +683,27 @@ Found severity_behind_text(const Place& p) {
 
 // ----- brackets, and slips of the pen ------------------------------------------------------------------------------------
 
+// A closing bracket of which the item has more than of its other half.
+bool is_surplus(const Place& p) {
+  std::ptrdiff_t more = 0;
+  for (const Token* t = p.begin; t < p.end; ++t) {
+    more += t->kind == TokenKind::punctuation && t->punct == p.token().punct;
+    more -= closing(t->punct) != Punct::none && closing(t->punct) == p.token().punct;
+  }
+  const Punct here = p.token().punct;
+  return more > 0 && (here == Punct::close_round || here == Punct::close_square || here == Punct::close_brace);
+}
+
 Found unclosed(const Place& p) {
   if (p.opened == nullptr) return {};
   const std::string_view close = text_of(closing(p.opened->punct));
   if (!p.wants(close)) return {};
+  if (is_surplus(p)) {
+    Repair r = instead(p, "R010", 0, 0, code(p.text()) + " does not close " + code(text_of(p.opened->punct)), "",
+                       std::string(close), {p.made(0, closing(p.opened->punct))});
+    r.diagnostic.cause = Label{p.state.span(p.opened->begin, p.opened->end), "opened here"};
+    return r;
+  }
   const bool at_end = p.is(TokenKind::end);
   Repair r = p.repair("R010", at_end ? p.span(-1, -1) : p.span(), code(text_of(p.opened->punct)) + " is not closed",
                       code(close) + (at_end ? " is missing behind this" : " is missing before this"), "");
@@ -731,6 +749,90 @@ Found misspelt(const Place& p) {
   return r;
 }
 
+// `by user ip`, `has user text ip ip`.
+Found comma_missing(const Place& p) {
+  const bool name =
+      p.is(TokenKind::quoted_name) || (p.is(TokenKind::word) && !has_use(p.token().word, kReservedForItems));
+  if (!p.wants(",") || !name) return {};
+  const bool field = has_use(p.token(1).word, kType) || (p.is(Word::list, 1) && p.is(Word::of, 2));
+  const bool key = p.wants_clause() && (p.is(TokenKind::end, 1) || has_use(p.token(1).word, kClause));
+  if (!(p.begin->word == Word::event ? field : key)) return {};
+  Repair r = p.repair("R001", p.span(), "a comma is missing", "`,` is missing before this", "");
+  const SourceSpan behind = p.span(-1, -1);
+  r.diagnostic.fix = Edit{{behind.file, behind.end, behind.end}, ","};
+  r.insert = {p.made(0, Punct::comma)};
+  return r;
+}
+
+// `when login, logout`.
+Found listed_events(const Place& p) {
+  if (!p.is(Punct::comma) || !continues_pattern(p)) return {};
+  return uncertain(p.repair("R012", p.span(), "events have no commas between them", "not here",
+                            "`(a or b)` is one of them, `a then b` one after the other, `all of (a, b)` both in any "
+                            "order"));
+}
+
+// `login[outcome = "failure"]`.
+Found square_filter(const Place& p) {
+  if (!p.is(Punct::open_square) || !continues_pattern(p) || p.token().partner <= 0) return {};
+  const std::ptrdiff_t close = p.token().partner;
+  std::string meant = p.source(0, close);
+  meant.front() = '(';
+  meant.back() = ')';
+  Repair r = instead(p, "R012", 0, close, "what an event must be like stands in round brackets", "", meant, {});
+  for (std::ptrdiff_t i = 0; i <= close; ++i) r.insert.push_back(p.token(i));
+  r.insert.front().punct = Punct::open_round;
+  r.insert.back().punct = Punct::close_round;
+  return r;
+}
+
+// `five login`: the word was taken for the event.
+Found count_in_words(const Place& p) {
+  constexpr auto kWords = std::to_array<std::string_view>(
+      {"two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"});
+  const auto* word = std::ranges::find(kWords, p.word(-1));
+  if (word == kWords.end() || !continues_pattern(p)) return {};
+  if ((!p.is(TokenKind::word) || !p.is(Word::none)) && !p.is(TokenKind::quoted_name)) return {};
+  Token number = p.made(-1, TokenKind::number);
+  number.integer = word - kWords.begin() + 2;
+  return instead(p, "R012", -1, -1, "a count is written in digits", "", std::to_string(number.integer), {number});
+}
+
+// `at most once per 1h`, without `fire`.
+Found budget(const Place& p) {
+  if (!p.is(Word::most, -1) || !p.is(Word::at, -2) || p.is(Word::fire, -3) || !p.is(Word::per, 1)) return {};
+  return instead(p, "R012", -2, 0, code(p.source(-2, 0)) + " is a clause of `fire`", "", "fire " + p.source(-2, 0),
+                 {p.made(-2, Word::fire), p.token(-2), p.token(-1), p.token(0)});
+}
+
+// `5m login` in a test.
+Found time_of_a_line(const Place& p) {
+  if (p.begin->word != Word::test || !p.is(TokenKind::duration) || !p.wants("at")) return {};
+  return instead(p, "R012", 0, 0, "the time of a line stands behind `at`", "", "at " + p.source(0, 0),
+                 {p.made(0, Word::at), p.token()});
+}
+
+// `count(distinct login.ip)`.
+Found count_distinct(const Place& p) {
+  if (!p.is(Word::distinct, -1) || !p.is(Punct::open_round, -2) || !p.is(Word::count, -3)) return {};
+  return instead(p, "R012", -3, -1, "different values are counted by `distinct_count`", "", "distinct_count(",
+                 {p.made(-3, Word::distinct_count), p.token(-2)});
+}
+
+Found severity_unknown(const Place& p) {
+  if (!p.is(Word::alert, -1) || !p.is(TokenKind::word) || !p.is(TokenKind::text, 1)) return {};
+  Repair r = p.repair("R001", p.span(), code(p.text()) + " is not a severity", "none of the five",
+                      "there are `info`, `low`, `medium`, `high` and `critical`");
+  r.remove = 1;
+  return uncertain(std::move(r));
+}
+
+Found zone_missing(const Place& p) {
+  if (p.begin->word != Word::calendar || !p.is(TokenKind::end) || !p.wants("in")) return {};
+  return uncertain(p.repair("R001", p.span(-1, -1), "hours of which place?", "no time zone follows",
+                            "end the calendar with its zone, such as `in \"Europe/Paris\"`"));
+}
+
 // Nothing that begins an item, outside of all items.
 Found outside(const Place& p) {
   if (p.number() != 0) return {};
@@ -745,6 +847,7 @@ Found outside(const Place& p) {
 std::optional<Repair> habit(const ParseState& state, const Token* begin, const Token* end, const Token* opened) {
   const Place place(state, begin, end, opened);
   for (const auto row : {capitals,
+                         budget,
                          durations,
                          bound_before_then,
                          begins_with_no,
@@ -773,7 +876,15 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          colons,
                          times,
                          strangers,
+                         listed_events,
+                         square_filter,
+                         count_in_words,
+                         count_distinct,
+                         time_of_a_line,
+                         zone_missing,
                          misspelt,
+                         severity_unknown,
+                         comma_missing,
                          outside})
     if (Found found = row(place)) return found;
   return std::nullopt;

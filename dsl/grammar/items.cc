@@ -75,6 +75,9 @@ bool can_end_item(std::span<const Token> tokens, std::size_t at) {
 bool opens_oddly(std::span<const Token> tokens, std::size_t at) {
   const Token& next = tokens[at + 1];
   if (next.kind == TokenKind::text) return tokens[at].word == Word::rule || tokens[at].word == Word::event;
+  // Its name is missing: `rule when`, `event has`.
+  if (tokens[at].word == Word::rule && (is_word(next, Word::when) || is_word(next, Word::uses))) return true;
+  if (tokens[at].word == Word::event && (is_word(next, Word::has) || next.punct == Punct::equal)) return true;
   if (next.kind != TokenKind::word || at + 2 >= tokens.size()) return false;
   const Token& third = tokens[at + 2];
   if (third.kind == TokenKind::text) return tokens[at].word == Word::rule;

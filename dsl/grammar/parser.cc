@@ -98,8 +98,9 @@ class Items {
     }
   }
 
-  void start() {
-    certain_ = true;
+  // With a text that is not closed, an item is read for its mistakes alone.
+  void start(bool certain) {
+    certain_ = certain;
     end_told_ = false;
   }
 
@@ -168,10 +169,17 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
   std::vector<std::size_t> starts = grammar::item_starts(tokens, source.text, file, out.diagnostics);
   if (tokens.size() > 1 && (starts.empty() || starts[0] != 0)) starts.insert(starts.begin(), 0);  // in no item
   grammar::Items items(source, file, out.file.comments, out);
+  const std::size_t lexed_count = out.diagnostics.size();
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : tokens.size() - 1;
-    items.start();
-    items.read(std::span(tokens).subspan(starts[i], end - starts[i]));
+    const std::span<Token> item = std::span(tokens).subspan(starts[i], end - starts[i]);
+    // A text without its end has swallowed what stood behind it on its line.
+    const bool cut = std::ranges::any_of(std::span(out.diagnostics).first(lexed_count), [&](const Diagnostic& d) {
+      return d.code == "R003" && !item.empty() && d.here.span.begin >= item.front().begin &&
+             d.here.span.begin < item.back().end;
+    });
+    items.start(!cut);
+    items.read(item);
     if (out.diagnostics.size() >= kMaxMistakes) break;
   }
   // A place behind the last byte is the last byte's: nobody can put a caret further.

@@ -206,7 +206,7 @@ TEST_CASE("habits of other languages are told what to write") {
   CHECK(told("rule r when a by k having x.f > 1 alert \"x\"") == "R012[having]>where");
   CHECK(told("rule r when a by k and l alert \"x\"") == "R012[and]>,");
   CHECK(told("rule r when a by k, alert \"x\"") == "R015[,]>");
-  CHECK(told(rule("count(*) > 5 within 5m")) == "R012[*]>");
+  CHECK(told(rule("count(*) > 5 within 5m")) == "R012[*]");
   CHECK(told("rule r when a where x > by k") == "R001[by]");
   CHECK(told("rule r when a by k alert \"x\" high") == "R012[\"x\" high]>high \"x\"");
   CHECK(told("rule r when a by k severity high alert \"x\"") == "R012[severity]");
