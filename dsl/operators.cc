@@ -378,6 +378,8 @@ constexpr Operator kOperators[] = {
 
 constexpr Phrase kPhrases[] = {
   // shape, what it stands for, meaning
+  {"$value rises by $number", "delta($value) >= $number", "the field is higher than at the beginning of the window, by so much"},
+  {"$value drops by $number", "delta($value) <= -($number)", "the field is lower than at the beginning of the window, by so much"},
   {"$step without $event within $duration", "$step then no $event within $duration", "the step, and nothing of the event for so long after it"},
 };
 // clang-format on
