@@ -83,6 +83,12 @@ Value round_of(Args args, Scratch&) {
   return x.type() == Type::integer ? whole(rounded) : finite(rounded);
 }
 
+Value ceil_of(Args args, Scratch&) {
+  const Value& x = args[0];
+  if (!x.is_number()) return {};
+  return x.type() == Type::integer ? x : whole(std::ceil(x.as_floating()));
+}
+
 Value floor_of(Args args, Scratch&) {
   const Value& x = args[0];
   if (!x.is_number()) return {};
@@ -329,6 +335,13 @@ Value hour_of(Args args, Scratch& scratch) {
   return Value::integer(of_day / hours(1).us);
 }
 
+Value minute_of(Args args, Scratch& scratch) {
+  const auto local = local_time(args, scratch);
+  if (!local) return {};
+  const std::int64_t hour = hours(1).us, of_hour = (local->us % hour + hour) % hour;
+  return Value::integer(of_hour / minutes(1).us);
+}
+
 Value weekday_name(Args args, Scratch& scratch) {
   constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
   const auto local = local_time(args, scratch);
@@ -398,6 +411,7 @@ const std::vector<Function>& functions() {
       {"max", {any, same}, 2, true, same, 0, "the largest of its arguments", extreme<false>},
       {"round", {number, integer}, 1, false, number, 0, "to the nearest integer, halves away from zero; with n, to n decimals", round_of},
       {"floor", {number}, 1, false, integer, 0, "the largest integer that is not above it", floor_of},
+      {"ceil", {number}, 1, false, integer, 0, "the smallest integer that is not below it", ceil_of},
       {"sqrt", {number}, 1, false, number, 0, "the square root; missing below 0", sqrt_of},
       {"log", {number, number}, 1, false, number, 0, "the natural logarithm, or the one to a base; missing up to 0", log_of},
       {"pow", {number, number}, 2, false, number, 0, "the first to the power of the second; integers stay exact while they fit", pow_of},
@@ -415,6 +429,7 @@ const std::vector<Function>& functions() {
       {"ms", {duration}, 1, false, number, 0, "the milliseconds of a duration, as a float", in_units<milliseconds(1).us>},
       {"days", {duration}, 1, false, number, 0, "the days of 24 hours of a duration, as a float", in_units<days(1).us>},
       {"hour", {time, constant_text}, 1, false, integer, 0, "the hour of the day, 0 to 23, in UTC or a zone", hour_of},
+      {"minute", {time, constant_text}, 1, false, integer, 0, "the minute of the hour, 0 to 59, in UTC or a zone", minute_of},
       {"weekday", {time, constant_text}, 1, false, text, 0, "the day of the week, \"mon\" to \"sun\", in UTC or a zone", weekday_name},
       {"date", {time, constant_text}, 1, false, text, 0, "the date as 2026-01-31, in UTC or a zone", date_of},
       {"subnet", {ip, integer}, 2, false, network, 0, "the network of an address with so many leading bits", subnet_of},
