@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "dsl/compile.h"
@@ -85,6 +86,25 @@ TEST_CASE("the rules of the 340 worked examples have no mistake") {
     CHECK(messages(compiled, texts, Level::error) == "");
   }
   CHECK(examples == 340);
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream in(kRoot / path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+TEST_CASE("the rows that docs/adding.md shows stand in their one file") {
+  const std::string code = text_of("dsl/operators.cc") + text_of("engine/program/functions.cc");
+  std::istringstream page(text_of("docs/adding.md"));
+  std::size_t rows = 0;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("```")) inside = !inside;
+    if (!inside || line.starts_with("```")) continue;
+    ++rows;
+    CHECK_MESSAGE(code.find("  " + line + "\n") != std::string::npos, line);
+  }
+  CHECK(rows == 4);
 }
 
 }  // namespace

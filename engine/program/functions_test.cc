@@ -79,6 +79,10 @@ TEST_CASE("numbers: integers stay integers while they fit, what is no number is 
   CHECK(said("round", {f(1.5), n(kMax)}) == "1.5");
   CHECK(said("round", {f(1.5), n(kMin)}) == "0.0");
   CHECK(said("floor", {f(-0.5)}) == "-1");
+  CHECK(said("ceil", {f(-0.5)}) == "0");
+  CHECK(said("ceil", {f(2.1)}) == "3");
+  CHECK(said("ceil", {n(7)}) == "7");
+  CHECK(said("ceil", {t("7")}) == "null");
   CHECK(said("sqrt", {n(9)}) == "3.0");
   CHECK(said("sqrt", {n(-1)}) == "null");
   CHECK(said("log", {n(0)}) == "null");
@@ -204,6 +208,9 @@ TEST_CASE("parts of times and durations") {
   CHECK(said("date", {at("2026-03-01T23:59:59Z"), t("Asia/Tokyo")}) == "\"2026-03-02\"");
   CHECK(said("date", {at("2026-03-01T23:59:59Z"), t("Asia/Nowhere")}) == "null");
   CHECK(said("hour", {t("2026")}) == "null");
+  CHECK(said("minute", {at("2026-03-01T23:59:58Z")}) == "59");
+  CHECK(said("minute", {at("2026-03-01T23:59:59Z"), t("Asia/Kolkata")}) == "29");
+  CHECK(said("minute", {at("1969-12-31T23:01:00Z")}) == "1");
 }
 
 TEST_CASE("addresses and distances") {
