@@ -297,7 +297,7 @@ void check_resolve(RuleCheck& r, ast::Resolve& resolve) {
 
 void check_mute(RuleCheck& r, ast::Mute& mute) {
   Context& c = r.c;
-  const auto id = find_rule(c, mute.rule, "no rule has this name");
+  const auto id = find_rule(c, mute.rule, "no rule has this name", r.rule.name);
   if (!id) return;
   r.rule.mutes_while = *id;
   bool unused_flag = false;

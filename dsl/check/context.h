@@ -125,7 +125,9 @@ std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope)
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name);
-std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here);
+// `own`: the rule that asks, which nobody suggests to it.
+std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here,
+                                       std::string_view own = {});
 void check_zone(Context& c, const ast::Text& zone);
 void check_data(Context& c);  // lists, tables, calendars, constants
 

@@ -284,10 +284,11 @@ void check_template_names(Context& c, const ast::TemplateDecl& t) {
     params.push_back(p.name);
   }
   NameMap<bool> used;
+  bool misspelt = false;  // then nobody knows which parameter was meant
   const auto see = [&](const std::string& name, SourceSpan span) {
     used[name] = true;
     if (std::find(params.begin(), params.end(), name) == params.end())
-      find_value(c, Values{nullptr, params}, name, span);
+      misspelt = find_value(c, Values{nullptr, params}, name, span).value == nullptr || misspelt;
   };
   const auto see_name = [&](const ast::Name& n) {
     if (n.param) see(n.text, n.span);
@@ -310,7 +311,7 @@ void check_template_names(Context& c, const ast::TemplateDecl& t) {
   walk(t.when, visit);
   walk_all(t.clauses, visit);
   for (const ast::Param& p : t.params)
-    if (!used.contains(p.name))
+    if (!used.contains(p.name) && !misspelt)
       c.report("R123", p.span, "parameter `$" + p.name + "` is not used", "nothing in this template asks for it",
                "delete it here and where the template is used");
 }

@@ -369,6 +369,12 @@ std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope)
 }
 
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name) {
+  if (!c.model.list_ids.contains(name.text) && c.model.table_ids.contains(name.text)) {
+    c.used.tables[name.text] = true;
+    c.report("R025", name.span, ticked(name.text) + " is a table, not a list", "a list stands here",
+             "ask whether the table has a row: `" + name.text + "[x].FIELD is present`");
+    return std::nullopt;
+  }
   return find_item(c, c.model.list_ids, c.used.lists, name, "R025", "list", "`list " + name.text + " = [..]`");
 }
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name) {
@@ -380,12 +386,13 @@ std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name) {
                    "`calendar " + name.text + " = mon-fri 09:00-18:00 in \"Europe/Paris\"`");
 }
 
-std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here) {
+std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here, std::string_view own) {
   if (const auto found = c.model.rule_ids.find(name.text); found != c.model.rule_ids.end()) return found->second;
   if (name.param || c.unreadable.contains(name.text)) return std::nullopt;
-  const std::vector<std::string> names = names_of(c.model.rule_ids);
+  std::vector<std::string> names = names_of(c.model.rule_ids);
+  std::erase(names, own);
   std::string help = did_you_mean(name.text, names);
-  if (help.empty() && names.size() <= 8) help = "there is " + ticked_list(names);
+  if (help.empty() && !names.empty() && names.size() <= 8) help = "there is " + ticked_list(names);
   c.report("R028", name.span, "unknown rule " + ticked(name.text), std::string(here), help);
   return std::nullopt;
 }

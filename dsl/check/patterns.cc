@@ -96,8 +96,9 @@ void check_count(Context& c, const ast::Count& count, std::int64_t least, std::s
     c.report("R055", count.span, std::string(what) + " starts at " + std::to_string(least), "too few",
              *n == 0 ? "for something that does not happen, write `no x for 5m` or `fewer than 1 x within 5m`" : "");
   } else if (*n > kCountMax) {
-    c.report("R074", count.span, "a count of more than " + std::to_string(kCountMax),
-             "as many times would have to be kept for every key", "count over a `summary`, and compare what it gives");
+    static_assert(kCountMax == 1'000'000);
+    c.report("R074", count.span, "a count of more than 1_000_000", "as many times would have to be kept for every key",
+             "count over a `summary`, and compare what it gives");
   }
 }
 

@@ -623,6 +623,7 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
         .cause = Label{left.span, "not a single aggregate"};
     return kAny;
   }
+  if (!aggregate->over && s.place == Place::condition && !s.windowed) return left_type;  // that has been told
   const bool time_window = aggregate->over && std::holds_alternative<ast::Length>(aggregate->over->window);
   if (!time_window && (aggregate->over || !s.windowed)) {
     c.report("R054", span, "its past has no measure: the aggregate has no window of time",
@@ -689,7 +690,22 @@ Type check_condition(Context& c, ast::Expr& expr, Scope& s, std::string_view sig
   return kBool;
 }
 
+// `User-Agent` without backticks: told once, as what it was meant to be.
+bool is_dashed_name(Context& c, const ast::Binary& b, const Scope& s) {
+  const auto* left = std::get_if<ast::Path>(&b.left->node);
+  const auto* right = std::get_if<ast::Path>(&b.right->node);
+  if (b.op != BinaryOp::subtract || left == nullptr || right == nullptr || right->parts.size() != 1) return false;
+  const std::string name = text_of(*left) + "-" + right->parts.front().text;
+  const bool known =
+      std::ranges::any_of(s.events, [&](EventId id) { return c.model.events[id].find(name) != nullptr; });
+  if (!known) return false;
+  c.report("R022", {b.left->span.file, b.left->span.begin, b.right->span.end}, ticked(name) + " reads as a subtraction",
+           "a name with a dash needs backticks", "write `` `" + name + "` ``");
+  return true;
+}
+
 Type calculate(Context& c, ast::Binary& b, Scope& s) {
+  if (is_dashed_name(c, b, s)) return kAny;
   const Type l = type_of(c, *b.left, s), r = type_of(c, *b.right, s);
   const std::string sign(sign_of(b.op));
   const bool plus = b.op == BinaryOp::add, minus = b.op == BinaryOp::subtract;

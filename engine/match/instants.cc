@@ -267,7 +267,7 @@ std::unique_ptr<PatternMatcher> make_instants(const Program& program, const Patt
     case Pattern::Form::ranking:
       break;
   }
-  TOCSIN_ASSERT(!"one of the forms above");
+  TOCSIN_ASSERT(false && "one of the forms above");
   return nullptr;
 }
 

@@ -23,7 +23,7 @@ std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program
     case Pattern::Form::holds:
       return make_instants(program, pattern, evaluator, options);
   }
-  TOCSIN_ASSERT(!"a form of Pattern");
+  TOCSIN_ASSERT(false && "a form of Pattern");
   return nullptr;
 }
 

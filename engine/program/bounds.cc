@@ -42,7 +42,9 @@ class Sum {
     rule_ = &body;
     for (std::size_t i = 0; i < program_.patterns.size(); ++i) pattern(program_.patterns[i], i == body.when.index);
     for (const Budget& budget : body.budgets)
-      add(budget.count, kTimestampBytes, fmt::format("the times of {} alerts", budget.count));
+      add(budget.count, kTimestampBytes,
+          budget.count == 1 ? "the time of the last alert"
+                            : fmt::format("the times of the last {} alerts", budget.count));
     for (const Cell& cell : program_.cells) window(cell);
     out_.bytes_per_key += kStateBytes;
     if (out_.limited_by.empty()) out_.limited_by = "a running value of the window";
@@ -146,7 +148,8 @@ class Sum {
     for (const Step& step : p.steps) bytes = std::max(bytes, bytes_of_step(step));
     if (p.code.size() == 2 && p.code.front().op == SequenceOp::take) return;
     if (candidates) return add(kSeenPerKeyMax, bytes, every("candidate", within, kSeenPerKeyMax));
-    add(p.steps.size(), bytes, fmt::format("the latest event of each of {} steps", p.steps.size()));
+    add(p.steps.size(), bytes,
+        p.steps.size() == 1 ? "the latest event" : fmt::format("the latest event of each of {} steps", p.steps.size()));
   }
 
   // A plain `N x within D` that cannot show more than N needs the N last times only.
