@@ -56,67 +56,20 @@ struct Elsewhere {
 };
 constexpr Elsewhere kElsewhere[] = {
     {"Q15", "tests/diagnostics/begins_with_no.rules", "what is refused has no run"},
+    {"Q15", "tests/diagnostics/ends_in_maybe.rules", "likewise"},
+    {"send to \"sink\"", "dsl/emit_test.golden", "an alert does not say where it goes"},
 };
 
 // Rows and lines that still want their spec. To be empty; whoever writes one deletes its line here.
 constexpr std::string_view kNotYet[] = {
-    "by k1, k2",
-    "by name = E",
-    "by name = (a.x, b.y)",
-    "by all",
-    "where E",
-    "except E",
-    "during CAL, outside CAL",
-    "reset on x",
-    "learn D",
-    "resolve when P",
-    "mute while RULE [on same k]",
-    "escalate to SEV after D unresolved, escalate to SEV after N in D",
-    "remind every D",
-    "alert [info|low|medium|high|critical] \"text\"",
-    "with a = E, b = E",
-    "send to \"sink\"",
-    "runbook \"url\", tags \"x\", \"y\", owner \"team\"",
-    "emit NAME with f = E, ...",
-    "forget after D idle",
-    "fire ..., resume at ...",
-    "T2",
-    "E1",
-    "E2",
-    "F7",
-    "F8",
-    "F9",
-    "F10",
-    "F11",
-    "F12",
-    "F13",
-    "F14",
-    "F15",
-    "F16",
-    "F17",
-    "A1",
-    "A2",
-    "A5",
-    "A6",
-    "S1",
-    "S2",
-    "S3",
-    "S4",
-    "S5",
-    "X2",
-    "X3",
-    "X4",
-    "X7",
-    "X5",
-    "X6",
-    "V1",
-    "V2",
-    "Q15",
+    "F14", "F16", "F17", "S3", "X6", "Q15",
 };
 
 // Specs that are right and do not hold yet, as `file: title`. Each must fail: who mends the engine deletes its line.
 constexpr std::string_view kKnownToFail[] = {
-    "",
+    // F15: windows and silences do not count from the opening of a calendar yet
+    "clauses/where_except.rules: an hour after the opening",
+    "clauses/where_except.rules: a silence from the opening",
 };
 
 // ----- marks -----------------------------------------------------------------------------------------------------
@@ -308,7 +261,7 @@ std::vector<Row> rows_of_section(std::string_view begins) {
   for (std::string line; std::getline(in, line);) {
     if (line.starts_with("## ")) inside = line.starts_with(begins);
     if (!inside || !line.starts_with("| ") || line.starts_with("| ---") || line.starts_with("| form |") ||
-        line.starts_with("| clause |"))
+        line.starts_with("| clause |") || line.starts_with("| phrase |"))
       continue;
     Row row;
     for (std::size_t i = 2; i < line.size() && !(line[i] == '|' && line[i - 1] != '\\'); ++i) row.cell += line[i];
@@ -349,6 +302,8 @@ std::string rows_in_words(const std::vector<Row>& rows, const std::vector<SpecFi
     for (const SpecFile& spec : specs)
       if (std::ranges::find(spec.*marks, row.plain) != (spec.*marks).end() && !spec.tests.empty())
         files += (files.empty() ? "" : ", ") + link(spec.name);
+    for (const Elsewhere& e : kElsewhere)
+      if (e.line == row.plain) files += fmt::format("{}{}", files.empty() ? "" : ", ", link(std::string(e.file)));
     if (files.empty()) missing.push_back(row.plain);
     out += fmt::format("| {} | {} |\n", row.cell, files);
   }
@@ -413,7 +368,7 @@ TEST_CASE("marks name what there is") {
   std::set<std::string> forms, clauses;
   for (const Row& row : rows_of_section("## 5.")) forms.insert(row.plain);
   for (const Row& row : rows_of_section("## 6.")) clauses.insert(row.plain);
-  CHECK(forms.size() == 27);
+  CHECK(forms.size() == 30);
   CHECK(clauses.size() == 20);
   for (const SpecFile& file : spec_files()) {
     CAPTURE(file.name);

@@ -114,14 +114,16 @@ std::string shown(Time time) {
   return out;
 }
 
+// Known to whoever reads the rule, or of no use to a reader.
+constexpr const char* kNotShown[] = {"text", "first", "last", "time", "alert_id", "tags", "owner", "runbook"};
+
 std::string shown(const Outcome& o) {
   std::string out =
       fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what, shown(o.time));
   std::string fields;
   for (const auto& [name, value] : o.fields) {
-    if (value.is_missing() ||
-        (o.what == "alert" && (name == "text" || name == "first" || name == "last" || name == "time")))
-      continue;
+    const auto is_plain = [&name](const char* field) { return name == field; };
+    if (value.is_missing() || (o.what == "alert" && std::ranges::any_of(kNotShown, is_plain))) continue;
     fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, shown(value));
   }
   return out + " {" + fields + "}";
@@ -301,6 +303,14 @@ class Test {
       put("suppressed", Value::integer(static_cast<std::int64_t>(alert.suppressed)));
       put("reminder", Value::integer(alert.reminder));
       put("severity", Value::text(severity_word(alert.severity)));
+      put("alert_id", Value::text(alert.id));
+      if (!alert.runbook.empty()) put("runbook", Value::text(alert.runbook));
+      if (body.alert) {
+        if (!body.alert->owner.empty()) put("owner", Value::text(body.alert->owner));
+        std::vector<Value> tags;
+        for (const std::string& tag : body.alert->tags) tags.push_back(Value::text(tag));
+        put("tags", Value::list(arena_.copy(std::span<const Value>(tags))));
+      }
       put("state", Value::text(alert.state == Alert::State::firing     ? "firing"
                                : alert.state == Alert::State::resolved ? "resolved"
                                                                        : "withdrawn"));
