@@ -1,4 +1,4 @@
-# Every dependency comes from a package registry (docs/ARCHITECTURE.md says which and why).
+# Every dependency is a Debian package (docs/ARCHITECTURE.md says which and why).
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG)

@@ -1,6 +1,6 @@
 # The four things that this project is made of. All lists are explicit; a room without sources is only a name for its friends.
 #
-#   room(base SOURCES contract.cc FRIENDS tl::expected TESTS contract_test.cc)      library tocsin_base
+#   room(base SOURCES text.cc FRIENDS tl::expected TESTS text_test.cc)      library tocsin_base
 #     FRIENDS  what its headers and sources may use: rooms and packages. cmake/arrows.txt says the same of includes.
 #     PRIVATE_FRIENDS  packages that only its sources see
 #     TESTS    unit tests beside the unit; they join the test program of the house's part (engine_test, dsl_test, app_test)

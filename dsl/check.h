@@ -217,7 +217,7 @@ struct Checked {
   bool ok() const;                      // no error among them
 };
 
-// Takes about 40 us per rule. The result does not refer to `files`, but its spans do.
+// The result does not refer to `files`, but its spans do.
 Checked check(std::span<const Parsed> files, const CheckOptions& options = {});
 
 // The first clause of one kind; null: there is none.

@@ -391,17 +391,6 @@ std::vector<CodeInfo> error_codes() {
        "  timestamp ts\n"
        "event logout has user text\n"
        "rule r when login then no logout within 8h by user  alert low \"{user}\"\n"},
-      {"R058", Level::error, "a pattern that begins with `no`",
-       "A match has at least one event, and an absence is measured from an event. Write what happens first, "
-       "or `x after D without y`, or for a silence `no x for D`.",
-       "event login has user text, ip ip, outcome text, ts time\n"
-       "  timestamp ts\n"
-       "event logout has user text\n"
-       "rule r when no login then logout within 5m by user  alert low \"{user}\"\n",
-       "event login has user text, ip ip, outcome text, ts time\n"
-       "  timestamp ts\n"
-       "event logout has user text\n"
-       "rule r when logout after 24h without login by user  alert low \"{user}\"\n"},
       {"R059", Level::error, "a pattern that is complete too early",
        "A pattern completes with its last step that has to be taken. `maybe` and `zero or more` may take "
        "nothing, so at the end of a pattern, or as an alternative of `any of`, they say nothing.",

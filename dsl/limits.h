@@ -19,6 +19,12 @@ inline constexpr std::int64_t kCountMax = 1'000'000;
 inline constexpr Duration kDurationMax = days(3'660);
 // Rules of one set.
 inline constexpr std::size_t kRulesMax = 100'000;
+// Parts of one constant, once the constants in it are put in: each may double the one before.
+inline constexpr std::size_t kConstantPartsMax = 10'000;
+// Base events of one alias, counted as often as its aliases name them.
+inline constexpr std::size_t kAlternativesMax = 1'000;
+// Pieces of one alert text: words, and expressions between them.
+inline constexpr std::size_t kTextPiecesMax = 1'000;
 // Events of one test: it runs in memory.
 inline constexpr std::int64_t kTestEventsMax = 1'000'000;
 

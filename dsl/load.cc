@@ -50,7 +50,10 @@ Result<std::vector<std::string>> rules_in(const std::string& folder) {
   for (; !error && it != end; it.increment(error)) {
     if (is_hidden(it->path())) {
       it.disable_recursion_pending();
-    } else if (it->path().extension() == ".rules" && it->is_regular_file(error)) {
+    } else if (it->path().extension() == ".rules" && !it->is_directory(error)) {
+      // A link that leads nowhere, or a pipe: what it should have said would be missing without a word.
+      if (!it->is_regular_file(error))
+        return unreadable(fmt::format("{} is no file that can be read", it->path().string()));
       found.push_back(it->path().lexically_normal().string());
     }
   }

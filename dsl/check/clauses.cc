@@ -671,9 +671,11 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
              "add `within 24h`; more: `tocsin explain R107`");
   const std::string why = keeps_for_ever(rule, uses_previous(rule.when));
   rule.bounds.keeps_keys = !why.empty();
+  // Sooner than the rule looks back, it would forget what it waits for.
+  const Duration enough{std::max(days(30).us, 2 * rule.bounds.longest.value_or(Duration{}).us)};
   if (!why.empty())
     c.report("R109", rule.at, ticked(rule.name) + " keeps every key for ever", why,
-             "say when a key may be forgotten: `forget after 30d idle`");
+             "say when a key may be forgotten: `forget after " + text_of(enough) + " idle`");
 }
 
 // ----- sessions and summaries --------------------------------------------------------------------

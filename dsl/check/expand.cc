@@ -175,6 +175,14 @@ const ast::Expr* resolve_constant(Context& c, const std::string& name, std::vect
   path.pop_back();
   const Values none;
   Substitute(c, none).in(value);
+  std::size_t parts = 0;
+  walk(value, [&](const ast::Expr&) { ++parts; });
+  if (parts > kConstantPartsMax) {
+    c.report("R074", let->second->name.span,
+             "constant `$" + name + "` is made of more than " + std::to_string(kConstantPartsMax) + " parts",
+             "with the constants in it put in", "write it with fewer of them");
+    value.node = ast::Literal{std::int64_t{0}, {}};
+  }
   Scope scope;
   scope.place = Place::constant;
   scope.where_word = "a constant";

@@ -262,7 +262,13 @@ void resolve_alias(Context& c, std::uint32_t id, std::vector<State>& states, std
   Scope scope;
   scope.where_word = "an alias";
   check_stream(c, c.model.aliases[id].stream, scope);
-  c.model.aliases[id].alternatives = c.model.expand(c.model.aliases[id].stream);
+  std::vector<Alternative>& all = c.model.aliases[id].alternatives = c.model.expand(c.model.aliases[id].stream);
+  if (all.size() <= kAlternativesMax) return;
+  c.report(
+      "R074", c.model.aliases[id].at,
+      "alias " + ticked(c.model.aliases[id].name) + " names more than " + std::to_string(kAlternativesMax) + " events",
+      "with those of the aliases in it", "name each event once");
+  all.resize(1);
 }
 
 std::vector<std::string> names_of(const NameMap<std::uint32_t>& ids) {

@@ -317,10 +317,6 @@ void check_inner_bounds(PatternCheck& p, const ast::Pattern& pattern, const ast:
 }
 
 void check_sequence(PatternCheck& p, ast::Pattern& pattern, ast::Sequence& s, Scope& scope) {
-  if (!s.steps.empty() && s.steps.front().link.no)
-    p.c.report("R058", s.steps.front().link.no->span, "a pattern cannot begin with `no`",
-               "there is no event before it to count from",
-               "write what happens first, or `x after 24h without " + s.steps.front().link.no->name.text + "`");
   for (ast::Step& step : s.steps) check_step(p, step, scope);
   scope.own = kNone;
   if (s.ending) {

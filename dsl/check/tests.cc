@@ -293,6 +293,15 @@ void check_alert_fields(Context& c, ast::Expect& expect, std::uint32_t rule) {
 
 void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
   if (!expect.event) return check_alert_fields(c, expect, rule);
+  const std::string& name = expect.event->text;
+  if (!expect.event->param && !c.model.event_ids.contains(name) && !c.model.alias_ids.contains(name) &&
+      !c.unreadable.contains(name)) {
+    std::vector<std::string> known = c.declared_names;
+    known.insert(known.begin(), "alert");
+    c.report("R021", expect.event->span, "unknown event " + ticked(name), "nothing declares or emits it",
+             did_you_mean(name, known));
+    return;
+  }
   ast::Stream stream;
   stream.name = *expect.event;
   resolve_stream(c, stream);

@@ -10,6 +10,7 @@
 #include "dsl/check/context.h"
 #include "dsl/check/vocabulary.h"
 #include "dsl/check/walk.h"
+#include "dsl/limits.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -1270,6 +1271,11 @@ void check_filter(Context& c, ast::Expr& expr, Scope& s) {
 }
 
 void check_template(Context& c, ast::Template& text, Scope& s) {
+  if (text.pieces.size() > kTextPiecesMax) {
+    c.report("R074", text.span, "a text of more than " + std::to_string(kTextPiecesMax) + " parts",
+             "nobody could read it", "write a shorter text");
+    return;
+  }
   for (auto& piece : text.pieces)
     if (auto* expr = std::get_if<ast::Box<ast::Expr>>(&piece)) type_of(c, **expr, s);
 }

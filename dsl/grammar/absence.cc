@@ -26,7 +26,7 @@ Diagnostic no_deadline(const Token* no, const Token* last, bool after, std::uint
 }
 
 Diagnostic no_beginning(const Token* no, const Token* last, std::uint32_t file, std::string_view stream) {
-  return {"R058",
+  return {"R018",
           "a pattern cannot begin with `no`",
           {{file, no->begin, last->end}, "there is no event before it to count from"},
           {},

@@ -45,7 +45,6 @@ class Place {
   bool wants(std::string_view what) const { return std::ranges::find(state.wants, what) != state.wants.end(); }
   bool wants_clause() const { return wants("a clause"); }
   bool wants_duration() const { return wants(kDurationWanted); }
-  bool wants_event() const { return wants("an event"); }
   bool wants_operator() const { return wants("=") || wants("+"); }
 
   std::size_t number(std::ptrdiff_t offset = 0) const { return static_cast<std::size_t>(at - begin + offset); }

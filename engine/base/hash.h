@@ -13,12 +13,6 @@ inline std::uint64_t hash_bytes(std::string_view bytes, std::uint64_t seed = 0) 
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
 }
 
-// Two hashes to one, in order.
-inline std::uint64_t hash_pair(std::uint64_t a, std::uint64_t b) {
-  const std::uint64_t both[] = {a, b};
-  return XXH3_64bits(both, sizeof both);
-}
-
 // For maps that are looked up by views: boost::unordered_flat_map<std::string, T, TextHash, std::equal_to<>>.
 struct TextHash {
   using is_transparent = void;

@@ -13,7 +13,7 @@
 
 namespace tocsin {
 
-// X(name, one sentence for docs/formats.md)
+// X(name, what people read)
 #define TOCSIN_DEAD_LETTER_REASONS(X)                                                                            \
   X(broken_record, "the bytes are not a record of the format: brackets, quotes, commas, number of columns")      \
   X(invalid_utf8, "the bytes are not UTF-8")                                                                     \

@@ -1,6 +1,5 @@
 // Conditions: a comparison of aggregates over windows, with the edge left to the rule. The general matcher: keeps the
 // events that some window still sees and recomputes from them, so it is right for every aggregate and every window.
-// Thresholds on counts alone have counter.h, which equals it in constant work.
 #include <algorithm>
 #include <cmath>
 #include <map>

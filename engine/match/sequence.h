@@ -1,6 +1,6 @@
 // Sequences for one key: keeps what a match may still need, searches when an event could complete one, and waits where
 // the pattern ends in an absence. The general matcher: right for every sequence (sequence_search.h), in time that grows
-// with what is kept. Shapes without relations between steps have latest_chain.h.
+// with what is kept.
 #pragma once
 
 #include <memory>

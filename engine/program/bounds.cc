@@ -126,30 +126,18 @@ class Sum {
 
   std::uint64_t bytes_of_step(const Step& step) const { return kEventBytes + kValueBytes * step.captures.size(); }
 
-  // Q15: filters between steps, `where`, repetitions and `fire every match` keep every candidate; else the latest one of
-  // each step says all.
+  // Every event that a match may still need is kept, and searched when one could complete a match.
   void sequence(const Pattern& p) {
     Duration within{};
-    bool candidates = rule_->firing == Firing::every_match || rule_->where.exists();
     for (const SequenceInst& inst : p.code) {
       if (inst.op == SequenceOp::match) within = inst.bound;
       if (inst.op == SequenceOp::absence) longest(inst.bound);
-      const bool repeats = inst.op == SequenceOp::repeat || inst.op == SequenceOp::streak ||
-                           (inst.op == SequenceOp::open && !(inst.low == 1 && inst.high == 1));
-      candidates = candidates || repeats;
-      if (inst.stream.exists()) {
-        const auto& alternatives = program_.streams[inst.stream.index].alternatives;
-        candidates = candidates || std::any_of(alternatives.begin(), alternatives.end(),
-                                               [](const Alternative& a) { return a.relation.exists(); });
-      }
     }
     longest(within);
     std::uint64_t bytes = kEventBytes;
     for (const Step& step : p.steps) bytes = std::max(bytes, bytes_of_step(step));
     if (p.code.size() == 2 && p.code.front().op == SequenceOp::take) return;
-    if (candidates) return add(kSeenPerKeyMax, bytes, every("candidate", within, kSeenPerKeyMax));
-    add(p.steps.size(), bytes,
-        p.steps.size() == 1 ? "the latest event" : fmt::format("the latest event of each of {} steps", p.steps.size()));
+    add(kSeenPerKeyMax, bytes, every("candidate", within, kSeenPerKeyMax));
   }
 
   // A plain `N x within D` that cannot show more than N needs the N last times only.
@@ -185,6 +173,7 @@ class Sum {
   void window(const Cell& cell) {
     const CellId id(static_cast<std::size_t>(&cell - program_.cells.data()));
     const Duration length = cell.window.length;
+    longest(cell.window.cap);
     longest(length + (cell.baseline.kind == Baseline::Kind::previous ? length : Duration{}));
     if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
       longest(length + cell.baseline.over);

@@ -2,8 +2,8 @@
 
 #include <string_view>
 
-#include "engine/base/hash.h"
 #include "engine/event/write.h"
+#include "engine/program/hash.h"
 
 namespace tocsin {
 namespace {
@@ -91,12 +91,7 @@ void add_evidence(std::string& out, const std::vector<EvidenceOf>& evidence, con
 
 }  // namespace
 
-std::string rule_version(const Program& program) {
-  const std::uint64_t hash = hash_pair(program.shape, program.dials);
-  std::string out;
-  for (int shift = 28; shift >= 0; shift -= 4) out += "0123456789abcdef"[(hash >> shift) & 15];
-  return out;
-}
+std::string rule_version(const Program& program) { return rule_version(program.shape, program.dials); }
 
 std::string id_of(const Position& position, const DocumentNames& names) {
   const std::size_t source = position.source.index;
