@@ -45,6 +45,7 @@ class Place {
   bool wants(std::string_view what) const { return std::ranges::find(state.wants, what) != state.wants.end(); }
   bool wants_clause() const { return wants("a clause"); }
   bool wants_duration() const { return wants(kDurationWanted); }
+  bool wants_event() const { return wants("an event"); }
   bool wants_operator() const { return wants("=") || wants("+"); }
 
   std::size_t number(std::ptrdiff_t offset = 0) const { return static_cast<std::size_t>(at - begin + offset); }
@@ -432,6 +433,272 @@ Found twice(const Place& p) {
     return uncertain(std::move(r));
   }
   return {};
+}
+
+// ----- counts, windows and absences as people say them -------------------------------------------------------------------
+
+// Where the stream that ends before here begins: its name, or that of its filter. 1 when there is none.
+std::ptrdiff_t stream_before(const Place& p) {
+  std::ptrdiff_t from = -1;
+  if (p.is(Punct::close_round, -1) && p.token(-1).partner < 0) from += p.token(-1).partner - 1;
+  return p.is(TokenKind::word, from) || p.is(TokenKind::quoted_name, from) ? from : 1;
+}
+
+bool is_whole(const Place& p, std::ptrdiff_t offset) {
+  return p.is(TokenKind::number, offset) && !p.token(offset).real && p.token(offset).integer < 1'000'000'000'000;
+}
+
+Token whole_number(const Place& p, std::ptrdiff_t offset, std::int64_t value) {
+  Token t = p.made(offset, TokenKind::number);
+  t.integer = value;
+  return t;
+}
+
+// `more than 5 x`, `> 5 x`, `>= 5 x`, `less than 5 x`, `5 or more x`.
+Found counts(const Place& p) {
+  if (p.word(-1) == "less" && p.is(Word::than) && is_whole(p, 1))
+    return instead(p, "R012", -1, 0, code(p.source(-1, 0)) + " is written `fewer than`", "", "fewer than",
+                   {p.made(-1, Word::fewer), p.token()});
+  if (!p.wants_event()) return {};
+  const bool words = p.is(Word::more) && p.is(Word::than, 1) && is_whole(p, 2);
+  const bool signs = (p.is(Punct::greater) || p.is(Punct::greater_equal)) && is_whole(p, 1);
+  if (words || signs) {
+    const std::ptrdiff_t number = words ? 2 : 1;
+    const std::int64_t least = p.token(number).integer + (p.is(Punct::greater_equal) ? 0 : 1);
+    return instead(p, "R012", 0, number, "a number alone is at least so many", "", std::to_string(least),
+                   {whole_number(p, number, least)});
+  }
+  if (p.is(Word::or_) && p.is(Word::more, 1) && is_whole(p, -1))
+    return instead(p, "R012", 0, 1, "`or more` is not needed here", "a number alone is at least so many", "", {});
+  return {};
+}
+
+// `5x login`, `2.5 login`, `-3 login`.
+Found odd_counts(const Place& p) {
+  const bool followed = p.is(TokenKind::word, 1) || p.is(TokenKind::quoted_name, 1);
+  if (p.wants_event() && p.is(TokenKind::factor) && followed) {
+    const auto whole = static_cast<std::int64_t>(std::min(p.token().number, 1e15));
+    if (static_cast<double>(whole) == p.token().number)
+      return instead(p, "R012", 0, 0, "a count is a number alone", "", std::to_string(whole),
+                     {whole_number(p, 0, whole)});
+  }
+  if (p.wants_event() && p.is(TokenKind::number) && p.token().real && followed) {
+    Repair r = p.repair("R012", p.span(), "a count is a whole number", "not a count",
+                        "events are counted by 1, 2, 3 and so on: `5 login_failed`");
+    r.remove = 1;
+    return uncertain(std::move(r));
+  }
+  if (continues_pattern(p) && p.is(TokenKind::number, -1) && p.is(Punct::minus, -2) &&
+      (p.is(TokenKind::word) && p.is(Word::none)) && !p.is(Punct::close_round, -3) &&
+      (p.is(Word::when, -3) || p.is(Word::then, -3) || p.is(Punct::open_round, -3))) {
+    Repair r = p.repair("R012", p.span(-2, -1), "a count is not negative", "less than nothing",
+                        "events are counted by 1, 2, 3 and so on; none at all is `no x for 5m`");
+    r.at = p.number(-2);
+    r.remove = 1;
+    return uncertain(std::move(r));
+  }
+  return {};
+}
+
+// `login 5 times`.
+Found counted_behind(const Place& p) {
+  if (!is_whole(p, 0) || !continues_pattern(p)) return {};
+  const std::string word = p.word(1);
+  if (word != "times" && word != "time" && word != "x" && word != "occurrences") return {};
+  const std::ptrdiff_t from = stream_before(p);
+  if (from > 0 || p.is(TokenKind::number, from - 1)) return {};
+  Repair r = instead(p, "R012", from, 1, "a number before the event counts", "",
+                     p.source(0, 0) + " " + p.source(from, -1), {p.token()});
+  for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
+  r.diagnostic.here.span = p.span(0, 1);
+  return r;
+}
+
+// `per user`, `for user`, `for each user`: keys.
+Found keys_by_other_words(const Place& p) {
+  const bool name = p.is(TokenKind::word) && !has_use(p.token().word, kReservedForItems);
+  if (p.is(Word::per) && p.wants_clause() && p.is(TokenKind::word, 1))
+    return instead(p, "R012", 0, 0, "`per` is written `by`", "`by` names the keys", "by", {p.made(0, Word::by)});
+  if (!p.wants_duration()) return {};
+  if (p.is(Word::for_, -1) && p.is(Word::each) && p.is(TokenKind::word, 1))
+    return instead(p, "R012", -1, 0, "`for each` is written `by`", "`by` names the keys", "by", {p.made(-1, Word::by)});
+  const bool key = p.is(TokenKind::end, 1) || p.is(Punct::comma, 1) || p.is(Punct::dot, 1) ||
+                   (p.is(TokenKind::word, 1) && has_use(p.token(1).word, kClause));
+  if (p.is(Word::for_, -1) && name && key && duration_unit_meant(p.word()).empty())
+    return instead(p, "R012", -1, -1, "`for` is followed by a time", "keys are named by `by`", "by",
+                   {p.made(-1, Word::by)});
+  return {};
+}
+
+// `rule a by user when ..`: the clause stands behind the pattern.
+Found clause_before_when(const Place& p) {
+  if (!p.wants("when") || !p.is(TokenKind::word) || p.begin->word != Word::rule) return {};
+  if (!has_use(p.token().word, kClause)) return {};
+  std::ptrdiff_t when = 1;
+  while (!p.is(TokenKind::end, when) && !p.is(Word::when, when)) ++when;
+  if (!p.is(Word::when, when)) return {};
+  Repair r = p.repair("R012", p.span(0, when - 1), "this stands behind the pattern", "before `when`",
+                      "the pattern comes first: " + code("rule NAME when PATTERN " + p.source(0, when - 1)));
+  r.remove = static_cast<std::size_t>(when);
+  return uncertain(std::move(r));
+}
+
+// `rule a { when .. }`.
+Found rule_in_braces(const Place& p) {
+  if (!p.wants("when") || !p.is(Punct::open_brace)) return {};
+  Repair r = p.repair("R012", p.span(), "a rule has no braces", "not needed",
+                      "a rule ends where the next item begins: `rule NAME when PATTERN`");
+  r.remove = 1;
+  const std::ptrdiff_t close = p.token().partner;
+  if (close > 0) {
+    r.remove = static_cast<std::size_t>(close + 1);
+    for (std::ptrdiff_t i = 1; i < close; ++i) r.insert.push_back(p.token(i));
+  }
+  return uncertain(std::move(r));
+}
+
+// `5 x over 5m`; `within 5m 5 x`.
+Found windows(const Place& p) {
+  if (p.is(TokenKind::duration) && p.is(Word::over, -1) && p.wants("all"))
+    return instead(p, "R012", -1, -1, "`over` is written `within` here",
+                   "`within` bounds the pattern; `over` stands inside an aggregate", "within",
+                   {p.made(-1, Word::within)});
+  if (p.is(Word::within) && p.wants_event() && is_time(p.token(1))) {
+    const std::string bound = p.source(0, 1);
+    Repair r = p.repair("R012", p.span(0, 1), "`within` stands behind what it bounds", "not before the events",
+                        code("5 login_failed " + bound));
+    r.remove = 2;
+    return uncertain(std::move(r));
+  }
+  return {};
+}
+
+// `no x within 5m`, `x missing for 5m`, `x idle 30d`.
+Found absences(const Place& p) {
+  if (p.is(TokenKind::duration, -1) && p.is(Word::within, -2) && p.wants("after")) {
+    std::ptrdiff_t no = -3;
+    while (!p.is(TokenKind::end, no) && !p.is(Word::no, no)) --no;
+    if (p.is(Word::no, no) && !p.is(Word::then, no - 1)) {
+      const std::string x = p.source(no + 1, -3), d = p.source(-1, -1);
+      return instead(p, "R012", -2, -2, "no event for a length of time is " + code("no " + x + " for " + d),
+                     "after another event it is " + code("no " + x + " within " + d + " after y"), "for",
+                     {p.made(-2, Word::for_)});
+    }
+  }
+  const std::ptrdiff_t from = stream_before(p);
+  if (from > 0 || !continues_pattern(p)) return {};
+  const std::string x = p.source(from, -1);
+  const std::ptrdiff_t word = p.is(Word::is) ? 1 : 0;
+  const bool gone = p.is(Word::missing, word) || p.word(word) == "absent";
+  if (gone && p.is(Word::for_, word + 1) && p.is(TokenKind::duration, word + 2)) {
+    Repair r = instead(p, "R012", from, word, "an event that does not come is " + code("no x for 5m"), "", "no " + x,
+                       {p.made(from, Word::no)});
+    for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
+    return r;
+  }
+  if (p.is(Word::idle) && p.is(TokenKind::duration, p.is(Word::for_, 1) ? 2 : 1)) {
+    const std::ptrdiff_t d = p.is(Word::for_, 1) ? 2 : 1;
+    return instead(p, "R012", 0, d, "an event after a silence is " + code(x + " after " + p.source(d, d) + " idle"), "",
+                   "after " + p.source(d, d) + " idle", {p.made(0, Word::after), p.token(d), p.made(d, Word::idle)});
+  }
+  return {};
+}
+
+// `fire once per 1h`, `fire at most 1 every 1h`.
+Found firing(const Place& p) {
+  const bool per = p.is(Word::per) || p.is(Word::every) || p.word() == "in" || p.is(Word::within);
+  if (!per) return {};
+  if (p.is(Word::once, -1) && p.is(Word::fire, -2) && is_time(p.token(1)))
+    return instead(p, "R012", -1, 0, "a limit is written `at most once per`", "", "at most once per",
+                   {p.made(-1, Word::at), p.made(-1, Word::most), p.token(-1), p.made(0, Word::per)});
+  if (p.wants("per") && !p.is(Word::per))
+    return instead(p, "R012", 0, 0, code(p.text()) + " is written `per`", "", "per", {p.made(0, Word::per)});
+  return {};
+}
+
+// `new login.country within 30d`, `distinct login.ip > 5`.
+Found values_seen(const Place& p) {
+  if (p.is(Word::within) && p.wants("in") && is_time(p.token(1)))
+    for (std::ptrdiff_t i = -1; !p.is(TokenKind::end, i) && !p.is(Word::when, i); --i)
+      if (p.is(Word::new_, i))
+        return instead(p, "R012", 0, 0, "`within` is written `in` here",
+                       "a value not seen for a while is `new x.f in 30d`", "in", {p.made(0, Word::in)});
+  if (p.is(Word::distinct) && p.wants_event() && p.is(TokenKind::word, 1)) {
+    std::ptrdiff_t last = 1;
+    while (p.is(Punct::dot, last + 1)) last += 2;
+    const std::string path = p.source(1, last);
+    const bool compared =
+        (p.is(Punct::greater, last + 1) || p.is(Punct::greater_equal, last + 1)) && is_whole(p, last + 2) && last > 1;
+    const std::int64_t least =
+        compared ? p.token(last + 2).integer + (p.is(Punct::greater, last + 1) ? 1 : 0) : std::int64_t{5};
+    const std::string meant = std::to_string(least) + " distinct " + path;
+    if (!compared)
+      return uncertain(p.repair("R012", p.span(), "how many different values?", "no number stands before this",
+                                "write " + code(meant + " within 5m")));
+    Repair r = instead(p, "R012", 0, last + 2, "a number before `distinct` counts different values", "", meant,
+                       {whole_number(p, last + 2, least)});
+    for (std::ptrdiff_t i = 0; i <= last; ++i) r.insert.push_back(p.token(i));
+    return r;
+  }
+  return {};
+}
+
+// `card in table cards`.
+Found in_table(const Place& p) {
+  if (!p.is(Word::in, -1) || !p.is(Word::table) || !p.wants("[")) return {};
+  const bool named = p.is(TokenKind::word, 1);
+  Repair r = p.repair(
+      "R012", p.span(0, named ? 1 : 0), "`in` looks into lists, not into tables", "a table",
+      "ask whether the table has a row: " + code((named ? std::string(p.text(1)) : "t") + "[x].FIELD is present"));
+  r.remove = named ? 2 : 1;
+  r.insert = {p.made(0, Punct::open_square), p.made(0, Punct::close_square)};
+  return uncertain(std::move(r));
+}
+
+// `monday-friday`.
+Found days(const Place& p) {
+  if (!std::ranges::any_of(p.state.wants, [](std::string_view w) { return w.starts_with("a day"); })) return {};
+  const std::string word = p.word();
+  if (word.size() < 3) return {};
+  constexpr auto kDays =
+      std::to_array<std::string_view>({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"});
+  for (const std::string_view day : kDays)
+    if (word == day || word == std::string(day) + "s" || day.starts_with(word))
+      return instead(p, "R012", 0, 0, "days are written with three letters", "", std::string(day.substr(0, 3)),
+                     {p.made(0, find_word(day.substr(0, 3)))});
+  return {};
+}
+
+// `1,000`.
+Found comma_in_a_number(const Place& p) {
+  if (!p.is(Punct::comma) || p.wants(",") || !is_whole(p, -1)) return {};
+  std::string digits = p.source(-1, -1);
+  std::ptrdiff_t last = 0;
+  while (p.is(Punct::comma, last) && p.token(last - 1).end == p.token(last).begin && is_whole(p, last + 1) &&
+         p.token(last).end == p.token(last + 1).begin && p.source(last + 1, last + 1).size() == 3) {
+    digits += "_" + p.source(last + 1, last + 1);
+    last += 2;
+  }
+  if (last == 0 || digits.size() > 15) return {};
+  std::int64_t value = 0;
+  for (const char c : digits)
+    if (c != '_') value = value * 10 + (c - '0');
+  return instead(p, "R012", -1, last - 1, "no comma stands inside a number", "", digits, {whole_number(p, -1, value)});
+}
+
+// `login_failed or login_ok`, `login_failed and login_ok` as patterns.
+Found joined_events(const Place& p) {
+  if (!p.is(Word::or_) && !p.is(Word::and_)) return {};
+  const std::ptrdiff_t from = stream_before(p);
+  if (!continues_pattern(p) || from > 0) return {};
+  if (!p.is(TokenKind::word, 1) && !p.is(TokenKind::quoted_name, 1)) return {};
+  const bool filtered = p.is(Punct::open_round, 2) && p.token(2).partner > 0;
+  const std::string a = p.source(from, -1), b = p.source(1, filtered ? 2 + p.token(2).partner : 1);
+  const std::string meant = p.is(Word::or_) ? "(" + a + " or " + b + ")" : "all of (" + a + ", " + b + ")";
+  return uncertain(
+      p.repair("R012", p.span(), "events are not joined by a bare " + code(p.text()), "not here",
+               "write " + code(meant) +
+                   (p.is(Word::or_) ? ": one of them" : ": both, in any order; `a then b` is one after the other")));
 }
 
 // ----- expressions -----------------------------------------------------------------------------------------------------
@@ -848,6 +1115,20 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
   for (const auto row : {capitals,
                          budget,
                          durations,
+                         counts,
+                         odd_counts,
+                         counted_behind,
+                         keys_by_other_words,
+                         clause_before_when,
+                         rule_in_braces,
+                         windows,
+                         absences,
+                         firing,
+                         values_seen,
+                         in_table,
+                         days,
+                         comma_in_a_number,
+                         joined_events,
                          bound_before_then,
                          begins_with_no,
                          counted_by_comparison,

@@ -170,6 +170,15 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
   if (tokens.size() > 1 && (starts.empty() || starts[0] != 0)) starts.insert(starts.begin(), 0);  // in no item
   grammar::Items items(source, file, out.file.comments, out);
   const std::size_t lexed_count = out.diagnostics.size();
+  // What is no text is no rule set either: what its bytes seem to say would only bury the one cause.
+  const auto no_text = std::ranges::find(out.diagnostics, "R006", &Diagnostic::code);
+  if (no_text != out.diagnostics.end()) {
+    out.diagnostics = {Diagnostic(*no_text)};
+    // The names of its items all the same, so that other files may use them.
+    for (const std::size_t start : starts)
+      if (start + 1 < tokens.size()) out.unreadable.push_back(content(tokens[start + 1], source.text));
+    return out;
+  }
   for (std::size_t i = 0; i < starts.size(); ++i) {
     const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : tokens.size() - 1;
     const std::span<Token> item = std::span(tokens).subspan(starts[i], end - starts[i]);
