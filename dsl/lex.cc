@@ -431,10 +431,8 @@ class Lexer {
       return;
     }
     std::int64_t value = 0;
-    if (std::from_chars(written.data(), written.data() + written.size(), value).ec != std::errc()) {
+    if (std::from_chars(written.data(), written.data() + written.size(), value).ec != std::errc())
       too_large(begin, end);
-      value = 2;  // a number that no one calls too small
-    }
     add(TokenKind::number, begin, end).integer = value;
   }
 
@@ -728,8 +726,7 @@ class Lexer {
     const std::size_t operand = text_.find_first_not_of(' ', end);
     if (op.written == "=>" && operand != std::string_view::npos && is_digit(text_[operand])) meaning = ">=";
     Diagnostic& d = report("R011", at_, end, quoted(op.written) + " is not an operator here",
-                           meaning.empty() ? "not here" : "write " + quoted(meaning),
-                           meaning == op.meant ? std::string(op.help) : "at least is `>=`");
+                           meaning.empty() ? "not here" : "write " + quoted(meaning), std::string(op.help));
     const bool is_word = !meaning.empty() && is_letter(meaning[0]);
     if (!meaning.empty() && op.written != "!~" && op.written != "**") {
       const bool joined = is_word && end < text_.size() && text_[end] != ' ' && text_[end] != '\n';

@@ -231,9 +231,9 @@ core::Pattern fewer_than(const ast::Pattern& pattern, const Rewriter& rewriter) 
   const auto& form = std::get<ast::FewerThan>(pattern.form);
   core::Pattern out =
       counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::less, value(form.number));
+  out.needs_seen = true;
   if (out.form == Form::aligned) return out;
   out.at_expiry = true;
-  out.needs_seen = true;
   out.length = out.window.length;
   return out;
 }

@@ -99,7 +99,6 @@ struct Scope {
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
   bool windowed = true;            // aggregates need no `over` of their own
   int some = 0;                    // inside `some F (E)`
-  bool compared = false;           // the right side of a comparison: a value is likely
   bool counts = false;             // in an aggregate that takes events, not their fields
   std::string_view where_word;     // "where", "except", ... for messages
   bool sequence = false;           // F18: `count` is that of the only repeated step
@@ -121,8 +120,6 @@ bool is_function(std::string_view name);
 void collect(Context& c);  // who is declared; events, aliases, and the events that rules make
 void resolve_aliases(Context& c);
 void resolve_stream(Context& c, ast::Stream& stream);  // names only: reports unknown ones, marks them used
-// A field where an event has to stand, with its own: `sum(amount)`. Told here, and nothing else of it; false when it is none.
-bool is_bare_field(Context& c, const ast::StreamPath& sp);
 // `resolve_stream`, and its filters in this scope (whose `events` are set for each filter).
 std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope);
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);

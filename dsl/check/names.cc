@@ -356,24 +356,6 @@ void resolve_aliases(Context& c) {
   for (std::uint32_t id = 0; id < states.size(); ++id) resolve_alias(c, id, states, path);
 }
 
-bool is_bare_field(Context& c, const ast::StreamPath& sp) {
-  const ast::Stream& stream = *sp.stream;
-  const std::string& name = stream.name.text;
-  if (name.empty() || stream.name.param || !stream.any.empty() || stream.filter || !sp.field.parts.empty())
-    return false;
-  if (c.declared.contains(name) || c.model.event_ids.contains(name) || c.unreadable.contains(name)) return false;
-  constexpr std::size_t kShown = 3;
-  std::vector<std::string> owners;
-  for (const EventInfo& event : c.model.events)
-    if (const FieldInfo* field = event.find(name); field && field->declared && owners.size() < kShown)
-      owners.push_back(event.name + "." + name);
-  if (owners.empty()) return false;
-  Diagnostic& d = c.report("R045", sp.span, "whose " + ticked(name) + "? It is a field of an event",
-                           "no event stands before it", "write " + ticked_list(owners, "or"));
-  if (owners.size() == 1) d.fix = Edit{sp.span, owners.front()};
-  return true;
-}
-
 void resolve_stream(Context& c, ast::Stream& stream) {
   resolve_event_name(c, stream.name);
   for (ast::Stream& part : stream.any) resolve_stream(c, part);

@@ -94,9 +94,7 @@ void check_count(Context& c, const ast::Count& count, std::int64_t least, std::s
   if (!n) return;
   if (*n < least) {
     c.report("R055", count.span, std::string(what) + " starts at " + std::to_string(least), "too few",
-             *n == 0 && what == "a count"
-                 ? "for something that does not happen, write `no x for 5m` or `fewer than 1 x within 5m`"
-                 : "");
+             *n == 0 ? "for something that does not happen, write `no x for 5m` or `fewer than 1 x within 5m`" : "");
   } else if (*n > kCountMax) {
     static_assert(kCountMax == 1'000'000);
     c.report("R074", count.span, "a count of more than 1_000_000", "as many times would have to be kept for every key",
@@ -174,7 +172,6 @@ void fill_step(PatternCheck& p, std::uint32_t index, const std::vector<EventId>&
 
 // `x.f`: the field is a field of x.
 void see_field(PatternCheck& p, ast::StreamPath& sp, Scope& scope) {
-  if (is_bare_field(p.c, sp)) return;
   const std::vector<EventId> events = see(p, *sp.stream, scope);
   sp.ref = {ast::Ref::Kind::stream, 0, 0};
   fill_step(p, 0, events, scope);

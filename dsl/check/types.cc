@@ -235,9 +235,8 @@ bool some_event_has(const Context& c, const std::vector<EventId>& events, const 
 }
 
 void report_unknown_name(Context& c, const ast::Name& name, const Scope& s) {
-  const std::vector<std::string> names = names_here(s);
   std::string help = did_you_mean(name.text, step_names(s));
-  if (help.empty()) help = did_you_mean(name.text, names);
+  const std::vector<std::string> names = names_here(s);
   if (help.empty() && !names.empty()) help = "known here: " + ticked_list(names);
   c.report("R023", name.span, "unknown name " + ticked(name.text), "nothing of this rule has this name", help);
 }
@@ -280,27 +279,6 @@ Type in_filter(Context& c, ast::Path& path, const Scope& s) {
     const std::vector<std::string> steps = step_names(s);
     if (!nearest(first, steps).empty()) return report_unknown_name(c, path.parts.front(), s), kAny;
   }
-  if (path.parts.size() > 1 && c.model.table_ids.contains(first) && !some_event_has(c, s.events, path)) {
-    c.used.tables[first] = true;
-    c.report("R022", path.span, ticked(first) + " is a table: which row?", "no key stands behind the table",
-             "a row is found by its key: " + ticked(first + "[x]." + path.parts[1].text));
-    return kAny;
-  }
-  if (s.compared && path.parts.size() == 1 && first != "time" && !some_event_has(c, s.events, path)) {
-    const bool nothing = first == "null" || first == "missing" || first == "nil" || first == "none";
-    std::vector<std::string> fields;
-    for (const EventId id : s.events)
-      for (const FieldInfo& field : c.model.events[id].fields) fields.push_back(field.name);
-    if (nothing || did_you_mean(first, fields).empty()) {
-      Diagnostic& d =
-          c.report("R022", path.span, ticked(c.model.events[s.events.front()].name) + " has no field " + ticked(first),
-                   nothing ? "not a value" : "a name without quotes is a field",
-                   nothing ? "whether a value is there is asked by `is missing` and `is present`"
-                           : "text stands in quotes: " + ticked("\"" + first + "\""));
-      if (!nothing) d.fix = Edit{path.span, "\"" + first + "\""};
-      return kAny;
-    }
-  }
   path.ref = {ast::Ref::Kind::field, 0, 0};
   return field_type(c, s.events, path, 0);
 }
@@ -336,12 +314,7 @@ void report_bare(Context& c, const ast::Path& path, const Scope& s) {
   Diagnostic& d = c.report("R032", path.span,
                            "whose " + ticked(name) + "? `" + std::string(s.where_word) + "` looks at the whole match",
                            "a bare field says not which event it belongs to", "write " + ticked_list(owners, "or"));
-  const auto counted = std::ranges::find(*s.steps, true, &StepInfo::repeats);
-  if (counted != s.steps->end() && s.steps->size() == 1 && owners.size() == 1 && s.where_word == "where")
-    d.help = "what each of them must be like stands in brackets, " + ticked(counted->name + "(" + name + " ..)") +
-             "; " + ticked(owners.front()) + " is that of the last one";
-  else if (owners.size() == 1)
-    d.fix = Edit{path.span, owners.front()};
+  if (owners.size() == 1) d.fix = Edit{path.span, owners.front()};
 }
 
 void report_word(Context& c, const ast::Path& path, const Scope& s) {
@@ -535,7 +508,6 @@ std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Ty
     if (is_number(other)) return "numbers stand without quotes: `" + text + "`";
     if (is(other, F::ip)) return "addresses stand without quotes: `" + text + "`";
     if (is(other, F::boolean)) return "write `true` or `false`, without quotes";
-    if (is(other, F::time)) return "make a time of the text: `time(\"" + text + "\", \"%Y-%m-%d\")`";
     if (is(other, F::duration)) return "durations stand without quotes: `5s`, `10m`";
   }
   if (value && is(other, F::text) && !value->spelling.text.empty())
@@ -556,10 +528,8 @@ void report_units(Context& c, const ast::Expr& left, Type l, const ast::Expr& ri
   if (const auto* n = std::get_if<ast::Literal>(&number.node); n && !n->spelling.text.empty())
     help = "write a unit: `" + n->spelling.text + "s`, `" + n->spelling.text + "m` or `" + n->spelling.text + "h`";
   Diagnostic& d =
-      c.report("R043", number.span,
-               is(left_number ? r : l, F::time) ? "a time meets a plain number" : "a duration meets a plain number",
-               "this is " + name_of(left_number ? l : r), help);
-  d.cause = Label{length.span, "this is " + name_of(left_number ? r : l)};
+      c.report("R043", number.span, "a duration meets a plain number", "this is " + name_of(left_number ? l : r), help);
+  d.cause = Label{length.span, "this is a duration"};
   (void)op;
 }
 
@@ -681,9 +651,7 @@ Type compare(Context& c, ast::Binary& b, Scope& s) {
     type_of_its(c, *its, b.right->span, *b.left, l, s);
     return kBool;
   }
-  s.compared = std::holds_alternative<ast::Path>(b.right->node);
   const Type r = type_of(c, *b.right, s);
-  s.compared = false;
   check_comparable(c, *b.left, l, *b.right, r, b.op_span, s);
   const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
   for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}})
@@ -753,7 +721,7 @@ Type calculate(Context& c, ast::Binary& b, Scope& s) {
   if ((plus || minus) && duration_and_number(l, r)) return report_units(c, *b.left, l, *b.right, r, b.op_span), kAny;
   if (minus && is(l, F::time) && is(r, F::time)) return kDuration;
   if ((plus || minus) && is(l, F::time) && is_number(r))
-    return report_units(c, *b.left, l, *b.right, r, b.op_span), kAny;
+    return report_units(c, *b.left, kDuration, *b.right, r, b.op_span), kAny;
   if ((plus || minus) && is(l, F::time)) return is_any(r) ? kAny : kTime;
   if (is_any(l) || is_any(r)) return kAny;
   if (b.op == BinaryOp::divide) return is(l, F::duration) && is_number(r) ? kDuration : kFloat;
@@ -869,29 +837,7 @@ void report_unknown_function(Context& c, const ast::Call& call) {
              "an aggregate without an event", "write the event in the brackets: " + ticked(call.function.text + "(x)"));
     return;
   }
-  struct Elsewhere {
-    std::string_view written, meant;
-  };
-  constexpr auto kElsewhere = std::to_array<Elsewhere>({{"average", "avg"},
-                                                        {"mean", "avg"},
-                                                        {"total", "sum"},
-                                                        {"maximum", "max"},
-                                                        {"minimum", "min"},
-                                                        {"std", "stddev"},
-                                                        {"dc", "distinct_count"},
-                                                        {"count_distinct", "distinct_count"},
-                                                        {"percentile", "p95"},
-                                                        {"len", "length"},
-                                                        {"tolower", "lower"},
-                                                        {"toupper", "upper"}});
-  std::string help;
-  for (const Elsewhere& row : kElsewhere)
-    if (row.written == call.function.text && (is_aggregate(row.meant) || is_function(row.meant)))
-      help = "did you mean " + ticked(row.meant) + "?";
-  const std::string& name = call.function.text;
-  if (name.size() > 1 && name[0] == 'p' && name.find_first_not_of("0123456789.", 1) == std::string::npos)
-    help = "a percentile has two digits: `p50`, `p95` or `p99.9`";
-  if (help.empty()) help = did_you_mean(call.function.text, names);
+  std::string help = did_you_mean(call.function.text, names);
   if (help.empty() && c.declared.contains(call.function.text))
     help =
         ticked(call.function.text) + " is an event: ask for `count(" + call.function.text + ")` or one of its fields";
@@ -971,11 +917,9 @@ void check_constant_zone(Context& c, const Function& f, const ast::Call& call) {
 Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
   if (is_aggregate(call.function.text) && !is_function(call.function.text))
     return report_unknown_function(c, call), kAny;
-  const auto id = find_function(call.function.text);
-  // Where aggregates are compared, it was to be one: a field in its brackets is no mistake of its own.
-  if (!id && (s.place == Place::condition || s.place == Place::rows)) return report_unknown_function(c, call), kAny;
   std::vector<Type> types;
   for (ast::Expr& arg : call.args) types.push_back(type_of(c, arg, s));
+  const auto id = find_function(call.function.text);
   if (!id) return report_unknown_function(c, call), kAny;
   const Function& f = functions()[id->index];
   const std::size_t most = f.variadic ? SIZE_MAX : f.args.size();
@@ -1080,7 +1024,6 @@ Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
   }
   if (s.place == Place::match && !known_event(c, sp.stream->name.text) && sp.stream->any.empty())
     return report_not_in_pattern(c, sp, s), kAny;
-  if (s.place == Place::condition && !s.counts && is_bare_field(c, sp)) return kAny;
   Scope inner = inner_scope(s);
   inner.steps = nullptr;
   const std::vector<EventId> events = check_stream(c, *sp.stream, inner);

@@ -752,13 +752,8 @@ Found one_word_operators(const Place& p) {
 Found late_not(const Place& p) {
   if (!p.is(Word::not_) || !p.wants("=")) return {};
   return uncertain([&] {
-    const std::string meant = p.is(Word::between, 1)   ? "not x between a and b"
-                              : p.is(Word::matches, 1) ? "not x matches /^adm/"
-                              : p.is(Word::starts, 1)  ? "not x starts with \"y\""
-                              : p.is(Word::ends, 1)    ? "not x ends with \"y\""
-                                                       : "not x contains \"y\"";
     Repair r = p.repair("R012", p.span(), "`not` stands before the comparison", "not here",
-                        "write " + code(meant) + "; only `not in` is one");
+                        "write `not x contains \"y\"`; only `not in` is one");
     r.remove = 1;
     return r;
   }());
@@ -779,22 +774,9 @@ Found in_what(const Place& p) {
     return r;
   }
   const bool value = p.is(TokenKind::text) || p.is(TokenKind::address) || p.is(TokenKind::number);
-  if (value) {
-    std::ptrdiff_t last = 0;
-    while (p.is(Punct::comma, last + 1) && p.token(last + 2).kind == p.token().kind) last += 2;
-    std::vector<Token> tokens{p.made(0, Punct::open_square)};
-    for (std::ptrdiff_t i = 0; i <= last; ++i) tokens.push_back(p.token(i));
-    tokens.push_back(p.made(last, Punct::close_square));
-    std::string meant = "[" + p.source(0, last) + "]";
-    const std::string inside = p.is(TokenKind::text) ? content(p.token(), p.state.text) : std::string();
-    const bool address =
-        last == 0 && inside.find_first_of(".:") != std::string::npos && !canonical_address(inside).empty();
-    Repair r = instead(p, "R012", 0, last, "the values of `in` stand in square brackets",
-                       address ? "addresses stand without quotes" : "", address ? "[" + inside + "]" : std::move(meant),
-                       std::move(tokens));
-    r.certain = !address;  // an address in quotes would be told again, as text
-    return r;
-  }
+  if (value)
+    return instead(p, "R012", 0, 0, "the values of `in` stand in square brackets", "", "[" + p.source(0, 0) + "]",
+                   {p.made(0, Punct::open_square), p.token(), p.made(0, Punct::close_square)});
   if (p.is(TokenKind::word) && p.is(Word::none))
     return instead(p, "R012", 0, 0, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
                    "list " + p.source(0, 0), {p.made(0, Word::list), p.token()});
@@ -844,27 +826,18 @@ bool wants_name(const Place& p) {
 Found names(const Place& p) {
   const bool head = p.number() == 1;
   if (p.is(TokenKind::word) && wants_name(p) && is_capital(p.text())) {
-    // `Brute-Force`: capitals and a dash are one slip.
-    std::ptrdiff_t last = 0;
-    while (p.is(Punct::minus, last + 1) && p.token(last).end == p.token(last + 1).begin &&
-           p.token(last + 1).end == p.token(last + 2).begin && p.is(TokenKind::word, last + 2))
-      last += 2;
     std::string snake;
     bool was_up = false;
-    for (const char written : p.source(0, last)) {
-      const char c = written == '-' ? '_' : written;
+    for (const char c : p.text()) {
       const bool up = c >= 'A' && c <= 'Z';
       if (up && !was_up && !snake.empty() && !snake.ends_with('_')) snake += '_';
       snake += up ? static_cast<char>(c + 32) : c;
       was_up = up;
     }
-    Repair r = instead(p, "R016", 0, last, "names are in lower case",
-                       "write " + code(snake) + "; a name that the data dictates stands in backticks",
-                       code(p.source(0, last)), {p.made(0, TokenKind::quoted_name)});
-    r.insert.front().end = p.token(last).end;
-    // In an event's place it would be told again, as an event that nobody declared.
-    r.certain = head;
-    r.diagnostic.here.text = last > 0 ? "capitals and a dash" : "capitals";
+    Repair r = instead(p, "R016", 0, 0, "names are in lower case",
+                       "write " + code(snake) + "; a name that the data dictates stands in backticks", code(p.text()),
+                       {p.made(0, TokenKind::quoted_name)});
+    r.diagnostic.here.text = "capitals";
     return r;
   }
   const bool absent = p.is(Word::when) || p.is(Word::uses) || p.is(Word::has) || p.is(Word::of);  // `rule when x`

@@ -12,6 +12,7 @@
 #include "engine/match/aligned.h"
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
+#include "engine/match/openings.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/scratch.h"
 
@@ -20,11 +21,17 @@ namespace {
 
 constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 
+// A match of a counted group, as the entry that it is here.
+struct Inner {
+  std::vector<Evidence> evidence;
+  Seen first, last;
+};
+
 struct Entry {
   Seen seen;
-  std::uint64_t number = 0;     // counted since the beginning
-  std::uint64_t changed = 0;    // by cell of the pattern: the value differed from the one before (E5)
-  std::vector<Evidence> inner;  // of a counted group's match
+  std::uint64_t number = 0;   // counted since the beginning
+  std::uint64_t changed = 0;  // by cell of the pattern: the value differed from the one before (E5)
+  std::shared_ptr<const Inner> inner;
 };
 
 struct State : PatternState {
@@ -42,6 +49,9 @@ struct State : PatternState {
   std::vector<std::string> places;                // ranking
   std::uint64_t cut_short = 0;                    // events dropped for the limit
   std::uint64_t taken = 0;
+  std::optional<Time> window_end;  // aligned: of the window in hand
+  bool renewed = false;            // what is due is so by time alone
+  std::optional<Time> reopened;    // `fewer than` under `during`: the first judgement after the next opening
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State);
@@ -55,7 +65,7 @@ class Condition : public PatternMatcher {
  public:
   Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
             const MatchOptions& options)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {
     find_cells(rules);
     for (const CellId id : cells_) {
       add_stream(program.cells[id.index].stream);
@@ -95,7 +105,7 @@ class Condition : public PatternMatcher {
     if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
-    take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, {}}, visit.context, now);
+    take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, nullptr}, visit.context, now);
     if (!is_judged(visit)) {
       state.judged = {now, Phase::event};
       return;
@@ -124,7 +134,16 @@ class Condition : public PatternMatcher {
       rank(state, context, now.time, true, found);
       return;
     }
-    if (pattern_.judged_at_expiry && may_judge(state, now)) judge(state, context, now.time, true, false, found);
+    if (state.reopened && *state.reopened <= now.time) state.reopened.reset();
+    if (openings_.any() && pattern_.needs_seen && !state.reopened && context.reference != nullptr) {
+      const Time opened = openings_.from(context.reference, now.time - pattern_.length, now.time) + pattern_.length;
+      if (opened > now.time)
+        state.reopened = opened;
+      else if (const auto next = openings_.next(*context.reference, now.time))
+        state.reopened = *next + pattern_.length;
+    }
+    if (pattern_.judged_at_expiry && may_judge(state, now, context.reference))
+      judge(state, context, now.time, true, false, found);
     state.judged = now;
   }
 
@@ -137,12 +156,13 @@ class Condition : public PatternMatcher {
     for (std::size_t i = 0; i < nested_.size(); ++i)
       if (const auto due = nested_[i]->due(*state.nested[i])) consider(*due);
     if (pattern_.form == Pattern::Form::aligned) {
-      if (!state.entries.empty()) consider({window_.end(state.entries.front().seen.time()), Phase::over});
+      if (state.window_end) consider({*state.window_end, Phase::over});
       return out;
     }
     if (state.holding && !state.held) consider({*state.holding + pattern_.hold, Phase::over});
     if (pattern_.needs_seen && state.seen_at && state.judged < Instant{*state.seen_at + pattern_.length, Phase::waited})
       consider({*state.seen_at + pattern_.length, Phase::waited});
+    if (state.reopened) consider({*state.reopened, Phase::waited});
     if (pattern_.judged_at_expiry || pattern_.form == Pattern::Form::ranking)
       if (const auto expiry = next_expiry(state)) consider({*expiry, Phase::waited});
     return out;
@@ -150,12 +170,22 @@ class Condition : public PatternMatcher {
 
   void start_over(PatternState& base, Instant now) const override {
     auto& state = static_cast<State&>(base);
+    if (pattern_.form == Pattern::Form::ranking) return;  // its places are one after the other at one instant
     state.entries.clear();
     state.holding.reset();
     state.held = false;
+    state.last_value.clear();
+    state.first_event.reset();
+    if (pattern_.needs_seen && pattern_.form == Pattern::Form::condition) {  // as a silence does, it watches anew
+      state.seen_at = now.time;
+      state.renewed = true;
+    }
     for (std::size_t i = 0; i < nested_.size(); ++i) nested_[i]->start_over(*state.nested[i], now);
     state.nested_armed.assign(nested_.size(), true);
   }
+
+  bool watches(const PatternState& base) const override { return static_cast<const State&>(base).seen_at.has_value(); }
+  bool renewed(const PatternState& base) const override { return static_cast<const State&>(base).renewed; }
 
   bool idle(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
@@ -276,6 +306,8 @@ class Condition : public PatternMatcher {
     mark_changes(state, entry, context);
     entry.number = ++state.taken;
     state.entries.push_back(std::move(entry));
+    state.renewed = false;
+    if (pattern_.form == Pattern::Form::aligned && !state.window_end) state.window_end = window_.end(now);
     if (state.entries.size() > kWindowEventsPerKeyMax) {
       state.entries.pop_front();
       ++state.cut_short;
@@ -296,6 +328,7 @@ class Condition : public PatternMatcher {
 
   void prune(State& state, Time now) const {
     auto& entries = state.entries;
+    if (pattern_.form == Pattern::Form::aligned) return;  // its window takes them away
     if (only_spans_) {
       const std::size_t spare = keeps_one_more_ ? 1 : 0;  // duration(x): the x before the window reaches into it
       while (entries.size() > spare && entries[spare].seen.time() < now - horizon_) entries.pop_front();
@@ -378,7 +411,7 @@ class Condition : public PatternMatcher {
         if (&program_.cells[cells_[i].index] == &cell) return (entry.changed >> i & 1) != 0;
       return false;
     }
-    if (kind != AggregateKind::distinct_count || entry.inner.size() > 0) return true;
+    if (kind != AggregateKind::distinct_count || entry.inner != nullptr) return true;
     std::string key;  // E5: no value, not counted
     EvalContext context;
     context.scratch = &scratch_;
@@ -553,16 +586,17 @@ class Condition : public PatternMatcher {
 
   // ----- judging -------------------------------------------------------------------------------------
 
-  bool may_judge(const State& state, Instant now) const {
+  bool may_judge(const State& state, Instant now, const ReferenceData* data) const {
     if (!pattern_.needs_seen) return true;
-    return state.seen_at.has_value() && now >= Instant{*state.seen_at + pattern_.length, Phase::waited};
+    if (!state.seen_at.has_value()) return false;
+    return now >= Instant{openings_.from(data, *state.seen_at, now.time) + pattern_.length, Phase::waited};
   }
 
   void judge_event(State& state, const EvalContext& context, Time now, const Findings& found) const {
     const Instant instant{now, Phase::event};
     state.judged = instant;
     if (pattern_.form == Pattern::Form::ranking) return rank(state, context, now, false, found);
-    if (pattern_.form == Pattern::Form::aligned || !may_judge(state, instant)) return;
+    if (pattern_.form == Pattern::Form::aligned || !may_judge(state, instant, context.reference)) return;
     judge(state, context, now, false, true, found);
   }
 
@@ -621,9 +655,9 @@ class Condition : public PatternMatcher {
     std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->number < b->number; });
     all.erase(std::unique(all.begin(), all.end()), all.end());
     for (const Entry* e : all) {
-      if (!e->inner.empty()) {
-        report.add_evidence(e->inner);
-        report.bound(report.first() == nullptr ? &e->seen.event() : report.first(), &e->seen.event());
+      if (e->inner != nullptr) {
+        report.add_evidence(e->inner->evidence);
+        report.bound(report.first() == nullptr ? &e->inner->first.event() : report.first(), &e->inner->last.event());
       } else {
         report.add(0, e->seen.event());
       }
@@ -666,8 +700,11 @@ class Condition : public PatternMatcher {
     fits.set(nested_streams_[nested].index);
     Event event = *inner.report->last();
     event.time = now;
-    Entry entry{Seen(event, fits), 0, 0, {}};
-    inner.report->evidence(entry.inner);
+    Entry entry{Seen(event, fits), 0, 0, nullptr};
+    auto match = std::make_shared<Inner>(
+        Inner{{}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
+    inner.report->evidence(match->evidence);
+    entry.inner = std::move(match);
     take(state, std::move(entry), visit.context, now);
     static_cast<void>(by_event);
     judge_event(state, visit.context, now, found);
@@ -676,20 +713,28 @@ class Condition : public PatternMatcher {
   // ----- each -----------------------------------------------------------------------------------------
 
   void close_windows(State& state, Instant now, const EvalContext& context, const Findings& found) const {
-    while (!state.entries.empty()) {
-      frame_begin_ = window_.begin(state.entries.front().seen.time());
-      frame_end_ = window_.end(state.entries.front().seen.time());
-      if (Instant{frame_end_, Phase::over} > now) break;
+    while (state.window_end && Instant{*state.window_end, Phase::over} <= now) {
+      frame_end_ = *state.window_end;
+      frame_begin_ = window_.begin(Time{frame_end_.us - 1});
       EventsReport report = look(state, context, frame_end_, false);
       EvalContext at = context;
       at.match = &report;
       at.time = frame_end_;
-      if (evaluator_.holds(pattern_.condition, at)) {
+      // C3: the first whole window after the key was seen.
+      const bool judged = !pattern_.needs_seen || (state.seen_at && *state.seen_at <= frame_begin_);
+      if (judged && evaluator_.holds(pattern_.condition, at)) {
         Finding finding;
         finding.report = &report;
         found(finding);
       }
       while (!state.entries.empty() && state.entries.front().seen.time() < frame_end_) state.entries.pop_front();
+      // A window without events is judged where it may be true of nothing.
+      state.window_end.reset();
+      state.renewed = state.entries.empty();
+      if (!state.entries.empty())
+        state.window_end = window_.end(state.entries.front().seen.time());
+      else if (pattern_.true_of_nothing)
+        state.window_end = window_.end(frame_end_);
     }
   }
 
@@ -720,6 +765,7 @@ class Condition : public PatternMatcher {
     });
     if (ranked.size() > pattern_.count) ranked.resize(pattern_.count);
     const std::vector<std::string> before = std::move(state.places);
+    bool refused = false;
     state.places.clear();
     for (const Ranked& row : ranked) state.places.push_back(row.key);
     for (std::size_t i = 0; i < ranked.size(); ++i) {
@@ -730,7 +776,9 @@ class Condition : public PatternMatcher {
       Finding finding;
       finding.report = &report;
       found(finding);
+      refused = refused || finding.refused;
     }
+    if (refused) state.places = before;  // F8: what still holds when it may speak again is news then
   }
 
   const Program& program_;
@@ -748,6 +796,7 @@ class Condition : public PatternMatcher {
   std::uint32_t last_ = 0;
   bool only_spans_ = true, keeps_bases_ = false, keeps_one_more_ = false;
   AlignedWindow window_{pattern_.length, pattern_.zone};
+  Openings openings_;
   // Of the call in hand: a shard is one thread, and a matcher belongs to one shard.
   mutable bool empty_before_ = false;
   mutable Time frame_begin_{}, frame_end_{};

@@ -10,6 +10,8 @@ std::string_view label_of(const Program& program, const Step& step, const Event&
                           const EvalContext& context) {
   if (!step.label.empty() || !step.stream.exists()) return step.label;
   const auto& alternatives = program.streams[step.stream.index].alternatives;
+  const auto of_type = [&](const Alternative& a) { return a.type == event.type; };
+  const bool several = std::count_if(alternatives.begin(), alternatives.end(), of_type) > 1;
   const Alternative* last = nullptr;
   EvalContext at = context;
   at.event = &event;
@@ -17,9 +19,9 @@ std::string_view label_of(const Program& program, const Step& step, const Event&
   at.match = nullptr;
   // Of several that fit, the first as written; a filter that reads more than the event is not judged again.
   for (const Alternative& a : alternatives) {
-    if (a.type != event.type) continue;
+    if (!of_type(a)) continue;
     last = &a;
-    if (evaluator.holds(a.filter, at)) break;
+    if (!several || evaluator.holds(a.filter, at)) break;
   }
   return last == nullptr ? step.label : last->label;
 }

@@ -8,6 +8,7 @@
 #include "engine/event/key.h"
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
+#include "engine/match/openings.h"
 #include "engine/program/scratch.h"
 
 namespace tocsin {
@@ -17,7 +18,7 @@ namespace {
 class Instants : public PatternMatcher {
  public:
   Instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {}
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {}
 
  protected:
   bool is_x(const Visit& visit) const { return visit.fits[pattern_.stream.index]; }
@@ -39,12 +40,15 @@ class Instants : public PatternMatcher {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   MatchOptions options_;
+  Openings openings_;
 };
 
 struct LastSeen : PatternState {
   std::optional<Seen> last;      // idle: the last x; without: the last y; silence: the last x
   Time from{};                   // watched since
-  bool seen = false;             // silence: counts as seen from `from` on
+  bool seen = false;             // silence: x was seen, or counts as seen from `from` on
+  bool renewed = false;          // silence: by time alone
+  std::uint64_t starts = 0;      // how often it started over
   std::optional<Time> deadline;  // silence
   std::size_t bytes() const override { return sizeof(LastSeen) + (last ? last->bytes() : 0); }
 };
@@ -64,11 +68,14 @@ class Gap : public Instants {
     auto& state = static_cast<LastSeen&>(base);
     const bool without = pattern_.form == Pattern::Form::without;
     const Time now = visit.event->time;
+    const std::uint64_t starts = state.starts;
     if (is_x(visit)) {
       bool holds = false;
       Value gap;
       if (state.last.has_value()) {
-        holds = now - state.last->time() >= pattern_.length;
+        const Time since =
+            without ? state.last->time() : openings_.from(visit.context.reference, state.last->time(), now);
+        holds = now - since >= pattern_.length;
         gap = Value::duration(now - state.last->time());
       } else if (without) {  // a y never seen counts once the engine has watched for D
         holds = now - state.from >= pattern_.length;
@@ -82,12 +89,18 @@ class Gap : public Instants {
       }
     }
     // Afterwards: an event never precedes itself (C6).
+    if (state.starts != starts) return;
     if (without ? visit.fits[pattern_.compared.index] : is_x(visit)) state.last.emplace(*visit.event, visit.fits);
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
-  void start_over(PatternState& base, Instant) const override { static_cast<void>(base); }
+  void start_over(PatternState& base, Instant now) const override {
+    auto& state = static_cast<LastSeen&>(base);
+    state.last.reset();
+    state.from = now.time;
+    ++state.starts;
+  }
   bool idle(const PatternState& base) const override { return !static_cast<const LastSeen&>(base).last.has_value(); }
 };
 
@@ -149,24 +162,47 @@ class Silence : public Instants {
     return state;
   }
 
-  void on_event(PatternState& base, const Visit& visit, const Findings&) const override {
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
     if (!is_x(visit)) return;
     auto& state = static_cast<LastSeen&>(base);
     state.last.emplace(*visit.event, visit.fits);
-    state.deadline = visit.event->time + pattern_.length;
+    state.from = visit.event->time;
+    state.deadline = state.from + pattern_.length;
+    state.seen = true;
+    state.renewed = false;
+    Finding broken;
+    broken.kind = Finding::Kind::judged;
+    broken.holds = false;
+    found(broken);
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<LastSeen&>(base);
     if (!state.deadline.has_value() || now < Instant{*state.deadline, Phase::waited}) return;
     state.deadline.reset();
+    if (openings_.any() && context.reference != nullptr) {  // F15: waits from the opening, anew at each
+      const ReferenceData& data = *context.reference;
+      const bool closed = openings_.closed(data, now.time);
+      const Time from = openings_.from(&data, state.from, now.time);
+      const auto next = openings_.next(data, now.time);
+      if (!closed && from + pattern_.length > now.time) {
+        state.deadline = from + pattern_.length;
+        return;
+      }
+      if (next) state.deadline = *next + pattern_.length;
+      state.renewed = true;
+      if (closed) return;
+    }
     EventsReport report(program_, pattern_, evaluator_, context, now.time);
     if (state.last.has_value()) {
       report.add(0, state.last->event());
       report.set(Fact::last_seen, Value::time(state.last->time()));
     }
     report.set(Fact::count, Value::integer(0));
-    happened(report, found);
+    Finding finding;
+    finding.report = &report;
+    finding.lasts = true;
+    found(finding);
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
@@ -181,7 +217,10 @@ class Silence : public Instants {
     state.last.reset();
     state.from = now.time;
     state.deadline = now.time + pattern_.length;
+    state.renewed = true;
   }
+  bool watches(const PatternState& base) const override { return static_cast<const LastSeen&>(base).seen; }
+  bool renewed(const PatternState& base) const override { return static_cast<const LastSeen&>(base).renewed; }
   bool idle(const PatternState& base) const override {
     return !static_cast<const LastSeen&>(base).deadline.has_value();
   }
@@ -208,21 +247,26 @@ class Holds : public Instants {
   void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
     auto& state = static_cast<Run&>(base);
     if (!is_x(visit)) {
-      if (is_base(visit)) clear(state);
+      if (!is_base(visit)) return;
+      clear(state);
+      Finding broken;
+      broken.kind = Finding::Kind::judged;
+      broken.holds = false;
+      found(broken);
       return;
     }
     ++state.count;
     // The first, and the latest ones: texts read the first and the last.
     if (state.events.size() > kEvidencePerStepMax) state.events.erase(state.events.begin() + 1);
     state.events.emplace_back(*visit.event, visit.fits);
-    if (state.fired && options_.firing == Firing::always) report(state, visit.event->time, visit.context, found);  // F5
+    if (state.fired) report(state, visit.event->time, visit.context, true, found);  // F5, F6
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<Run&>(base);
     if (state.fired || state.events.empty() || now.time < state.events.front().time() + pattern_.length) return;
     state.fired = true;
-    report(state, now.time, context, found);
+    report(state, now.time, context, false, found);
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
@@ -239,11 +283,15 @@ class Holds : public Instants {
     state.count = 0;
     state.fired = false;
   }
-  void report(const Run& state, Time at, const EvalContext& context, const Findings& found) const {
+  void report(const Run& state, Time at, const EvalContext& context, bool by_event, const Findings& found) const {
     EventsReport report(program_, pattern_, evaluator_, context, at);
     for (const Seen& s : state.events) report.add(0, s.event());
     report.set(Fact::count, Value::integer(static_cast<std::int64_t>(state.count)));
-    happened(report, found);
+    Finding finding;
+    finding.kind = Finding::Kind::judged;
+    finding.by_event = by_event;
+    finding.report = &report;
+    found(finding);
   }
 };
 

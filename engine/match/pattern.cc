@@ -1,7 +1,10 @@
 #include "engine/match/pattern.h"
 
 #include "engine/base/contract.h"
+#include "engine/match/choose.h"
+#include "engine/match/counter.h"
 #include "engine/match/forms.h"
+#include "engine/match/latest_chain.h"
 #include "engine/match/sequence.h"
 
 namespace tocsin {
@@ -9,6 +12,11 @@ namespace tocsin {
 std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId id,
                                              const Evaluator& evaluator, const MatchOptions& options) {
   const Pattern& pattern = program.patterns[id.index];
+  if (options.fast) {
+    const ChosenMatcher chosen = choose_matcher(rules, program, id, options);
+    if (chosen.kind == MatcherKind::counter) return make_counter(rules, program, pattern, evaluator);
+    if (chosen.kind == MatcherKind::latest_chain) return make_latest_chain(program, pattern, evaluator, options);
+  }
   switch (pattern.form) {
     case Pattern::Form::sequence:
       return make_sequence(rules, program, pattern, evaluator, options);

@@ -9,7 +9,6 @@
 #include <compare>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -49,10 +48,23 @@ struct Finding {
   bool by_event = true;            // judged at an event: only that arms (F1)
   bool nothing_left = false;       // its windows were empty before the event: arms, too
   const Report* report = nullptr;  // null when a condition does not hold
+  bool lasts = false;              // occurred: stays true until a judgement says that it does not (a silence)
+  mutable bool refused = false;    // the rule's answer: it is silent now (F8)
   bool drops = false;              // a sequence that starts over when it fires has done so
 };
 
-using Findings = std::function<void(const Finding&)>;
+// Who is told: a view of a callable, good for the call it is handed to. A std::function would allocate at every event.
+class Findings {
+ public:
+  template <class F>
+  Findings(const F& tell)  // NOLINT: implicit, as an argument is written
+      : who_(&tell), tell_([](const void* who, const Finding& f) { (*static_cast<const F*>(who))(f); }) {}
+  void operator()(const Finding& finding) const { tell_(who_, finding); }
+
+ private:
+  const void* who_;
+  void (*tell_)(const void*, const Finding&);
+};
 
 // How a rule fires decides what a sequence keeps.
 struct MatchOptions {
@@ -60,7 +72,9 @@ struct MatchOptions {
   ExprId where;
   std::optional<Resume> resume;
   std::vector<ExprId>
-      reported;  // of the alert, its fields and emitted events: their aggregates need their windows kept
+      reported;            // of the alert, its fields and emitted events: their aggregates need their windows kept
+  bool remembers = false;  // a clause looks at a condition also when the rule does not fire at its edge
+  bool fast = true;        // false: the general matchers only (tests compare the two)
 };
 
 class PatternState {
@@ -80,6 +94,10 @@ class PatternMatcher {
   virtual void on_timer(PatternState& state, Instant now, const EvalContext& context, const Findings& found) const = 0;
   // The next instant at which something is due without an event; none: nothing is.
   virtual std::optional<Instant> due(const PatternState& state) const = 0;
+  // Was the key seen, so that a silence or `fewer than` runs (F9)?
+  virtual bool watches(const PatternState&) const { return false; }
+  // Is what is due there by time alone, since it started over (T8)?
+  virtual bool renewed(const PatternState&) const { return false; }
   // `fire and start over`, and what a fired condition forgets.
   virtual void start_over(PatternState& state, Instant now) const = 0;
   // Nothing is held that an event could still complete: the key can be dropped.

@@ -9,11 +9,9 @@
 #include "engine/base/time.h"
 #include "engine/event/event.h"
 #include "engine/program/eval.h"
+#include "engine/program/limits.h"
 
 namespace tocsin {
-
-// Evidence ids kept of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
-inline constexpr std::size_t kEvidencePerStepMax = 100;
 
 // The events of one step (or counted stream), in the total order.
 struct Evidence {
@@ -24,7 +22,9 @@ struct Evidence {
 
 // Adds the ids that an event stands for: its own, or those of the match that emitted it (F17).
 inline void add_ids(Evidence& evidence, const Event& event) {
-  if (event.origins.empty() && evidence.events.size() < kEvidencePerStepMax) evidence.events.push_back(event.position);
+  // An emitted event of no events (an empty window) has no id.
+  if (event.origins.empty() && event.position.source.exists() && evidence.events.size() < kEvidencePerStepMax)
+    evidence.events.push_back(event.position);
   for (const Position& p : event.origins)
     if (evidence.events.size() < kEvidencePerStepMax) evidence.events.push_back(p);
 }

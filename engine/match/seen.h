@@ -9,11 +9,11 @@
 
 #include "engine/base/ids.h"
 #include "engine/event/event.h"
+#include "engine/program/limits.h"
 
 namespace tocsin {
 
-// Streams of one program: the width of the set that every kept event carries.
-inline constexpr std::size_t kStreamsPerProgramMax = 256;
+// Streams of one program that an event is of.
 using StreamSet = std::bitset<kStreamsPerProgramMax>;
 
 // Steps of one pattern: the width of the mask that says which of them an event may fill (E2).

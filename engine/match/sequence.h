@@ -10,9 +10,6 @@
 
 namespace tocsin {
 
-// Events kept per key of one sequence. A pattern without `within` would keep for ever: the oldest goes first, and is counted.
-inline constexpr std::size_t kSeenPerKeyMax = 10'000;
-
 std::unique_ptr<PatternMatcher> make_sequence(const RuleSet& rules, const Program& program, const Pattern& pattern,
                                               const Evaluator& evaluator, const MatchOptions& options);
 

@@ -22,11 +22,6 @@
 
 namespace tocsin {
 
-// Steps of the walk for one event: a pattern that needs more gives up for this event and says so (a counter, never silent).
-inline constexpr std::uint64_t kSearchStepsMax = 2'000'000;
-// Choices reported for one event under `fire every match`.
-inline constexpr std::size_t kMatchesPerEventMax = 10'000;
-
 using SeenIndex = std::uint32_t;  // counts the kept events of a key, from the oldest
 inline constexpr SeenIndex kNoEvent = std::numeric_limits<SeenIndex>::max();
 

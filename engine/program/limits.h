@@ -21,6 +21,11 @@ inline constexpr std::size_t kValuesPerKeyMax = 100'000;
 // Evidence ids of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
 inline constexpr std::size_t kEvidencePerStepMax = 100;
 
+// Steps of the walk for one event: a pattern that needs more gives up for this event and says so (a counter, never silent).
+inline constexpr std::uint64_t kSearchStepsMax = 2'000'000;
+// Choices reported for one event under `fire every match`.
+inline constexpr std::size_t kMatchesPerEventMax = 10'000;
+
 // Streams of one program: the matchers keep a bit per stream with every event.
 inline constexpr std::size_t kStreamsPerProgramMax = 256;
 

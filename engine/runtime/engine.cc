@@ -4,8 +4,8 @@
 
 namespace tocsin {
 
-Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference)
-    : shard_(std::move(rules), std::move(reference)) {}
+Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast)
+    : shard_(std::move(rules), std::move(reference), fast) {}
 
 std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after,
                                   std::optional<Lateness> wait) {

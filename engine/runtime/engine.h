@@ -21,7 +21,8 @@ namespace tocsin {
 
 class Engine {
  public:
-  Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+  // `fast` false: the general matchers alone, as tests compare.
+  Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast = true);
 
   // A partition of `source`, whose records may be the base events `carried`. `wait` overrides how long is waited for
   // disorder (tests: none). REQUIRES: before its first batch.

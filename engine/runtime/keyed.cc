@@ -11,12 +11,12 @@ const Input* input_of(const Program& program, EventTypeId type) {
 }
 
 void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
-             std::vector<KeyedVisit>& out, std::uint64_t& missing) {
+             KeyedVisits& out, std::uint64_t& missing) {
   out.clear();
   const Input* input = input_of(program, event.type);
   if (input == nullptr) return;
   for (const Role& role : input->roles) {
-    KeyedVisit visit;
+    KeyedVisit& visit = out.add();
     bool whole = true;
     for (const ExprId part : role.key) {
       const Value value = evaluator.evaluate(part, context);
@@ -27,15 +27,19 @@ void keys_of(const Program& program, const Event& event, const EvalContext& cont
       append_key(visit.key, value);
       visit.values.push_back(value);
     }
-    if (!whole) continue;
+    if (!whole) {
+      out.drop_last();
+      continue;
+    }
     if (role.steps.empty()) visit.steps = ~StepSet();
     for (const StepId s : role.steps) visit.steps.set(s.index);
     // One event under one key is seen once, in all the parts that it can play there: it still fills one place (Q1).
-    const auto same = std::find_if(out.begin(), out.end(), [&](const KeyedVisit& v) { return v.key == visit.key; });
-    if (same != out.end())
-      same->steps |= visit.steps;
-    else
-      out.push_back(std::move(visit));
+    const auto before = out.all().first(out.all().size() - 1);
+    const auto same =
+        std::find_if(before.begin(), before.end(), [&](const KeyedVisit& v) { return v.key == visit.key; });
+    if (same == before.end()) continue;
+    same->steps |= visit.steps;
+    out.drop_last();
   }
   if (out.empty()) ++missing;
 }

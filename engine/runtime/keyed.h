@@ -28,9 +28,30 @@ struct KeyedVisit {
   StepSet steps;
 };
 
+// Those of one event; kept between events, so that their memory is.
+class KeyedVisits {
+ public:
+  KeyedVisit& add() {
+    if (size_ == all_.size()) all_.emplace_back();
+    KeyedVisit& out = all_[size_++];
+    out.key.clear();
+    out.values.clear();
+    out.steps.reset();
+    return out;
+  }
+  void drop_last() { --size_; }
+  void clear() { size_ = 0; }
+  bool empty() const { return size_ == 0; }
+  std::span<KeyedVisit> all() { return std::span(all_).first(size_); }
+
+ private:
+  std::vector<KeyedVisit> all_;
+  std::size_t size_ = 0;
+};
+
 // The keys under which `event` is seen. Skipped roles (a missing key) are counted in `missing`.
 void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
-             std::vector<KeyedVisit>& out, std::uint64_t& missing);
+             KeyedVisits& out, std::uint64_t& missing);
 
 // Does the program see the event at all (E1)?
 const Input* input_of(const Program& program, EventTypeId type);

@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/write.h"
+#include "engine/match/choose.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/keyed.h"
@@ -22,8 +23,7 @@ struct Spent {
 };
 
 struct OpenAlert {
-  Alert alert;              // as it was sent: what reminders and the resolution repeat
-  std::uint64_t cause = 0;  // the event at which it fired: `resolve when` counts only what comes after
+  Alert alert;  // as it was sent: what reminders and the resolution repeat
   std::optional<Time> remind;
   std::vector<bool> escalated;
 };
@@ -33,13 +33,13 @@ struct KeyState {
   Time from{};        // watched since: `learn`
   bool seen = false;  // listed, or by all: counts as seen from the start
   bool armed = true;
-  bool firing = false;  // without `resolve when`: until armed again (F12)
+  bool forgotten = false;  // since its last event
   std::unique_ptr<PatternState> when, resolve;
   std::optional<OpenAlert> open;
   std::vector<Spent> spent;                // budgets of the rule's own key
   std::vector<Time> sent;                  // for `escalate ... after N in D`
   std::map<std::uint32_t, Seen> previous;  // by event type (E4)
-  Time last_event{};                       // of any base that the rule names (F10)
+  std::optional<Time> last_event;          // of any base that the rule names (F10)
   std::optional<Instant> scheduled;
 };
 
@@ -50,20 +50,12 @@ class RuleRunner : public Runner {
         id_(id),
         program_(context.rules->programs[id.index]),
         rule_(std::get<RuleBody>(program_.body)) {
-    MatchOptions options;
-    options.firing = rule_.firing;
-    options.where = rule_.where;
-    options.resume = rule_.resume;
-    if (rule_.alert) {
-      options.reported = {rule_.alert->text, rule_.alert->runbook};
-      for (const NamedExpr& f : rule_.alert->fields) options.reported.push_back(f.value);
-    }
-    for (const EmitDef& e : rule_.emits)
-      options.reported.insert(options.reported.end(), e.fields.begin(), e.fields.end());
+    MatchOptions options = match_options(program_);
+    options.fast = context.fast;
     when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
     judges_where_ = program_.patterns[rule_.when.index].form != Pattern::Form::sequence;
     if (rule_.resolve.exists())
-      resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, {});
+      resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, MatchOptions{});
     uses_previous_ = std::any_of(program_.streams.begin(), program_.streams.end(), [&](const Stream& s) {
       return std::any_of(s.alternatives.begin(), s.alternatives.end(),
                          [&](const Alternative& a) { return reads_previous(a.filter) || reads_previous(a.relation); });
@@ -91,8 +83,7 @@ class RuleRunner : public Runner {
       return;  // it does not exist here (E1)
     }
     keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    const std::vector<KeyedVisit> visits = visits_;
-    for (const KeyedVisit& v : visits) {
+    for (const KeyedVisit& v : visits_.all()) {
       if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false))
         continue;  // E3
       visit(v, event, cause, depth, out);
@@ -124,7 +115,7 @@ class RuleRunner : public Runner {
   bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const override {
     return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
       const KeyState& s = *entry.second;
-      if (!s.open && !s.firing) return false;
+      if (!s.open) return false;
       if (!key_part) return true;
       std::string bytes;
       append_key(bytes, s.key.values()[part]);
@@ -170,7 +161,6 @@ class RuleRunner : public Runner {
     state->seen = seen;
     state->when = when_->begin(watching_ && !seen ? watched_from_ : from, seen);
     state->spent.resize(rule_.budgets.size());
-    state->last_event = from;
     KeyState& out = keys_.insert(key, std::move(state));
     counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
     keys_.schedule(key, out, due_of(out, true));
@@ -182,34 +172,30 @@ class RuleRunner : public Runner {
     const auto consider = [&out](std::optional<Instant> i) {
       if (i && (!out || *i < *out)) out = i;
     };
-    consider(opened_due(when_->due(*s.when), s));
-    if (s.resolve) consider(resolve_->due(*s.resolve));
+    if (renewing || !when_->renewed(*s.when)) consider(when_->due(*s.when));
+    if (s.open && s.resolve) consider(resolve_->due(*s.resolve));
     if (s.open && s.open->remind && renewing) consider(Instant{*s.open->remind, Phase::waited});
     if (s.open)
       for (std::size_t i = 0; i < rule_.escalations.size(); ++i)
         if (rule_.escalations[i].count == 0 && !s.open->escalated[i])
           consider(Instant{s.open->alert.fired + rule_.escalations[i].after, Phase::waited});
-    if (rule_.forget.us != 0 && forgettable(s)) consider(Instant{s.last_event + rule_.forget, Phase::over});
+    if (rule_.forget.us != 0 && s.last_event) consider(Instant{*s.last_event + rule_.forget, Phase::over});
     return out;
   }
-  std::optional<Instant> opened_due(std::optional<Instant> due, const KeyState&) const { return due; }
 
-  // After `forget` only a listed key stays, armed; it does not ring again until something happens.
-  bool forgettable(const KeyState& s) const { return !s.seen || !when_->idle(*s.when); }
-
+  // F9: open alerts and budgets stay; only listed keys stay armed, and `learn` begins anew.
   void forget(const std::string& key, KeyState& s, Time now) {
-    if (s.open || !s.spent.empty() || s.seen) {  // open alerts and budgets stay (F9)
-      s.when = when_->begin(now, s.seen);
-      s.from = now;
-      s.armed = true;
-      s.firing = false;
-      s.previous.clear();
-      s.last_event = Time{std::numeric_limits<std::int64_t>::max() / 2};
-      if (s.open || s.seen ||
-          std::any_of(s.spent.begin(), s.spent.end(), [](const Spent& b) { return !b.fires.empty(); }))
-        return;
-    }
-    keys_.erase(key);
+    s.seen = program_.keys_from.exists();
+    s.last_event.reset();
+    if (!rule_.resolve.exists()) s.open.reset();  // F12: it is armed now
+    const bool spent = std::any_of(s.spent.begin(), s.spent.end(),
+                                   [](const Spent& b) { return !b.fires.empty() || b.suppressed > 0; });
+    if (!s.seen && !s.open && !spent && s.sent.empty()) return keys_.erase(key);
+    s.when = when_->begin(s.seen ? now : watched_from_, s.seen);
+    s.from = now;
+    s.forgotten = !s.seen;
+    s.armed = true;
+    s.previous.clear();
   }
 
   // ----- events ----------------------------------------------------------------------------------------
@@ -218,7 +204,7 @@ class RuleRunner : public Runner {
     KeyState* found = keys_.find(v.key);
     KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
     ++counters_.events;
-    if (s.last_event > event.time) s.from = event.time;  // forgotten: `learn` begins anew
+    if (std::exchange(s.forgotten, false)) s.from = event.time;
     s.last_event = event.time;
     Visit visit;
     visit.event = &event;
@@ -240,35 +226,34 @@ class RuleRunner : public Runner {
       }
     }
     const OutputOrder order{{event.time, Phase::event}, cause, depth};
-    const bool was_open = s.open.has_value();
-    when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
-    if (was_open && s.open && s.resolve)
+    // What resolves comes before what fires anew: P counts only what comes after the fire (F11).
+    if (s.open && s.resolve)
       resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, order, out); });
+    when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
     if (uses_previous_) s.previous.insert_or_assign(event.type.index, Seen(event, visit.fits));
     keys_.schedule(v.key, s, due_of(s, true));
   }
 
   // F9: as if the rule began to watch the key now; what was seen counts as seen, open alerts and budgets stay.
   void reset(KeyState& s, Time now) {
-    s.when = when_->begin(now, s.seen || !when_->idle(*s.when));
-    s.armed = true;
+    s.when = when_->begin(now, s.seen || when_->watches(*s.when));
     s.previous.clear();
-    if (!rule_.resolve.exists()) s.firing = s.open.has_value();
+    arm(s);
   }
 
   void on_timers(const std::string& key, KeyState& s, Instant now, Outputs& out) {
     EvalContext context = base(nullptr, now.time);
     context.key = s.key.values();
     const OutputOrder order{now, 0, 0};
-    if (const auto due = when_->due(*s.when); due && *due <= now)
-      when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, order, out); });
-    if (s.resolve)
+    if (s.open && s.resolve)
       if (const auto due = resolve_->due(*s.resolve); due && *due <= now)
         resolve_->on_timer(*s.resolve, now, context,
                            [&](const Finding& f) { maybe_resolve(s, f, now.time, order, out); });
-    if (s.open) escalate_unresolved(s, now, order, out);
+    if (const auto due = when_->due(*s.when); due && *due <= now)
+      when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, order, out); });
     if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, order, out);
-    if (rule_.forget.us != 0 && now >= Instant{s.last_event + rule_.forget, Phase::over} && forgettable(s))
+    if (s.open) escalate_unresolved(s, now, order, out);
+    if (rule_.forget.us != 0 && s.last_event && now >= Instant{*s.last_event + rule_.forget, Phase::over})
       forget(key, s, now.time);
   }
 
@@ -280,9 +265,14 @@ class RuleRunner : public Runner {
     at.match = f.report;
     bool holds = f.holds && f.report != nullptr;
     if (holds && judges_where_ && rule_.where.exists()) holds = context_.evaluator->holds(rule_.where, at);  // F6
-    if (holds && silent(s, context, order.at.time)) holds = false;                                           // F8
+    if (holds && silent(s, context, order.at.time)) {                                                        // F8
+      holds = false;
+      f.refused = true;
+    }
     if (f.kind == Finding::Kind::occurred) {
-      if (holds) fire(s, key, *f.report, at, order, out);
+      if (!holds) return;
+      fire(s, key, *f.report, at, order, out);
+      if (!rule_.resolve.exists() && !f.lasts) s.open.reset();  // armed again at once (F12)
       return;
     }
     if (f.by_event && (f.nothing_left || !holds)) arm(s);
@@ -290,13 +280,11 @@ class RuleRunner : public Runner {
     const bool edge = s.armed;
     if (!edge && !(rule_.firing == Firing::always && f.by_event)) return;  // F5
     s.armed = false;
-    s.firing = true;
     fire(s, key, *f.report, at, order, out);
   }
 
   void arm(KeyState& s) {
     s.armed = true;
-    s.firing = false;
     if (!rule_.resolve.exists()) s.open.reset();  // F12: without `resolve when` it fires until it is armed again
   }
 
@@ -330,9 +318,10 @@ class RuleRunner : public Runner {
   void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context,
             const OutputOrder& order, Outputs& out) {
     const Time now = order.at.time;
-    if (rule_.resolve.exists() && s.open) return;  // F11: until resolved, new edges are swallowed
     std::uint64_t suppressed = 0;
-    if (!spend(s, key, context, now, suppressed)) {  // F7
+    if (rule_.resolve.exists() && s.open) {
+      // F11: until resolved, new edges are swallowed
+    } else if (!spend(s, key, context, now, suppressed)) {  // F7
       ++counters_.suppressed;
     } else {
       ++counters_.fired;
@@ -356,7 +345,7 @@ class RuleRunner : public Runner {
         b = &shared_spent_[bytes];
       }
       while (!b->fires.empty() && b->fires.front() <= now - budget.per) b->fires.pop_front();
-      if (b->suppressed > 0 && now - b->last_refused > budget.per) b->suppressed = 0;
+      if (b->suppressed > 0 && now - b->last_refused >= budget.per) b->suppressed = 0;
       spent.push_back(b);
     }
     static_cast<void>(key);
@@ -408,11 +397,9 @@ class RuleRunner : public Runner {
     }
     for (const EmitDef& e : rule_.emits) emit(e, s, key, context, evidence, order, out);
     escalate_by_number(s, alert);
-    const bool stays_open = rule_.resolve.exists() || rule_.remind.us != 0 || !rule_.escalations.empty();
-    if (stays_open) {
+    if (!s.open) {
       OpenAlert open;
       open.alert = alert;
-      open.cause = order.cause;
       open.escalated.assign(rule_.escalations.size(), false);
       if (rule_.remind.us != 0) open.remind = order.at.time + rule_.remind;
       s.open = std::move(open);
@@ -491,7 +478,6 @@ class RuleRunner : public Runner {
     alert.time = now;
     alert.order = order;
     s.open.reset();
-
     if (rule_.alert) out.alerts.push_back(std::move(alert));
   }
 
@@ -542,7 +528,7 @@ class RuleRunner : public Runner {
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
   std::map<std::string, Spent> shared_spent_;  // budgets with keys of their own
-  std::vector<KeyedVisit> visits_;
+  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 

@@ -40,6 +40,7 @@ struct RunContext {
   const Evaluator* evaluator = nullptr;
   const ReferenceData* reference = nullptr;
   Scratch* scratch = nullptr;
+  bool fast = true;                                         // false: the general matchers only
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
 };
 

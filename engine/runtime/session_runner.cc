@@ -40,8 +40,7 @@ class SessionRunner : public Runner {
       return;
     }
     keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    const std::vector<KeyedVisit> visits = visits_;
-    for (const KeyedVisit& v : visits) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+    for (const KeyedVisit& v : visits_.all()) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
   }
 
   std::optional<Instant> due() const override {
@@ -210,7 +209,7 @@ class SessionRunner : public Runner {
   const Program& program_;
   const SessionBody& body_;
   mutable Keyed<Session> keys_;
-  std::vector<KeyedVisit> visits_;
+  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 

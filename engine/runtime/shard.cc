@@ -6,7 +6,7 @@
 
 namespace tocsin {
 
-Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference)
+Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast)
     : rules_(std::move(rules)), reference_(std::move(reference)), evaluator_(rules_->code) {
   RunContext context;
   context.rules = rules_.get();
@@ -14,13 +14,15 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.reference = reference_.get();
   context.scratch = &scratch_;
   context.runners = &runners_;
+  context.fast = fast;
+  if (fast) index_.emplace(*rules_);
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
     runners_.push_back(make_runner(context, ProgramId{i}));
-    for (const Input& input : rules_->programs[i].inputs)
-      wanted_by_[input.type.index].push_back(static_cast<std::uint32_t>(i));
+    for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(ProgramId{i});
   }
   watching_.assign(runners_.size(), false);
+  due_at_.resize(runners_.size());
 }
 
 Shard::~Shard() = default;
@@ -38,6 +40,7 @@ void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
     if (!reads[i] || watching_[i]) continue;
     watching_[i] = true;
     runners_[i]->watch(from);
+    look_at_due(static_cast<std::uint32_t>(i));
   }
 }
 
@@ -45,29 +48,57 @@ void Shard::on_event(const Event& event) {
   advance({event.time, Phase::event});
   ++cause_;
   ordinal_ = 0;
+  phase_ = Phase::event;
   deliver(event, cause_, 0);
   scratch_.reset();
 }
 
-// Programs stand in an order in which each is behind those it uses, and an emitted event right behind its cause (S5).
-void Shard::deliver(const Event& event, std::uint64_t cause, std::uint32_t depth) {
-  std::vector<Emitted> emitted;
-  for (const std::uint32_t i : wanted_by_[event.type.index]) {
-    Outputs out;
-    runners_[i]->on_event(event, cause, depth, out);
-    std::move(out.alerts.begin(), out.alerts.end(), std::back_inserter(alerts_));
-    std::move(out.emitted.begin(), out.emitted.end(), std::back_inserter(emitted));
-  }
-  deliver_emitted(std::move(emitted), cause, depth);
+void Shard::find_wanted(const Event& event, std::vector<ProgramId>& out) const {
+  out.clear();
+  if (index_)
+    index_->candidates(event, out);
+  else
+    out = wanted_by_[event.type.index];
 }
 
-void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause, std::uint32_t) {
+// Programs stand in an order in which each is behind those it uses, and an emitted event right behind its cause (S5).
+void Shard::deliver(const Event& event, std::uint64_t cause, std::uint32_t depth) {
+  if (in_hand_ == wanted_.size()) wanted_.emplace_back();
+  std::vector<ProgramId>& wanted = wanted_[in_hand_++];
+  find_wanted(event, wanted);
+  std::vector<Emitted> emitted;
+  for (const ProgramId id : wanted) {
+    runners_[id.index]->on_event(event, cause, depth, outputs_);
+    take_outputs(outputs_, emitted);
+    look_at_due(static_cast<std::uint32_t>(id.index));
+  }
+  --in_hand_;
+  if (!emitted.empty()) deliver_emitted(std::move(emitted), cause);
+}
+
+// What an emitted event causes at the end of an instant leaves at the end of it (T3).
+void Shard::take_outputs(Outputs& from, std::vector<Emitted>& emitted) {
+  for (Alert& alert : from.alerts) {
+    alert.order.at.phase = phase_;
+    alerts_.push_back(std::move(alert));
+  }
+  for (Emitted& e : from.emitted) {
+    e.order.at.phase = phase_;
+    emitted.push_back(std::move(e));
+  }
+  from.alerts.clear();
+  from.emitted.clear();
+}
+
+void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause) {
   // Those of one cause leave by rule name, then key.
   std::stable_sort(emitted.begin(), emitted.end(), [this](const Emitted& a, const Emitted& b) {
     return std::tie(rules_->programs[a.by.index].name, a.key_bytes) <
            std::tie(rules_->programs[b.by.index].name, b.key_bytes);
   });
   for (Emitted& e : emitted) {
+    const std::size_t slot = emitted_.size();  // before what it causes
+    emitted_.emplace_back();
     Event event;
     event.type = e.type;
     event.time = e.time;
@@ -76,26 +107,59 @@ void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause, s
     event.fields = e.fields.values();
     event.origins = e.origins;
     if (!e.enriched) deliver(event, cause, event.ordinal);
-    emitted_.push_back(std::move(e));
+    emitted_[slot] = std::move(e);
   }
+}
+
+void Shard::look_at_due(std::uint32_t program) {
+  const std::optional<Instant> due = runners_[program]->due();
+  if (due == due_at_[program]) return;
+  due_at_[program] = due;
+  if (due) dues_.push({*due, program});
+}
+
+std::optional<Instant> Shard::next_due() {
+  while (!dues_.empty() && due_at_[dues_.top().program] != dues_.top().at) dues_.pop();
+  if (dues_.empty()) return std::nullopt;
+  return dues_.top().at;
 }
 
 void Shard::on_instant(Instant now) {
   ordinal_ = 0;
   std::vector<Emitted> later;
-  for (const auto& runner : runners_) {
-    const auto due = runner->due();
-    if (!due || *due > now) continue;
-    Outputs out;
-    runner->on_instant(now, out);
-    std::move(out.alerts.begin(), out.alerts.end(), std::back_inserter(alerts_));
+  std::vector<std::uint32_t> ready, again;
+  // Programs in their order; what one makes may make one behind it due.
+  for (std::int64_t done = -1;;) {
+    for (auto next = next_due(); next && *next <= now; next = next_due()) {
+      ready.push_back(dues_.top().program);
+      dues_.pop();
+    }
+    std::erase_if(ready, [&](std::uint32_t p) {
+      if (p > done) return false;
+      again.push_back(p);  // it became due once more: its turn comes at the next call
+      return true;
+    });
+    const auto first = std::min_element(ready.begin(), ready.end());
+    if (first == ready.end()) break;
+    const std::uint32_t program = *first;
+    ready.erase(first);
+    done = program;
+    phase_ = now.phase;
+    std::vector<Emitted> emitted;
+    runners_[program]->on_instant(now, outputs_);
+    take_outputs(outputs_, emitted);
+    due_at_[program].reset();
+    look_at_due(program);
     // For those who use it, an emitted event is one of the events at its time: after their (1), before their (3) (S5).
     if (now.phase == Phase::over)
-      std::move(out.emitted.begin(), out.emitted.end(), std::back_inserter(later));
-    else
-      deliver_emitted(std::move(out.emitted), 0, 0);
+      std::move(emitted.begin(), emitted.end(), std::back_inserter(later));
+    else if (!emitted.empty())
+      deliver_emitted(std::move(emitted), ++cause_);
   }
-  deliver_emitted(std::move(later), 0, 0);
+  for (const std::uint32_t p : again)
+    if (due_at_[p]) dues_.push({*due_at_[p], p});
+  phase_ = Phase::event;
+  if (!later.empty()) deliver_emitted(std::move(later), ++cause_);
   scratch_.reset();
 }
 
@@ -109,11 +173,11 @@ std::optional<Instant> Shard::due(bool renewing) const {
 }
 
 void Shard::advance(Instant before) {
-  for (auto next = due(true); next && *next < before; next = due(true)) on_instant(*next);
+  for (auto next = next_due(); next && *next < before; next = next_due()) on_instant(*next);
 }
 
 void Shard::advance_through(Time through) {
-  for (auto next = due(true); next && next->time <= through; next = due(true)) on_instant(*next);
+  for (auto next = next_due(); next && next->time <= through; next = next_due()) on_instant(*next);
 }
 
 std::vector<Alert> Shard::take_alerts() {

@@ -2,12 +2,15 @@
 // thread, deterministic: the same events and advances give the same outputs, however they are cut into calls.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
+#include <queue>
 #include <span>
 #include <vector>
 
 #include "engine/event/event.h"
+#include "engine/program/predicate_index.h"
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
@@ -17,8 +20,9 @@ namespace tocsin {
 
 class Shard {
  public:
-  // `rules` and `reference` are immutable and may be shared.
-  Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+  // `rules` and `reference` are immutable and may be shared. `fast` false: without fast matchers and without the index of
+  // predicates, as tests compare.
+  Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast = true);
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
@@ -42,19 +46,37 @@ class Shard {
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
 
  private:
+  // When a program has something due. Of several entries for one, that which says due_at_ counts.
+  struct Due {
+    Instant at;
+    std::uint32_t program = 0;
+    friend bool operator<(const Due& a, const Due& b) { return a.at != b.at ? a.at > b.at : a.program > b.program; }
+  };
+
+  void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
   void deliver(const Event& event, std::uint64_t cause, std::uint32_t depth);
-  void deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause, std::uint32_t depth);
+  void deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause);
+  void take_outputs(Outputs& from, std::vector<Emitted>& emitted);
   void on_instant(Instant now);
+  void look_at_due(std::uint32_t program);
+  std::optional<Instant> next_due();
 
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
   Evaluator evaluator_;
   Scratch scratch_;
   std::vector<std::unique_ptr<Runner>> runners_;
-  std::vector<std::vector<std::uint32_t>> wanted_by_;  // by event type: programs, in their order
+  std::optional<PredicateIndex> index_;
+  std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
+  std::deque<std::vector<ProgramId>> wanted_;      // of the events in hand, an emitted one above its cause
+  std::size_t in_hand_ = 0;
   std::vector<bool> watching_;
-  std::uint64_t cause_ = 0;    // events so far: their place in the total order
-  std::uint32_t ordinal_ = 0;  // emitted events so far behind the event in hand
+  std::vector<std::optional<Instant>> due_at_;  // by program
+  std::priority_queue<Due> dues_;
+  Phase phase_ = Phase::event;  // of what is caused now
+  std::uint64_t cause_ = 0;     // events so far: their place in the total order
+  std::uint32_t ordinal_ = 0;   // emitted events so far behind the event in hand
+  Outputs outputs_;             // of the call in hand; kept for its memory
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
 };

@@ -45,8 +45,7 @@ class SummaryRunner : public Runner {
       return;
     }
     keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    const std::vector<KeyedVisit> visits = visits_;
-    for (const KeyedVisit& v : visits) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+    for (const KeyedVisit& v : visits_.all()) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
   }
 
   std::optional<Instant> due() const override {
@@ -204,7 +203,7 @@ class SummaryRunner : public Runner {
   const SummaryBody& body_;
   AlignedWindow step_;
   mutable Keyed<Summed> keys_;
-  std::vector<KeyedVisit> visits_;
+  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 

@@ -461,7 +461,12 @@ std::vector<Value> before(const NodePtr& what, std::int64_t all, const Scope& sc
   std::vector<Value> out;
   const std::int64_t width = window_of(what, scope.windows->within);
   if (width <= 0 || scope.windows->events->empty()) return out;
-  const std::int64_t first2 = 2 * scope.windows->events->front()->time.us;
+  // The key's first event; one without events for D + W is new.
+  const Events& events = *scope.windows->events;
+  std::size_t first = 0;
+  for (std::size_t i = 1; i < events.size(); ++i)
+    if (events[i]->time.us - events[i - 1]->time.us > all + width) first = i;
+  const std::int64_t first2 = 2 * events[first]->time.us;
   for (std::int64_t i = 1; i <= all / width; ++i) {
     if (scope.windows->at2 - 2 * (i + 1) * width < first2) break;
     Windows shifted = *scope.windows;
@@ -765,7 +770,10 @@ Value eval(const Node& node, const Scope& scope) {
     }
     case N::text: {
       std::string out = node.pieces[0];
-      for (std::size_t i = 0; i < node.kids.size(); ++i) out += show(eval(*node.kids[i], scope)) + node.pieces[i + 1];
+      for (std::size_t i = 0; i < node.kids.size(); ++i) {
+        const Value v = eval(*node.kids[i], scope);
+        out += (v.missing() ? "missing" : show(v)) + node.pieces[i + 1];  // a gap in a sentence would go unseen
+      }
       return Value::of(out);
     }
   }

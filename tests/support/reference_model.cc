@@ -511,6 +511,7 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
     if (!width) out.unbounded = true;
     for (const auto& s : node->streams) {
       out.judged.push_back(s.stream);
+      out.counted.push_back({s.stream, width, node->over_last});
       if (node->name == "duration")  // sums up to the next event of the base: that one is judged, too
         for (const int b : s.stream.bases) {
           Stream base;

@@ -151,6 +151,12 @@ struct Pattern {
   // Condition: the streams of its aggregates, and after how long an event of one leaves a window or enters an older one.
   std::vector<Stream> judged;
   std::vector<std::pair<Stream, Duration>> expiries;
+  struct Counted {  // what an aggregate of the condition counts now: its window, or its last so many (0, none: all)
+    Stream stream;
+    std::optional<Duration> window;
+    std::int64_t last = 0;
+  };
+  std::vector<Counted> counted;
   bool unbounded = false;        // an aggregate without a window, or `over last N`: never nothing left
   std::vector<Duration> delays;  // event time + delay: something may be due
   bool timed = false;            // sequence: has an absence, or a pattern inside

@@ -191,13 +191,14 @@ std::vector<Match> Tracker::holding(Judgement judged, Time at, bool by_event, bo
     true_since_ = at;
     wakes.push_back({at + *p_.hold});
   }
-  held_match_ = judged.match;
-  if (!by_event || at - *true_since_ < *p_.hold) return {};
-  if (held) {
-    armed_ = true;
+  if (at - *true_since_ < *p_.hold) return {};
+  const bool now = by_event ? judged.where && !held : judged.where && !held && at > *true_since_ + *p_.hold;
+  if (!judged.where || held) {
+    if (by_event) armed_ = true;
     return {};
   }
-  const bool fires = armed_ || s_.how == How::always;
+  if (!now) return {};
+  const bool fires = armed_ || (by_event && s_.how == How::always);
   armed_ = false;
   if (!fires) return {};
   if (s_.how == How::start_over) start_over(newest_);
@@ -403,15 +404,22 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         j.match.values.emplace_back("baseline", compared->second);
       }
       j.left_before = p_.unbounded && all.size() > 1;
-      std::int64_t reach = 0;
-      for (const auto& [ignored, delay] : p_.expiries) reach = std::max(reach, delay.us);
-      for (const Seen* x : all) {
-        if (!names_it(*x)) continue;
-        if (p_.unbounded || x->time.us >= at.us - reach) taken.push_back({x, "", 0, true});
+      for (const Seen* x : all)
         for (const auto& [stream, delay] : p_.expiries)
           if (x != e && e != nullptr && e->time - x->time <= delay && fits(stream, *x, scope(&none)))
             j.left_before = true;
+      // C2: what is counted now, in the window of each aggregate.
+      std::set<const Seen*> in;
+      for (const Pattern::Counted& c : p_.counted) {
+        Events of;
+        for (const Seen* x : all)
+          if ((!c.window || 2 * x->time.us >= at2 - 2 * c.window->us) && fits(c.stream, *x, scope(&none)))
+            of.push_back(x);
+        if (c.last > 0 && static_cast<std::int64_t>(of.size()) > c.last) of.erase(of.begin(), of.end() - c.last);
+        in.insert(of.begin(), of.end());
       }
+      for (const Seen* x : all)
+        if (in.contains(x)) taken.push_back({x, "", 0, true});
       for (Taken& t : taken)
         for (const Stream& s : p_.judged)
           if (t.name.empty()) fits(s, *t.event, scope(&none), &t.name);
@@ -434,7 +442,9 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
   if (p_.form != Form::condition && p_.form != Form::held) {
     j.match.values.emplace_back("value", Value::of(*j.match.count));
   }
-  j.truth = Value::of(truth && where_holds(j.match, with_windows ? &windows : nullptr));
+  // F6: the edge is that of pattern and `where` together; of `C for D` the pattern has happened when C has held so long.
+  j.where = where_holds(j.match, with_windows ? &windows : nullptr);
+  j.truth = Value::of(truth && (p_.hold || j.where));
   return j;
 }
 
@@ -465,7 +475,10 @@ std::vector<Match> Tracker::occurrence(const Seen& e, bool held) {
     if (compared != nullptr && e.time - compared->time <= p_.length) return {};
   }
   if (held || !where_holds(match, nullptr)) return {};
-  if (s_.how == How::start_over) start_over(e.order);
+  if (s_.how == How::start_over) {  // the key's state is gone: what lies before is not known
+    start_over(e.order);
+    watching_ = e.time;
+  }
   return {std::move(match)};
 }
 
@@ -672,11 +685,11 @@ std::vector<Match> Tracker::due(Time t, int phase, bool held) {
   if (phase == 1) {
     if (p_.each) return window_end(t, held);
     if (!p_.hold || !true_since_ || *true_since_ + *p_.hold != t || !armed_ || held) return {};
+    auto judged = judge(nullptr, 2 * t.us);  // as it stands before the events of this instant
+    if (!judged || !judged->truth.truth() || !judged->where) return {};
     armed_ = false;
-    Match match = held_match_;
-    match.at = t;
     if (s_.how == How::start_over) start_over(newest_);
-    return {std::move(match)};
+    return {std::move(judged->match)};
   }
   if (p_.each) return {};
   if (p_.form == Form::silence) return silence(t, held);

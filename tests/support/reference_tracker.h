@@ -61,6 +61,7 @@ class Tracker {
   struct Judgement {
     Value truth;
     Match match;
+    bool where = true;        // `where` holds of it
     bool left_before = true;  // something was left in the windows before the event
   };
 
@@ -95,7 +96,6 @@ class Tracker {
   Time watching_;
   std::optional<Time> seen_;
   std::optional<Time> true_since_;
-  Match held_match_;
   std::optional<Time> silent_since_, silence_told_;
   bool renewed_silence_ = false;
   const Seen* last_x_ = nullptr;

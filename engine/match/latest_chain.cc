@@ -1,0 +1,181 @@
+#include "engine/match/latest_chain.h"
+
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+#include "engine/match/events_report.h"
+
+namespace tocsin {
+namespace {
+
+// An event may stand in several chains.
+using Held = std::shared_ptr<const Seen>;
+using Chain = std::vector<Held>;
+
+struct Waiting {
+  Time deadline{};
+  Chain chain;
+};
+
+struct State : PatternState {
+  std::vector<Chain> best;      // [n]: of n + 1 steps; empty: there is none
+  std::deque<Waiting> waiting;  // whole chains whose absence is not over
+  std::size_t bytes() const override {
+    std::size_t sum = sizeof(State);
+    for (const Chain& chain : best)
+      if (!chain.empty()) sum += chain.back()->bytes() + chain.size() * sizeof(Held);
+    for (const Waiting& w : waiting) sum += sizeof(Waiting) + w.chain.size() * sizeof(Held);
+    return sum;
+  }
+};
+
+struct Place {
+  StreamId stream;
+  StepId step;
+};
+
+class LatestChain : public PatternMatcher {
+ public:
+  LatestChain(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
+    for (const SequenceInst& inst : pattern.code) {
+      if (inst.op == SequenceOp::take) places_.push_back({inst.stream, inst.step});
+      if (inst.op == SequenceOp::match) within_ = inst.bound;
+      if (inst.op != SequenceOp::absence) continue;
+      absent_ = inst.stream;
+      wait_ = inst.bound;
+    }
+  }
+
+  std::unique_ptr<PatternState> begin(Time, bool) const override {
+    auto state = std::make_unique<State>();
+    state->best.resize(places_.size());
+    return state;
+  }
+
+  void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
+    auto& state = static_cast<State&>(base);
+    const Time now = visit.event->time;
+    // x comes after all that waits, and in time for it: what was over by now has rung.
+    if (absent_.exists() && visit.fits[absent_.index]) state.waiting.clear();
+    Held held;
+    Chain whole;
+    // From the last step back: one event fills one place.
+    for (std::size_t n = places_.size(); n-- > 0;) {
+      if (!visit.fits[places_[n].stream.index] || !visit.steps[places_[n].step.index]) continue;
+      if (n > 0 && (state.best[n - 1].empty() || too_old(state.best[n - 1], now))) continue;
+      if (!held) held = std::make_shared<const Seen>(*visit.event, visit.fits, visit.steps);
+      Chain chain;
+      chain.reserve(n + 1);
+      if (n > 0) chain = state.best[n - 1];
+      chain.push_back(held);
+      if (n + 1 == places_.size())
+        whole = std::move(chain);
+      else
+        state.best[n] = std::move(chain);
+    }
+    if (whole.empty()) return;
+    if (!absent_.exists()) return report(state, whole, visit.context, now, found);
+    if (!state.waiting.empty() && state.waiting.back().deadline == now + wait_) state.waiting.pop_back();  // F3, Q6
+    state.waiting.push_back({now + wait_, std::move(whole)});
+  }
+
+  void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
+    auto& state = static_cast<State&>(base);
+    if (state.waiting.empty() || Instant{state.waiting.front().deadline, Phase::waited} > now) return;
+    const Waiting ripe = std::move(state.waiting.front());
+    state.waiting.pop_front();
+    report(state, ripe.chain, context, ripe.deadline, found);
+  }
+
+  std::optional<Instant> due(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    if (state.waiting.empty()) return std::nullopt;
+    return Instant{state.waiting.front().deadline, Phase::waited};
+  }
+
+  void start_over(PatternState& base, Instant) const override {
+    auto& state = static_cast<State&>(base);
+    for (Chain& chain : state.best) chain.clear();
+    state.waiting.clear();
+  }
+
+  bool idle(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    return state.waiting.empty() &&
+           std::all_of(state.best.begin(), state.best.end(), [](const Chain& c) { return c.empty(); });
+  }
+
+ private:
+  bool too_old(const Chain& chain, Time now) const { return within_.us != 0 && now - chain.front()->time() > within_; }
+
+  void report(State& state, const Chain& chain, const EvalContext& context, Time at, const Findings& found) const {
+    EvalContext base = context;
+    base.time = at;
+    EventsReport report(program_, pattern_, evaluator_, base, at);
+    for (std::size_t n = 0; n < chain.size(); ++n) report.add(places_[n].step.index, chain[n]->event());
+    Finding finding;
+    finding.report = &report;
+    finding.drops = options_.firing != Firing::always;
+    found(finding);
+    if (options_.firing != Firing::always) start_over(state, {});
+  }
+
+  const Program& program_;
+  const Pattern& pattern_;
+  const Evaluator& evaluator_;
+  MatchOptions options_;
+  std::vector<Place> places_;
+  Duration within_{}, wait_{};
+  StreamId absent_;
+};
+
+}  // namespace
+
+std::string not_a_chain(const Program& program, const Pattern& pattern) {
+  const auto relates = [&](StreamId id) {
+    const auto& alternatives = program.streams[id.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [](const Alternative& a) { return a.relation.exists(); });
+  };
+  for (const SequenceInst& inst : pattern.code) {
+    switch (inst.op) {
+      case SequenceOp::take:
+        if (relates(inst.stream)) return "a filter looks at another step";
+        break;
+      case SequenceOp::absence:
+        if (inst.step.exists()) return "the absence counts from a step that is not the last";
+        if (relates(inst.stream)) return "a filter looks at another step";
+        break;
+      case SequenceOp::match:
+        break;
+      case SequenceOp::maybe:
+        return "a `maybe` is filled in when the rest is known";
+      case SequenceOp::repeat:
+      case SequenceOp::streak:
+      case SequenceOp::until:
+        return "a repeated step takes all events of its place";
+      case SequenceOp::open:
+      case SequenceOp::close:
+        return "a pattern in parentheses has bounds of its own";
+      case SequenceOp::any_of:
+      case SequenceOp::alternative:
+      case SequenceOp::end_any:
+        return "alternatives come in any order";
+      case SequenceOp::forbid:
+      case SequenceOp::adjacent:
+        return "what lies between two steps decides";
+      case SequenceOp::within:
+        return "a bound of one step may refuse the latest choice";
+    }
+  }
+  return {};
+}
+
+std::unique_ptr<PatternMatcher> make_latest_chain(const Program& program, const Pattern& pattern,
+                                                  const Evaluator& evaluator, const MatchOptions& options) {
+  return std::make_unique<LatestChain>(program, pattern, evaluator, options);
+}
+
+}  // namespace tocsin

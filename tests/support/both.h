@@ -1,0 +1,32 @@
+// The same rules and events through the engine and through the reference matcher, each written down as lines that can be compared.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/program/program.h"
+#include "engine/program/reference_data.h"
+#include "tests/support/reference_matcher.h"
+#include "tests/support/rule_generator.h"
+
+namespace tocsin::tests {
+
+// Rules made ready for both.
+struct Ready {
+  std::shared_ptr<const RuleSet> rules;
+  std::shared_ptr<const ReferenceData> data;
+  std::shared_ptr<const reference::Matcher> matcher;
+};
+
+// Nothing, and why, where the rules have a mistake.
+std::optional<Ready> make_ready(const std::string& text, std::string* why = nullptr);
+
+using Lines = std::vector<std::string>;
+
+// `block`: events of one partition that come together. `fast` false: the general matchers alone.
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, bool fast = true);
+Lines reference_lines(const Ready& ready, const Case& c);
+
+}  // namespace tocsin::tests

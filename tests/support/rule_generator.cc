@@ -1,0 +1,385 @@
+#include "tests/support/rule_generator.h"
+
+#include <algorithm>
+
+namespace tocsin::tests {
+namespace {
+
+// What every case names. `late` is put in by Case::text.
+const char* const kBases[] = {"a", "b", "c"};
+
+std::string head(std::int64_t late_ms) {
+  std::string out;
+  for (const char* base : kBases)
+    out += std::string("event ") + base + " has k text?, v int?, s text?, d duration?, ts time\n  timestamp ts late " +
+           std::to_string(late_ms) + "ms\n";
+  return out +
+         "event a_high = a(v > 1)\nevent b_x = b(s = \"x\")\nevent ab = (a or b)\n"
+         "list known = [\"k1\", \"k2\"]\n"
+         "calendar office = mon-sun 00:01-00:02 in \"UTC\"\n";
+}
+
+}  // namespace
+
+std::string RuleText::text() const {
+  std::string out = head;
+  if (!pattern.empty()) out += " when " + pattern;
+  if (!by.empty()) out += "\n  by " + by;
+  for (const std::string& clause : clauses) out += "\n  " + clause;
+  return out + "\n";
+}
+
+std::string EventText::json() const {
+  return "{\"event\":\"" + type + "\",\"ts\":" + std::to_string(ms) + (fields.empty() ? "" : ",") + fields + "}";
+}
+
+std::string Case::text() const {
+  std::string out = head(late_ms);
+  for (const RuleText& rule : rules) out += rule.text();
+  return out;
+}
+
+std::string Case::events_text() const {
+  std::string out;
+  for (const EventText& e : events)
+    out += "  " + std::to_string(e.partition) + "/" + std::to_string(e.offset) + " " + e.json() + "\n";
+  if (until_ms) out += "  --until " + std::to_string(*until_ms) + "ms\n";
+  if (drain) out += "  --drain\n";
+  return out;
+}
+
+std::string Generator::pick(std::initializer_list<const char*> choices) {
+  return *(choices.begin() + below(choices.size()));
+}
+
+std::string Generator::duration() { return pick({"1s", "2s", "2s", "3s", "5s"}); }
+std::string Generator::small() { return pick({"1", "2", "2", "3"}); }
+std::string Generator::base() { return pick({"a", "a", "b", "b", "c"}); }
+
+std::string Generator::plain_filter() {
+  return pick({"v > 1", "v = 1", "v <= 1", "s = \"x\"", "not (s = \"x\")", "v is present", "v != 2 or s = \"y\"",
+               "v > previous.v", "s in [\"x\", \"z\"]"});
+}
+
+// A filter that looks at a step before.
+std::string Generator::relation() {
+  std::vector<std::string> singles;
+  for (const Named& n : names_)
+    if (!n.repeated) singles.push_back(n.name);
+  if (singles.empty() || one_in(3)) {
+    for (const Named& n : names_)
+      if (n.repeated) return pick({"v > ", "v <= "}) + (one_in(2) ? "count(" + n.name + ")" : "max(" + n.name + ".v)");
+  }
+  if (singles.empty()) return plain_filter();
+  const std::string& name = singles[below(singles.size())];
+  return pick({"v > ", "v = ", "v != ", "v >= "}) + name + ".v";
+}
+
+std::string Generator::stream(bool relations) {
+  if (one_in(7)) return pick({"a_high", "b_x", "ab"});
+  if (one_in(9)) return "(" + base() + " or " + base() + "(" + plain_filter() + "))";
+  std::string out = base();
+  if (relations && !names_.empty() && one_in(4)) return out + "(" + relation() + ")";
+  if (one_in(4)) out += "(" + plain_filter() + ")";
+  return out;
+}
+
+std::string Generator::link() {
+  std::string out = " then ";
+  if (one_in(7)) out += "no " + stream(true) + " then ";
+  if (one_in(7)) out += pick({"next ", "next ", "first "});
+  if (one_in(5)) {
+    out += "within " + duration() + " ";
+    for (const Named& n : names_)
+      if (!n.repeated && one_in(4)) {
+        out += "of " + n.name + " ";
+        break;
+      }
+  }
+  return out;
+}
+
+std::string Generator::step(int depth, bool first, bool last) {
+  const auto bind = [&](bool repeated) {
+    if (!one_in(2)) return std::string();
+    names_.push_back({"n" + std::to_string(next_name_++), repeated});
+    return " as " + names_.back().name;
+  };
+  if (depth > 0 && one_in(8)) {
+    std::string out = "(" + sequence(0);
+    if (one_in(2)) out += " within " + duration();
+    out += ")";
+    if (one_in(3)) out = pick({"2 ", "one or more ", "maybe ", "exactly 1 "}) + out;
+    return out;
+  }
+  if (depth > 0 && one_in(9)) {
+    std::string out = pick({"any 2 of (", "all of (", "any 1 of ("});
+    const std::size_t n = 2 + below(2);
+    for (std::size_t i = 0; i < n; ++i) {
+      out += i > 0 ? ", " : "";
+      if (one_in(5)) out += pick({"2 ", "one or more "});
+      out += stream(false);
+    }
+    return out + ")";
+  }
+  if (one_in(3)) {
+    std::string quantity = pick({"2 ", "2 ", "exactly 2 ", "1 to 2 ", "one or more ", "zero or more ", "maybe ", "3 "});
+    if (last && (quantity == "maybe " || quantity == "zero or more ")) quantity = "2 ";
+    if (quantity == "maybe ") {
+      std::string out = quantity + stream(true);
+      if (one_in(3)) out += " as n" + std::to_string(next_name_++);  // nobody may count on it
+      return out;
+    }
+    if (one_in(6)) quantity += "consecutive ";
+    std::string out = quantity + stream(true);
+    out += bind(true);
+    if (!last && one_in(6)) out += " until " + base();
+    return out;
+  }
+  static_cast<void>(first);
+  std::string out = stream(true);
+  return out + bind(false);
+}
+
+std::string Generator::sequence(int depth) {
+  const std::size_t n = 2 + below(depth > 0 ? 2 : 1);
+  std::string out;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i > 0) out += link();
+    out += step(depth, i == 0, i + 1 == n);
+  }
+  if (depth > 0 && one_in(5)) out += " then no " + stream(true) + " within " + duration();
+  return out;
+}
+
+std::string Generator::aggregate() {
+  std::string x = base();
+  if (one_in(4)) x = pick({"a_high", "b_x"});
+  if (one_in(5)) x += "(" + plain_filter() + ")";
+  std::string over = one_in(2) ? " over " + duration() : one_in(5) ? " over last " + small() : "";
+  switch (below(5)) {
+    case 0:
+    case 1:
+      return "count(" + x + over + ")";
+    case 2:
+      return pick({"sum(", "avg(", "min(", "max(", "distinct_count(", "median(", "stddev("}) + x + ".v" + over + ")";
+    case 3:
+      return pick({"first(", "last(", "delta(", "max("}) + x + ".v" + over + ")";
+    default:
+      return pick({"rate(", "count("}) + x + over + ")";
+  }
+}
+
+std::string Generator::condition() {
+  std::string out = aggregate() + pick({" > ", " >= ", " < ", " = "}) + small();
+  if (one_in(8)) out = "count(" + base() + ") / count(" + base() + ") > 50%";
+  if (one_in(8)) out = "count(" + base() + " over " + duration() + ") >= 2x its previous";
+  if (one_in(10)) out = "sum(" + base() + ".v over 1s) > its average over " + pick({"2s", "3s"});
+  if (one_in(4)) out += pick({" and ", " or "}) + aggregate() + pick({" >= ", " < "}) + small();
+  return out + " within " + duration();
+}
+
+std::string Generator::pattern(int size) {
+  names_.clear();
+  const std::uint64_t kind = below(size == 0 ? 9 : 18);
+  has_count_ = kind == 1 || kind == 2 || kind == 6 || kind == 8 || kind == 9 || kind == 10 || kind == 11 ||
+               kind == 13 || kind == 15 || kind == 16;
+  has_span_ = has_count_ || kind == 17;
+  switch (kind) {
+    case 0:
+      return stream(false);
+    case 1:
+      return small() + " " + stream(false) + " within " + duration();
+    case 2:
+      return small() + " consecutive " + pick({"a_high", "b_x", "a(v <= 1)", "ab(v > 0)"}) +
+             (one_in(4) ? " within " + duration() : "");
+    case 3:
+      return "no " + stream(false) + " for " + duration();
+    case 4:
+      return "no " + stream(false) + " within " + duration() + " after " + stream(false);
+    case 5:
+      return stream(false) + " after " + duration() + (one_in(2) ? " idle" : " without " + stream(false));
+    case 6:
+      return small() + " " + stream(false) + " at most " + pick({"1s", "2s"}) + " apart" +
+             (one_in(3) ? " within " + duration() : "");
+    case 7:
+      return pick({"a_high", "b_x", "a(v = 1)"}) + " for " + duration();
+    case 8:
+      return pick({"2 of last 3 ", "1 of last 2 ", "3 of last 3 "}) + pick({"a_high", "b_x"});
+    case 9:
+      return "fewer than " + small() + " " + stream(false) + " within " + duration();
+    case 10:
+      return small() + " distinct " + base() + pick({".v", ".s"}) + " within " + duration();
+    case 11:
+      return pick({"1", "2"}) + " changes of " + base() + ".v within " + duration();
+    case 12:
+      return "new " + base() + ".s in " + duration();
+    case 13:
+      return small() + " " + stream(false) + " each " + duration();
+    case 14:
+      return "top " + small() + " " + base() + ".s by count over " + duration();
+    case 15:
+      return condition() + (one_in(4) ? " for " + duration() : "");
+    case 16: {
+      std::string inner = sequence(0);
+      if (one_in(2)) inner += " within " + duration();
+      return small() + " (" + inner + ") within " + duration();
+    }
+    default: {
+      std::string out = sequence(size > 1 ? 1 : 0);
+      if (!one_in(4)) out += " within " + duration();
+      return out;
+    }
+  }
+}
+
+std::string Generator::text_of() {
+  std::string out = has_count_ ? "{count}" : "-";
+  if (has_span_) out += pick({"", " {span}", " {first}", " {time}", " {last}"});
+  for (const Named& n : names_)
+    if (one_in(2))
+      out += !n.repeated ? " {" + n.name + ".v}"
+             : one_in(3) ? " {count(" + n.name + ")}"
+                         : " {" + pick({"values(", "sum("}) + n.name + ".v)}";
+  return out;
+}
+
+std::string Generator::resolve() {
+  const std::vector<Named> kept = names_;
+  names_.clear();
+  std::string out = one_in(3)   ? "no " + stream(false) + " for " + duration()
+                    : one_in(3) ? small() + " " + stream(false) + " within " + duration()
+                                : stream(false);
+  names_ = kept;
+  return out;
+}
+
+void Generator::clauses(RuleText& rule, int size, bool sequence) {
+  auto& out = rule.clauses;
+  bool open = false;
+  if (one_in(6)) out.push_back("reset on " + stream(false));
+  if (one_in(10)) out.push_back("except " + pick({"v = 3", "s = \"z\"", "v is missing"}));
+  if (one_in(12)) out.push_back("learn " + duration());
+  if (one_in(5)) {
+    open = true;
+    out.push_back("resolve when " + resolve());
+  }
+  if (one_in(8))
+    out.push_back("fire at most " + small() + " per " + duration() + (one_in(4) && rule.by == "k" ? " per k" : ""));
+  if (one_in(4)) {
+    const bool starts = rule.pattern.find(" then ") != std::string::npos;
+    out.push_back(starts && one_in(2) ? "fire every match"
+                                      : pick({"fire always", "fire and start over", "fire always"}));
+  }
+  if (open && one_in(3)) out.push_back("remind every " + duration());
+  if (open && one_in(3)) out.push_back("escalate to critical after " + duration() + (one_in(2) ? " unresolved" : ""));
+  if (one_in(12)) out.push_back("forget after " + duration() + " idle");
+  if (one_in(14)) out.push_back(pick({"during office", "outside office"}));
+  if (one_in(5)) {
+    std::string where;
+    for (const Named& n : names_)
+      if (!n.repeated && one_in(2)) where = n.name + ".v" + pick({" > 0", " = 1", " < 2"});
+    if (where.empty() && has_count_) where = "count " + pick({">= 2", "< 3", "= 2"});
+    if (!where.empty()) out.push_back("where " + where);
+  }
+  if (sequence && one_in(10) && !names_.empty())
+    out.push_back("resume at " + pick({"first ", "last "}) + names_[below(names_.size())].name);
+  static_cast<void>(size);
+}
+
+std::vector<RuleText> Generator::rules(int size) {
+  std::vector<RuleText> out;
+  const std::size_t n = size < 3 ? 1 : 1 + below(3);
+  for (std::size_t i = 0; i < n; ++i) {
+    RuleText rule;
+    const std::string number = std::to_string(i + 1);
+    if (size == 3 && one_in(5)) {
+      const bool session = one_in(2);
+      rule.head = (session ? "session w" : "summary w") + number + " of " + pick({"a", "(a or b)", "ab"});
+      rule.by = "k";
+      if (session) {
+        rule.clauses.push_back("ends after " + duration() + " idle");
+        if (one_in(3))
+          rule.clauses.push_back("ends after " + duration() + " idle when last is " + pick({"a_high", "a"}));
+        if (one_in(3))
+          rule.clauses.push_back(pick({"ends on b", "ends on a(v = 2)", "starts on a(v = 1)", "ends on c"}));
+        if (one_in(3)) rule.clauses.push_back("at most " + duration());
+      } else {
+        rule.clauses.push_back(pick({"every 2s", "every 1s over 3s", "every event over 2s", "every 3s"}));
+        if (one_in(4)) rule.clauses.push_back("even if empty forget after 5s idle");
+      }
+      rule.clauses.push_back("with x = " + pick({"count(a)", "sum(a.v)", "max(a.v)", "count()"}) +
+                             ", y = " + pick({"last(a.v)", "distinct_count(a.s)", "avg(a.v)"}));
+      out.push_back(rule);
+      RuleText user;
+      user.head = "rule u" + number;
+      user.pattern = pick({"", "2 "}) + "w" + number + (user.pattern.empty() ? "" : "");
+      if (one_in(2))
+        user.pattern = "2 w" + number + " within 5s";
+      else
+        user.pattern = "w" + number + "(x >= 1)";
+      user.by = "k";
+      user.clauses.push_back("alert low \"u\"");
+      out.push_back(user);
+      continue;
+    }
+    rule.head = "rule r" + number;
+    next_name_ = 0;
+    rule.pattern = pattern(size);
+    const bool sequence = rule.pattern.find(" then ") != std::string::npos;
+    if (size == 3 && i > 0 && one_in(3))
+      rule.pattern = one_in(2) ? "2 r1 within " + duration() : "r1 then " + base() + " within " + duration(),
+      names_.clear(), has_count_ = has_span_ = false;
+    rule.by = one_in(3) ? "all" : one_in(8) ? "k from list known" : "k";
+    if (size > 0) clauses(rule, size, sequence);
+    if (size == 3 && i > 0 && one_in(5)) rule.clauses.push_back("mute while r1");
+    if (one_in(10)) rule.clauses.push_back("emit e" + number + " with x = 1");
+    rule.clauses.push_back("alert low \"" + text_of() + "\"");
+    out.push_back(rule);
+  }
+  return out;
+}
+
+std::vector<EventText> Generator::events(std::size_t n) {
+  std::vector<EventText> out;
+  std::int64_t ms = 57'000;
+  const bool one_key = one_in(3);
+  for (std::size_t i = 0; i < n; ++i) {
+    static constexpr std::int64_t kGaps[] = {0, 0, 1, 500, 999, 1000, 1000, 1001, 1000, 2000, 1999, 3000, 1};
+    ms += kGaps[below(std::size(kGaps))];
+    EventText e;
+    e.type = kBases[below(std::size(kBases))];
+    e.ms = ms;
+    const auto add = [&e](const std::string& field) { e.fields += (e.fields.empty() ? "" : ",") + field; };
+    if (!one_in(20)) add(std::string("\"k\":\"") + (one_key || one_in(2) ? "k1" : one_in(5) ? "k3" : "k2") + "\"");
+    if (!one_in(10)) add("\"v\":" + std::to_string(below(4)));
+    if (!one_in(8)) add(std::string("\"s\":\"") + "xyz"[below(3)] + "\"");
+    e.offset = i + 1;
+    out.push_back(e);
+  }
+  return out;
+}
+
+std::vector<EventText> Generator::shuffled(const std::vector<EventText>& events, std::int64_t late_ms) {
+  // Each event is given an arrival up to `late_ms` after its time; a partition's offsets arrive in the order of arrival.
+  std::vector<std::pair<std::int64_t, EventText>> arrivals;
+  for (const EventText& e : events)
+    arrivals.emplace_back(e.ms + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(late_ms) + 1)), e);
+  std::stable_sort(arrivals.begin(), arrivals.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
+  std::vector<EventText> out;
+  for (auto& [at, e] : arrivals) out.push_back(std::move(e));
+  return out;
+}
+
+Case Generator::any() {
+  Case out;
+  const int size = static_cast<int>(below(4));
+  out.rules = rules(size);
+  out.late_ms = 0;
+  out.events = events(2 + below(14));
+  if (one_in(3)) out.until_ms = out.events.back().ms + static_cast<std::int64_t>(below(8)) * 1000;
+  if (one_in(4)) out.drain = true;
+  return out;
+}
+
+}  // namespace tocsin::tests
