@@ -1,6 +1,8 @@
 // THE TABLE OF COMMANDS, and the table of exit codes. A new command is a row here and a file beside this one.
 #include "app/command.h"
+#include "app/demo.h"
 #include "app/inputs.h"
+#include "app/why.h"
 
 namespace tocsin::app {
 
@@ -84,6 +86,8 @@ Command test() {
                    .value = "N",
                    .help = "run each test in N more orders of arrival, none of which makes an event late"},
                   {.name = "--coverage", .help = "list the rules that no test shows firing, or silent"},
+                  {.name = "--update",
+                   .help = "write what there was into the tests that fail, and show the difference"},
                   {.name = "--fail-fast", .help = "stop at the first test that fails"}},
       .examples = {"tocsin test rules", "tocsin test --run brute_force --permute 20",
                    "tocsin test rules --format junit > report.xml"},
@@ -128,6 +132,63 @@ Command replay() {
            kStdinName})
     command.options.push_back(option);
   return command;
+}
+
+Command why() {
+  Command command{
+      .name = "why",
+      .one_line = "why a rule fired for a key, or what kept it from it",
+      .more =
+          "Runs the rules over a file of events and tells of the rule's last alert for the key until then, with its "
+          "events. Where there was none, or none since: how far the nearest match came, the events that carried it "
+          "there, what was missing, and each condition without which it would have fired.",
+      .operands = {kPaths},
+      .options = input_options(),
+      .examples = {"tocsin why --rule brute_force --key ann --at 2026-03-01T10:00:00Z rules --input logins.ndjson",
+                   "tocsin why --rule guessed --key user=ann --key ip=10.0.0.7 rules --input logins.ndjson"},
+      .run = run_why};
+  const std::vector<Option> own{
+      {.name = "--rule", .value = "NAME", .help = "the rule"},
+      {.name = "--key",
+       .value = "KEY",
+       .repeats = true,
+       .help = "the key: its values in their order, or name=value each; else whichever came furthest"},
+      {.name = "--at", .value = "TIME", .help = "until then; else until the input ends"}};
+  command.options.insert(command.options.begin(), own.begin(), own.end());
+  for (const Option& option : std::initializer_list<Option>{
+           {.name = "--format", .value = "FORMAT", .choices = {"human", "json"}, .help = "in words, or as JSON"},
+           json_of(),
+           kStdinName})
+    command.options.push_back(option);
+  return command;
+}
+
+Command demo() {
+  return {
+      .name = "demo",
+      .one_line = "made-up events, four rules, and what they find, as it happens",
+      .more =
+          "Nothing to configure, nothing left behind. The last ten minutes come first, so there is something to see "
+          "at once. The rules are four, from easy to hard; with --export they are yours, with tests and events.",
+      .operands = {{"SCENARIO",
+                    0,
+                    1,
+                    {"security", "fraud", "sre", "iot", "clicks"},
+                    "security (else), fraud, sre, iot or clicks",
+                    Fills::nothing}},
+      .options = {{.name = "--seconds", .value = "N", .help = "how long it goes on; 10 where nothing is said"},
+                  {.name = "--rate", .value = "N", .help = "events a second, all inputs together; else 100"},
+                  {.name = "--seed", .value = "N", .help = "another number, another story"},
+                  {.name = "--clock",
+                   .value = "CLOCK",
+                   .choices = {"wall", "virtual"},
+                   .help = "virtual: one fixed day, without waiting; the same each time"},
+                  {.name = "--export",
+                   .value = "DIR",
+                   .help = "write the rules, their tests and sample events into a new folder",
+                   .fills = Fills::files}},
+      .examples = {"tocsin demo", "tocsin demo fraud --seconds 60", "tocsin demo sre --export my && tocsin test my"},
+      .run = run_demo};
 }
 
 Command explain() {
@@ -197,8 +258,8 @@ constexpr ExitRow kExits[] = {
 std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands{check(),   fmt(),     test(),        replay(),
-                                             explain(), version(), completions(), man()};
+  static const std::vector<Command> commands{check(), fmt(),     test(),    replay(),      why(),
+                                             demo(),  explain(), version(), completions(), man()};
   return commands;
 }
 

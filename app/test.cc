@@ -6,15 +6,22 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "app/command.h"
 #include "app/compiled.h"
+#include "app/diff.h"
+#include "app/files.h"
+#include "app/nearest.h"
 #include "app/rules.h"
 #include "app/test_run.h"
 #include "dsl/lines.h"
+#include "dsl/load.h"
+#include "dsl/print.h"
 
 namespace tocsin::app {
 
@@ -30,6 +37,7 @@ struct Ran {
   bool passed = true;
   std::string message, failed_place, failed_line;  // the line of the test that was not met, as written
   std::vector<std::string> fired;                  // the rules that sent an alert in it
+  std::vector<dsl::Edit> edits;                    // with them it would pass
   double seconds = 0;
 };
 
@@ -94,6 +102,26 @@ TestOutcome run_permuted(const CompiledSet& set, const dsl::TestInfo& test, Test
   return outcome;
 }
 
+// How far the nearest match came, where an alert was expected and none was there.
+std::string explained(const CompiledSet& set, const dsl::TestInfo& test, const Missed& missed,
+                      const TestOptions& options) {
+  Question question;
+  question.rule = missed.rule;
+  question.after = missed.after;
+  question.until = missed.until;
+  question.of_key = [&](const Program& program, const Alert& alert) {
+    for (std::size_t i = 0; i < alert.key.values().size(); ++i) {
+      const auto wanted = missed.fields.find(program.key_names[i]);
+      if (wanted != missed.fields.end() && wanted->second != in_message(alert.key.values()[i])) return false;
+    }
+    return true;
+  };
+  const std::optional<Nearest> nearest = nearest_match(
+      set, question, [&](const dsl::Compiled& variant) { return alerts_of(variant, set.reference, test, options); },
+      [&](Time time) { return in_message(time, test); });
+  return nearest ? "\n" + in_words(*nearest) : "";
+}
+
 Ran run_one(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions& options, const Wanted& wanted) {
   const auto started = Clock::now();
   const TestOutcome outcome = run_permuted(set, test, options, wanted.permutations);
@@ -105,6 +133,8 @@ Ran run_one(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions
   ran.fired = outcome.fired;
   if (!outcome.passed) {
     ran.message = outcome.message;
+    if (outcome.missed) ran.message += explained(set, test, *outcome.missed, options);
+    ran.edits = outcome.edits;
     ran.failed_place = place_of(outcome.failed_at, set.files);
     ran.failed_line = line_of(outcome.failed_at, set.files);
   }
@@ -288,6 +318,53 @@ std::string told(const Report& report, const std::string& format, bool with_cove
   return in_words(report, with_coverage, console);
 }
 
+// ----- --update ------------------------------------------------------------------------------------------------------------
+
+// A line that goes takes its end with it.
+void apply(const dsl::Edit& edit, std::string& text) {
+  std::size_t begin = edit.span.begin, end = edit.span.end;
+  if (edit.text.empty()) {
+    while (begin > 0 && (text[begin - 1] == ' ' || text[begin - 1] == '\t')) --begin;
+    while (end < text.size() && (text[end] == ' ' || text[end] == '\t')) ++end;
+    if (end < text.size() && text[end] == '\n' && (begin == 0 || text[begin - 1] == '\n')) ++end;
+  }
+  text.replace(begin, end - begin, edit.text);
+}
+
+std::string formatted(const std::string& path, const std::string& text) {
+  const dsl::SourceText source{path, text};
+  const dsl::Parsed parsed = dsl::parse(source);
+  return parsed.diagnostics.empty() ? dsl::print(parsed.file, source) : text;
+}
+
+// The texts with what there was in place of what was expected; the difference is the answer.
+Exit update(const Report& report, Console& console) {
+  std::map<std::string, std::vector<dsl::Edit>> edits;
+  std::size_t updated = 0, left = 0;
+  for (const Ran& ran : report.tests) {
+    if (ran.passed) continue;
+    ++(ran.edits.empty() ? left : updated);
+    std::vector<dsl::Edit>& of_file = edits[ran.place.substr(0, ran.place.rfind(':'))];
+    of_file.insert(of_file.end(), ran.edits.begin(), ran.edits.end());
+  }
+  for (auto& [path, all] : edits) {
+    const Result<std::string> before = dsl::read_file(path);
+    if (!before) return unreadable(console, "test", before.error());
+    std::string after = *before;
+    std::ranges::reverse(all);  // of two at one place the last goes in first
+    std::ranges::stable_sort(all, std::greater(), [](const dsl::Edit& e) { return e.span.begin; });
+    for (const dsl::Edit& edit : all) apply(edit, after);
+    if (!dsl::is_markdown(path) && formatted(path, *before) == *before) after = formatted(path, after);
+    console.out << unified_diff(path, *before, after, console.colours);
+    if (const Result<void> written = write_file(path, after); !written)
+      return unreadable(console, "test", written.error());
+  }
+  if (!console.quiet)
+    console.err << fmt::format("updated {}{}\n", counted(updated, "test"),
+                               left > 0 ? fmt::format(", {} cannot be", left) : "");
+  return left > 0 ? Exit::no : Exit::done;
+}
+
 std::optional<std::uint64_t> number_of(const std::string& text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -311,12 +388,20 @@ Exit run_tests(const Arguments& arguments, Console& console) {
       return refuse(console, "test", fmt::format("--run is no regular expression: {}", wanted.name->error()));
   }
 
+  if (arguments.has("--update")) {
+    if (console.environment && !console.environment("CI").value_or("").empty())
+      return refuse(console, "test", "--update changes what is expected; never under CI");
+    if (std::ranges::find(paths, "-") != paths.end())
+      return refuse(console, "test", "--update changes files, and standard input is none");
+  }
+
   const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
   Report report;
   for (const CompiledSet& set : compiled.sets) run_set(set, wanted, arguments.has("--fail-fast"), report);
   report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
 
+  if (arguments.has("--update") && report.failed() > 0) return update(report, console);
   const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
   console.out << told(report, format, arguments.has("--coverage"), console);
   if (report.tests.empty()) {

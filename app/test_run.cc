@@ -9,6 +9,7 @@
 
 #include "adapters/codec/config.h"
 #include "dsl/ast.h"
+#include "dsl/print.h"
 #include "engine/base/text.h"
 #include "engine/base/write.h"
 #include "engine/event/ip.h"
@@ -102,29 +103,17 @@ struct Outcome {
   bool taken = false;
 };
 
-std::string shown(const Value& value) {
-  std::string out;
-  append_json(out, value);
-  return out;
-}
-
-std::string shown(Time time) {
-  std::string out;
-  append_duration(out, time - kFirstMonday);
-  return out;
-}
-
 // Known to whoever reads the rule, or of no use to a reader.
 constexpr const char* kNotShown[] = {"text", "first", "last", "time", "alert_id", "tags", "owner", "runbook"};
 
-std::string shown(const Outcome& o) {
-  std::string out =
-      fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what, shown(o.time));
+std::string shown(const Outcome& o, const dsl::TestInfo& test) {
+  std::string out = fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what,
+                                in_message(o.time, test));
   std::string fields;
   for (const auto& [name, value] : o.fields) {
     const auto is_plain = [&name](const char* field) { return name == field; };
     if (value.is_missing() || (o.what == "alert" && std::ranges::any_of(kNotShown, is_plain))) continue;
-    fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, shown(value));
+    fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, in_message(value));
   }
   return out + " {" + fields + "}";
 }
@@ -139,6 +128,11 @@ class Test {
         options_(options),
         engine_(compiled.rules, std::move(reference)) {}
 
+  std::vector<Alert> alerts() {
+    send_all();
+    return engine_.take_alerts();
+  }
+
   TestOutcome run() {
     out_.title = test_.decl.title.value;
     out_.span = test_.decl.title.span;
@@ -149,7 +143,8 @@ class Test {
     for (const Outcome& o : outcomes_)
       if (std::ranges::find(out_.fired, o.rule) == out_.fired.end()) out_.fired.push_back(o.rule);
     for (const Outcome& o : outcomes_)
-      if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o));
+      if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o, test_));
+    if (!out_.passed) finish_edits();
     return std::move(out_);
   }
 
@@ -376,8 +371,10 @@ class Test {
       if (!o.taken && o.time <= now_ && o.what == what && (what != "alert" || is_watched(o))) seen.push_back(&o);
     if (expect.none) {
       for (Outcome* o : seen)
-        if (differences(expect, *o).empty())
-          fail(line.span, fmt::format("expected no {}, but there was\n  {}", what, shown(*o)));
+        if (differences(expect, *o).empty()) {
+          remove(line);
+          fail(line.span, fmt::format("expected no {}, but there was\n  {}", what, shown(*o, test_)));
+        }
       return;
     }
     for (Outcome* o : seen) {
@@ -385,10 +382,120 @@ class Test {
       o->taken = true;
       return;
     }
+    const auto same_key = std::ranges::find_if(seen, [&](const Outcome* o) { return of_same_key(expect, *o); });
+    if (same_key == seen.end()) miss(expect, what);
+    rewrite(expect, line, same_key == seen.end() ? nullptr : *same_key);
     if (seen.empty())
-      return fail(line.span, fmt::format("expected {} {} by {}, but there was none", article(what), what, shown(now_)));
-    fail(line.span, fmt::format("expected {} {} by {}; the nearest differs:\n  {}\n{}", article(what), what,
-                                shown(now_), shown(*seen.front()), differences(expect, *seen.front())));
+      return fail(line.span, fmt::format("expected {} {} by {}, but there was none", article(what), what,
+                                         in_message(now_, test_)));
+    fail(line.span,
+         fmt::format("expected {} {} by {}; the nearest differs:\n  {}\n{}", article(what), what,
+                     in_message(now_, test_), shown(*seen.front(), test_), differences(expect, *seen.front())));
+  }
+
+  // ----- what it should have expected ------------------------------------------------------------------------
+
+  // A value as a test writes it; none for what a test cannot write.
+  static std::optional<std::string> literal(const Value& value) {
+    std::string out;
+    switch (value.type()) {
+      case Type::missing:
+      case Type::object:
+        return std::nullopt;
+      case Type::duration:
+        append_duration(out, value.as_duration());
+        return out;
+      case Type::text:
+        return dsl::quote(value.as_text());
+      case Type::boolean:
+      case Type::integer:
+      case Type::floating:
+      case Type::time:
+      case Type::ip:
+      case Type::point:
+      case Type::list:
+        return in_message(value);
+    }
+    return std::nullopt;
+  }
+
+  // The line and its end. One whose time the next line counts on stays.
+  void remove(const ast::TestLine& line) {
+    const auto next =
+        std::ranges::find_if(test_.decl.lines, [&](const ast::TestLine& l) { return l.span.begin > line.span.begin; });
+    if (next == test_.decl.lines.end() || next->at) out_.edits.push_back({line.span, {}});
+  }
+
+  // The fields that differ get the values that were there; a line that nothing fits goes.
+  void rewrite(const ast::Expect& expect, const ast::TestLine& line, Outcome* o) {
+    if (o == nullptr) return remove(line);
+    o->taken = true;
+    for (const ast::FieldValue& f : expect.fields) {
+      const auto at = o->fields.find(dotted(f.name));
+      const Value got = at == o->fields.end() ? Value() : at->second;
+      if (same(value_of(f.value, arena_), got)) continue;
+      if (const auto text = literal(got)) out_.edits.push_back({f.value.span, *text});
+    }
+  }
+
+  // What nobody expected is expected behind the last line that is not later; a test keeps one expectation at least.
+  void finish_edits() {
+    for (Outcome& o : outcomes_) {
+      if (o.taken || !is_watched(o)) continue;
+      const Program* program = program_of(o.rule);
+      std::string fields;
+      for (const std::string& name : program->key_names)
+        if (const auto text = literal(o.fields[name]))
+          fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, *text);
+      insert(o.time, fmt::format("expect alert{}", fields.empty() ? "" : fmt::format(" {{{}}}", fields)));
+    }
+    const auto expects = std::ranges::count_if(
+        test_.decl.lines, [](const ast::TestLine& l) { return std::holds_alternative<ast::Expect>(l.node); });
+    const auto removed = std::ranges::count_if(out_.edits, [](const dsl::Edit& e) { return e.text.empty(); });
+    const bool added = std::ranges::any_of(out_.edits, [](const dsl::Edit& e) { return e.text.starts_with('\n'); });
+    if (expects == removed && !added) insert(end_, "expect no alert");
+  }
+
+  void insert(Time time, const std::string& what) {
+    const ast::TestLine* after = &test_.decl.lines.front();
+    Time at = kFirstMonday;
+    for (const ast::TestLine& line : test_.decl.lines) {
+      now_ = at;
+      at = time_of(line);
+      if (at <= time) after = &line;
+    }
+    const std::string written = in_message(time, test_);
+    const bool whole = !written.empty() && written.find('T') != std::string::npos;
+    out_.edits.push_back({{after->span.file, after->span.end, after->span.end},
+                          fmt::format("\n  at {}  {}", whole ? dsl::quote(written) : written, what)});
+  }
+
+  const Program* program_of(const std::string& rule) const {
+    const auto at = std::ranges::find(rules_.programs, rule, &Program::name);
+    return at == rules_.programs.end() ? nullptr : &*at;
+  }
+
+  // Is the outcome of the key that the line names, as far as it names one?
+  bool of_same_key(const ast::Expect& expect, const Outcome& o) {
+    const Program* program = program_of(o.rule);
+    if (program == nullptr) return true;
+    return std::ranges::all_of(expect.fields, [&](const ast::FieldValue& f) {
+      const std::string name = dotted(f.name);
+      const bool is_key = std::ranges::find(program->key_names, name) != program->key_names.end();
+      return !is_key || same(value_of(f.value, arena_), o.fields.at(name));
+    });
+  }
+
+  void miss(const ast::Expect& expect, const std::string& what) {
+    if (!out_.passed || what != "alert" || test_.rule == dsl::kNone) return;
+    Missed missed;
+    missed.rule = compiled_.model.rules[test_.rule].name;
+    for (const ast::FieldValue& f : expect.fields)
+      missed.fields[dotted(f.name)] = in_message(value_of(f.value, arena_));
+    missed.until = now_;
+    for (const Outcome& o : outcomes_)
+      if (o.what == "alert" && is_watched(o) && o.time <= now_ && of_same_key(expect, o)) missed.after = o.time;
+    out_.missed = std::move(missed);
   }
 
   static std::string_view article(std::string_view what) { return what == "alert" ? "an" : "the event"; }
@@ -402,7 +509,7 @@ class Test {
       const auto at = o.fields.find(name);
       const Value got = at == o.fields.end() ? Value() : at->second;
       if (same(want, got)) continue;
-      out += fmt::format("  {}: expected {}, got {}\n", name, shown(want), shown(got));
+      out += fmt::format("  {}: expected {}, got {}\n", name, in_message(want), in_message(got));
     }
     return out;
   }
@@ -435,6 +542,30 @@ class Test {
 };
 
 }  // namespace
+
+std::string in_message(const Value& value) {
+  std::string out;
+  append_json(out, value);
+  return out;
+}
+
+std::string in_message(Time time, const dsl::TestInfo& test) {
+  const bool whole = std::ranges::any_of(test.decl.lines, [](const ast::TestLine& line) {
+    return line.at && std::holds_alternative<ast::Text>(*line.at);
+  });
+  std::string out;
+  if (whole) {
+    append_rfc3339(out, time);
+  } else {
+    append_duration(out, time - kFirstMonday);
+  }
+  return out;
+}
+
+std::vector<Alert> alerts_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                             const dsl::TestInfo& test, const TestOptions& options) {
+  return Test(compiled, std::move(reference), test, options).alerts();
+}
 
 TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                      const dsl::TestInfo& test, const TestOptions& options) {

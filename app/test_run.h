@@ -4,17 +4,28 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dsl/compile.h"
+#include "dsl/diagnostic.h"
 #include "dsl/source.h"
 #include "engine/base/result.h"
+#include "engine/match/alert.h"
 #include "engine/program/reference_data.h"
 
 namespace tocsin::app {
+
+// An alert that was expected, of a key for which there was none: what `nearest_match` can be asked about.
+struct Missed {
+  std::string rule;
+  std::map<std::string, std::string> fields;  // as expected, values as JSON; those of the key are among them
+  std::optional<Time> after;                  // the alert of that key before it
+  Time until{};
+};
 
 struct TestOutcome {
   std::string title;
@@ -23,6 +34,8 @@ struct TestOutcome {
   std::string message;             // what failed first, in words; several lines: the field-wise difference
   dsl::SourceSpan failed_at;       // the line that was not met
   std::vector<std::string> fired;  // what sent an alert or emitted an event, each once
+  std::optional<Missed> missed;
+  std::vector<dsl::Edit> edits;  // of the test's text: with them it expects what there was (`test --update`)
 };
 
 struct TestOptions {
@@ -36,5 +49,14 @@ struct TestOptions {
 // Runs one test of the model.
 TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                      const dsl::TestInfo& test, const TestOptions& options = {});
+
+// All alerts that the test's events cause, under these rules: they may be others than the test's, with the same events.
+std::vector<Alert> alerts_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                             const dsl::TestInfo& test, const TestOptions& options = {});
+
+// A value as messages write it: JSON.
+std::string in_message(const Value& value);
+// `40s`; in a test that names whole times, such a time.
+std::string in_message(Time time, const dsl::TestInfo& test);
 
 }  // namespace tocsin::app

@@ -60,6 +60,22 @@ TEST_CASE("an alert that nobody expected fails the test; so does one that was ex
   CHECK(contains(absent.out, "expected an alert by 1s, but there was none"));
 }
 
+TEST_CASE("an alert that was expected and is not there: how far the nearest match came, and what refused it") {
+  const auto failure_of = [](const std::string& lines) {
+    return test(kRule + "test \"one\" rule brute_force\n" + lines).out;
+  };
+  CHECK(contains(failure_of("  at 0s  4 login_failed every 10s {user: \"ann\"}\n  at 1m  expect alert\n"),
+                 "the nearest came to: 4 of 5 `login_failed` within 5 minutes, at 30s\n"));
+  CHECK(contains(failure_of("  at 0s  5 login_failed every 80s {user: \"ann\"}\n  at 10m  expect alert\n"),
+                 "with more time than `within 5 minutes` it comes at 5m20s\n"));
+  CHECK(contains(failure_of("  at 0s  4 login_failed {user: \"ann\"}\n  at 1s  login_failed {user: \"bob\"}\n"
+                            "  at 2s  expect alert {user: \"ann\"}\n"),
+                 "without `by user` (keys kept apart) it comes at 1s\n"));
+  CHECK(contains(failure_of("  at 0s  4 login_failed {user: \"ann\"}\n"
+                            "  at 1s  login {user: \"ann\", outcome: \"odd\"}\n  at 2s  expect alert\n"),
+                 "with any `login` in place of `login_failed` it comes at 1s\n"));
+}
+
 TEST_CASE("--run takes those whose title or rule it finds; none is a mistake") {
   CHECK(contains(test(kRule + kPasses + kFails, {"--run", "fifth"}).out, "1 test, 1 passed"));
   CHECK(contains(test(kRule + kPasses + kFails, {"--run", "brute"}).out, "2 tests"));
@@ -140,6 +156,28 @@ TEST_CASE("the events that a session sends on can be expected, with what it adds
             .code == 0);
   CHECK(contains(test(rules + "  at 1s  expect hit {sequence: 3}\n").out, "sequence: expected 3, got 1"));
   CHECK(contains(test(rules + "  at 1s  expect hit {sequel: 1}\n").err, "sequel"));  // a name that nobody adds
+}
+
+TEST_CASE("--update writes what there was, shows the difference, and the tests pass") {
+  const Folder folder;
+  const std::string file = folder.write("a.rules", kRule + "\n" + kFails +
+                                                       "\ntest \"unexpected\" rule brute_force\n"
+                                                       "  at 0s  5 login_failed {user: \"bob\"}\n"
+                                                       "  at 1s  expect no alert\n"
+                                                       "  at 2s  login {user: \"bob\"}\n");
+  CHECK(run({"test", file, "--update"}, {.environment = {{"CI", "1"}}}).code == 2);
+  CHECK(test(kRule + kFails, {"--update"}).code == 2);
+  CHECK(run({"test", file}).code == 1);
+  const Ran ran = run({"test", file, "--update"});
+  CAPTURE(ran.out);
+  CHECK(ran.code == 0);
+  CHECK(ran.err == "updated 2 tests\n");
+  CHECK(contains(ran.out, "+  at 40s  expect alert {user: \"ann\", count: 5}\n"));
+  CHECK(contains(ran.out, "-  at 1s  expect no alert\n"));
+  CHECK(contains(ran.out, "expect alert {user: \"bob\"}\n"));
+  const Ran after = run({"test", file});
+  CAPTURE(after.out);
+  CHECK(after.code == 0);
 }
 
 TEST_CASE("rules with errors run no test; the errors are on stderr") {

@@ -1,0 +1,206 @@
+#include "adapters/generator/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <queue>
+#include <thread>
+#include <utility>
+
+#include "adapters/generator/scenarios.h"
+#include "engine/base/write.h"
+
+namespace tocsin {
+
+namespace {
+
+using generating::Happening;
+using generating::Random;
+using generating::Scenario;
+using generating::Somebody;
+
+// A record on its way. Of two that arrive at once the one made first comes first.
+struct Due {
+  Time arrives{}, happened{};
+  std::uint64_t number = 0;
+  std::string fields;
+  friend bool operator<(const Due& a, const Due& b) {
+    return a.arrives != b.arrives ? a.arrives > b.arrives : a.number > b.number;
+  }
+};
+
+// One partition's world: it makes what happens until a moment, and hands out what has arrived by then.
+class Part {
+ public:
+  Part(const Scenario& scenario, const GeneratorConfig& config, std::uint32_t number)
+      : scenario_(scenario),
+        config_(config),
+        number_(number),
+        random_(config.seed * 0x9E3779B97F4A7C15 + number),
+        made_until_(config.from),
+        next_ordinary_(config.from),
+        next_silence_(config.from) {
+    next_ordinary_ = config.from + after(config_.partitions / config_.rate);
+    next_silence_ = config.from + after(scenario.silence_every * config_.partitions);
+    for (const generating::Story& story : scenario.stories)
+      next_story_.push_back(config.from + after(story.every * config_.partitions));
+    for (std::uint32_t who = 0; who < scenario.people && scenario.beat.us > 0; ++who)
+      next_pulse_.push_back({config.from + Duration{static_cast<std::int64_t>(
+                                               random_.below(static_cast<std::uint64_t>(scenario.beat.us)))},
+                             {}});
+  }
+
+  // Lines that arrive before `before`, about `most` bytes of them.
+  void give(Time before, std::size_t most, Bytes& into) {
+    make_until(before);
+    while (into.size() < most && !arriving_.empty() && arriving_.top().arrives < before) {
+      write(arriving_.top(), into);
+      arriving_.pop();
+      ++lines_;
+    }
+  }
+  std::uint64_t next_line() const { return lines_ + 1; }
+
+ private:
+  struct Pulse {
+    Time at{}, silent_until{};
+  };
+
+  // A random while with this mean: events that know nothing of each other.
+  Duration after(double mean_seconds) {
+    const double wait = -std::log(1.0 - random_.unit()) * mean_seconds;
+    return {static_cast<std::int64_t>(std::min(wait, 1e9) * 1e6) + 1};
+  }
+  Somebody somebody() { return {number_, static_cast<std::uint32_t>(random_.below(scenario_.people))}; }
+
+  // In steps that do not look at `before`: what happens must not depend on when somebody asks.
+  void make_until(Time before) {
+    while (made_until_ < before) {
+      made_until_ = made_until_ + seconds(1);
+      make(made_until_);
+    }
+  }
+
+  void make(Time before) {
+    for (; next_ordinary_ < before; next_ordinary_ = next_ordinary_ + after(config_.partitions / config_.rate))
+      send(next_ordinary_, scenario_.ordinary(random_, somebody()));
+    for (std::size_t i = 0; i < next_story_.size(); ++i)
+      for (; next_story_[i] < before;
+           next_story_[i] = next_story_[i] + after(scenario_.stories[i].every * config_.partitions))
+        tell(scenario_.stories[i], next_story_[i]);
+    for (; next_silence_ < before; next_silence_ = next_silence_ + after(scenario_.silence_every * config_.partitions))
+      next_pulse_[random_.below(next_pulse_.size())].silent_until = next_silence_ + scenario_.silent_for;
+    for (std::uint32_t who = 0; who < next_pulse_.size(); ++who)
+      for (Pulse& pulse = next_pulse_[who]; pulse.at < before; pulse.at = pulse.at + scenario_.beat)
+        if (pulse.at >= pulse.silent_until) send(pulse.at, scenario_.pulse(random_, {number_, who}));
+  }
+
+  void tell(const generating::Story& story, Time begin) {
+    for (Happening& happening : story.tell(random_, somebody()))
+      send(begin + happening.after, std::move(happening.fields));
+  }
+
+  // One record in ten takes a while to come.
+  void send(Time happened, std::string fields) {
+    if (happened >= config_.until) return;
+    const Duration way{random_.chance(0.1) ? static_cast<std::int64_t>(random_.below(2'000'000)) : 0};
+    arriving_.push({happened + way, happened, ++made_, std::move(fields)});
+  }
+
+  void write(const Due& due, Bytes& into) {
+    std::string line = "{" + due.fields + ",\"ts\":\"";
+    append_rfc3339(line, due.happened);
+    line += "\"}\n";
+    into.append(line);
+  }
+
+  const Scenario& scenario_;
+  const GeneratorConfig& config_;
+  std::uint32_t number_;
+  Random random_;
+  Time made_until_;
+  Time next_ordinary_, next_silence_;
+  std::vector<Time> next_story_;
+  std::vector<Pulse> next_pulse_;
+  std::priority_queue<Due> arriving_;
+  std::uint64_t made_ = 0, lines_ = 0;
+};
+
+class GeneratorSource final : public Source {
+ public:
+  GeneratorSource(GeneratorConfig config, const Scenario& scenario, SourceId id, const Clock* clock)
+      : config_(std::move(config)), id_(id), clock_(clock), ended_(config_.partitions), paused_(config_.partitions) {
+    for (std::uint32_t i = 0; i < config_.partitions; ++i) parts_.emplace_back(scenario, config_, i);
+    frontier_.assign(config_.partitions, config_.from);
+  }
+
+  std::uint32_t partitions() const override { return config_.partitions; }
+  bool can_go_back() const override { return false; }
+  Result<void> start(std::span<const Progress>) override { return {}; }
+  void pause(std::uint32_t partition) override { paused_[partition] = true; }
+  void resume(std::uint32_t partition) override { paused_[partition] = false; }
+  void stored(std::span<const Progress>) override {}
+  double done() const override {
+    const auto slowest = *std::ranges::min_element(frontier_);
+    return static_cast<double>((slowest - config_.from).us) / static_cast<double>((config_.until - config_.from).us);
+  }
+
+  // Partitions take turns, each a slice of event time: none runs far ahead of the others.
+  Result<Polled> poll(Block& into, Duration wait) override {
+    const Time now = clock_ != nullptr ? clock_->now() : config_.until;
+    for (std::uint32_t tried = 0; tried < config_.partitions; ++tried) {
+      turn_ = (turn_ + 1) % config_.partitions;
+      if (ended_[turn_] || paused_[turn_]) continue;
+      if (give(turn_, std::min({now, frontier_[turn_] + kSlice, config_.until}), into)) return Polled::block;
+    }
+    if (std::ranges::all_of(ended_, std::identity())) return Polled::finished;
+    const bool waits = clock_ != nullptr && *std::ranges::min_element(frontier_) + kSlice >= now;
+    if (waits) std::this_thread::sleep_for(std::chrono::microseconds(std::min(wait, kNap).us));
+    return Polled::nothing;
+  }
+
+ private:
+  static constexpr Duration kSlice = seconds(5), kNap = milliseconds(50);
+  static constexpr std::size_t kBlock = std::size_t{128} << 10;
+
+  bool give(std::uint32_t number, Time before, Block& into) {
+    Part& part = parts_[number];
+    into.source = id_;
+    into.partition = number;
+    into.first_offset = part.next_line();
+    part.give(before, kBlock, into.bytes);
+    if (into.bytes.size() < kBlock) frontier_[number] = std::max(frontier_[number], before);
+    if (frontier_[number] >= config_.until) ended_[number] = into.ends = true;
+    return !into.bytes.empty() || into.ends;
+  }
+
+  const GeneratorConfig config_;
+  const SourceId id_;
+  const Clock* clock_;
+  std::vector<Part> parts_;
+  std::vector<Time> frontier_;  // by partition: everything before it was given
+  std::vector<bool> ended_, paused_;
+  std::uint32_t turn_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::string_view> generator_scenarios() {
+  std::vector<std::string_view> names;
+  for (const Scenario& scenario : generating::scenarios()) names.push_back(scenario.name);
+  return names;
+}
+
+Result<std::unique_ptr<Source>> open_generator(const GeneratorConfig& config, SourceId id, const Clock* clock) {
+  const Scenario* scenario = generating::find_scenario(config.scenario);
+  if (scenario == nullptr)
+    return failure(Error::Code::refused, fmt::format("there is no scenario `{}`", config.scenario));
+  if (config.rate <= 0 || config.partitions == 0)
+    return failure(Error::Code::refused, "a generator wants a rate and a partition");
+  return std::make_unique<GeneratorSource>(config, *scenario, id, clock);
+}
+
+}  // namespace tocsin

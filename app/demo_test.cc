@@ -1,0 +1,75 @@
+// Were this wrong, the first thing that a newcomer sees would be nothing, or not the same twice.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "app/testing.h"
+
+namespace tocsin::app {
+namespace {
+
+constexpr const char* kDemos[] = {"security", "fraud", "sre", "iot", "clicks"};
+
+TEST_CASE("each demo shows every one of its four rules") {
+  for (const char* name : kDemos) {
+    CAPTURE(name);
+    const Ran ran = run({"demo", name, "--clock", "virtual", "--rate", "4"});
+    CHECK(ran.code == 0);
+    CHECK(ran.err.starts_with("▸ made-up "));
+    CAPTURE(ran.err);
+    const std::size_t at = ran.err.find("alerts: ");
+    REQUIRE(at != std::string::npos);
+    const std::string counts = ran.err.substr(at, ran.err.find('\n', at) - at);
+    CHECK(std::ranges::count(counts, ',') == 3);
+    CHECK(!contains(counts + ",", " 0,"));
+    CHECK(std::ranges::count(ran.out, '\n') < 400);
+  }
+}
+
+TEST_CASE("one seed, one story") {
+  const auto story = [](const std::string& seed) {
+    return run({"demo", "fraud", "--clock", "virtual", "--rate", "4", "--seed", seed}).out;
+  };
+  CHECK(story("7") == story("7"));
+  CHECK(story("7") != story("8"));
+}
+
+TEST_CASE("on the wall's clock the last ten minutes are there at once") {
+  const Ran ran = run({"demo", "--seconds", "0.2", "--rate", "4"});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "  brute_force  "));
+  CHECK(run({"demo", "--seconds", "0.1", "--rate", "4", "-q"}).err.empty());
+}
+
+TEST_CASE("--export: a folder whose rules pass their tests and find the same again") {
+  const Folder folder;
+  for (const char* name : kDemos) {
+    CAPTURE(name);
+    const std::string to = folder.path() + "/" + name;
+    CHECK(run({"demo", name, "--export", to, "--rate", "4"}).code == 0);
+    CHECK(run({"check", to, "--deny-warnings"}).code == 0);
+    CHECK(run({"fmt", "--check", to}).code == 0);
+    const Ran tested = run({"test", to});
+    CAPTURE(tested.out);
+    CHECK(tested.code == 0);
+    CHECK(contains(tested.out, "4 tests, 4 passed"));
+    const Ran replayed = run({"replay", to, "--input", to + "/events.ndjson", "--event-field", "event"});
+    CHECK(replayed.code == 0);
+    CHECK(!replayed.out.empty());
+    CHECK(!contains(replayed.err, "dead letter"));
+  }
+  const Ran again = run({"demo", "sre", "--export", folder.path() + "/sre"});
+  CHECK(again.code == 2);
+  CHECK(contains(again.err, "is there, and not empty"));
+}
+
+TEST_CASE("what cannot be shown is said, with exit 2") {
+  CHECK(contains(run({"demo", "secruity"}).err, "did you mean `security`?"));
+  CHECK(run({"demo", "--seconds", "soon"}).code == 2);
+  CHECK(run({"demo", "--rate", "0"}).code == 2);
+  CHECK(run({"demo", "--seed", "-1"}).code == 2);
+  CHECK(run({"demo", "--export", "/proc/nowhere"}).code == 2);
+}
+
+}  // namespace
+}  // namespace tocsin::app

@@ -1,0 +1,595 @@
+// Goals, weaker rules and relaxations, all made of the tree that the rule was written as; each is checked and compiled
+// like any rule, and one that does not compile (`by all` where a text needs the key) is simply not asked.
+#include "app/nearest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "dsl/load.h"
+#include "dsl/print.h"
+#include "dsl/reading.h"
+
+namespace tocsin::app {
+
+namespace {
+
+using dsl::print;
+using Kind = ast::Quantity::Kind;
+
+ast::Count count_of(std::int64_t n) {
+  ast::Count count;
+  count.value = n;
+  return count;
+}
+
+std::optional<std::int64_t> number(const ast::Count& count) {
+  const auto* n = std::get_if<std::int64_t>(&count.value);
+  return n != nullptr ? std::optional(*n) : std::nullopt;
+}
+
+// As long as a window may be.
+ast::Length very_long() {
+  ast::Length length;
+  length.value = days(3'650);
+  return length;
+}
+
+template <class T>
+void drop(std::vector<ast::Clause>& clauses) {
+  std::erase_if(clauses, [](const ast::Clause& c) { return std::holds_alternative<T>(c.node); });
+}
+
+// `{value}`
+ast::Template interpolated(const std::string& name) {
+  ast::Path path;
+  path.parts.push_back({name, false, {}});
+  ast::Expr expr;
+  expr.node = std::move(path);
+  ast::Template text;
+  text.pieces.emplace_back(ast::Box<ast::Expr>(std::move(expr)));
+  return text;
+}
+
+void set_alert(ast::RuleDecl& rule, ast::Template text) {
+  drop<ast::Alert>(rule.clauses);
+  ast::Clause clause;
+  clause.node = ast::Alert{ast::Severity::info, std::move(text)};
+  rule.clauses.push_back(std::move(clause));
+}
+
+void set_firing(ast::RuleDecl& rule, ast::Fire::How how) {
+  drop<ast::Fire>(rule.clauses);
+  ast::Clause clause;
+  clause.node = ast::Fire{how};
+  rule.clauses.push_back(std::move(clause));
+}
+
+ast::Pattern& pattern_of(ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }
+const ast::Pattern& pattern_of(const ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }
+
+// The rule as it stands, with nothing said about what becomes of a match.
+ast::RuleDecl bare(const dsl::RuleInfo& info) {
+  ast::RuleDecl rule;
+  rule.name.text = info.name;
+  rule.body = info.when;
+  pattern_of(rule).phrase.reset();  // it would be printed, whatever becomes of the form
+  rule.clauses = info.clauses;
+  std::erase_if(rule.clauses, [](const ast::Clause& c) {
+    return std::holds_alternative<ast::With>(c.node) || std::holds_alternative<ast::SendTo>(c.node) ||
+           std::holds_alternative<ast::Runbook>(c.node) || std::holds_alternative<ast::Tags>(c.node) ||
+           std::holds_alternative<ast::Owner>(c.node) || std::holds_alternative<ast::Emit>(c.node) ||
+           std::holds_alternative<ast::Escalate>(c.node) || std::holds_alternative<ast::Remind>(c.node);
+  });
+  set_alert(rule, {});
+  return rule;
+}
+
+// A part of the rule's pattern: without the clauses that are about the whole match.
+ast::RuleDecl partial(ast::RuleDecl rule) {
+  drop<ast::Where>(rule.clauses);
+  drop<ast::Resolve>(rule.clauses);
+  drop<ast::FireAtMost>(rule.clauses);
+  drop<ast::Resume>(rule.clauses);
+  drop<ast::Mute>(rule.clauses);
+  const auto* fire = dsl::find_clause<ast::Fire>(rule.clauses);
+  if (fire == nullptr || fire->how != ast::Fire::How::start_over) set_firing(rule, ast::Fire::How::always);
+  return rule;
+}
+
+struct Relaxed {
+  std::string said;  // "without `reset on login_ok`"
+  ast::RuleDecl rule;
+};
+
+// ----- running weaker rules ------------------------------------------------------------------------------------------------
+
+class Asker {
+ public:
+  Asker(const CompiledSet& set, const Question& question, const RunVariant& run)
+      : question_(question), run_(run), trees_(dsl::parse_all(set.files)) {
+    keep_only(needed(*set.compiled.rules));
+  }
+
+  // The last alert of the rule for the key in the time asked about.
+  std::optional<Alert> ask(const ast::RuleDecl& rule, bool any_key = false) {
+    std::vector<Alert> all = ask_all(rule, any_key);
+    return all.empty() ? std::nullopt : std::optional(std::move(all.back()));
+  }
+
+  std::vector<Alert> ask_all(const ast::RuleDecl& rule, bool any_key = false) {
+    ast::Item item;
+    item.node = rule;
+    trees_.front().file.items.push_back(std::move(item));
+    const dsl::Compiled variant = dsl::compile(trees_);
+    trees_.front().file.items.pop_back();
+    if (!variant.ok()) return {};
+    std::vector<Alert> out;
+    for (Alert& alert : run_(variant)) {
+      const Program& program = variant.rules->programs[alert.rule.index];
+      if (program.name != question_.rule) continue;
+      const bool in_time = alert.time <= question_.until && (!question_.after || alert.time > *question_.after);
+      const bool of_key = any_key || !question_.of_key || question_.of_key(program, alert);
+      if (in_time && of_key && alert.state == Alert::State::firing && alert.reminder == 0)
+        out.push_back(std::move(alert));
+    }
+    return out;
+  }
+
+ private:
+  // The rules whose events or state the rule looks at, by name.
+  std::set<std::string> needed(const RuleSet& rules) const {
+    std::set<std::string> names;
+    for (std::size_t i = rules.programs.size(); i-- > 0;) {
+      const Program& program = rules.programs[i];
+      if (program.name != question_.rule && !names.contains(program.name)) continue;
+      for (const ProgramId id : program.after) names.insert(rules.programs[id.index].name);
+    }
+    names.erase(question_.rule);
+    return names;
+  }
+
+  void keep_only(const std::set<std::string>& names) {
+    for (dsl::Parsed& tree : trees_) {
+      tree.diagnostics.clear();
+      std::erase_if(tree.file.items, [&](const ast::Item& item) {
+        if (std::holds_alternative<ast::TestDecl>(item.node)) return true;
+        if (const auto* rule = std::get_if<ast::RuleDecl>(&item.node)) return !names.contains(rule->name.text);
+        if (const auto* extend = std::get_if<ast::ExtendDecl>(&item.node)) return !names.contains(extend->name.text);
+        return false;
+      });
+    }
+  }
+
+  const Question& question_;
+  const RunVariant& run_;
+  std::vector<dsl::Parsed> trees_;
+};
+
+// ----- what could be less strict -------------------------------------------------------------------------------------------
+
+class Relaxations {
+ public:
+  Relaxations(const ast::RuleDecl& rule, const dsl::Model& model) : rule_(rule), model_(model) {}
+
+  std::vector<Relaxed> all() {
+    clauses();
+    windows();
+    if (auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form))
+      for (std::size_t i = 0; i < sequence->steps.size(); ++i) step(i);
+    other_forms();
+    keys();
+    return std::move(out_);
+  }
+
+ private:
+  // `change` edits a copy of the rule.
+  template <class Change>
+  void add(std::string said, Change&& change) {
+    ast::RuleDecl copy = rule_;
+    change(copy);
+    out_.push_back({std::move(said), std::move(copy)});
+  }
+  static ast::Step& step_of(ast::RuleDecl& rule, std::size_t i) {
+    return std::get<ast::Sequence>(pattern_of(rule).form).steps[i];
+  }
+
+  template <class T>
+  static bool is(const ast::Clause& clause) {
+    return std::holds_alternative<T>(clause.node);
+  }
+
+  void clauses() {
+    for (std::size_t i = 0; i < rule_.clauses.size(); ++i) {
+      const ast::Clause& c = rule_.clauses[i];
+      if (is<ast::Where>(c) || is<ast::Except>(c) || is<ast::During>(c) || is<ast::Reset>(c) || is<ast::Learn>(c) ||
+          is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c))
+        add(fmt::format("without `{}`", print(c)),
+            [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); });
+    }
+    if (!dsl::find_clause<ast::Fire>(rule_.clauses))
+      add("with `fire always` (since the alert before nothing has armed it again)",
+          [](ast::RuleDecl& r) { set_firing(r, ast::Fire::How::always); });
+  }
+
+  void windows() {
+    const ast::Pattern& p = pattern_of(rule_);
+    if (p.within)
+      add(fmt::format("with more time than `within {}`", dsl::in_words(std::get<Duration>(p.within->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).within = very_long(); });
+    if (p.hold)
+      add(fmt::format("without `for {}`", dsl::in_words(std::get<Duration>(p.hold->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).hold.reset(); });
+    if (std::holds_alternative<ast::Apart>(p.form))
+      add("with longer pauses", [](ast::RuleDecl& r) { std::get<ast::Apart>(pattern_of(r).form).gap = very_long(); });
+  }
+
+  void step(std::size_t i) {
+    const ast::Step& s = step_of(rule_, i);
+    if (const auto* stream = std::get_if<ast::Stream>(&s.what))
+      if (const auto base = base_of(*stream))
+        add(fmt::format("with any `{}` in place of `{}`", print(*base), print(*stream)),
+            [&](ast::RuleDecl& r) { step_of(r, i).what = *base; });
+    if (s.link.no)
+      add(fmt::format("without `then no {}`", print(*s.link.no)),
+          [&](ast::RuleDecl& r) { step_of(r, i).link.no.reset(); });
+    if (s.link.next) add("without `next`", [&](ast::RuleDecl& r) { step_of(r, i).link.next = false; });
+    if (s.link.first) add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; });
+    if (s.link.within)
+      add(fmt::format("with more time than `then within {}`",
+                      dsl::in_words(std::get<Duration>(s.link.within->length.value))),
+          [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); });
+    if (s.quantity.kind == Kind::exactly || s.quantity.kind == Kind::from_to)
+      add("with no upper number", [&](ast::RuleDecl& r) { step_of(r, i).quantity.kind = Kind::at_least; });
+  }
+
+  void other_forms() {
+    const auto widen = [&](const ast::Stream& stream, auto&& member) {
+      if (const auto base = base_of(stream))
+        add(fmt::format("with any `{}` in place of `{}`", print(*base), print(stream)),
+            [&](ast::RuleDecl& r) { member(pattern_of(r)) = *base; });
+    };
+    ast::Pattern& p = pattern_of(rule_);
+    if (auto* f = std::get_if<ast::Apart>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Apart>(q.form).stream; });
+    if (auto* f = std::get_if<ast::OfLast>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::OfLast>(q.form).stream; });
+    if (auto* f = std::get_if<ast::Idle>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Idle>(q.form).stream; });
+    if (auto* f = std::get_if<ast::Without>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Without>(q.form).stream; });
+  }
+
+  void keys() {
+    for (std::size_t i = 0; i < rule_.clauses.size(); ++i) {
+      const auto* by = std::get_if<ast::By>(&rule_.clauses[i].node);
+      if (by == nullptr || by->all || by->keys.empty()) continue;
+      add(fmt::format("without `{}` (keys kept apart)", print(rule_.clauses[i])),
+          [&](ast::RuleDecl& r) { r.clauses[i].node = ast::By{{}, true}; });
+    }
+  }
+
+  // The base events of a stream, without any filter; nothing when the stream has none.
+  std::optional<ast::Stream> base_of(const ast::Stream& stream) const {
+    const std::vector<dsl::EventId> events = model_.events_of(stream);
+    if (events.empty()) return std::nullopt;
+    ast::Stream base;
+    if (events.size() == 1) {
+      base.name.text = model_.events[events.front()].name;
+    } else {
+      for (const dsl::EventId event : events) {
+        ast::Stream part;
+        part.name.text = model_.events[event].name;
+        base.any.push_back(std::move(part));
+      }
+    }
+    return print(base) == print(stream) ? std::nullopt : std::optional(std::move(base));
+  }
+
+  ast::RuleDecl rule_;
+  const dsl::Model& model_;
+  std::vector<Relaxed> out_;
+};
+
+// ----- how far it came -----------------------------------------------------------------------------------------------------
+
+class Search {
+ public:
+  Search(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run,
+         const WriteTime& write)
+      : model_(set.compiled.model), info_(info), write_(write), asker_(set, question, run), whole_(bare(info)) {}
+
+  std::optional<Nearest> run() {
+    if (asker_.ask(whole_)) return std::nullopt;
+    std::visit(*this, info_.when.form);
+    if (out_.reached.empty()) out_.reached = "nothing that would begin a match";
+    return std::move(out_);
+  }
+
+  void operator()(const ast::Sequence& sequence) {
+    const std::size_t steps = sequence.steps.size();
+    const bool alone = steps == 1 && !sequence.ending;
+    std::size_t reached = 0;
+    while (reached < steps && !(alone && info_.when.hold)) {
+      if (alone && sequence.steps.front().quantity.kind == Kind::one) break;  // the rule itself
+      const ast::RuleDecl part = prefix(reached + 1);
+      const auto match = asker_.ask(part);
+      if (!match) return stuck_at(sequence, reached, part);
+      ++reached;
+      out_.match = match;
+    }
+    if (!alone && reached == steps)
+      out_.reached = fmt::format("all {} ({}), at {}", steps == 1 ? "of it" : fmt::format("{} steps", steps),
+                                 of(prefix(steps)), write_(out_.match->time));
+    if (sequence.ending) return disproved(sequence);
+    refused_by(whole_);
+  }
+  void operator()(const ast::Apart& f) {
+    largest(f.number, print(f.stream),
+            [](ast::Pattern& p, std::int64_t n) { std::get<ast::Apart>(p.form).number = count_of(n); });
+  }
+  void operator()(const ast::Distinct& f) {
+    largest(f.number, "different values",
+            [](ast::Pattern& p, std::int64_t n) { std::get<ast::Distinct>(p.form).number = count_of(n); });
+  }
+  void operator()(const ast::OfLast& f) {
+    largest(f.number, print(f.stream),
+            [](ast::Pattern& p, std::int64_t n) { std::get<ast::OfLast>(p.form).number = count_of(n); });
+  }
+  void operator()(const ast::Changes& f) {
+    largest(f.number, "changes",
+            [](ast::Pattern& p, std::int64_t n) { std::get<ast::Changes>(p.form).number = count_of(n); });
+  }
+  void operator()(const ast::Idle& f) {
+    pause("gap", "pause", f.length,
+          [](ast::Pattern& p, ast::Length l) { std::get<ast::Idle>(p.form).length = std::move(l); });
+  }
+  void operator()(const ast::Without& f) {
+    pause("gap", fmt::format("time without a `{}`", print(f.missing)), f.length,
+          [](ast::Pattern& p, ast::Length l) { std::get<ast::Without>(p.form).length = std::move(l); });
+  }
+  void operator()(const ast::Silence& f) {
+    pause("last_seen", {}, f.length,
+          [](ast::Pattern& p, ast::Length l) { std::get<ast::Silence>(p.form).length = std::move(l); });
+    if (out_.match)
+      out_.reached = fmt::format("the last `{}` was at {}; the silence is not {} long by then", print(f.stream),
+                                 write_(out_.match->last.value_or(out_.match->time)),
+                                 dsl::in_words(std::get<Duration>(f.length.value)));
+  }
+  void operator()(const ast::NoAfter& f) {
+    ast::RuleDecl begun = partial(whole_);
+    ast::Step step;
+    step.what = f.after;
+    step.as = f.as;
+    pattern_of(begun).form = ast::Sequence{{step}, {}};
+    out_.match = asker_.ask(begun);
+    if (!out_.match) return refused_by(begun);
+    out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(out_.match->time));
+    ast::RuleDecl answered = begun;
+    ast::Step answer;
+    answer.what = f.missing;
+    answer.link.within = ast::StepBound{f.within, {}, {}};
+    std::get<ast::Sequence>(pattern_of(answered).form).steps.push_back(answer);
+    if (const auto came = asker_.ask(answered)) {
+      out_.refused.push_back(fmt::format("a `{}` came at {}", print(f.missing), write_(came->time)));
+    } else {
+      out_.missing = fmt::format("{} without a `{}` have not passed", dsl::in_words(std::get<Duration>(f.within.value)),
+                                 print(f.missing));
+    }
+  }
+  void operator()(const ast::FewerThan&) { refused_by(whole_); }
+  void operator()(const ast::New&) { refused_by(whole_); }
+  void operator()(const ast::Ranking&) { refused_by(whole_); }
+  void operator()(const ast::Condition& f) {
+    std::vector<const ast::Binary*> comparisons;
+    conjuncts(f.expr, comparisons);
+    for (const ast::Binary* comparison : comparisons) value_of(*comparison);
+    refused_by(whole_);
+  }
+
+ private:
+  std::string of(const ast::RuleDecl& rule) const { return fmt::format("`{}`", print(pattern_of(rule))); }
+
+  // The first `steps` steps of the rule.
+  ast::RuleDecl prefix(std::size_t steps) const {
+    const auto& whole = std::get<ast::Sequence>(info_.when.form);
+    if (steps == whole.steps.size() && !whole.ending && steps == 1) return whole_;  // a count: the rule itself
+    ast::RuleDecl rule = partial(whole_);
+    auto& sequence = std::get<ast::Sequence>(pattern_of(rule).form);
+    sequence.steps.resize(steps);
+    sequence.ending.reset();
+    const bool single = steps == 1 && sequence.steps.front().quantity.kind == Kind::one;
+    if (single) pattern_of(rule).within.reset();  // one event needs no time
+    return rule;
+  }
+
+  // `reached` steps were there and the next was not.
+  void stuck_at(const ast::Sequence& sequence, std::size_t reached, const ast::RuleDecl& next) {
+    const ast::Step& step = sequence.steps[reached];
+    if (reached > 0)
+      out_.reached =
+          fmt::format("{} of {} steps ({}), at {}", reached, sequence.steps.size() + (sequence.ending ? 1 : 0),
+                      of(prefix(reached)), write_(out_.match->time));
+    const auto wanted = step.quantity.kind == Kind::at_least || step.quantity.kind == Kind::exactly ||
+                                step.quantity.kind == Kind::from_to
+                            ? number(step.quantity.low)
+                            : std::nullopt;
+    bool some = false;
+    if (wanted && *wanted > 1) {
+      const auto [n, match] = most(next, *wanted, [&](ast::RuleDecl& rule, std::int64_t m) {
+        ast::Quantity& q = std::get<ast::Sequence>(pattern_of(rule).form).steps[reached].quantity;
+        q.kind = Kind::at_least;
+        q.low = count_of(m);
+      });
+      if (match) {
+        some = true;
+        const std::string counted = fmt::format("{} of {} {}{}", n, *wanted, of_step(step), window_of(next));
+        out_.reached += out_.reached.empty() ? fmt::format("{}, at {}", counted, write_(match->time))
+                                             : fmt::format(", then {}, at {}", counted, write_(match->time));
+        out_.match = match;
+      }
+    }
+    if (!some)
+      out_.missing = fmt::format("{}{}", reached == 0 ? "no " : "after that no ", of_step(step)) + " that fits";
+    refused_by(next);
+  }
+
+  static std::string of_step(const ast::Step& step) {
+    if (const auto* stream = std::get_if<ast::Stream>(&step.what)) return fmt::format("`{}`", print(*stream));
+    if (const auto* group = std::get_if<ast::Group>(&step.what)) return fmt::format("`({})`", print(*group->pattern));
+    return "`any of`";
+  }
+
+  static std::string window_of(const ast::RuleDecl& rule) {
+    const auto& within = pattern_of(rule).within;
+    if (!within) return {};
+    return fmt::format(" within {}", dsl::in_words(std::get<Duration>(within->value)));
+  }
+
+  // The largest n below `wanted` with which the rule fires.
+  template <class Set>
+  std::pair<std::int64_t, std::optional<Alert>> most(const ast::RuleDecl& rule, std::int64_t wanted, Set&& set) {
+    std::int64_t low = 0, high = wanted;  // fires with low (0: nothing), not with high
+    std::optional<Alert> best;
+    while (high - low > 1) {
+      const std::int64_t middle = low + (high - low) / 2;
+      ast::RuleDecl weaker = partial(rule);
+      set(weaker, middle);
+      if (auto match = asker_.ask(weaker)) {
+        low = middle;
+        best = std::move(match);
+      } else {
+        high = middle;
+      }
+    }
+    return {low, std::move(best)};
+  }
+
+  template <class Set>
+  void largest(const ast::Count& count, const std::string& what, Set&& set) {
+    const std::int64_t wanted = number(count).value_or(1);
+    auto [n, match] = most(whole_, wanted, [&](ast::RuleDecl& rule, std::int64_t m) { set(pattern_of(rule), m); });
+    if (match) {
+      out_.reached = fmt::format("{} of {} {}{}, at {}", n, wanted, what, window_of(whole_), write_(match->time));
+      out_.match = std::move(match);
+    }
+    refused_by(whole_);
+  }
+
+  // A pause that was too short: the longest there was.
+  template <class Set>
+  void pause(const std::string& fact, const std::string& what, const ast::Length& length, Set&& set) {
+    ast::RuleDecl weaker = partial(whole_);
+    ast::Length least;
+    least.value = Duration{1'000};
+    set(pattern_of(weaker), least);
+    set_alert(weaker, interpolated(fact));
+    std::vector<Alert> all = asker_.ask_all(weaker);
+    if (all.empty()) return refused_by(whole_);
+    const auto gap = [](const Alert& a) { return a.last && a.first ? *a.last - *a.first : Duration{}; };
+    const auto longest = fact == "gap" ? std::ranges::max_element(all, {}, gap) : all.end() - 1;
+    if (fact == "gap")
+      out_.reached = fmt::format("the longest {} was {} of {}, at {}", what, longest->text,
+                                 dsl::in_words(std::get<Duration>(length.value)), write_(longest->time));
+    out_.match = *longest;
+    refused_by(whole_);
+  }
+
+  // The steps were there: the event that must not come came, or time has not passed.
+  void disproved(const ast::Sequence& sequence) {
+    ast::RuleDecl answered = prefix(sequence.steps.size());
+    ast::Step answer;
+    answer.what = sequence.ending->stream;
+    answer.link.within = sequence.ending->within;
+    std::get<ast::Sequence>(pattern_of(answered).form).steps.push_back(std::move(answer));
+    pattern_of(answered).within.reset();
+    if (const auto came = asker_.ask(answered)) {
+      out_.refused.push_back(fmt::format("a `{}` came at {}", print(sequence.ending->stream), write_(came->time)));
+      return;
+    }
+    out_.missing = fmt::format("{} without a `{}` have not passed",
+                               dsl::in_words(std::get<Duration>(sequence.ending->within.length.value)),
+                               print(sequence.ending->stream));
+    refused_by(whole_);
+  }
+
+  static void conjuncts(const ast::Expr& expr, std::vector<const ast::Binary*>& out) {
+    const auto* binary = std::get_if<ast::Binary>(&expr.node);
+    if (binary == nullptr) return;
+    if (binary->op == ast::BinaryOp::logical_and) {
+      conjuncts(*binary->left, out);
+      conjuncts(*binary->right, out);
+    } else if (binary->op != ast::BinaryOp::logical_or) {
+      out.push_back(binary);
+    }
+  }
+
+  // How near the left side of one comparison came.
+  void value_of(const ast::Binary& comparison) {
+    const bool upwards = comparison.op == ast::BinaryOp::greater || comparison.op == ast::BinaryOp::greater_equal;
+    const bool downwards = comparison.op == ast::BinaryOp::less || comparison.op == ast::BinaryOp::less_equal;
+    if (!upwards && !downwards) return;
+    ast::RuleDecl weaker = partial(whole_);
+    ast::Binary always = comparison;
+    ast::Literal bound;
+    bound.value = upwards ? -1e300 : 1e300;
+    always.right->node = bound;
+    ast::Expr expr;
+    expr.node = std::move(always);
+    pattern_of(weaker).form = ast::Condition{std::move(expr)};
+    pattern_of(weaker).hold.reset();
+    set_alert(weaker, interpolated("value"));
+    const Alert* best = nullptr;
+    const std::vector<Alert> all = asker_.ask_all(weaker);
+    const auto number_in = [](const Alert& a) { return std::strtod(a.text.c_str(), nullptr); };
+    for (const Alert& alert : all)
+      if (best == nullptr || (upwards ? number_in(alert) > number_in(*best) : number_in(alert) < number_in(*best)))
+        best = &alert;
+    if (!out_.reached.empty()) out_.reached += "; ";
+    ast::Expr whole;
+    whole.node = comparison;
+    if (best == nullptr) {
+      out_.reached += fmt::format("`{}` was never judged", print(whole));
+      return;
+    }
+    out_.reached += fmt::format("`{}` came to {} at {}, `{}` is wanted", print(*comparison.left), best->text,
+                                write_(best->time), print(whole));
+    out_.match = *best;
+  }
+
+  // Each condition alone without which it fires.
+  void refused_by(const ast::RuleDecl& rule) {
+    for (const Relaxed& relaxed : Relaxations(rule, model_).all()) {
+      const bool all_keys = relaxed.said.starts_with("without `by");
+      if (const auto match = asker_.ask(relaxed.rule, all_keys))
+        out_.refused.push_back(fmt::format("{} it comes at {}", relaxed.said, write_(match->time)));
+    }
+  }
+
+  const dsl::Model& model_;
+  const dsl::RuleInfo& info_;
+  const WriteTime& write_;
+  Asker asker_;
+  const ast::RuleDecl whole_;
+  Nearest out_;
+};
+
+}  // namespace
+
+std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
+                                     const WriteTime& write) {
+  for (const dsl::RuleInfo& info : set.compiled.model.rules)
+    if (info.name == question.rule) return Search(set, info, question, run, write).run();
+  return std::nullopt;
+}
+
+std::string in_words(const Nearest& nearest) {
+  std::string text = fmt::format("the nearest came to: {}\n", nearest.reached);
+  if (!nearest.missing.empty()) text += fmt::format("  what was missing: {}\n", nearest.missing);
+  for (const std::string& refused : nearest.refused) text += fmt::format("  {}\n", refused);
+  return text;
+}
+
+}  // namespace tocsin::app

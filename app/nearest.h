@@ -1,0 +1,42 @@
+// How far a rule came where it did not fire, and what refused it. Not guessed from the inside of a matcher but asked of
+// the engine that production runs: weaker rules are made of the rule (its first steps, a smaller number, one condition
+// less), each runs over the same events, and what fires is what is told. So an answer is never of another engine.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/compiled.h"
+#include "engine/match/alert.h"
+
+namespace tocsin::app {
+
+struct Question {
+  std::string rule;
+  // Is the alert of the key asked about? `program` is the one that made it. Unset: whichever key came furthest.
+  std::function<bool(const Program& program, const Alert& alert)> of_key;
+  std::optional<Time> after;  // matches that happen later than this (an alert before it is another matter) ...
+  Time until{};               // ... and not later than this
+};
+
+// All alerts of a rule set over the events in question.
+using RunVariant = std::function<std::vector<Alert>(const dsl::Compiled& variant)>;
+using WriteTime = std::function<std::string(Time)>;
+
+struct Nearest {
+  std::string reached;               // "4 of 5 `login_failed` within 5m, at 40s"; "nothing: no `login_failed` at all"
+  std::optional<Alert> match;        // of the weaker rule: its evidence is what carried it there
+  std::string missing;               // "then a `logout` within 1m"; empty where a number was missing
+  std::vector<std::string> refused;  // "without `reset on login_ok` it fires at 40s"
+};
+
+// Nothing when the rule does fire in that time, or there is no such rule.
+std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
+                                     const WriteTime& write);
+
+// The same in lines for people, without the evidence; ends with a newline.
+std::string in_words(const Nearest& nearest);
+
+}  // namespace tocsin::app
