@@ -9,9 +9,6 @@
 namespace tocsin {
 namespace {
 
-// A ring of N: beyond that a count is a matter for a window of its own.
-constexpr std::uint32_t kRingMax = 65'536;
-
 struct Mark {
   Time time{};
   EventTypeId type;
@@ -122,33 +119,6 @@ class Counter : public PatternMatcher {
 };
 
 }  // namespace
-
-std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern) {
-  if (pattern.form != Pattern::Form::condition || pattern.evidence.size() != 1 || pattern.judged_at_expiry ||
-      pattern.needs_seen || pattern.hold.us != 0 || pattern.true_of_nothing)
-    return std::nullopt;
-  const Cell& cell = program.cells[pattern.evidence.front().index];
-  if (aggregates()[cell.function.index].kind != AggregateKind::count || cell.second.exists() ||
-      cell.baseline.kind != Baseline::Kind::none || program.streams[cell.stream.index].nested.exists())
-    return std::nullopt;
-  const bool window = cell.window.kind == Window::Kind::span && cell.window.length.us > 0;
-  const bool streak = cell.window.kind == Window::Kind::streak && cell.window.cap.us == 0;
-  if (!window && !streak) return std::nullopt;
-  // What evidence calls an event must follow from its type alone.
-  const auto& alternatives = program.streams[cell.stream.index].alternatives;
-  for (const Alternative& a : alternatives)
-    if (!a.values.empty() || std::count_if(alternatives.begin(), alternatives.end(),
-                                           [&](const Alternative& b) { return b.type == a.type; }) != 1)
-      return std::nullopt;
-  const Expr& e = rules.code.exprs[pattern.condition.index];
-  const auto* code = rules.code.instructions.data() + e.begin;
-  if (e.end - e.begin != 3 || code[0].op != ExprOp::cell || code[1].op != ExprOp::constant ||
-      code[2].op != ExprOp::greater_equal)
-    return std::nullopt;
-  const auto* n = std::get_if<std::int64_t>(&rules.code.constants[code[1].a].value);
-  if (n == nullptr || *n < 1 || *n > kRingMax) return std::nullopt;
-  return static_cast<std::uint32_t>(*n);
-}
 
 std::unique_ptr<PatternMatcher> make_counter(const RuleSet& rules, const Program& program, const Pattern& pattern,
                                              const Evaluator& evaluator) {

@@ -3,18 +3,13 @@
 // when it fires, so the N are also all that it can show (C2). choose.cc says when that is so.
 #pragma once
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 
 #include "engine/match/pattern.h"
 
 namespace tocsin {
 
-// The N of a condition that is `count(x) >= N` over one sliding window or one streak; none: it is something else.
-std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern);
-
-// REQUIRES: counter_threshold() gives a number.
+// REQUIRES: counter_threshold() (choose.h) gives a number.
 std::unique_ptr<PatternMatcher> make_counter(const RuleSet& rules, const Program& program, const Pattern& pattern,
                                              const Evaluator& evaluator);
 

@@ -133,46 +133,6 @@ class LatestChain : public PatternMatcher {
 
 }  // namespace
 
-std::string not_a_chain(const Program& program, const Pattern& pattern) {
-  const auto relates = [&](StreamId id) {
-    const auto& alternatives = program.streams[id.index].alternatives;
-    return std::any_of(alternatives.begin(), alternatives.end(),
-                       [](const Alternative& a) { return a.relation.exists(); });
-  };
-  for (const SequenceInst& inst : pattern.code) {
-    switch (inst.op) {
-      case SequenceOp::take:
-        if (relates(inst.stream)) return "a filter looks at another step";
-        break;
-      case SequenceOp::absence:
-        if (inst.step.exists()) return "the absence counts from a step that is not the last";
-        if (relates(inst.stream)) return "a filter looks at another step";
-        break;
-      case SequenceOp::match:
-        break;
-      case SequenceOp::maybe:
-        return "a `maybe` is filled in when the rest is known";
-      case SequenceOp::repeat:
-      case SequenceOp::streak:
-      case SequenceOp::until:
-        return "a repeated step takes all events of its place";
-      case SequenceOp::open:
-      case SequenceOp::close:
-        return "a pattern in parentheses has bounds of its own";
-      case SequenceOp::any_of:
-      case SequenceOp::alternative:
-      case SequenceOp::end_any:
-        return "alternatives come in any order";
-      case SequenceOp::forbid:
-      case SequenceOp::adjacent:
-        return "what lies between two steps decides";
-      case SequenceOp::within:
-        return "a bound of one step may refuse the latest choice";
-    }
-  }
-  return {};
-}
-
 std::unique_ptr<PatternMatcher> make_latest_chain(const Program& program, const Pattern& pattern,
                                                   const Evaluator& evaluator, const MatchOptions& options) {
   return std::make_unique<LatestChain>(program, pattern, evaluator, options);

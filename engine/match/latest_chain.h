@@ -6,16 +6,12 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "engine/match/pattern.h"
 
 namespace tocsin {
 
-// Why the pattern is no such sequence; empty: it is one.
-std::string not_a_chain(const Program& program, const Pattern& pattern);
-
-// REQUIRES: not_a_chain() is empty; no `where`, no `resume`, not every match.
+// REQUIRES: choose_matcher() says so.
 std::unique_ptr<PatternMatcher> make_latest_chain(const Program& program, const Pattern& pattern,
                                                   const Evaluator& evaluator, const MatchOptions& options);
 

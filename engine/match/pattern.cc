@@ -1,7 +1,6 @@
 #include "engine/match/pattern.h"
 
 #include "engine/base/contract.h"
-#include "engine/match/choose.h"
 #include "engine/match/counter.h"
 #include "engine/match/forms.h"
 #include "engine/match/latest_chain.h"

@@ -17,6 +17,7 @@
 #include "engine/event/event.h"
 #include "engine/match/report.h"
 #include "engine/match/seen.h"
+#include "engine/program/choose.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
 
@@ -64,17 +65,6 @@ class Findings {
  private:
   const void* who_;
   void (*tell_)(const void*, const Finding&);
-};
-
-// How a rule fires decides what a sequence keeps.
-struct MatchOptions {
-  Firing firing = Firing::once;
-  ExprId where;
-  std::optional<Resume> resume;
-  std::vector<ExprId>
-      reported;            // of the alert, its fields and emitted events: their aggregates need their windows kept
-  bool remembers = false;  // a clause looks at a condition also when the rule does not fire at its edge
-  bool fast = true;        // false: the general matchers only (tests compare the two)
 };
 
 class PatternState {

@@ -6,7 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/write.h"
-#include "engine/match/choose.h"
+#include "engine/program/choose.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/keyed.h"

@@ -1,13 +1,15 @@
-#include "engine/match/choose.h"
+#include "engine/program/choose.h"
 
 #include <algorithm>
 #include <variant>
 
-#include "engine/match/counter.h"
-#include "engine/match/latest_chain.h"
+#include "engine/program/aggregates.h"
 
 namespace tocsin {
 namespace {
+
+// A ring of N: beyond that a count is a matter for a window of its own.
+constexpr std::uint32_t kRingMax = 65'536;
 
 // Does what the rule reports read more of the events than the matcher keeps?
 bool reads(const RuleSet& rules, const MatchOptions& options, std::uint16_t what) {
@@ -27,7 +29,8 @@ bool is_emitted(const RuleSet& rules, EventTypeId type) {
 ChosenMatcher condition(const RuleSet& rules, const Program& program, const Pattern& pattern,
                         const MatchOptions& options) {
   const auto window = [](std::string why) { return ChosenMatcher{MatcherKind::window, std::move(why)}; };
-  if (!counter_threshold(rules, program, pattern)) return window("the condition is more than one count of one stream");
+  if (!counter_threshold(rules, program, pattern))
+    return window("the condition is not the count of one stream, or is judged by time too");
   if (options.firing != Firing::once && options.firing != Firing::start_over)
     return window("`fire always` shows every event of the window, not only the last N");
   if (options.remembers) return window("a clause looks at the count when the rule does not fire");
@@ -40,6 +43,47 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
               ", and the alert shows no more than these N"};
 }
 
+// Why the pattern is no sequence of single steps that do not look at each other; empty: it is one.
+std::string not_a_chain(const Program& program, const Pattern& pattern) {
+  const auto relates = [&](StreamId id) {
+    const auto& alternatives = program.streams[id.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [](const Alternative& a) { return a.relation.exists(); });
+  };
+  for (const SequenceInst& inst : pattern.code) {
+    switch (inst.op) {
+      case SequenceOp::take:
+        if (relates(inst.stream)) return "a filter looks at another step";
+        break;
+      case SequenceOp::absence:
+        if (inst.step.exists()) return "the absence counts from a step that is not the last";
+        if (relates(inst.stream)) return "a filter looks at another step";
+        break;
+      case SequenceOp::match:
+        break;
+      case SequenceOp::maybe:
+        return "a `maybe` is filled in when the rest is known";
+      case SequenceOp::repeat:
+      case SequenceOp::streak:
+      case SequenceOp::until:
+        return "a repeated step takes all events of its place";
+      case SequenceOp::open:
+      case SequenceOp::close:
+        return "a pattern in parentheses has bounds of its own";
+      case SequenceOp::any_of:
+      case SequenceOp::alternative:
+      case SequenceOp::end_any:
+        return "alternatives come in any order";
+      case SequenceOp::forbid:
+      case SequenceOp::adjacent:
+        return "what lies between two steps decides";
+      case SequenceOp::within:
+        return "a bound of one step may refuse the latest choice";
+    }
+  }
+  return {};
+}
+
 ChosenMatcher sequence(const RuleSet& rules, const Program& program, const Pattern& pattern,
                        const MatchOptions& options) {
   const auto search = [](std::string why) { return ChosenMatcher{MatcherKind::sequence_search, std::move(why)}; };
@@ -48,6 +92,7 @@ ChosenMatcher sequence(const RuleSet& rules, const Program& program, const Patte
   if (options.resume) return search("`resume at` keeps partial matches");
   if (std::string why = not_a_chain(program, pattern); !why.empty()) return search(std::move(why));
   if (reads(rules, options, kReadsCells)) return search("the alert reads aggregates of its steps");
+  if (pattern.code.size() == 2) return {MatcherKind::latest_chain, "one step alone: each such event is a match"};
   return {MatcherKind::latest_chain,
           "single steps that do not look at each other: the latest choice of each is the best"};
 }
@@ -111,6 +156,33 @@ MatchOptions match_options(const Program& program) {
   for (const EmitDef& e : rule->emits)
     for (const ExprId f : e.fields) read(f);
   return options;
+}
+
+std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern) {
+  if (pattern.form != Pattern::Form::condition || pattern.evidence.size() != 1 || pattern.judged_at_expiry ||
+      pattern.needs_seen || pattern.hold.us != 0 || pattern.true_of_nothing)
+    return std::nullopt;
+  const Cell& cell = program.cells[pattern.evidence.front().index];
+  if (aggregates()[cell.function.index].kind != AggregateKind::count || cell.second.exists() ||
+      cell.baseline.kind != Baseline::Kind::none || program.streams[cell.stream.index].nested.exists())
+    return std::nullopt;
+  const bool window = cell.window.kind == Window::Kind::span && cell.window.length.us > 0;
+  const bool streak = cell.window.kind == Window::Kind::streak && cell.window.cap.us == 0;
+  if (!window && !streak) return std::nullopt;
+  // What evidence calls an event must follow from its type alone.
+  const auto& alternatives = program.streams[cell.stream.index].alternatives;
+  for (const Alternative& a : alternatives)
+    if (!a.values.empty() || std::count_if(alternatives.begin(), alternatives.end(),
+                                           [&](const Alternative& b) { return b.type == a.type; }) != 1)
+      return std::nullopt;
+  const Expr& e = rules.code.exprs[pattern.condition.index];
+  const auto* code = rules.code.instructions.data() + e.begin;
+  if (e.end - e.begin != 3 || code[0].op != ExprOp::cell || code[1].op != ExprOp::constant ||
+      code[2].op != ExprOp::greater_equal)
+    return std::nullopt;
+  const auto* n = std::get_if<std::int64_t>(&rules.code.constants[code[1].a].value);
+  if (n == nullptr || *n < 1 || *n > kRingMax) return std::nullopt;
+  return static_cast<std::uint32_t>(*n);
 }
 
 }  // namespace tocsin

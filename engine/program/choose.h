@@ -1,11 +1,14 @@
 // Which matcher a pattern gets, and why: the fast ones where the program has their shape, the general ones for all the rest.
-// Each fast matcher says what the general one says, alert for alert (tests/equality_test.cc runs both ways). `explain` prints this.
+// Each fast matcher says what the general one says, alert for alert (tests/equality_test.cc runs both ways). It is a matter of
+// the program alone, so it stands here: engine/match builds what is chosen, bounds.h counts what that keeps, `explain` prints it.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "engine/match/pattern.h"
 #include "engine/program/program.h"
 
 namespace tocsin {
@@ -16,6 +19,17 @@ enum class MatcherKind : std::uint8_t {
   window,           // keeps the events that a window still sees
   counter,          // the N last events of the key
   instant,          // the last event, or the values seen: nothing else decides
+};
+
+// How a rule fires decides what a sequence keeps.
+struct MatchOptions {
+  Firing firing = Firing::once;
+  ExprId where;
+  std::optional<Resume> resume;
+  std::vector<ExprId>
+      reported;            // of the alert, its fields and emitted events: their aggregates need their windows kept
+  bool remembers = false;  // a clause looks at a condition also when the rule does not fire at its edge
+  bool fast = true;        // false: the general matchers only (tests compare the two)
 };
 
 struct ChosenMatcher {
@@ -30,7 +44,10 @@ std::string_view name_of(MatcherKind kind);
 ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, PatternId pattern,
                              const MatchOptions& options);
 
-// How a rule's `when` is matched.
+// How a rule's `when` is matched. Its `resolve when` and the patterns that it counts like events are matched as MatchOptions{}.
 MatchOptions match_options(const Program& program);
+
+// The N of a condition that is `count(x) >= N` over one sliding window or one streak; none: it is something else.
+std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern);
 
 }  // namespace tocsin
