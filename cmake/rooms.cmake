@@ -7,6 +7,7 @@
 #   test_program(engine_test)             a doctest program; main() is given, so no file defines one
 #   fuzz_target(parse_fuzz SOURCES .. FRIENDS ..)
 #   bench_program(dsl_bench SOURCES .. FRIENDS ..)
+#   scenario(many_rules SOURCES .. FRIENDS ..)   the program many_rules_scenario of bench/scenarios
 
 function(room name)
   cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TEST_PROGRAM" "SOURCES;FRIENDS;PRIVATE_FRIENDS;TESTS;TEST_FRIENDS")
@@ -57,4 +58,11 @@ function(bench_program name)
   add_executable(${name} ${BENCH_SOURCES})
   target_link_libraries(${name} PRIVATE benchmark::benchmark ${BENCH_FRIENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+function(scenario name)
+  cmake_parse_arguments(PARSE_ARGV 1 SCENARIO "" "" "SOURCES;FRIENDS")
+  add_executable(${name}_scenario ${SCENARIO_SOURCES})
+  target_link_libraries(${name}_scenario PRIVATE tocsin_scenario ${SCENARIO_FRIENDS})
+  set_target_properties(${name}_scenario PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 endfunction()

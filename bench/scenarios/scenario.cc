@@ -1,0 +1,80 @@
+#include "bench/scenarios/scenario.h"
+
+#include <ctime>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+#include "adapters/codec/config.h"
+#include "dsl/compile.h"
+#include "engine/program/reference_data.h"
+
+namespace tocsin::bench {
+
+double cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e9 + static_cast<double>(t.tv_nsec);
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+std::string machine() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string line, model = "an unknown processor";
+  while (std::getline(info, line))
+    if (line.starts_with("model name")) model = line.substr(line.find(':') + 2);
+  return model + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores";
+}
+
+bool is_tiny(int argc, char** argv) { return argc > 1 && std::string_view(argv[1]) == "--tiny"; }
+
+void wrong(const std::string& why) {
+  std::fprintf(stderr, "%s\n", why.c_str());
+  std::exit(1);
+}
+
+std::shared_ptr<const RuleSet> compiled(const std::string& text) {
+  const dsl::Compiled out = dsl::compile(std::vector<dsl::SourceText>{{"scenario.rules", text}});
+  if (!out.ok()) wrong(out.diagnostics.empty() ? "the rules have a mistake" : out.diagnostics.front().message);
+  return out.rules;
+}
+
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event) {
+  CodecConfig codec;
+  codec.event = event;
+  codec.event_field = event.empty() ? "event" : "";
+  auto data = ReferenceData::make(*rules, {{std::vector<std::vector<std::string>>(rules->lists.size())}, {}});
+  if (!data) wrong(data.error().message);
+  auto decoder = make_decoder(codec, rules->schema);
+  if (!decoder) wrong(decoder.error().message);
+  decoder_ = std::move(*decoder);
+  engine_ = std::make_unique<Engine>(rules, *data);
+  partition_ = engine_->add_partition(SourceId{0}, carried_events(codec, rules->schema));
+}
+
+void Pipeline::take(Block& block) {
+  block.source = SourceId{0};
+  block.first_offset = next_offset_;
+  const std::shared_ptr<EventBatch> batch = pool_.take();
+  decoder_->decode(block, *batch, dead_);
+  next_offset_ += batch->size();
+  engine_->take(partition_, batch);
+  if (!dead_.letters.empty()) wrong("a dead letter: " + dead_.letters.front().detail);
+}
+
+void Pipeline::take(std::string_view lines) {
+  Block block;
+  block.bytes.append(lines);
+  take(block);
+}
+
+}  // namespace tocsin::bench

@@ -1,0 +1,61 @@
+// What the scenarios share: the engine as a process runs it, bytes in and alerts out, and how time is taken.
+//
+// A scenario is a program `NAME_scenario`. It proves its answers first, then prints a table; `--tiny` stops after the proof, over
+// little input, which is how the test run executes it. It ends with 1 when an answer is wrong.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/event/batch.h"
+#include "engine/io/block.h"
+#include "engine/io/decoder.h"
+#include "engine/match/alert.h"
+#include "engine/program/program.h"
+#include "engine/runtime/engine.h"
+
+namespace tocsin::bench {
+
+// What this thread has cost so far. Wall time would also count what others do on the machine.
+double cpu_ns();
+
+// Of several measurements: those that a neighbour disturbed do not count.
+double median(std::vector<double> values);
+
+// "AMD EPYC 9B45, 2 cores": figures without their machine mean nothing.
+std::string machine();
+
+bool is_tiny(int argc, char** argv);
+
+// Ends the program with the text on stderr.
+[[noreturn]] void wrong(const std::string& why);
+
+// The rules, or wrong().
+std::shared_ptr<const RuleSet> compiled(const std::string& text);
+
+// One partition of NDJSON lines through codec and engine. `event`: what every line is; empty: its field `event` says it.
+class Pipeline {
+ public:
+  Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event);
+
+  // Whole lines. The block is left with a buffer for the next ones, as with a source's poll.
+  void take(Block& block);
+  void take(std::string_view lines);
+  void end() { engine_->end(partition_); }
+  std::vector<Alert> take_alerts() { return engine_->take_alerts(); }
+
+  const Engine& engine() const { return *engine_; }
+
+ private:
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Decoder> decoder_;
+  std::size_t partition_ = 0;
+  std::uint64_t next_offset_ = 1;
+  BatchPool pool_;
+  DeadLetters dead_;
+};
+
+}  // namespace tocsin::bench
