@@ -22,6 +22,7 @@
 #include "dsl/lines.h"
 #include "dsl/load.h"
 #include "dsl/print.h"
+#include "dsl/render.h"
 
 namespace tocsin::app {
 
@@ -217,29 +218,10 @@ std::string in_words(const Report& report, bool with_coverage, const Console& co
 
 // ----- telling: to machines -------------------------------------------------------------------------------------------------
 
+// For an attribute, where a bare newline would be read as a space.
 std::string escape_xml(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20) out += c;
-    }
-  }
+  std::string out = dsl::escape_xml(text);
+  for (std::size_t at = out.find('\n'); at != std::string::npos; at = out.find('\n', at)) out.replace(at, 1, "&#10;");
   return out;
 }
 

@@ -17,6 +17,9 @@ struct Character {
 // The first character. REQUIRES: `text` is not empty.
 Character first_character(std::string_view text);
 
+// Is this a byte of a character, but not its first?
+inline bool continues_a_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; }
+
 std::size_t count_characters(std::string_view text);
 
 // Columns of a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji, else 1.

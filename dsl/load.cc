@@ -16,6 +16,8 @@
 #include <system_error>
 #include <thread>
 
+#include "dsl/lex.h"
+
 namespace tocsin::dsl {
 
 namespace {
@@ -32,9 +34,9 @@ Result<std::string> read_stream(std::istream& in, const std::string& name) {
     text.resize(had + kPiece);
     in.read(text.data() + had, static_cast<std::streamsize>(kPiece));
     text.resize(had + static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kFileSizeLimit)
+    if (text.size() > kMaxFileBytes)
       return unreadable(
-          fmt::format("{} is larger than {} MiB, the limit for a file of rules", name, kFileSizeLimit >> 20));
+          fmt::format("{} is larger than {} MiB, the limit for a file of rules", name, kMaxFileBytes >> 20));
   }
   if (in.bad()) return unreadable(fmt::format("cannot read {}: {}", name, std::strerror(errno)));
   return text;

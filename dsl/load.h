@@ -14,9 +14,6 @@
 
 namespace tocsin::dsl {
 
-// A file named by mistake (a log, a device) is not read to its end. parse() itself takes less.
-inline constexpr std::size_t kFileSizeLimit = std::size_t{64} << 20;
-
 // Texts whose names see each other. All .rules files of one call are one set; each Markdown document is a set of its
 // own, because documents tell the same story with the same names.
 struct SourceSet {

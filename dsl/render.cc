@@ -52,19 +52,35 @@ std::string_view word_of(Level level) {
   return {};
 }
 
+namespace {
+
+// Of one sentence, and what is kept of each of its ends: the words of the message stand there, the name between them.
+constexpr std::size_t kLongestSentence = 1'000, kKept = 400;
+
+}  // namespace
+
+std::string readable(std::string_view sentence) {
+  if (sentence.size() <= kLongestSentence) return printable(sentence);
+  std::size_t head = kKept, tail = sentence.size() - kKept;
+  while (head > 0 && continues_a_character(sentence[head])) --head;
+  while (tail < sentence.size() && continues_a_character(sentence[tail])) ++tail;
+  return printable(sentence.substr(0, head)) + " … " + printable(sentence.substr(tail));
+}
+
 }  // namespace rendering
 
 namespace {
 
 using rendering::Atlas;
 using rendering::Place;
+using rendering::readable;
 using rendering::word_of;
 
 // What is wrong, and how to mend it, without the author's line to look at.
 std::string in_words(const Diagnostic& d, std::string_view between) {
-  std::string text = d.message;
-  if (!d.here.text.empty()) text += fmt::format(" ({})", d.here.text);
-  if (!d.help.empty()) text += fmt::format("{}help: {}", between, d.help);
+  std::string text = readable(d.message);
+  if (!d.here.text.empty()) text += fmt::format(" ({})", readable(d.here.text));
+  if (!d.help.empty()) text += fmt::format("{}help: {}", between, readable(d.help));
   return text;
 }
 
@@ -75,8 +91,8 @@ std::string one_line(std::string text) {
 
 std::string brief(const Diagnostic& d, Atlas& atlas) {
   const Place at = atlas.place(d.here.span);
-  return fmt::format("{}:{}:{}: {}[{}]: {}\n", at.path, at.begin.line, at.begin.column, word_of(d.level()), d.code,
-                     printable(one_line(in_words(d, "; "))));
+  return fmt::format("{}:{}:{}: {}[{}]: {}\n", printable(at.path), at.begin.line, at.begin.column, word_of(d.level()),
+                     d.code, one_line(in_words(d, "; ")));
 }
 
 // Workflow commands end at a newline, and properties also at `:` and `,`.
@@ -95,42 +111,19 @@ std::string escape_github(std::string_view text, bool property) {
 std::string github(const Diagnostic& d, Atlas& atlas) {
   const Place at = atlas.place(d.here.span);
   return fmt::format("::{} file={},line={},col={},endLine={},endColumn={},title={}::{}\n", word_of(d.level()),
-                     escape_github(at.path, true), at.begin.line, at.begin.column, at.end.line, at.end.column,
-                     escape_github(d.code, true), escape_github(in_words(d, "\n"), false));
-}
-
-// Text for XML 1.0, which has no way at all to write most control characters.
-std::string escape_xml(std::string_view text) {
-  std::string out;
-  for (const char c : printable(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
+                     escape_github(printable(at.path), true), at.begin.line, at.begin.column, at.end.line,
+                     at.end.column, escape_github(d.code, true), escape_github(in_words(d, "\n"), false));
 }
 
 std::string junit_case(const Diagnostic& d, Atlas& atlas) {
   const Place at = atlas.place(d.here.span);
   const bool failed = d.level() == Level::error;
   const std::string_view tag = failed ? "failure" : "system-out";
-  return fmt::format("    <testcase classname=\"{}\" name=\"{} at {}:{}\">\n      <{}{}>{}</{}>\n    </testcase>\n",
-                     escape_xml(at.path), d.code, at.begin.line, at.begin.column, tag,
-                     failed ? fmt::format(" type=\"{}\" message=\"{}\"", d.code, escape_xml(one_line(d.message))) : "",
-                     escape_xml(rendering::human(d, atlas, {})), tag);
+  return fmt::format(
+      "    <testcase classname=\"{}\" name=\"{} at {}:{}\">\n      <{}{}>{}</{}>\n    </testcase>\n",
+      escape_xml(at.path), d.code, at.begin.line, at.begin.column, tag,
+      failed ? fmt::format(" type=\"{}\" message=\"{}\"", d.code, escape_xml(one_line(readable(d.message)))) : "",
+      escape_xml(rendering::human(d, atlas, {})), tag);
 }
 
 // Every file is a test case that passes, or stands in the cases of its messages.
@@ -161,6 +154,29 @@ constexpr std::pair<std::string_view, Format> kFormats[] = {
 };
 
 }  // namespace
+
+std::string escape_xml(std::string_view text) {
+  std::string out;
+  for (const char c : printable(text)) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
 
 std::optional<Format> format_of(std::string_view word) {
   for (const auto& [name, format] : kFormats)

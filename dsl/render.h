@@ -36,4 +36,7 @@ struct RenderOptions {
 std::string render(std::span<const Diagnostic> diagnostics, std::span<const SourceText> sources, Format format,
                    const RenderOptions& options = {});
 
+// Text for XML 1.0, which has no way at all to write most control characters: those are U+FFFD. Newlines stay.
+std::string escape_xml(std::string_view text);
+
 }  // namespace tocsin::dsl

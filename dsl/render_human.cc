@@ -19,6 +19,10 @@ namespace {
 constexpr std::size_t kTab = 4;            // a tab goes to the next multiple of this
 constexpr std::uint32_t kLinesOfSpan = 4;  // of a longer span: its first two lines and its last
 constexpr std::size_t kContext = 12;       // columns kept before a span that a narrow terminal cuts out of its line
+constexpr std::size_t kWidest = 500;  // columns of a line that are shown at most, whatever the width: nobody reads on
+
+// Of a longer line only a piece is looked at, from a little before the mark on: there may be a message per byte of it.
+constexpr std::size_t kLongLine = std::size_t{16} << 10, kBeforeMark = 400;
 
 struct Paint {
   bool on = false;
@@ -87,7 +91,7 @@ std::vector<Mark> marks_of(const Label& label, bool primary, Atlas& atlas) {
     }
     marks.push_back({line, from, std::max(from, to), primary, {}});
   }
-  marks.back().label = printable(label.text);
+  marks.back().label = readable(label.text);
   return marks;
 }
 
@@ -96,7 +100,9 @@ class Snippet {
   Snippet(std::uint32_t file, Atlas& atlas, std::size_t gutter, Paint paint, int width, std::string_view primary_colour)
       : file_(file), atlas_(atlas), gutter_(gutter), paint_(paint), primary_colour_(primary_colour) {
     const std::size_t taken = gutter + 3;
-    if (width > 0) room_ = std::max<std::size_t>(static_cast<std::size_t>(width), taken + 20) - taken;
+    if (width > 0)
+      room_ = std::min(kWidest, std::max<std::size_t>(static_cast<std::size_t>(width), taken + 20) - taken);
+    has_width_ = width > 0;
   }
 
   // REQUIRES: marks are in the order of their lines.
@@ -119,7 +125,7 @@ class Snippet {
   std::string number(std::uint32_t line) const { return paint_(kBlue, fmt::format("{:>{}} |", line, gutter_)); }
 
   std::string cut(const Shown& shown, std::size_t from) const {
-    const std::size_t end = room_ == 0 ? shown.cells.size() : std::min(shown.cells.size(), from + room_);
+    const std::size_t end = std::min(shown.cells.size(), from + room_);
     std::string text;
     for (std::size_t i = from; i < end; ++i) text += shown.cells[i];
     if (from > 0 && !shown.cells.empty()) text.replace(0, shown.cells[from].size(), "…");
@@ -130,19 +136,37 @@ class Snippet {
     return text.empty() ? text : " " + text;
   }
 
-  std::string atlas_line(std::uint32_t line) const { return cut(show(atlas_.lines(file_).line(line)), 0); }
+  std::string atlas_line(std::uint32_t line) const {
+    return cut(show(atlas_.lines(file_).line(line).substr(0, kLongLine)), 0);
+  }
+
+  // Of a very long line the piece around its first mark, and the marks as places in it; how many bytes were left out
+  // before it.
+  static std::size_t skip_to(std::vector<Mark>& marks, std::string_view& text) {
+    if (text.size() <= kLongLine) return 0;
+    std::size_t from = marks.front().from > kBeforeMark ? marks.front().from - kBeforeMark : 0;
+    while (from > 0 && continues_a_character(text[from])) --from;
+    text = text.substr(from, kLongLine);
+    for (Mark& mark : marks) {
+      mark.from = std::clamp(mark.from, from, from + text.size()) - from;
+      mark.to = std::clamp(mark.to, from, from + text.size()) - from;
+    }
+    return from;
+  }
 
   // The line, and under it a row per mark: one that is read from left to right has its marks in that order too, but
   // the primary comes first, next to the line.
   std::string draw_line(std::vector<Mark> marks) {
     std::ranges::stable_sort(marks, [](const Mark& a, const Mark& b) { return a.primary && !b.primary; });
     const std::uint32_t line = marks.front().line;
-    const Shown shown = show(atlas_.lines(file_).line(line));
+    std::string_view text = atlas_.lines(file_).line(line);
+    const std::size_t skipped = skip_to(marks, text);
+    const Shown shown = show(text);
     const std::size_t primary = shown.column_of[marks.front().from];
     const std::size_t end = shown.column_of[marks.front().to];
     // A line wider than the terminal is cut so that the mark is seen.
     std::size_t from = 0;
-    if (room_ != 0 && shown.cells.size() > room_ && end > room_) from = primary > kContext ? primary - kContext : 0;
+    if (shown.cells.size() > room_ && (end > room_ || skipped > 0)) from = primary > kContext ? primary - kContext : 0;
     std::string out = number(line) + cut(shown, from) + "\n";
     for (const Mark& mark : marks) out += draw_mark(mark, shown, from);
     return out;
@@ -152,13 +176,12 @@ class Snippet {
     const std::size_t begin = std::max(shown.column_of[mark.from], from);
     std::size_t columns =
         std::max<std::size_t>(1, shown.column_of[mark.to] > begin ? shown.column_of[mark.to] - begin : 0);
-    if (room_ != 0)
-      columns = std::min(columns, std::max<std::size_t>(1, from + room_ > begin ? from + room_ - begin : 1));
+    columns = std::min(columns, std::max<std::size_t>(1, from + room_ > begin ? from + room_ - begin : 1));
     const std::string_view colour = mark.primary ? primary_colour_ : kBlue;
     const std::string indent(begin - from + 1, ' ');
     std::string out = bar() + indent + paint_(colour, std::string(columns, mark.primary ? '^' : '-'));
     if (mark.label.empty()) return out + "\n";
-    const bool fits = room_ == 0 || begin - from + columns + 1 + columns_of(mark.label) <= room_;
+    const bool fits = !has_width_ || begin - from + columns + 1 + columns_of(mark.label) <= room_;
     if (fits) return out + " " + paint_(colour, mark.label) + "\n";
     // No room behind the mark: below it, as far left as its length asks for.
     const std::size_t length = columns_of(mark.label);
@@ -171,14 +194,15 @@ class Snippet {
   std::size_t gutter_;
   Paint paint_;
   std::string_view primary_colour_;
-  std::size_t room_ = 0;  // columns for the author's line; 0: no end
+  std::size_t room_ = kWidest;  // columns for the author's line
+  bool has_width_ = false;      // of a terminal: labels keep inside it, too
 };
 
 std::size_t digits(std::uint32_t number) { return fmt::formatted_size("{}", number); }
 
 // `help: ` and what follows; further lines stand under the first.
 std::string help_lines(std::string_view help, const Paint& paint) {
-  std::string text = printable(help);
+  std::string text = readable(help);
   for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
     text.insert(at + 1, 6, ' ');
   return paint(kCyan, "help") + ": " + text + "\n";
@@ -199,7 +223,7 @@ std::string human(const Diagnostic& d, Atlas& atlas, const RenderOptions& option
   const std::size_t arrow = std::max<std::size_t>(2, gutter);
 
   std::string out = paint(colour, fmt::format("{}[{}]", word_of(d.level()), d.code)) +
-                    paint(kBold, ": " + printable(d.message)) + "\n";
+                    paint(kBold, ": " + readable(d.message)) + "\n";
   const auto arrow_to = [&](std::string_view sign, const Place& place) {
     return std::string(arrow, ' ') + paint(kBlue, sign) +
            fmt::format(" {}:{}:{}\n", printable(place.path), place.begin.line, place.begin.column);

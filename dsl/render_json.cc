@@ -42,13 +42,13 @@ Json span_of(const Label& label, bool primary, Atlas& atlas) {
                {"text", text_of(span, at, atlas)},
                {"label", nullptr},
                {"suggested_replacement", nullptr}};
-  if (!label.text.empty()) json["label"] = label.text;
+  if (!label.text.empty()) json["label"] = readable(label.text);
   return json;
 }
 
 Json child(std::string_view message, Json spans) {
-  return {{"message", message},        {"code", nullptr},           {"level", "help"},
-          {"spans", std::move(spans)}, {"children", Json::array()}, {"rendered", nullptr}};
+  return {{"message", readable(message)}, {"code", nullptr},           {"level", "help"},
+          {"spans", std::move(spans)},    {"children", Json::array()}, {"rendered", nullptr}};
 }
 
 Json children_of(const Diagnostic& d, Atlas& atlas) {
@@ -59,7 +59,7 @@ Json children_of(const Diagnostic& d, Atlas& atlas) {
       spans.push_back(span_of({d.fix->span, {}}, true, atlas));
       spans.back()["suggested_replacement"] = d.fix->text;
     }
-    children.push_back(child(d.help, std::move(spans)));
+    children.push_back(child(readable(d.help), std::move(spans)));
   }
   return children;
 }
@@ -69,7 +69,7 @@ Json message_of(const Diagnostic& d, Atlas& atlas) {
   Json spans = Json::array({span_of(d.here, true, atlas)});
   if (d.cause) spans.push_back(span_of(*d.cause, false, atlas));
   return {{"schema", "tocsin/check/1"},
-          {"message", d.message},
+          {"message", readable(d.message)},
           {"code", {{"code", d.code}, {"explanation", row != nullptr ? Json(row->page) : Json(nullptr)}}},
           {"level", word_of(d.level())},
           {"spans", std::move(spans)},
@@ -104,19 +104,19 @@ Json fix_of(const Diagnostic& d, Atlas& atlas) {
   const Place at = atlas.place(d.fix->span);
   const Json replacement = {{"deletedRegion", region_of(at)}, {"insertedContent", {{"text", d.fix->text}}}};
   const Json change = {{"artifactLocation", {{"uri", uri_of(at.path)}}}, {"replacements", Json::array({replacement})}};
-  return {{"description", {{"text", d.help}}}, {"artifactChanges", Json::array({change})}};
+  return {{"description", {{"text", readable(d.help)}}}, {"artifactChanges", Json::array({change})}};
 }
 
 Json result_of(const Diagnostic& d, Atlas& atlas) {
-  std::string text = d.message;
-  if (!d.here.text.empty()) text += ": " + d.here.text;
-  if (!d.help.empty()) text += "\nhelp: " + d.help;
+  std::string text = readable(d.message);
+  if (!d.here.text.empty()) text += ": " + readable(d.here.text);
+  if (!d.help.empty()) text += "\nhelp: " + readable(d.help);
   Json result = {{"ruleId", d.code}, {"level", word_of(d.level())}, {"message", {{"text", text}}}};
   if (const CodeInfo* row = find_code(d.code)) result["ruleIndex"] = row - all_codes().data();
   result["locations"] = Json::array({location_of(atlas.place(d.here.span))});
   if (d.cause) {
     Json related = location_of(atlas.place(d.cause->span));
-    related["message"] = {{"text", d.cause->text}};
+    related["message"] = {{"text", readable(d.cause->text)}};
     result["relatedLocations"] = Json::array({std::move(related)});
   }
   if (d.fix) result["fixes"] = Json::array({fix_of(d, atlas)});

@@ -37,6 +37,9 @@ class Atlas {
 
 std::string_view word_of(Level level);  // "error", "warning"
 
+// A sentence of a message: nothing that a terminal obeys, no name in it longer than people read, its middle left out.
+std::string readable(std::string_view sentence);
+
 std::string human(const Diagnostic& diagnostic, Atlas& atlas, const RenderOptions& options);
 std::string json(std::span<const Diagnostic> diagnostics, Atlas& atlas);
 std::string sarif(std::span<const Diagnostic> diagnostics, Atlas& atlas, std::string_view version);

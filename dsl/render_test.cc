@@ -224,6 +224,42 @@ help: one
 )");
 }
 
+// Were it wrong, one mistake in a generated file would print megabytes, or take minutes.
+TEST_CASE("of a very long line a piece around the mistake is shown, whatever the width") {
+  const SourceText text{"a.rules", "// " + std::string(3'000'000, 'x') + " here " + std::string(3'000'000, 'y')};
+  const Diagnostic d{"R001", "m", {find(text, "here"), "label"}, {}, "", {}};
+  const std::string x(10, 'x'), y(482, 'y');
+  CHECK(show(d, {text}) ==
+        "\nerror[R001]: m\n  --> a.rules:1:3000005\n  |\n1 | …" + x + " here " + y + "…\n  |             ^^^^ label\n");
+  CHECK(show(d, {text}, 4'000).size() < 1'000);
+  // So is a mistake that is the whole line.
+  const Diagnostic whole{"R001", "m", {{0, 3, 6'000'000}, ""}, {}, "", {}};
+  CHECK(show(whole, {text}).size() < 1'500);
+}
+
+TEST_CASE("no name in a message is longer than people read, in any format") {
+  const std::string name = std::string(10'000'000, 'n');
+  const SourceText text{"a.rules", "rule"};
+  const Diagnostic d{"R021", "unknown event `" + name + "`", {{0, 0, 4}, name}, {}, "write `" + name + "`", {}};
+  for (const std::string& word : format_words()) {
+    CAPTURE(word);
+    const std::string out = render(std::span(&d, 1), std::span(&text, 1), *format_of(word));
+    CHECK(out.size() < 200'000);  // SARIF brings the table of codes
+    CHECK(out.find("unknown event `nnn") != std::string::npos);
+  }
+}
+
+TEST_CASE("the name of a file that is no UTF-8 is shown without what a terminal obeys") {
+  const SourceText text{"a\xff\x1b[2J.rules", "rule"};
+  const Diagnostic d{"R021", "m", {{0, 0, 4}, ""}, {}, "", {}};
+  for (const char* word : {"human", "short", "github", "junit"}) {
+    CAPTURE(word);
+    const std::string out = render(std::span(&d, 1), std::span(&text, 1), *format_of(word));
+    CHECK(out.find("a\uFFFD\uFFFD[2J.rules") != std::string::npos);
+    CHECK(out.find('\x1b') == std::string::npos);
+  }
+}
+
 TEST_CASE("colours are escape sequences around whole words, and off unless asked for") {
   const SourceText auth{"rules/auth.rules", kAuth};
   const Diagnostic d = unknown_event(auth);
