@@ -48,6 +48,22 @@ TEST_CASE("exit 1: a mistake, on stdout, under the name that standard input was 
   CHECK(ran.err.empty());
 }
 
+TEST_CASE("check counts the rules that it could not read, and looks into the files of tables") {
+  const Folder folder;
+  folder.write("cards.csv", "\xEF\xBB\xBFid,tier\nann,gold\n");
+  const std::string file =
+      folder.write("a.rules",
+                   "event charge has card text\n"
+                   "table cards from \"cards.csv\" key id\n"
+                   "rule r when charge(cards[card].teir = \"gold\") by card  alert low \"{card}\"\n"
+                   "rule broken when charge charge by card  alert low \"x\"\n");
+  const Ran ran = run({"check", file});
+  CHECK(contains(ran.out, "error[R079]: the file has no column `teir`"));
+  CHECK(contains(ran.out, "help: did you mean `tier`?"));
+  CHECK(!contains(ran.out, "no column `id`"));
+  CHECK(contains(ran.out, "checked 2 rules in 1 file: 2 errors ("));
+}
+
 TEST_CASE("exit 2: called wrongly, with the nearest word that is right") {
   const auto refused = [](const std::vector<std::string>& words, const std::string& complaint) {
     CAPTURE(complaint);

@@ -36,7 +36,9 @@ Exit tell_errors(std::string_view command, const CompiledSet& set, Console& cons
 }
 
 Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
-  set.compiled = dsl::compile(set.files);
+  dsl::CheckOptions options;
+  look_into_files(options, set.files);
+  set.compiled = dsl::compile(set.files, options);
   if (!set.compiled.ok()) return tell_errors(command, set, console);
   Result<std::shared_ptr<const ReferenceData>> reference = read_reference(*set.compiled.rules, set.files);
   if (!reference) return unreadable(console, command, reference.error());

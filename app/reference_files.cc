@@ -1,6 +1,7 @@
 #include "app/reference_files.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <utility>
@@ -26,13 +27,15 @@ std::string trimmed(std::string line) {
   return line;
 }
 
-// RFC 4180, one line at a time with quotes that may hold newlines.
-std::vector<std::vector<std::string>> read_csv(std::istream& in) {
+// RFC 4180, one line at a time with quotes that may hold newlines; no more than `most` rows.
+std::vector<std::vector<std::string>> read_csv(std::istream& in, std::size_t most = SIZE_MAX) {
   std::vector<std::vector<std::string>> rows;
   std::vector<std::string> row;
   std::string cell;
   bool quoted = false, any = false;
-  for (int c = in.get(); c != EOF; c = in.get()) {
+  for (const char mark : {'\xEF', '\xBB', '\xBF'})  // spreadsheets write it before the first column
+    if (in.peek() == static_cast<unsigned char>(mark)) in.get();
+  for (int c = in.get(); c != EOF && rows.size() < most; c = in.get()) {
     any = true;
     const char ch = static_cast<char>(c);
     if (quoted) {
@@ -55,7 +58,7 @@ std::vector<std::vector<std::string>> read_csv(std::istream& in) {
       cell += ch;
     }
   }
-  if (any) {
+  if (any && rows.size() < most) {
     row.push_back(trimmed(cell));
     rows.push_back(std::move(row));
   }
@@ -66,7 +69,29 @@ tl::unexpected<Error> not_there(const char* what, const std::string& name, const
   return failure(Error::Code::unreadable, std::string(what) + " `" + name + "`: the file " + file + " is not there");
 }
 
+// Of the file that a rule file names: the one beside it.
+fs::path beside(std::span<const dsl::SourceText> texts, std::uint32_t file, std::string_view name) {
+  return fs::path(texts[file].path).parent_path() / name;
+}
+
 }  // namespace
+
+void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts) {
+  options.sources = texts;
+  options.file_exists = [texts](std::uint32_t file, std::string_view name) {
+    std::error_code error;
+    return fs::exists(beside(texts, file, name), error);
+  };
+  options.columns = [texts](std::uint32_t file, std::string_view name) -> std::optional<std::vector<std::string>> {
+    std::error_code error;
+    const fs::path path = beside(texts, file, name);
+    if (!fs::is_regular_file(path, error)) return std::nullopt;
+    std::ifstream in(path, std::ios::binary);
+    std::vector<std::vector<std::string>> rows = read_csv(in, 1);
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  };
+}
 
 Result<std::shared_ptr<const ReferenceData>> read_reference(const RuleSet& rules,
                                                             std::span<const dsl::SourceText> texts) {

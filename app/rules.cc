@@ -6,6 +6,8 @@
 #include <iterator>
 #include <utility>
 
+#include "app/reference_files.h"
+
 namespace tocsin::app {
 
 namespace {
@@ -21,12 +23,8 @@ void renumber(dsl::Diagnostic& d, std::uint32_t by) {
 void read(ReadSet& set, std::span<const dsl::SourceText> files, int require_tests) {
   set.parsed = dsl::parse_all(files);
   dsl::CheckOptions options;
-  options.sources = files;
+  look_into_files(options, files);
   options.require_tests = require_tests;
-  options.file_exists = [files](std::uint32_t file, std::string_view path) {
-    std::error_code error;
-    return fs::exists(fs::path(files[file].path).parent_path() / path, error);
-  };
   dsl::Checked checked = dsl::check(set.parsed, options);
   for (const dsl::Parsed& file : set.parsed) std::ranges::copy(file.diagnostics, std::back_inserter(set.diagnostics));
   std::ranges::move(checked.diagnostics, std::back_inserter(set.diagnostics));
@@ -52,8 +50,10 @@ std::size_t ReadRules::rules() const {
   std::size_t count = 0;
   for (const ReadSet& set : sets)
     for (const dsl::Parsed& file : set.parsed)
-      count += static_cast<std::size_t>(std::ranges::count_if(
-          file.file.items, [](const ast::Item& item) { return std::holds_alternative<ast::RuleDecl>(item.node); }));
+      count += file.unreadable_rules +
+               static_cast<std::size_t>(std::ranges::count_if(file.file.items, [](const ast::Item& item) {
+                 return std::holds_alternative<ast::RuleDecl>(item.node);
+               }));
   return count;
 }
 

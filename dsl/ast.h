@@ -667,9 +667,9 @@ struct EmitEach {  // `emit each with session_id, page = url send to "sink"`: a 
 };
 
 // Of summaries.
-struct Every {  // `every D [over W] [in "ZONE"]`, `every event [over W]`; neither length nor event: `over all`
+struct Every {  // `every D [over W | over all] [in "ZONE"]`, `every event [over W | over all]`
   bool event = false;
-  Rare<Aligned> aligned;
+  Rare<Aligned> aligned;  // unless `event`
   std::optional<Length> over;
   bool over_all = false;
   friend bool operator==(const Every&, const Every&) = default;

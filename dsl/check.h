@@ -8,7 +8,7 @@
 //  - tests send base events with all the fields that their aliases fix (semantics.md, V2).
 // A Model with errors among its diagnostics is fit for reading (editors, `explain`), not for compiling.
 //
-// Knows no files: whoever wants missing list files reported passes `file_exists`. Throws nothing, prints nothing.
+// Knows no files: whoever wants missing list files and unknown columns reported passes `file_exists` and `columns`. Throws nothing, prints nothing.
 #pragma once
 
 #include <cstdint>
@@ -206,6 +206,8 @@ struct Model {
 struct CheckOptions {
   // Is there such a file beside rule file number `file`? Unset: nobody asks.
   std::function<bool(std::uint32_t file, std::string_view path)> file_exists;
+  // The names in the first line of such a CSV file; none when it cannot be read. Unset: columns are not looked at.
+  std::function<std::optional<std::vector<std::string>>(std::uint32_t file, std::string_view path)> columns;
   int require_tests = 0;  // a rule with fewer tests is a warning
   // The texts of the files, for messages that name a place (`declared at rules/auth.rules:3`).
   std::span<const SourceText> sources;

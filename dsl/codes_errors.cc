@@ -591,6 +591,18 @@ std::vector<CodeInfo> error_codes() {
        "event login has user text, at time\n"
        "  timestamp at\n"
        "rule r when login by user  alert low \"{user}\"\n"},
+      {"R079", Level::error, "unknown column",
+       "The first line of a CSV file names its columns; a table is asked for one of them by `T[key].column`, its rows "
+       "are "
+       "found by the one behind `key`, and a list takes the one behind `column`. `check` looks into the file when it "
+       "is "
+       "there.",
+       "event charge has card text\n"
+       "table cards from \"cards.csv\" key id\n"
+       "rule r when charge(cards[card].teir = \"gold\") by card  alert low \"{card}\"\n",
+       "event charge has card text\n"
+       "table cards from \"cards.csv\" key id\n"
+       "rule r when charge(cards[card].tier = \"gold\") by card  alert low \"{card}\"\n"},
   };
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "dsl/print.h"
 #include "dsl/simplify.h"
 
 namespace tocsin::dsl {
@@ -56,47 +57,6 @@ std::string dotted(const ast::Path& path, std::size_t from) {
   std::string out;
   for (std::size_t i = from; i < path.parts.size(); ++i) out += (out.empty() ? "" : ".") + path.parts[i].text;
   return out;
-}
-
-std::string_view sign_of(ast::BinaryOp op) {
-  using enum ast::BinaryOp;
-  switch (op) {
-    case logical_or:
-      return "or";
-    case logical_and:
-      return "and";
-    case equal:
-      return "=";
-    case not_equal:
-      return "!=";
-    case less:
-      return "<";
-    case less_equal:
-      return "<=";
-    case greater:
-      return ">";
-    case greater_equal:
-      return ">=";
-    case contains:
-      return "contains";
-    case starts_with:
-      return "starts with";
-    case ends_with:
-      return "ends with";
-    case matches:
-      return "matches";
-    case add:
-      return "+";
-    case subtract:
-      return "-";
-    case multiply:
-      return "*";
-    case divide:
-      return "/";
-    case remainder:
-      return "%";
-  }
-  return "";
 }
 
 std::string_view name_of(ast::Severity severity) {
@@ -689,7 +649,7 @@ class Writer {
                      put(c.event ? "every event" : "every ");
                      if (c.aligned) dial(value(c.aligned->length));
                      if (c.over) put(" over "), dial(value(*c.over));
-                     if (c.over_all) put("over all");
+                     if (c.over_all) put(" over all");
                      if (c.aligned && c.aligned->zone) put(" in " + quoted(c.aligned->zone->value));
                      end();
                    },

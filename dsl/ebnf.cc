@@ -95,8 +95,8 @@ constexpr auto kProductions = std::to_array<Production>({
     {"", "starts", "\"starts\" \"on\" stream"},
     {"", "emit_each", "\"emit\" \"each\" [ \"with\" enriched { \",\" enriched } ] [ send ]"},
     {"", "enriched", "FIELD [ \"=\" expression ]"},
-    {"", "every",
-     "\"every\" ( \"event\" [ \"over\" length ] | length [ \"over\" length ] [ \"in\" TEXT ] ) | \"over\" \"all\""},
+    {"", "every", "\"every\" ( \"event\" [ summed ] | length [ summed ] [ \"in\" TEXT ] )"},
+    {"", "summed", "\"over\" ( length | \"all\" )"},
 
     {"Expressions", "expression", "conjunction { \"or\" conjunction }"},
     {"", "conjunction", "negation { \"and\" negation }"},

@@ -761,8 +761,22 @@ class Lexer {
     foreign_name(at_);
   }
 
+  // `when 5 × login`: how often, not a product.
+  bool is_times_of_a_count() const {
+    const std::size_t n = tokens_.size();
+    if (n < 2 || tokens_[n - 1].kind != TokenKind::number || tokens_[n - 1].real) return false;
+    return tokens_[n - 2].word == Word::when || tokens_[n - 2].word == Word::then;
+  }
+
   void strange_sign(const Sign& s) {
     const std::size_t end = at_ + s.sign.size();
+    if (s.meant == "*" && is_times_of_a_count()) {
+      report("R002", at_, end, "this sign is not part of the language", "leave this out",
+             "a number alone counts: `5 login_failed`")
+          .fix = Edit{span(at_, end), ""};
+      at_ = end;
+      return;
+    }
     if (s.meant == " " && at_ == 0) {  // a byte order mark
       at_ = end;
       return;

@@ -15,6 +15,9 @@ struct Parsed {
   ast::RuleFile file;                   // every item that could be read, also beside broken ones
   std::vector<Diagnostic> diagnostics;  // every mistake of the text, in order
   std::vector<std::string> unreadable;  // names of items that were begun and could not be read
+  std::vector<std::string> mentioned;   // every name inside them: nobody can say that it is not used
+  std::size_t unreadable_rules = 0;     // how many of them are rules
+  std::vector<SourceSpan> mended;       // what was read as something else than it says: a guess that nobody judges
 };
 
 // Never throws, never recurses deeper than the nesting limit, takes time linear in the text.

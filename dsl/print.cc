@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::size_t kColumns = 120;
 constexpr std::size_t kIndent = 2;
+constexpr std::size_t kFurther = 2 * kIndent;  // of what does not fit on the line of its clause
 
 template <class... Fs>
 struct overloaded : Fs... {
@@ -163,47 +166,6 @@ std::string_view write(ast::TimeUnit unit) {
   return {};
 }
 
-std::string_view write(ast::BinaryOp op) {
-  using enum ast::BinaryOp;
-  switch (op) {
-    case logical_or:
-      return "or";
-    case logical_and:
-      return "and";
-    case equal:
-      return "=";
-    case not_equal:
-      return "!=";
-    case less:
-      return "<";
-    case less_equal:
-      return "<=";
-    case greater:
-      return ">";
-    case greater_equal:
-      return ">=";
-    case contains:
-      return "contains";
-    case starts_with:
-      return "starts with";
-    case ends_with:
-      return "ends with";
-    case matches:
-      return "matches";
-    case add:
-      return "+";
-    case subtract:
-      return "-";
-    case multiply:
-      return "*";
-    case divide:
-      return "/";
-    case remainder:
-      return "%";
-  }
-  return {};
-}
-
 // How tightly an operator binds; operands that bind less get parentheses.
 enum Level { kOr = 1, kAnd, kNot, kComparison, kSum, kProduct, kSign, kOperand };
 
@@ -252,6 +214,7 @@ Level level_of(const ast::Expr& expr) {
 struct Break {
   std::size_t place = 0;
   std::size_t rank = 0;
+  std::uint32_t from = 0, to = 0;  // of the author's text: what it parted, so that a comment between stays there
 };
 enum Rank : std::size_t { kThen, kNoThen, kBound, kOrPart, kAndPart, kComma, kRanks };
 
@@ -260,7 +223,9 @@ class Writer {
  public:
   std::string text;
   std::vector<Break> breaks;
-  std::size_t depth = 0;  // of brackets
+  std::size_t depth = 0;        // of brackets
+  std::uint32_t last_from = 0;  // the end of the last list's last element, in the author's text and in this one
+  std::size_t last_place = 0;
 
   Writer& put(std::string_view words) {
     text += words;
@@ -274,22 +239,32 @@ class Writer {
     --depth;
     return put(bracket);
   }
-  Writer& space(Rank rank) {
-    breaks.push_back({text.size(), depth * kRanks + rank});
+  Writer& space(Rank rank, std::uint32_t from = 0, std::uint32_t to = 0) {
+    breaks.push_back({text.size(), depth * kRanks + rank, from, to});
     text += ' ';
     return *this;
   }
   Writer& append(const Writer& other) {
-    for (const Break& b : other.breaks) breaks.push_back({text.size() + b.place, depth * kRanks + b.rank});
+    for (const Break& b : other.breaks)
+      breaks.push_back({text.size() + b.place, depth * kRanks + b.rank, b.from, b.to});
+    if (other.last_from > 0) last_from = other.last_from, last_place = text.size() + other.last_place;
     return put(other.text);
   }
   template <class List, class Each>
   Writer& list(const List& elements, Each each) {
     for (std::size_t i = 0; i < elements.size(); ++i) {
-      if (i > 0) put(",").space(kComma);
+      if (i > 0) put(",").space(kComma, elements[i - 1].span.end, elements[i].span.begin);
       each(elements[i]);
     }
+    if (!elements.empty()) last_from = elements.back().span.end, last_place = text.size();
     return *this;
+  }
+
+  // Where a comment stands behind everything: in the author's text behind the last element of a list, when nothing but
+  // brackets follows in this one. 0: nowhere.
+  std::uint32_t tail_from() const {
+    const std::string_view rest = std::string_view(text).substr(last_place);
+    return rest.find_first_not_of(")]}") == std::string_view::npos ? last_from : 0;
   }
 
   // -- small things
@@ -391,10 +366,10 @@ class Writer {
     const Level left = level == kComparison ? kSum : level, right = static_cast<Level>(level + 1);
     expr(*b.left, left);
     if (level <= kAnd)
-      space(level == kOr ? kOrPart : kAndPart);
+      space(level == kOr ? kOrPart : kAndPart, b.left->span.end, b.right->span.begin);
     else
       put(" ");
-    put(write(b.op)).put(" ").expr(*b.right, right);
+    put(sign_of(b.op)).put(" ").expr(*b.right, right);
     if (b.ignoring_case) put(" ignoring case");
   }
   void write_node(const ast::In& i) {
@@ -444,7 +419,7 @@ class Writer {
     } else {
       open("(");
       for (std::size_t i = 0; i < s.any.size(); ++i) {
-        if (i > 0) space(kOrPart).put("or ");
+        if (i > 0) space(kOrPart, s.any[i - 1].span.end, s.any[i].span.begin).put("or ");
         stream(s.any[i]);
       }
       close(")");
@@ -535,11 +510,11 @@ class Writer {
 
   void write_form(const ast::Sequence& s) {
     for (std::size_t i = 0; i < s.steps.size(); ++i) {
-      if (i > 0) space(kThen).link(s.steps[i].link);
+      if (i > 0) space(kThen, s.steps[i - 1].span.end, s.steps[i].span.begin).link(s.steps[i].link);
       step(s.steps[i]);
     }
     if (s.ending) {
-      space(kThen).put("then no ").stream(s.ending->stream);
+      space(kThen, s.steps.back().span.end, s.ending->span.begin).put("then no ").stream(s.ending->stream);
       put(" ").bound(s.ending->within);
     }
   }
@@ -620,12 +595,21 @@ class Writer {
     }
   }
 
+  // Where the form ends in the author's text, as far as its nodes tell.
+  static std::uint32_t end_of_form(const ast::Pattern& p) {
+    if (const auto* c = std::get_if<ast::Condition>(&p.form)) return c->expr.span.end;
+    const auto* s = std::get_if<ast::Sequence>(&p.form);
+    if (s == nullptr || s->steps.empty() || p.phrase) return 0;
+    return s->ending ? s->ending->span.end : s->steps.back().span.end;
+  }
+
   void pattern(const ast::Pattern& p) {
     if (p.phrase)
       phrase(*p.phrase);
     else
       std::visit([&](const auto& form) { write_form(form); }, p.form);
-    if (p.within) space(kBound).put("within ").length(*p.within);
+    const std::uint32_t form = end_of_form(p);
+    if (p.within) space(kBound, form, form > 0 ? p.within->span.begin : 0).put("within ").length(*p.within);
     if (p.each) {
       space(kBound).put("each ").length(p.each->length);
       zone(p.each->zone);
@@ -747,7 +731,7 @@ class Writer {
       put("every ").length(e.aligned->length);
     }
     if (e.over) put(" over ").length(*e.over);
-    if (e.over_all) put(text.empty() ? "over all" : " over all");
+    if (e.over_all) put(" over all");
     if (e.aligned) zone(e.aligned->zone);
   }
   void write_clause(const ast::EvenIfEmpty&) { put("even if empty"); }
@@ -804,21 +788,30 @@ std::size_t columns(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
+// A line as it stands on the page, and the place of the text at which it ends.
+struct PageLine {
+  std::string text;
+  std::size_t end = 0;
+};
+
 // Lines of at most 120 columns where the breaks allow it, with their indents: a piece that is too long is broken at its
-// loosest breaks, each line filled as far as it goes, and what is still too long at the next looser ones.
+// loosest breaks, each line filled as far as it goes, and what is still too long at the next looser ones. Behind some of
+// the breaks a comment stands: those are broken anyway.
 class Wrapping {
  public:
-  Wrapping(const Writer& line, std::size_t indent) : line_(line), indent_(indent) {}
+  // REQUIRES: `commented` holds places of breaks, in order.
+  Wrapping(const Writer& line, std::size_t indent, const std::vector<std::size_t>& commented)
+      : line_(line), indent_(indent), commented_(commented) {}
 
-  std::vector<std::string> lines() {
+  std::vector<PageLine> lines() {
     const std::size_t end = line_.text.size();
-    if (fits(0, end)) {
-      emit(0, end);
-      return std::move(out_);
-    }
+    const auto is_commented = [&](const Break& b) { return std::ranges::binary_search(commented_, b.place); };
+    const bool every_then = !fits(0, end) || std::ranges::any_of(line_.breaks, [&](const Break& b) {
+      return b.rank == kThen && is_commented(b);
+    });
     std::size_t begin = 0;
     for (const Break& b : line_.breaks) {
-      if (b.rank != kThen) continue;
+      if (!is_commented(b) && (b.rank != kThen || !every_then)) continue;
       fill(begin, b.place);
       begin = b.place + 1;
     }
@@ -832,20 +825,20 @@ class Wrapping {
     return indent_here() + columns(std::string_view(line_.text).substr(begin, end - begin)) <= kColumns;
   }
   void emit(std::size_t begin, std::size_t end) {
-    out_.push_back(std::string(indent_here(), ' ') + line_.text.substr(begin, end - begin));
+    out_.push_back({std::string(indent_here(), ' ') + line_.text.substr(begin, end - begin), end});
   }
 
   // As few lines as the loosest breaks of [begin, end) give. Recursion ends with the ranks, of which brackets make few.
   void fill(std::size_t begin, std::size_t end) {
     if (fits(begin, end)) return emit(begin, end);
+    const auto first = std::ranges::upper_bound(line_.breaks, begin, {}, &Break::place);
+    const auto behind = std::ranges::lower_bound(line_.breaks, end, {}, &Break::place);
     std::size_t rank = std::string::npos;
-    const auto inside = [&](const Break& b) { return b.place > begin && b.place < end; };
-    for (const Break& b : line_.breaks)
-      if (inside(b)) rank = std::min(rank, b.rank);
+    for (auto b = first; b < behind; ++b) rank = std::min(rank, b->rank);
     if (rank == std::string::npos) return emit(begin, end);
     std::vector<std::size_t> places;
-    for (const Break& b : line_.breaks)
-      if (inside(b) && b.rank == rank) places.push_back(b.place);
+    for (auto b = first; b < behind; ++b)
+      if (b->rank == rank) places.push_back(b->place);
     places.push_back(end);
     for (std::size_t i = 0; i < places.size(); ++i) {
       while (i + 1 < places.size() && fits(begin, places[i + 1])) ++i;
@@ -854,13 +847,11 @@ class Wrapping {
     }
   }
 
-  static constexpr std::size_t kFurther = 2 * kIndent;
   const Writer& line_;
   std::size_t indent_;
-  std::vector<std::string> out_;
+  const std::vector<std::size_t>& commented_;
+  std::vector<PageLine> out_;
 };
-
-std::vector<std::string> wrap(const Writer& line, std::size_t indent) { return Wrapping(line, indent).lines(); }
 
 // ----- items ---------------------------------------------------------------------------------------------------------
 
@@ -879,7 +870,13 @@ struct Block {
   bool one_line = false;
   std::vector<std::string> doc;
   std::uint32_t begin = 0, end = 0;
+  const std::vector<ast::Comment>* comments = nullptr;  // of the file
 };
+
+bool comment_between(const Block& block, std::uint32_t from, std::uint32_t to) {
+  const auto next = std::ranges::lower_bound(*block.comments, from, {}, [](const auto& c) { return c.span.begin; });
+  return next != block.comments->end() && next->span.begin < to;
+}
 
 Line& add_line(Block& block, std::size_t indent, SourceSpan span) {
   block.lines.emplace_back();
@@ -889,14 +886,15 @@ Line& add_line(Block& block, std::size_t indent, SourceSpan span) {
   return block.lines.back();
 }
 
-// Clauses, one a line; those that belong beside the head are joined to the line before while it stays short.
+// Clauses, one a line; those that belong beside the head are joined to the line before while it stays short and no comment
+// stands between.
 void add_clauses(Block& block, const std::vector<ast::Clause>& clauses, auto beside_head) {
   bool at_head = true;
   for (const ast::Clause& c : clauses) {
     Writer w;
     w.clause(c);
     Line& last = block.lines.back();
-    at_head = at_head && beside_head(c);
+    at_head = at_head && beside_head(c) && !comment_between(block, last.end, c.span.begin);
     // What needs a line of its own once needs it always: joining is decided by the text alone.
     if (at_head && last.indent + columns(last.text.text) + 1 + columns(w.text) <= kColumns) {
       last.text.put(" ").append(w);
@@ -937,7 +935,8 @@ void add_item(Block& block, const ast::EventDecl& e, SourceSpan span) {
   }
   if (e.tiebreak) options.put(option()).put("tiebreak ").path(*e.tiebreak);
   const std::size_t together = columns(head.text) + 2 + columns(options.text);
-  if (together <= kColumns || options.text.empty()) {
+  const std::uint32_t fields_end = e.fields.empty() ? e.name.span.end : e.fields.back().span.end;
+  if (options.text.empty() || (together <= kColumns && !comment_between(block, fields_end, begin))) {
     Line& line = add_line(block, 0, span);
     line.text = head;
     block.one_line = together <= kColumns;
@@ -946,7 +945,7 @@ void add_item(Block& block, const ast::EventDecl& e, SourceSpan span) {
     block.tail = options.text;
     return;
   }
-  Line& first = add_line(block, 0, {span.file, span.begin, e.fields.empty() ? span.end : e.fields.back().span.end});
+  Line& first = add_line(block, 0, {span.file, span.begin, fields_end});
   first.text = std::move(head);
   add_line(block, kIndent, {span.file, begin, span.end}).text = std::move(options);
 }
@@ -1077,8 +1076,9 @@ void add_item(Block& block, const ast::TestDecl& t, SourceSpan span) {
   }
 }
 
-Block block_of(const ast::Item& item) {
+Block block_of(const ast::Item& item, const std::vector<ast::Comment>& comments) {
   Block block;
+  block.comments = &comments;
   block.kind = item.node.index();
   block.begin = item.span.begin;
   block.end = item.span.end;
@@ -1101,7 +1101,7 @@ class Page {
  public:
   Page(const ast::RuleFile& file, const SourceText* source)
       : source_(source != nullptr ? source->text : std::string_view()) {
-    for (const ast::Item& item : file.items) blocks_.push_back(block_of(item));
+    for (const ast::Item& item : file.items) blocks_.push_back(block_of(item, file.comments));
     // Where the parser put items in another order than the text has them, there is no order to keep comments by.
     leave_docs_out(file.comments);
     in_columns();
@@ -1149,12 +1149,50 @@ class Page {
     const Block &first = blocks_[a], &second = blocks_[b];
     if (!first.one_line || !second.one_line || first.kind != second.kind || !second.doc.empty()) return false;
     if (first.tail.empty() != second.tail.empty()) return false;
-    return together(first.end, second.begin) && !comment_between(first.end, second.begin);
+    if (!together(first.end, second.begin)) return false;
+    for (std::size_t i = next_comment(first.end); i < comments_.size() && comments_[i].span.begin < second.begin; ++i)
+      if (comments_[i].own_line) return false;
+    const Beside of_first = beside(first.lines[0]), of_second = beside(second.lines[0]);
+    return of_first.at.empty() && of_second.at.empty() && of_second.above.empty();
   }
 
-  bool comment_between(std::uint32_t from, std::uint32_t to) const {
-    return std::ranges::any_of(
-        comments_, [&](const ast::Comment& c) { return c.own_line && c.span.begin >= from && c.span.begin < to; });
+  // The first comment from there on.
+  std::size_t next_comment(std::uint32_t from) const {
+    const auto next = std::ranges::lower_bound(comments_, from, {}, [](const auto& c) { return c.span.begin; });
+    return static_cast<std::size_t>(next - comments_.begin());
+  }
+
+  // The comments inside a line, each where it stays: above the line, at one of its breaks, or behind it.
+  struct Beside {
+    std::vector<const ast::Comment*> above, behind;
+    std::vector<std::pair<std::size_t, const ast::Comment*>> at;  // place of the break
+    std::vector<std::size_t> places() const {
+      std::vector<std::size_t> out;
+      for (const auto& [place, comment] : at) out.push_back(place);
+      std::ranges::sort(out);
+      return out;
+    }
+  };
+  Beside beside(const Line& line) const {
+    Beside out;
+    const std::uint32_t tail = line.text.tail_from();
+    std::vector<Break> gaps;
+    for (std::size_t i = next_comment(line.begin); i < comments_.size() && comments_[i].span.begin < line.end; ++i) {
+      const ast::Comment& c = comments_[i];
+      if (gaps.empty()) {
+        std::ranges::copy_if(line.text.breaks, std::back_inserter(gaps), [](const Break& b) { return b.from < b.to; });
+        std::ranges::stable_sort(gaps, {}, &Break::from);
+      }
+      const auto gap = std::ranges::upper_bound(gaps, c.span.begin, {}, &Break::from);
+      if (gap != gaps.begin() && c.span.begin < gap[-1].to)
+        out.at.emplace_back(gap[-1].place, &c);
+      else if (tail > 0 && c.span.begin >= tail)
+        out.behind.push_back(&c);
+      else
+        out.above.push_back(&c);
+    }
+    std::ranges::stable_sort(out.at, {}, [](const auto& a) { return a.first; });
+    return out;
   }
 
   void align(std::size_t begin, std::size_t end) {
@@ -1190,18 +1228,15 @@ class Page {
 
   void paragraph_comment(const ast::Comment& c) {
     // One below an item, indented like its clauses and without a blank line before, belongs to it.
-    if (in_item_ && c.own_line && is_indented(c) && newlines(last_end_, c.span.begin) < 2) {
-      emit(std::string(kIndent, ' ') + c.text, c.span.end);
-      return;
-    }
-    if (!c.own_line && in_item_ && !out_.empty() && !has_trailing_) {
-      out_.pop_back();
-      emit("  " + c.text, c.span.end);
-      has_trailing_ = true;
-      return;
-    }
-    paragraph_break(true, c.span.begin, true);
-    emit(c.text, c.span.end);
+    if (in_item_ && c.own_line && is_indented(c) && newlines(last_end_, c.span.begin) < 2)
+      return emit_comment(c, kIndent, c.span.end);
+    if (!c.own_line && in_item_ && can_trail_) return emit_behind(c, kIndent, c.span.end);
+    paragraph_of_its_own(c, c.span.begin, c.span.end);
+  }
+
+  void paragraph_of_its_own(const ast::Comment& c, std::uint32_t begin, std::uint32_t end) {
+    paragraph_break(true, begin, true);
+    emit_comment(c, 0, end);
     last_was_comment_ = true;
     last_short_ = true;
     in_item_ = false;
@@ -1215,41 +1250,52 @@ class Page {
     out_ += line;
     out_ += '\n';
     last_end_ = std::max(last_end_, end);
-    has_trailing_ = false;
+    can_trail_ = true;
+  }
+  void emit_comment(const ast::Comment& c, std::size_t indent, std::uint32_t end) {
+    emit(std::string(indent, ' ') + c.text, end);
+    can_trail_ = false;
+  }
+  // Beside the line before, where it stood so and can; else below it.
+  void emit_behind(const ast::Comment& c, std::size_t indent, std::uint32_t end) {
+    if (c.own_line || !can_trail_) return emit_comment(c, indent, end);
+    out_.pop_back();
+    emit("  " + c.text, end);
+    can_trail_ = false;
   }
 
   void print_block(Block& block) {
     const std::uint32_t doc_begin = doc_begin_[static_cast<std::size_t>(&block - blocks_.data())];
     while (comment_ < comments_.size() && comments_[comment_].span.begin < doc_begin)
       paragraph_comment(comments_[comment_++]);
+    // What has no place inside the first line stands above the documentation, which would be torn off otherwise.
+    for (const ast::Comment* c : beside(block.lines[0]).above) paragraph_of_its_own(*c, doc_begin, doc_begin);
     const bool is_short = block.one_line && block.doc.empty();
     paragraph_break(is_short, doc_begin, block.kind == last_kind_);
     for (const std::string& line : block.doc) emit(line, 0);
+    can_trail_ = false;
     in_item_ = true;
-    for (std::size_t i = 0; i < block.lines.size(); ++i) print_line(block.lines[i]);
+    for (const Line& line : block.lines) print_line(line, &line == &block.lines[0]);
     last_end_ = std::max(last_end_, block.end);
     last_was_comment_ = false;
     last_short_ = is_short;
     last_kind_ = block.kind;
   }
 
-  void print_line(const Line& line) {
-    // What stood inside the line, or before it on lines of its own, goes above it.
-    const auto inside = [&](const ast::Comment& c) {
-      return c.span.begin < line.begin || (c.span.begin < line.end && line.end > line.begin);
-    };
-    while (comment_ < comments_.size() && inside(comments_[comment_])) {
-      const ast::Comment& c = comments_[comment_++];
-      if (!c.own_line && c.span.begin < line.begin && !out_.empty() && !has_trailing_ && printed_line_) {
-        out_.pop_back();
-        emit("  " + c.text, c.span.end);
-        has_trailing_ = true;
-      } else {
-        emit(std::string(line.indent, ' ') + c.text, c.span.end);
-      }
+  void print_line(const Line& line, bool is_first) {
+    for (; comment_ < comments_.size() && comments_[comment_].span.begin < line.begin; ++comment_)
+      emit_behind(comments_[comment_], line.indent, comments_[comment_].span.end);
+    const Beside comments = beside(line);
+    if (!is_first)
+      for (const ast::Comment* c : comments.above) emit_comment(*c, line.indent, c->span.end);
+    auto next = comments.at.begin();
+    for (const PageLine& written : Wrapping(line.text, line.indent, comments.places()).lines()) {
+      emit(written.text, line.end);
+      for (; next != comments.at.end() && next->first == written.end; ++next)
+        emit_behind(*next->second, kFurther, next->second->span.end);
     }
-    for (const std::string& physical : wrap(line.text, line.indent)) emit(physical, line.end);
-    printed_line_ = true;
+    for (const ast::Comment* c : comments.behind) emit_behind(*c, kIndent, c->span.end);
+    comment_ += comments.above.size() + comments.at.size() + comments.behind.size();
   }
 
   std::string_view source_;
@@ -1260,7 +1306,8 @@ class Page {
   std::string out_;
   std::uint32_t last_end_ = 0;
   std::size_t last_kind_ = 0;
-  bool last_was_comment_ = false, last_short_ = false, in_item_ = false, has_trailing_ = false, printed_line_ = false;
+  bool last_was_comment_ = false, last_short_ = false, in_item_ = false;
+  bool can_trail_ = false;  // the last line is no comment and has none behind it
 };
 
 template <class Node, class Write>
@@ -1291,6 +1338,47 @@ std::string print(const ast::Path& path) {
   return on_one_line(path, [](Writer& w, const ast::Path& p) { w.path(p); });
 }
 std::string print(const ast::Name& name) { return item_name(name); }
+
+std::string_view sign_of(ast::BinaryOp op) {
+  using enum ast::BinaryOp;
+  switch (op) {
+    case logical_or:
+      return "or";
+    case logical_and:
+      return "and";
+    case equal:
+      return "=";
+    case not_equal:
+      return "!=";
+    case less:
+      return "<";
+    case less_equal:
+      return "<=";
+    case greater:
+      return ">";
+    case greater_equal:
+      return ">=";
+    case contains:
+      return "contains";
+    case starts_with:
+      return "starts with";
+    case ends_with:
+      return "ends with";
+    case matches:
+      return "matches";
+    case add:
+      return "+";
+    case subtract:
+      return "-";
+    case multiply:
+      return "*";
+    case divide:
+      return "/";
+    case remainder:
+      return "%";
+  }
+  return {};
+}
 
 std::string quote(std::string_view text) {
   std::string out = "\"";

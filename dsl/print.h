@@ -6,6 +6,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "dsl/ast.h"
 #include "dsl/source.h"
@@ -24,6 +25,9 @@ std::string print(const ast::Pattern& pattern);
 std::string print(const ast::Clause& clause);
 std::string print(const ast::Path& path);
 std::string print(const ast::Name& name);  // as the name of an item: in backticks where the language needs them
+
+// An operator as the language writes it: `and`, `>=`, `starts with`.
+std::string_view sign_of(ast::BinaryOp op);
 
 // `"..."` with its escapes.
 std::string quote(std::string_view text);

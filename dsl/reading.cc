@@ -429,12 +429,13 @@ std::string whose(const std::vector<KeyInfo>& keys) {
 }
 
 std::string window_of(const ast::Every& every) {
-  if (every.event) return "at every event" + (every.over ? fmt::format(", over the last {}", of(*every.over)) : "");
-  if (every.over_all || !every.aligned) return "over all that ever came";
+  const std::string over = every.over_all ? ", over all that ever came"
+                           : every.over   ? fmt::format(", over the last {}", of(*every.over))
+                                          : "";
+  if (every.event || !every.aligned) return "at every event" + over;
   const std::string zone = every.aligned->zone ? fmt::format(" by the clock of {}", every.aligned->zone->value) : "";
   const std::string step = fmt::format("every {}{}", of(every.aligned->length), zone);
-  return every.over ? fmt::format("{}, over the last {}", step, of(*every.over))
-                    : step + ", one window after the other";
+  return step + (over.empty() ? ", one window after the other" : over);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -44,6 +45,10 @@ Found find_mistakes(const SourceText& source, bool files_exist = true, int requi
   if (source.text.starts_with(kTests)) options.require_tests = std::atoi(source.text.c_str() + kTests.size());
   options.file_exists = [files_exist](std::uint32_t, std::string_view path) {
     return files_exist && path.find("missing") == std::string_view::npos;
+  };
+  options.columns = [](std::uint32_t, std::string_view path) -> std::optional<std::vector<std::string>> {
+    if (path == "cards.csv") return std::vector<std::string>{"id", "tier", "country"};
+    return std::nullopt;
   };
   Found found{parsed.front().diagnostics, {}};
   std::ranges::copy(check(parsed, options).diagnostics, std::back_inserter(found.diagnostics));

@@ -356,6 +356,7 @@ void check_budget(RuleCheck& r, ast::FireAtMost& f) {
 }
 
 void check_resume(RuleCheck& r, const ast::Resume& resume) {
+  if (!is_sequence(r.rule.when)) return;  // check_firing says that nothing can be resumed
   std::vector<std::string> names;
   for (const StepInfo& step : r.rule.steps) {
     if (!step.unique || step.name.empty()) continue;

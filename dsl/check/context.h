@@ -40,6 +40,7 @@ struct Context {
   std::vector<const ast::RuleDecl*> rule_decls;  // beside model.rules
   std::vector<SourceSpan> rule_items;
   std::unordered_set<std::string> unreadable;
+  std::unordered_set<std::string> mentioned;  // in an item that could not be read
 
   struct Used {
     NameMap<bool> events, lists, tables, calendars, templates, constants;
@@ -47,6 +48,7 @@ struct Context {
 
   NameMap<std::string> regexes;  // pattern -> its error, empty when it is fine
   NameMap<bool> zones;
+  NameMap<std::optional<std::vector<std::string>>> columns;  // of the files that were looked into
 
   // A mistake inside a template is shown there, with the `uses` that led to it.
   std::optional<SourceSpan> used_at;
@@ -125,6 +127,8 @@ std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope)
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name);
+// Has the file of a list or table this column? Asked only where the file can be read.
+void check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at);
 // `own`: the rule that asks, which nobody suggests to it.
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here,
                                        std::string_view own = {});

@@ -331,8 +331,15 @@ Verdict judge(const Context& c, const std::vector<EventId>& events, const std::v
   return Judge(c, events).all(all);
 }
 
+// Does it hold what the parser had to guess? Then its mistake was told.
+bool is_guess(const Context& c, SourceSpan span) {
+  return std::ranges::any_of(c.files[span.file].mended,
+                             [&](SourceSpan guess) { return guess.begin < span.end && span.begin < guess.end; });
+}
+
 // The stream's own filter alone, then together with those of the aliases under it.
 void lint_filter(Context& c, const ast::Stream& stream) {
+  if (is_guess(c, stream.filter->span)) return;
   const Verdict own = judge(c, c.model.events_of(stream), {&*stream.filter});
   if (own.what == What::always)
     return void(c.report("R111", own.at, "this filter is always true", "it lets every event through",

@@ -18,19 +18,22 @@ void report_unused(Context& c, std::string_view code, const ast::Name& name, Sou
 }
 
 void lint_unused(Context& c) {
+  const auto unused = [&](const NameMap<bool>& used, const std::string& name) {
+    return !used.contains(name) && !c.mentioned.contains(name);
+  };
   for (const AliasInfo& alias : c.model.aliases)
-    if (!c.used.events.contains(alias.name)) report_unused(c, "R101", {alias.name, false, alias.at}, alias.at, "alias");
+    if (unused(c.used.events, alias.name)) report_unused(c, "R101", {alias.name, false, alias.at}, alias.at, "alias");
   for (const ast::ListDecl& list : c.model.lists)
-    if (!c.used.lists.contains(list.name.text)) report_unused(c, "R102", list.name, list.name.span, "list");
+    if (unused(c.used.lists, list.name.text)) report_unused(c, "R102", list.name, list.name.span, "list");
   for (const ast::TableDecl& table : c.model.tables)
-    if (!c.used.tables.contains(table.name.text)) report_unused(c, "R103", table.name, table.name.span, "table");
+    if (unused(c.used.tables, table.name.text)) report_unused(c, "R103", table.name, table.name.span, "table");
   for (const ast::CalendarDecl& calendar : c.model.calendars)
-    if (!c.used.calendars.contains(calendar.name.text))
+    if (unused(c.used.calendars, calendar.name.text))
       report_unused(c, "R104", calendar.name, calendar.name.span, "calendar");
   for (const auto& [name, let] : c.lets)
-    if (!c.used.constants.contains(name)) report_unused(c, "R105", let->name, let->name.span, "constant");
+    if (unused(c.used.constants, name)) report_unused(c, "R105", let->name, let->name.span, "constant");
   for (const auto& [name, t] : c.templates)
-    if (!c.used.templates.contains(name)) report_unused(c, "R106", t->name, t->name.span, "template");
+    if (unused(c.used.templates, name)) report_unused(c, "R106", t->name, t->name.span, "template");
 }
 
 // ----- counting without `by` ---------------------------------------------------------------------

@@ -301,7 +301,11 @@ void check_file(Context& c, const ast::FromFile& from) {
 }
 
 void check_list(Context& c, ast::ListDecl& list) {
-  if (const auto* from = std::get_if<ast::FromFile>(&list.source)) return check_file(c, *from);
+  if (const auto* from = std::get_if<ast::FromFile>(&list.source)) {
+    check_file(c, *from);
+    if (from->column) check_column(c, *from, from->column->text, from->column->span);
+    return;
+  }
   auto* items = std::get_if<std::vector<ast::Expr>>(&list.source);
   if (!items) return;
   Type first;
@@ -331,7 +335,10 @@ void check_hours(Context& c, const ast::OpenHours& open) {
 }  // namespace
 
 void collect(Context& c) {
-  for (const Parsed& file : c.files) c.unreadable.insert(file.unreadable.begin(), file.unreadable.end());
+  for (const Parsed& file : c.files) {
+    c.unreadable.insert(file.unreadable.begin(), file.unreadable.end());
+    c.mentioned.insert(file.mentioned.begin(), file.mentioned.end());
+  }
   for (const Parsed& file : c.files)
     for (const ast::Item& item : file.file.items) collect_item(c, item);
 }
@@ -392,6 +399,21 @@ std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name) {
                    "`calendar " + name.text + " = mon-fri 09:00-18:00 in \"Europe/Paris\"`");
 }
 
+void check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at) {
+  if (!c.options.columns) return;
+  const SourceSpan file = from.file.span;
+  const auto [known, fresh] = c.columns.emplace(std::to_string(file.file) + ":" + from.file.value, std::nullopt);
+  if (fresh) known->second = c.options.columns(file.file, from.file.value);
+  if (!known->second || std::ranges::find(*known->second, column) != known->second->end()) return;
+  constexpr std::size_t kShown = 8;
+  const std::vector<std::string>& columns = *known->second;
+  std::string help = did_you_mean(column, columns);
+  if (help.empty() && columns.size() <= kShown) help = "its first line has " + ticked_list(columns);
+  c.report("R079", at, "the file has no column " + ticked(column),
+           "not one of the " + std::to_string(columns.size()) + " columns in its first line", help)
+      .cause = Label{file, "this file"};
+}
+
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here, std::string_view own) {
   if (const auto found = c.model.rule_ids.find(name.text); found != c.model.rule_ids.end()) return found->second;
   if (name.param || c.unreadable.contains(name.text)) return std::nullopt;
@@ -417,7 +439,10 @@ void check_zone(Context& c, const ast::Text& zone) {
 void check_data(Context& c) {
   for (ast::ListDecl& list : c.model.lists) check_list(c, list);
   for (const ast::TableDecl& table : c.model.tables)
-    if (const auto* from = std::get_if<ast::FromFile>(&table.source)) check_file(c, *from);
+    if (const auto* from = std::get_if<ast::FromFile>(&table.source)) {
+      check_file(c, *from);
+      if (table.key) check_column(c, *from, table.key->text, table.key->span);
+    }
   for (const ast::CalendarDecl& calendar : c.model.calendars) {
     check_zone(c, calendar.zone);
     for (const ast::OpenHours& open : calendar.open) check_hours(c, open);

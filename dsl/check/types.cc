@@ -11,6 +11,7 @@
 #include "dsl/check/vocabulary.h"
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
+#include "dsl/print.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -498,6 +499,15 @@ bool is_literal(const ast::Expr& expr) { return std::holds_alternative<ast::Lite
 
 // ----- comparisons -------------------------------------------------------------------------------
 
+// `time("2024-01-01", "%Y-%m-%d")`: with the format that the text seems to have.
+std::string time_of_text(const std::string& text) {
+  const bool clock = text.find(':') != std::string::npos;
+  const char* format = !clock                                ? "%Y-%m-%d"
+                       : text.find('T') != std::string::npos ? "%Y-%m-%dT%H:%M:%S"
+                                                             : "%Y-%m-%d %H:%M:%S";
+  return "time(" + quote(text) + ", \"" + format + "\")";
+}
+
 // The help for two types that do not meet, by what people mostly meant.
 std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Type r) {
   const ast::Expr& literal = is_literal(right) ? right : left;
@@ -509,6 +519,7 @@ std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Ty
     if (is(other, F::ip)) return "addresses stand without quotes: `" + text + "`";
     if (is(other, F::boolean)) return "write `true` or `false`, without quotes";
     if (is(other, F::duration)) return "durations stand without quotes: `5s`, `10m`";
+    if (is(other, F::time)) return "make a time of the text: " + ticked(time_of_text(text));
   }
   if (value && is(other, F::text) && !value->spelling.text.empty())
     return "text stands in quotes: `\"" + value->spelling.text + "\"`";
@@ -546,14 +557,17 @@ bool is_optional(const Context& c, const ast::Expr& expr, const Scope& s) {
   });
 }
 
-void check_comparable(Context& c, ast::Expr& left, Type l, ast::Expr& right, Type r, SourceSpan op, const Scope& s) {
+enum class Asks { equality, order };
+void check_comparable(Context& c, ast::Expr& left, Type l, ast::Expr& right, Type r, SourceSpan op, const Scope& s,
+                      Asks asks = Asks::equality) {
   if (duration_and_number(l, r)) return report_units(c, left, l, right, r, op);
   if (!comparable(l, r)) {
     const bool blame_right = !is_literal(left);
     const bool mild = is_optional(c, left, s) || is_optional(c, right, s);
-    Diagnostic& d = c.report(mild ? "R125" : "R042", blame_right ? right.span : left.span,
-                             name_of(l) + " is never equal to " + name_of(r), "this is " + name_of(blame_right ? r : l),
-                             mend_types(left, l, right, r));
+    Diagnostic& d =
+        c.report(mild ? "R125" : "R042", blame_right ? right.span : left.span,
+                 name_of(l) + (asks == Asks::order ? " has no order with " : " is never equal to ") + name_of(r),
+                 "this is " + name_of(blame_right ? r : l), mend_types(left, l, right, r));
     d.cause = Label{blame_right ? left.span : right.span, "this is " + name_of(blame_right ? l : r)};
     return;
   }
@@ -565,46 +579,6 @@ void report_operand(Context& c, const ast::Expr& operand, Type type, std::string
                     std::string help = {}) {
   c.report("R047", operand.span, "`" + std::string(sign) + "` needs " + std::string(wants), "this is " + name_of(type),
            std::move(help));
-}
-
-std::string_view sign_of(BinaryOp op) {
-  switch (op) {
-    case BinaryOp::logical_or:
-      return "or";
-    case BinaryOp::logical_and:
-      return "and";
-    case BinaryOp::equal:
-      return "=";
-    case BinaryOp::not_equal:
-      return "!=";
-    case BinaryOp::less:
-      return "<";
-    case BinaryOp::less_equal:
-      return "<=";
-    case BinaryOp::greater:
-      return ">";
-    case BinaryOp::greater_equal:
-      return ">=";
-    case BinaryOp::contains:
-      return "contains";
-    case BinaryOp::starts_with:
-      return "starts with";
-    case BinaryOp::ends_with:
-      return "ends with";
-    case BinaryOp::matches:
-      return "matches";
-    case BinaryOp::add:
-      return "+";
-    case BinaryOp::subtract:
-      return "-";
-    case BinaryOp::multiply:
-      return "*";
-    case BinaryOp::divide:
-      return "/";
-    case BinaryOp::remainder:
-      return "%";
-  }
-  return "";
 }
 
 // ----- `its average over D`, `its previous` -------------------------------------------------------
@@ -652,8 +626,8 @@ Type compare(Context& c, ast::Binary& b, Scope& s) {
     return kBool;
   }
   const Type r = type_of(c, *b.right, s);
-  check_comparable(c, *b.left, l, *b.right, r, b.op_span, s);
   const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
+  check_comparable(c, *b.left, l, *b.right, r, b.op_span, s, order ? Asks::order : Asks::equality);
   for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}})
     if (order && (is(type, F::boolean) || is(type, F::point) || type.list)) {
       report_operand(c, *operand, type, sign_of(b.op), "values that have an order", "compare it with `=` or `!=`");
@@ -1205,7 +1179,7 @@ Type type_of_in(Context& c, ast::In& in, Scope& s) {
 Type type_of_between(Context& c, ast::Between& b, Scope& s) {
   const Type what = type_of(c, *b.what, s);
   for (ast::Expr* bound : {&*b.low, &*b.high})
-    check_comparable(c, *b.what, what, *bound, type_of(c, *bound, s), b.what->span, s);
+    check_comparable(c, *b.what, what, *bound, type_of(c, *bound, s), b.what->span, s, Asks::order);
   return kBool;
 }
 
@@ -1230,7 +1204,9 @@ Type type_of_list(Context& c, ast::ListOf& list, Scope& s) {
 }
 
 Type type_of_lookup(Context& c, ast::Lookup& lookup, Scope& s) {
-  find_table(c, lookup.table);
+  if (const auto table = find_table(c, lookup.table))
+    if (const auto* from = std::get_if<ast::FromFile>(&c.model.tables[*table].source))
+      check_column(c, *from, text_of(lookup.field), lookup.field.span);
   type_of(c, *lookup.key, s);
   return kAny;
 }

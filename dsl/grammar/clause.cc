@@ -148,7 +148,8 @@ TOCSIN_RULE(fire, ast::Fire, "`fire`");
 using How = ast::Fire::How;
 const auto fire_def =
     word(Word::fire) >>
-    (word(Word::once)[put<&ast::Fire::how, How::once>] | word(Word::always)[put<&ast::Fire::how, How::always>] |
+    ((word(Word::once)[put<&ast::Fire::how, How::once>] >> ((!opens(Word::every)) | Wanted("at most"))) |
+     word(Word::always)[put<&ast::Fire::how, How::always>] |
      (word(Word::and_) >> word(Word::start) >> word(Word::over)[put<&ast::Fire::how, How::start_over>]) |
      (word(Word::every) >> word(Word::match)[put<&ast::Fire::how, How::every_match>]) | Wanted("at most"));
 TOCSIN_RULE(fire_at_most, ast::FireAtMost, "`fire at most`");
@@ -222,10 +223,10 @@ struct Schedule {
     x3::_val(context).aligned = std::move(a);
   }
 };
-const auto every_over = -(word(Word::over) >> length()[set<&ast::Every::over>]);
-const auto every_def = (word(Word::every) >> ((word(Word::event)[put<&ast::Every::event, true>] >> every_over) |
-                                              (length()[Schedule()] >> every_over >> in_zone))) |
-                       (word(Word::over) >> word(Word::all)[put<&ast::Every::over_all, true>]);
+const auto every_over =
+    -(word(Word::over) >> (word(Word::all)[put<&ast::Every::over_all, true>] | length()[set<&ast::Every::over>]));
+const auto every_def = word(Word::every) >> ((word(Word::event)[put<&ast::Every::event, true>] >> every_over) |
+                                             (length()[Schedule()] >> every_over >> in_zone));
 TOCSIN_RULE(even_if_empty, ast::EvenIfEmpty, "`even if empty`");
 const auto even_if_empty_def = word(Word::even) >> word(Word::if_) >> word(Word::empty)[([](auto&) {})];
 
@@ -245,7 +246,7 @@ const auto clause_def =
             (opens(Word::fire) >> fire[node]) | (opens(Word::resume) >> resume[node]) |
             (opens(Word::ends, Word::after) >> ends_after[node]) |
             (opens(Word::ends) >> (Wanted("after") | ends_on[node])) | (opens(Word::starts) >> starts_on[node]) |
-            (opens(Word::at) >> at_most[node]) | ((opens(Word::every) | opens(Word::over)) >> every[node]) |
+            (opens(Word::at) >> at_most[node]) | (opens(Word::every) >> every[node]) |
             (opens(Word::even) >> even_if_empty[node_is<ast::EvenIfEmpty>]) | Wanted("a clause")];
 
 BOOST_SPIRIT_DEFINE(key, by, by_clause, where, except, during, reset, learn, resolve, mute, escalate, remind, alert,

@@ -557,12 +557,8 @@ Found rule_in_braces(const Place& p) {
   return uncertain(std::move(r));
 }
 
-// `5 x over 5m`; `within 5m 5 x`.
+// `within 5m 5 x`.
 Found windows(const Place& p) {
-  if (p.is(TokenKind::duration) && p.is(Word::over, -1) && p.wants("all"))
-    return instead(p, "R012", -1, -1, "`over` is written `within` here",
-                   "`within` bounds the pattern; `over` stands inside an aggregate", "within",
-                   {p.made(-1, Word::within)});
   if (p.is(Word::within) && p.wants_event() && is_time(p.token(1))) {
     const std::string bound = p.source(0, 1);
     Repair r = p.repair("R012", p.span(0, 1), "`within` stands behind what it bounds", "not before the events",
@@ -614,6 +610,16 @@ Found firing(const Place& p) {
   if (p.wants("per") && !p.is(Word::per))
     return instead(p, "R012", 0, 0, code(p.text()) + " is written `per`", "", "per", {p.made(0, Word::per)});
   return {};
+}
+
+// `over all` of a summary, away from its schedule.
+Found window_without_every(const Place& p) {
+  if (!p.is(Word::over) || !p.wants_clause()) return {};
+  const bool window = p.is(Word::all, 1) || p.is(TokenKind::duration, 1);
+  Repair r = p.repair("R012", p.span(0, window ? 1 : 0), "`over` stands behind `every`", "not here",
+                      "`every 5m over 1h`, `every 5m over all`; `every event over all` is at each event");
+  r.remove = window ? 2 : 1;
+  return uncertain(std::move(r));
 }
 
 // `new login.country within 30d`, `distinct login.ip > 5`.
@@ -711,8 +717,10 @@ Found nothing_there(const Place& p) {
                        word == "undefined" || word == "absent";
     if (!empty && word != "present" && word != "set" && word != "defined") return {};
     const bool missing = empty != no;
+    Token meant = p.made(0, missing ? Word::missing : Word::present);
+    meant.end = p.token(no ? 1 : 0).end;
     return instead(p, "R012", 0, no ? 1 : 0, "a value that is not there is `missing`", "",
-                   missing ? "missing" : "present", {p.made(0, missing ? Word::missing : Word::present)});
+                   missing ? "missing" : "present", {meant});
   }
   return {};
 }
@@ -843,7 +851,8 @@ Found names(const Place& p) {
   const bool absent = p.is(Word::when) || p.is(Word::uses) || p.is(Word::has) || p.is(Word::of);  // `rule when x`
   const bool keyword = p.is(TokenKind::word) && has_use(p.token().word, kReservedForItems) && !absent;
   const bool is_name_here =
-      head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1);
+      head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1) ||
+      (p.is(Word::as, -1) && (p.is(Word::then, 1) || !has_use(p.token(1).word, kReservedForItems)));
   if (keyword && wants_name(p) && is_name_here && (head || !has_use(p.token().word, kAggregate))) {
     Repair r = p.repair("R016", p.span(), code(p.text()) + " is a word of the language", "not a name",
                         "take another name, or put it in backticks: it is a name then");
@@ -1052,6 +1061,34 @@ Found square_filter(const Place& p) {
   return r;
 }
 
+// `test a title rule R at 0s ..`
+Found title_without_quotes(const Place& p) {
+  if (p.begin->word != Word::test || p.number() != 1 || !p.is(TokenKind::word)) return {};
+  std::ptrdiff_t behind = 1;
+  while (p.is(TokenKind::word, behind) && !p.is(Word::rule, behind) && !p.is(Word::at, behind) &&
+         !p.is(Word::expect, behind))
+    ++behind;
+  Token title = p.made(0, TokenKind::text);
+  title.end = p.token(behind - 1).end;
+  return instead(p, "R012", 0, behind - 1, "the title of a test stands in quotes", "",
+                 "\"" + p.source(0, behind - 1) + "\"", {title});
+}
+
+// `login after 30d idle then charge`: these forms are no steps.
+Found steps_behind_a_form(const Place& p) {
+  if (!p.is(Word::then)) return {};
+  std::ptrdiff_t from = -1;
+  while (!p.is(TokenKind::end, from) && !p.is(Word::when, from) && !p.is(Word::then, from)) --from;
+  std::ptrdiff_t after = from + 1;
+  while (after < 0 && !p.is(Word::after, after)) ++after;
+  const bool form = after < 0 && p.is(TokenKind::duration, after + 1) &&
+                    (p.is(Word::idle, after + 2) || p.is(Word::without, after + 2));
+  if (!form || !p.is(Word::when, from)) return {};
+  const std::string written = p.source(from + 1, -1);
+  return uncertain(p.repair("R018", p.span(), "no step can follow " + code(written), "nothing can follow",
+                            "in parentheses it is a step: " + code("(" + written + ") then ..")));
+}
+
 // `five login`: the word was taken for the event.
 Found count_in_words(const Place& p) {
   constexpr auto kWords = std::to_array<std::string_view>(
@@ -1114,6 +1151,8 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
   const Place place(state, begin, end, opened);
   for (const auto row : {capitals,
                          budget,
+                         title_without_quotes,
+                         steps_behind_a_form,
                          durations,
                          counts,
                          odd_counts,
@@ -1146,6 +1185,7 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          keys,
                          severity_behind_text,
                          phrases,
+                         window_without_every,
                          late_not,
                          chained,
                          unclosed,

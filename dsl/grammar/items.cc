@@ -85,10 +85,30 @@ bool opens_oddly(std::span<const Token> tokens, std::size_t at) {
          is_word(third, Word::of) || is_word(third, Word::uses) || is_word(third, Word::from);
 }
 
+// `at 5m`, `expect alert`: a line of a test.
+bool is_test_line(std::span<const Token> tokens, std::size_t at) {
+  if (at + 1 >= tokens.size()) return false;
+  const TokenKind next = tokens[at + 1].kind;
+  if (is_word(tokens[at], Word::at))
+    return next == TokenKind::duration || next == TokenKind::number || next == TokenKind::text;
+  return is_word(tokens[at], Word::expect);
+}
+
+// `test some words rule R at 0s`: the title has lost its quotes.
+bool is_untitled_test(std::span<const Token> tokens, std::size_t at) {
+  constexpr std::size_t kLongestTitle = 16;
+  for (std::size_t i = at + 1; i < std::min(tokens.size(), at + kLongestTitle); ++i) {
+    if (is_test_line(tokens, i)) return true;
+    if (tokens[i].kind != TokenKind::word) return false;
+  }
+  return false;
+}
+
 bool opens_item(std::span<const Token> tokens, std::size_t at, Word word) {
   const Token& next = tokens[at + 1];
   if (!has_use(word, kItem)) return false;
-  if (word == Word::test) return next.kind == TokenKind::text;
+  if (word == Word::test) return next.kind == TokenKind::text || is_untitled_test(tokens, at);
+  if (word == Word::rule && at > 0 && is_test_line(tokens, at + 2)) return false;  // of a test
   if (word == Word::let)
     return next.kind == TokenKind::param ||
            (next.kind == TokenKind::word && at + 2 < tokens.size() && tokens[at + 2].punct == Punct::equal);

@@ -72,11 +72,13 @@ class Items {
       std::optional<Repair> repair = habit(state, begin, end, brackets.opened);
       // What is missing at the end of an item is one mistake, however much it is.
       const bool at_end = repair ? repair->at >= tokens.size() : state.farthest == end;
+      const SourceSpan repaired = repair ? repair->diagnostic.here.span : SourceSpan{};
       if (!at_end || !end_told_)
         tell(repair ? std::move(repair->diagnostic) : unreadable(state, begin, end), state, begin);
       end_told_ = end_told_ || at_end;
       if (!repair) return give_up(tokens);
       certain_ = certain_ && repair->certain;
+      out_.mended.push_back(repaired);
       const bool changes = repair->remove > 0 || !repair->insert.empty();
       if (!changes || repairs == kMaxRepairs || tokens.size() > kMaxRepairedTokens) return give_up(tokens);
       std::vector<Token> next(tokens.begin(), tokens.end());
@@ -134,7 +136,16 @@ class Items {
   // Its name was given, so that its use elsewhere is no second mistake.
   void give_up(std::span<const Token> tokens) {
     if (!tokens.empty()) last_end_ = tokens.back().end;
+    if (tokens.empty()) return;
+    if (tokens.front().word == Word::rule) ++out_.unreadable_rules;
     if (tokens.size() > 1) out_.unreadable.push_back(content(tokens[1], source_.text));
+    for (const Token& t : tokens.subspan(std::min<std::size_t>(tokens.size(), 2))) mention(t);
+  }
+
+  void mention(const Token& t) {
+    const bool name = t.kind == TokenKind::quoted_name || t.kind == TokenKind::param ||
+                      (t.kind == TokenKind::word && !has_use(t.word, kReservedForItems));
+    if (name) out_.mentioned.push_back(content(t, source_.text));
   }
 
   // Unless the lexer has complained about this very place: then that was the cause.
@@ -175,8 +186,10 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
   if (no_text != out.diagnostics.end()) {
     out.diagnostics = {Diagnostic(*no_text)};
     // The names of its items all the same, so that other files may use them.
-    for (const std::size_t start : starts)
+    for (const std::size_t start : starts) {
       if (start + 1 < tokens.size()) out.unreadable.push_back(content(tokens[start + 1], source.text));
+      if (tokens[start].word == Word::rule) ++out.unreadable_rules;
+    }
     return out;
   }
   for (std::size_t i = 0; i < starts.size(); ++i) {

@@ -68,6 +68,7 @@ class Reader {
       const char c = plain_.text[at];
       const bool twice = at + 1 < plain_.end && plain_.text[at + 1] == c;
       if (c != '{' || twice) {
+        if (c == '}' && !twice) lone_brace(at);
         literal += c;
         at += (c == '{' || c == '}') && twice ? 2 : 1;
         continue;
@@ -82,6 +83,14 @@ class Reader {
   void tell(std::size_t from, std::size_t to, std::string message, std::string label, std::string help) {
     const SourceSpan span = state_.span(static_cast<std::uint32_t>(from), static_cast<std::uint32_t>(to));
     outer_.diagnostics->push_back({"R004", std::move(message), {span, std::move(label)}, {}, std::move(help), {}});
+    told_ = true;
+  }
+
+  // Behind a brace that could not be read it is the other half of that one.
+  void lone_brace(std::size_t at) {
+    if (told_) return;
+    tell(at, at + 1, "this `}` closes nothing", "no `{` is open here", "to write a brace, double it: `}}`");
+    outer_.diagnostics->back().fix = Edit{outer_.diagnostics->back().here.span, "}}"};
   }
 
   // The expression in the braces that open at `open`; the place behind them.
@@ -91,6 +100,7 @@ class Reader {
       d.here.span = state_.span(d.here.span.begin, d.here.span.end);
       if (d.fix) d.fix->span = state_.span(d.fix->span.begin, d.fix->span.end);
       outer_.diagnostics->push_back(d);
+      told_ = true;
     }
     if (inside.end == std::string_view::npos) {
       if (inside.diagnostics.empty())
@@ -111,6 +121,7 @@ class Reader {
         d.fix.reset();
         outer_.diagnostics->push_back(std::move(d));
       }
+      told_ = true;
       return inside.end + 1;
     }
     state_.farthest = nullptr;
@@ -129,6 +140,7 @@ class Reader {
       d.code = "R004";
       d.help = "between braces stands an expression such as `{user}`; for a brace write `{{`";
       outer_.diagnostics->push_back(std::move(d));
+      told_ = true;
     }
     return inside.end + 1;
   }
@@ -136,6 +148,7 @@ class Reader {
   const ParseState& outer_;
   Plain plain_;
   ParseState state_;
+  bool told_ = false;  // a mistake of this text
 };
 
 }  // namespace

@@ -438,11 +438,9 @@ class Dumper {
   }
 
   void body(const SummaryBody& summary) {
-    std::string when = summary.every_event     ? "every event"
-                       : summary.every.us != 0 ? "every " + text_of(summary.every)
-                                               : "over all";
+    std::string when = summary.every_event ? "every event" : "every " + text_of(summary.every);
     if (summary.over.us != 0) when += " over " + text_of(summary.over);
-    if (summary.over_all && summary.every_event) when += " over all";
+    if (summary.over_all) when += " over all";
     if (!summary.zone.empty()) when += " in " + summary.zone;
     line("  summary of stream {} {}{}", summary.of.index, when, summary.even_if_empty ? " even if empty" : "");
     if (summary.forget.us != 0) line("  forget after {}", text_of(summary.forget));

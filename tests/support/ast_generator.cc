@@ -572,19 +572,18 @@ Clause AnyRules::summary_clause() {
   switch (below(6)) {
     case 0:
       every.event = true;
-      if (maybe()) every.over = length();
+      every.over_all = rarely();
+      if (!every.over_all && maybe()) every.over = length();
       out.node = std::move(every);
       break;
     case 1:
     case 2:
+    case 3:
       every.aligned.emplace();
       every.aligned->length = length();
       if (maybe()) every.aligned->zone = text();
-      if (maybe()) every.over = length();
-      out.node = std::move(every);
-      break;
-    case 3:
-      every.over_all = true;
+      every.over_all = rarely();
+      if (!every.over_all && maybe()) every.over = length();
       out.node = std::move(every);
       break;
     case 4:
