@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "engine/runtime/engine.h"
 #include "tests/support/both.h"
 
 namespace {
@@ -181,4 +182,83 @@ TEST_CASE("any order of arrival within the lateness says the same") {
       return;
     }
   }
+}
+
+// Rules that count the same events under the same key share one table (counter_runner.h): the general matchers say for each alone
+// what they say together.
+TEST_CASE("rules that count the same events say what each of them says alone") {
+  const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 5;
+  std::size_t alerts = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Generator generator(seed * 104729);
+    const auto pick = [&](std::initializer_list<const char*> choices) {
+      return std::string(*(choices.begin() + generator.below(choices.size())));
+    };
+    Case c;
+    const std::string reset = generator.one_in(2) ? pick({"c", "b_x", "a(v = 2)"}) : "";
+    for (std::uint64_t i = 2 + generator.below(4); i > 0; --i) {
+      RuleText rule;
+      rule.head = "rule r" + std::to_string(i);
+      const std::string counted = generator.one_in(3) ? pick({"b", "a_high", "ab"}) : "a";
+      rule.pattern = generator.one_in(4)
+                         ? pick({"2", "3", "14"}) + " consecutive " + pick({"a_high", "b_x", "a_high of c"})
+                         : pick({"1", "2", "3", "4", "5", "13", "30"}) + " " + counted + " within " +
+                               pick({"1s", "2s", "5s", "1m"});
+      rule.by = generator.one_in(5) ? "all" : "k";
+      if (!reset.empty() && !generator.one_in(4)) rule.clauses.push_back("reset on " + reset);
+      if (generator.one_in(4)) rule.clauses.push_back("fire and start over");
+      if (generator.one_in(6)) rule.clauses.push_back("except v = 3");
+      rule.clauses.push_back("alert low \"{count} {first} {last}\"");
+      c.rules.push_back(std::move(rule));
+    }
+    c.events = generator.events(80);
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
+    const Lines ours = engine_lines(*ready, c, 1 + generator.below(70));
+    alerts += ours.size();
+    if (ours != engine_lines(*ready, c, 1, false))
+      FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
+    if (seed % 8 == 0 && difference(ours, reference_lines(*ready, c)))
+      FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+  }
+  CHECK(alerts > 10 * seeds);
+}
+
+// The bound of algorithms that keep a ring per key: a key is kept as long as its events are in the window, and a few times that
+// many at most.
+TEST_CASE("a rule that counts gives up the keys whose events have left its window") {
+  Case c;
+  RuleText rule;
+  rule.head = "rule busy";
+  rule.pattern = "3 a within 2s";
+  rule.by = "k";
+  rule.clauses = {"alert \"-\""};
+  c.rules = {rule};
+  const auto ready = make_ready(c.text());
+  REQUIRE(ready);
+  Engine engine(ready->rules, ready->data);
+  const EventTypeId type = *ready->rules->schema.find("a");
+  const std::size_t partition = engine.add_partition(SourceId{0}, std::span(&type, 1));
+  const auto slot_of = [&](std::string_view name) {
+    const auto& fields = ready->rules->schema[type].fields;
+    return static_cast<std::size_t>(std::ranges::find_if(fields, [&](const FieldSlot& f) { return f.name() == name; }) -
+                                    fields.begin());
+  };
+  const std::size_t slot = slot_of("k");
+  for (std::int64_t i = 0; i < 30'000; ++i) {  // 10 a second, each of a key of its own
+    auto batch = std::make_shared<EventBatch>();
+    Event event;
+    event.type = type;
+    event.time = Time{i * 100'000};
+    event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i + 1)};
+    const auto row = batch->row(ready->rules->schema[type].fields.size());
+    row[slot] = Value::integer(i);
+    event.fields = row;
+    batch->add(event);
+    engine.take(partition, batch);
+  }
+  CHECK(engine.shard().runner(ProgramId{0}).keys() < 200);
+  CHECK(engine.shard().runner(ProgramId{0}).counters().keys_most < 200);
+  CHECK(engine.shard().runner(ProgramId{0}).bytes() < 100'000);
 }

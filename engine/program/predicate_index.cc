@@ -130,11 +130,13 @@ struct Choices {
 
 }  // namespace
 
-PredicateIndex::PredicateIndex(const RuleSet& set) : types_(set.schema.types.size()) {
+PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(ProgramId)>& asked)
+    : types_(set.schema.types.size()) {
   const Demands demands(set.code);
   std::vector<std::vector<Choices>> choices(types_.size());
   std::vector<std::map<SlotId, std::set<std::uint64_t>>> values(types_.size());  // their hashes
   for (std::size_t p = 0; p < set.programs.size(); ++p) {
+    if (asked && !asked(ProgramId(p))) continue;
     const Program& program = set.programs[p];
     const Looks looks(program, set.code);
     for (const Input& input : program.inputs) {

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -27,7 +28,8 @@ class PredicateIndex {
     friend bool operator==(const Access&, const Access&) = default;
   };
 
-  explicit PredicateIndex(const RuleSet& set);
+  // `asked`: false leaves a program out, because another sees the events for it.
+  explicit PredicateIndex(const RuleSet& set, const std::function<bool(ProgramId)>& asked = {});
 
   // Appends the programs that can want `event`, each once, in the order of the set.
   void candidates(const Event& event, std::vector<ProgramId>& out) const;

@@ -11,7 +11,10 @@ std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> 
                                   std::optional<Lateness> wait) {
   const auto known =
       std::find_if(sources_.begin(), sources_.end(), [source](const SourceState& s) { return s.id == source; });
-  if (known == sources_.end()) sources_.push_back({source, {carried.begin(), carried.end()}, false});
+  if (known == sources_.end()) {
+    sources_.push_back({source, {carried.begin(), carried.end()}, false});
+    ++unbegun_;
+  }
   return intake_.add_partition(wait ? *wait : lateness_of(rules().schema, carried), idle_after, {});
 }
 
@@ -30,12 +33,26 @@ void Engine::end(std::size_t partition, Duration now) {
 void Engine::judge(Duration now) {
   due_.clear();
   const Frontier frontier = intake_.drain(now, due_);
-  for (const Event* event : due_) {
-    begin_sources(*event);
-    shard_.on_event(*event);
-    ++events_;
+  events_ += due_.size();
+  std::span<const Event* const> rest = due_;
+  // Up to the first event of a source that has not begun; then that one begins.
+  for (std::size_t i = 0; unbegun_ > 0 && i < rest.size();) {
+    if (!is_first(*rest[i])) {
+      ++i;
+      continue;
+    }
+    shard_.on_events(rest.first(i));
+    begin_sources(*rest[i]);
+    rest = rest.subspan(i);
+    i = 0;
   }
+  shard_.on_events(rest);
   if (frontier.timers_before != Frontier::kNothing) shard_.advance({frontier.timers_before, Phase::over});
+}
+
+bool Engine::is_first(const Event& event) const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [&](const SourceState& s) { return !s.begun && s.id == event.position.source; });
 }
 
 // T9: a rule watches since the first event of the sources that it reads, of any type and key.
@@ -43,6 +60,7 @@ void Engine::begin_sources(const Event& event) {
   for (SourceState& s : sources_) {
     if (s.begun || s.id != event.position.source) continue;
     s.begun = true;
+    --unbegun_;
     shard_.begin_source(s.carried, event.time);
   }
 }

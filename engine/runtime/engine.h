@@ -52,6 +52,7 @@ class Engine {
 
  private:
   void judge(Duration now);
+  bool is_first(const Event& event) const;  // of its source
   void begin_sources(const Event& event);
 
   struct SourceState {
@@ -63,6 +64,7 @@ class Engine {
   Shard shard_;
   Intake intake_;
   std::vector<SourceState> sources_;
+  std::size_t unbegun_ = 0;  // of them
   std::vector<const Event*> due_, late_;
   std::uint64_t late_count_ = 0, events_ = 0;
 };

@@ -4,11 +4,12 @@
 #include <deque>
 #include <map>
 
-#include "engine/base/hash.h"
 #include "engine/base/write.h"
 #include "engine/program/choose.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
+#include "engine/runtime/alert_maker.h"
+#include "engine/runtime/counter_runner.h"
 #include "engine/runtime/keyed.h"
 #include "engine/runtime/runner.h"
 
@@ -47,9 +48,9 @@ class RuleRunner : public Runner {
  public:
   RuleRunner(const RunContext& context, ProgramId id)
       : context_(context),
-        id_(id),
         program_(context.rules->programs[id.index]),
-        rule_(std::get<RuleBody>(program_.body)) {
+        rule_(std::get<RuleBody>(program_.body)),
+        alerts_(id, program_, *context.evaluator) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
     when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
@@ -367,35 +368,9 @@ class RuleRunner : public Runner {
 
   // ----- alerts ----------------------------------------------------------------------------------------
 
-  void send(KeyState& s, const std::string& key, const Report& report, EvalContext context, const OutputOrder& order,
-            std::uint64_t suppressed, Outputs& out) {
-    const WithSuppressed view(report, suppressed);
-    context.match = &view;
-    context.time = order.at.time;
-    Alert alert;
-    alert.rule = id_;
-    alert.time = alert.fired = order.at.time;
-    alert.key = s.key;
-    alert.key_bytes = key;
-    alert.order = order;
-    alert.suppressed = suppressed;
-    if (const Event* first = report.first()) alert.first = first->time;
-    if (const Event* last = report.last()) alert.last = last->time;
-    const Value count = report.fact(Fact::count);
-    if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
-    std::vector<Evidence> evidence;
-    report.evidence(evidence);
-    for (const Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, e.events});
-    alert.id = id_of(s, key, report, evidence, order.at.time);
-    if (rule_.alert) {
-      alert.severity = rule_.alert->severity;
-      alert.text = text_of(rule_.alert->text, context);
-      alert.runbook = text_of(rule_.alert->runbook, context);
-      std::vector<Value> fields;
-      for (const NamedExpr& f : rule_.alert->fields) fields.push_back(context_.evaluator->evaluate(f.value, context));
-      alert.fields = OwnedValues(fields);
-    }
-    for (const EmitDef& e : rule_.emits) emit(e, s, key, context, evidence, order, out);
+  void send(KeyState& s, const std::string& key, const Report& report, const EvalContext& context,
+            const OutputOrder& order, std::uint64_t suppressed, Outputs& out) {
+    Alert alert = alerts_.make({s.key.values(), key}, report, context, order, suppressed, out.emitted);
     escalate_by_number(s, alert);
     if (!s.open) {
       OpenAlert open;
@@ -406,69 +381,6 @@ class RuleRunner : public Runner {
       if (resolve_) s.resolve = resolve_->begin(order.at.time, true);
     }
     if (rule_.alert) out.alerts.push_back(std::move(alert));
-  }
-
-  // The report with what the budget knows.
-  class WithSuppressed : public MatchView {
-   public:
-    WithSuppressed(const Report& report, std::uint64_t suppressed) : report_(report), suppressed_(suppressed) {}
-    Value captured(StepId s, std::uint32_t c, Which w) const override { return report_.captured(s, c, w); }
-    Value step_time(StepId s) const override { return report_.step_time(s); }
-    Value cell(CellId c) const override { return report_.cell(c); }
-    Value fact(Fact f) const override {
-      return f == Fact::suppressed ? Value::integer(static_cast<std::int64_t>(suppressed_)) : report_.fact(f);
-    }
-
-   private:
-    const Report& report_;
-    std::uint64_t suppressed_;
-  };
-
-  std::string text_of(ExprId id, const EvalContext& context) const {
-    if (!id.exists()) return {};
-    const Value value = context_.evaluator->evaluate(id, context);
-    return value.type() == Type::text ? std::string(value.as_text()) : std::string();
-  }
-
-  // F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
-  std::string id_of(const KeyState&, const std::string& key, const Report& report,
-                    const std::vector<Evidence>& evidence, Time fired) const {
-    std::string bytes = program_.name + '\0' + key + '\0' + std::to_string(fired.us);
-    const auto add = [&bytes](const Position& p) {
-      bytes +=
-          '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
-    };
-    if (rule_.firing == Firing::every_match) {
-      for (const Evidence& e : evidence) {
-        bytes += '\0' + std::string(e.label);
-        for (const Position& p : e.events) add(p);
-      }
-    } else {
-      if (const Event* first = report.first()) add(first->position);
-      if (const Event* last = report.last()) add(last->position);
-    }
-    std::string out;
-    for (const std::uint64_t half : {hash_bytes(bytes, 0), hash_bytes(bytes, 1)})
-      for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(half >> shift) & 15];
-    return out;
-  }
-
-  void emit(const EmitDef& def, const KeyState& s, const std::string& key, const EvalContext& context,
-            const std::vector<Evidence>& evidence, const OutputOrder& order, Outputs& out) {
-    std::vector<Value> fields;
-    for (const ExprId f : def.fields) fields.push_back(f.exists() ? context_.evaluator->evaluate(f, context) : Value());
-    Emitted e;
-    e.by = id_;
-    e.type = def.type;
-    e.time = order.at.time;
-    e.key = s.key;
-    e.key_bytes = key;
-    e.fields = OwnedValues(fields);
-    for (const Evidence& row : evidence)
-      for (const Position& p : row.events)
-        if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(p);
-    e.order = order;
-    out.emitted.push_back(std::move(e));
   }
 
   void maybe_resolve(KeyState& s, const Finding& f, Time now, const OutputOrder& order, Outputs& out) {
@@ -519,9 +431,9 @@ class RuleRunner : public Runner {
   }
 
   RunContext context_;
-  ProgramId id_;
   const Program& program_;
   const RuleBody& rule_;
+  const AlertMaker alerts_;
   std::unique_ptr<PatternMatcher> when_, resolve_;
   bool judges_where_ = true, uses_previous_ = false;
   bool watching_ = false;
@@ -537,11 +449,23 @@ class RuleRunner : public Runner {
 std::unique_ptr<Runner> make_session_runner(const RunContext& context, ProgramId program);
 std::unique_ptr<Runner> make_summary_runner(const RunContext& context, ProgramId program);
 
-std::unique_ptr<Runner> make_runner(const RunContext& context, ProgramId program) {
-  const auto& body = context.rules->programs[program.index].body;
-  if (std::holds_alternative<SessionBody>(body)) return make_session_runner(context, program);
-  if (std::holds_alternative<SummaryBody>(body)) return make_summary_runner(context, program);
-  return std::make_unique<RuleRunner>(context, program);
+std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context) {
+  CounterRunners counters(context);
+  std::vector<std::unique_ptr<Runner>> out;
+  for (std::size_t i = 0; i < context.rules->programs.size(); ++i) {
+    const ProgramId id(i);
+    const auto& body = context.rules->programs[i].body;
+    if (std::holds_alternative<SessionBody>(body)) {
+      out.push_back(make_session_runner(context, id));
+    } else if (std::holds_alternative<SummaryBody>(body)) {
+      out.push_back(make_summary_runner(context, id));
+    } else if (auto counter = counters.make(id)) {
+      out.push_back(std::move(counter));
+    } else {
+      out.push_back(std::make_unique<RuleRunner>(context, id));
+    }
+  }
+  return out;
 }
 
 }  // namespace tocsin

@@ -33,6 +33,7 @@ struct ProgramCounters {
 };
 
 class Runner;
+class KeyBook;
 
 // What runners of one shard share.
 struct RunContext {
@@ -40,6 +41,7 @@ struct RunContext {
   const Evaluator* evaluator = nullptr;
   const ReferenceData* reference = nullptr;
   Scratch* scratch = nullptr;
+  KeyBook* keys = nullptr;                                  // of the events in hand
   bool fast = true;                                         // false: the general matchers only
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
 };
@@ -51,6 +53,22 @@ class Runner {
   // The first event of any source that the program reads was at `from` (T9): listed keys and `by all` begin.
   virtual void watch(Time from) = 0;
   virtual void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) = 0;
+
+  // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key) may be worked
+  // out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not come. Nothing that could
+  // be seen changes before on_event_ahead, which is on_event for such an event.
+  virtual bool look_ahead(const Event&, std::size_t /*at*/) { return true; }
+  // All in hand have been looked at.
+  virtual void fetch() {}
+  virtual void on_event_ahead(const Event& event, std::size_t /*at*/, std::uint64_t cause, std::uint32_t depth,
+                              Outputs& out) {
+    on_event(event, cause, depth, out);
+  }
+  // False: another runner, of an earlier program, sees the events for this one, too, and gives its alerts.
+  virtual bool is_asked() const { return true; }
+  // False: nothing is ever due.
+  virtual bool has_timers() const { return true; }
+
   // The next instant at which something is due; none: nothing is. What time alone renews counts only when asked (T8).
   virtual std::optional<Instant> due() const = 0;
   virtual std::optional<Instant> due_but_renewing() const = 0;
@@ -64,6 +82,7 @@ class Runner {
   virtual std::size_t bytes() const = 0;
 };
 
-std::unique_ptr<Runner> make_runner(const RunContext& context, ProgramId program);
+// The runners of all programs, by ProgramId: the leanest that serves each.
+std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context);
 
 }  // namespace tocsin

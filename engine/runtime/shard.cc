@@ -13,14 +13,17 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.evaluator = &evaluator_;
   context.reference = reference_.get();
   context.scratch = &scratch_;
+  context.keys = &keys_;
   context.runners = &runners_;
   context.fast = fast;
-  if (fast) index_.emplace(*rules_);
+  runners_ = make_runners(context);
+  if (fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
-    runners_.push_back(make_runner(context, ProgramId{i}));
     for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(ProgramId{i});
+    has_timers_.push_back(runners_[i]->has_timers());
   }
+  looked_at_.resize(runners_.size());
   watching_.assign(runners_.size(), false);
   due_at_.resize(runners_.size());
 }
@@ -44,36 +47,80 @@ void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
   }
 }
 
-void Shard::on_event(const Event& event) {
-  advance({event.time, Phase::event});
+// Two walks over a hand of events: the first finds out what the events alone decide and fetches memory, so that cache misses of
+// many overlap; the second is their turn, one after the other.
+void Shard::on_events(std::span<const Event* const> events) {
+  while (!events.empty()) {
+    const auto hand = events.first(std::min(events.size(), kAhead));
+    look_ahead(hand);
+    for (std::size_t i = 0; i < hand.size(); ++i) on_event_ahead(*hand[i], i);
+    events = events.subspan(hand.size());
+  }
+}
+
+void Shard::look_ahead(std::span<const Event* const> events) {
+  ++hand_;
+  ahead_.clear();
+  looked_.clear();
+  keys_.begin();
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const std::size_t begin = ahead_.size();
+    find_wanted(*events[i], ahead_);
+    std::size_t kept = begin;
+    for (std::size_t j = begin; j < ahead_.size(); ++j) {
+      const ProgramId id = ahead_[j];
+      if (!runners_[id.index]->look_ahead(*events[i], i)) continue;
+      ahead_[kept++] = id;
+      if (std::exchange(looked_at_[id.index], hand_) != hand_) looked_.push_back(id.index);
+    }
+    ahead_.resize(kept);
+    ahead_end_[i] = kept;
+  }
+  for (const std::uint32_t program : looked_) runners_[program]->fetch();
+  scratch_.reset();
+}
+
+void Shard::on_event_ahead(const Event& event, std::size_t at) {
+  if (!dues_.empty()) advance({event.time, Phase::event});
   ++cause_;
+  const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1];
+  if (begin == ahead_end_[at]) return;
   ordinal_ = 0;
   phase_ = Phase::event;
-  deliver(event, cause_, 0);
+  for (std::size_t i = begin; i < ahead_end_[at]; ++i) {
+    const std::uint32_t program = ahead_[i].index;
+    runners_[program]->on_event_ahead(event, at, cause_, 0, outputs_);
+    after_program(program, emitted_now_);
+  }
+  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}), cause_);
   scratch_.reset();
 }
 
 void Shard::find_wanted(const Event& event, std::vector<ProgramId>& out) const {
-  out.clear();
   if (index_)
     index_->candidates(event, out);
   else
-    out = wanted_by_[event.type.index];
+    out.insert(out.end(), wanted_by_[event.type.index].begin(), wanted_by_[event.type.index].end());
 }
 
 // Programs stand in an order in which each is behind those it uses, and an emitted event right behind its cause (S5).
 void Shard::deliver(const Event& event, std::uint64_t cause, std::uint32_t depth) {
   if (in_hand_ == wanted_.size()) wanted_.emplace_back();
   std::vector<ProgramId>& wanted = wanted_[in_hand_++];
+  wanted.clear();
   find_wanted(event, wanted);
   std::vector<Emitted> emitted;
   for (const ProgramId id : wanted) {
     runners_[id.index]->on_event(event, cause, depth, outputs_);
-    take_outputs(outputs_, emitted);
-    look_at_due(static_cast<std::uint32_t>(id.index));
+    after_program(id.index, emitted);
   }
   --in_hand_;
   if (!emitted.empty()) deliver_emitted(std::move(emitted), cause);
+}
+
+void Shard::after_program(std::uint32_t program, std::vector<Emitted>& emitted) {
+  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(outputs_, emitted);
+  if (has_timers_[program]) look_at_due(program);
 }
 
 // What an emitted event causes at the end of an instant leaves at the end of it (T3).

@@ -2,6 +2,7 @@
 // thread, deterministic: the same events and advances give the same outputs, however they are cut into calls.
 #pragma once
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
+#include "engine/runtime/key_book.h"
 #include "engine/runtime/runner.h"
 
 namespace tocsin {
@@ -29,8 +31,12 @@ class Shard {
   // begin to watch (T9).
   void begin_source(std::span<const EventTypeId> carried, Time from);
 
-  // REQUIRES: `event` does not stand before one given earlier (total_order), nor before what `advance` passed.
-  void on_event(const Event& event);
+  // In the total order. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
+  void on_events(std::span<const Event* const> events);
+  void on_event(const Event& event) {
+    const Event* one = &event;
+    on_events({&one, 1});
+  }
   // Everything before `instant` has been seen: what is due before it happens now.
   void advance(Instant before);
   // What is due until `through`, its own instant included (end of input, T8).
@@ -54,7 +60,10 @@ class Shard {
   };
 
   void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
+  void look_ahead(std::span<const Event* const> events);
+  void on_event_ahead(const Event& event, std::size_t at);
   void deliver(const Event& event, std::uint64_t cause, std::uint32_t depth);
+  void after_program(std::uint32_t program, std::vector<Emitted>& emitted);
   void deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause);
   void take_outputs(Outputs& from, std::vector<Emitted>& emitted);
   void on_instant(Instant now);
@@ -68,7 +77,15 @@ class Shard {
   std::vector<std::unique_ptr<Runner>> runners_;
   std::optional<PredicateIndex> index_;
   std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
-  std::deque<std::vector<ProgramId>> wanted_;      // of the events in hand, an emitted one above its cause
+  std::vector<bool> has_timers_;                   // by program
+  KeyBook keys_;
+  // Of the events in hand: the programs that want them, event after event, and where each event's end.
+  std::vector<ProgramId> ahead_;
+  std::array<std::size_t, kAhead> ahead_end_{};
+  std::vector<std::uint32_t> looked_;     // programs that have looked at some
+  std::vector<std::uint64_t> looked_at_;  // by program: the hand in which it was noted there
+  std::uint64_t hand_ = 0;
+  std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;
   std::vector<bool> watching_;
   std::vector<std::optional<Instant>> due_at_;  // by program
@@ -77,6 +94,7 @@ class Shard {
   std::uint64_t cause_ = 0;     // events so far: their place in the total order
   std::uint32_t ordinal_ = 0;   // emitted events so far behind the event in hand
   Outputs outputs_;             // of the call in hand; kept for its memory
+  std::vector<Emitted> emitted_now_;
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
 };

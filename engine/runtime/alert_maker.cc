@@ -1,0 +1,109 @@
+#include "engine/runtime/alert_maker.h"
+
+#include "engine/base/hash.h"
+#include "engine/program/limits.h"
+
+namespace tocsin {
+namespace {
+
+// The report with what the budget knows.
+class WithSuppressed : public MatchView {
+ public:
+  WithSuppressed(const Report& report, std::uint64_t suppressed) : report_(report), suppressed_(suppressed) {}
+  Value captured(StepId s, std::uint32_t c, Which w) const override { return report_.captured(s, c, w); }
+  Value step_time(StepId s) const override { return report_.step_time(s); }
+  Value cell(CellId c) const override { return report_.cell(c); }
+  Value fact(Fact f) const override {
+    return f == Fact::suppressed ? Value::integer(static_cast<std::int64_t>(suppressed_)) : report_.fact(f);
+  }
+
+ private:
+  const Report& report_;
+  std::uint64_t suppressed_;
+};
+
+}  // namespace
+
+AlertMaker::AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator)
+    : id_(id), program_(program), rule_(std::get<RuleBody>(program.body)), evaluator_(evaluator) {}
+
+Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalContext& from, const OutputOrder& order,
+                       std::uint64_t suppressed, std::vector<Emitted>& emitted) const {
+  const WithSuppressed view(report, suppressed);
+  EvalContext context = from;
+  context.match = &view;
+  context.time = order.at.time;
+  Alert alert;
+  alert.rule = id_;
+  alert.time = alert.fired = order.at.time;
+  alert.key = OwnedValues(key.values);
+  alert.key_bytes = key.bytes;
+  alert.order = order;
+  alert.suppressed = suppressed;
+  if (const Event* first = report.first()) alert.first = first->time;
+  if (const Event* last = report.last()) alert.last = last->time;
+  const Value count = report.fact(Fact::count);
+  if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
+  std::vector<Evidence> evidence;
+  report.evidence(evidence);
+  for (const Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, e.events});
+  alert.id = id_of(key.bytes, report, evidence, order.at.time);
+  if (rule_.alert) {
+    alert.severity = rule_.alert->severity;
+    alert.text = text_of(rule_.alert->text, context);
+    alert.runbook = text_of(rule_.alert->runbook, context);
+    std::vector<Value> fields;
+    for (const NamedExpr& f : rule_.alert->fields) fields.push_back(evaluator_.evaluate(f.value, context));
+    alert.fields = OwnedValues(fields);
+  }
+  for (const EmitDef& e : rule_.emits) emitted.push_back(emit(e, key, context, evidence, order));
+  return alert;
+}
+
+std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
+  if (!id.exists()) return {};
+  const Value value = evaluator_.evaluate(id, context);
+  return value.type() == Type::text ? std::string(value.as_text()) : std::string();
+}
+
+// F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
+std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
+                              Time fired) const {
+  std::string bytes = program_.name + '\0' + std::string(key) + '\0' + std::to_string(fired.us);
+  const auto add = [&bytes](const Position& p) {
+    bytes += '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
+  };
+  if (rule_.firing == Firing::every_match) {
+    for (const Evidence& e : evidence) {
+      bytes += '\0' + std::string(e.label);
+      for (const Position& p : e.events) add(p);
+    }
+  } else {
+    if (const Event* first = report.first()) add(first->position);
+    if (const Event* last = report.last()) add(last->position);
+  }
+  std::string out;
+  for (const std::uint64_t half : {hash_bytes(bytes, 0), hash_bytes(bytes, 1)})
+    for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(half >> shift) & 15];
+  return out;
+}
+
+Emitted AlertMaker::emit(const EmitDef& def, const FiredKey& key, const EvalContext& context,
+                         const std::vector<Evidence>& evidence, const OutputOrder& order) const {
+  std::vector<Value> fields;
+  for (const ExprId f : def.fields) fields.push_back(f.exists() ? evaluator_.evaluate(f, context) : Value());
+  Emitted e;
+  e.by = id_;
+  e.type = def.type;
+  e.time = order.at.time;
+  e.key = OwnedValues(key.values);
+  e.key_bytes = key.bytes;
+  e.fields = OwnedValues(fields);
+  for (const Evidence& row : evidence)
+    for (const Position& p : row.events)
+      if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(p);
+  e.order = order;
+  return e;
+}
+
+}  // namespace tocsin

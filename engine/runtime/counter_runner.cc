@@ -1,0 +1,527 @@
+#include "engine/runtime/counter_runner.h"
+
+#include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <optional>
+
+#include "engine/base/hash.h"
+#include "engine/match/events_report.h"
+#include "engine/program/choose.h"
+#include "engine/runtime/alert_maker.h"
+#include "engine/runtime/key_book.h"
+#include "engine/runtime/keyed.h"
+#include "engine/state/slot_table.h"
+
+namespace tocsin {
+namespace {
+
+// ----- what is remembered of an event -------------------------------------------------------------------
+
+// Sixteen bytes: the time, and what evidence needs, with all but the lower part of the offset interned.
+struct Mark {
+  Time time{};
+  std::uint64_t origin : 20;
+  std::uint64_t offset : 44;
+};
+static_assert(sizeof(Mark) == 16);
+
+// Where marked events came from: few, as many as partitions times event types.
+class Origins {
+ public:
+  Mark mark(const Event& event) {
+    const Origin origin{event.type, event.position.source, event.position.partition, event.position.offset >> 44};
+    if (last_ >= all_.size() || all_[last_] != origin) last_ = number_of(origin);
+    return {event.time, last_ & kMost, event.position.offset & ((std::uint64_t{1} << 44) - 1)};
+  }
+  Event event(const Mark& mark) const {
+    const Origin& origin = all_[mark.origin];
+    Event out;
+    out.time = mark.time;
+    out.type = origin.type;
+    out.position = {origin.source, origin.partition, origin.upper << 44 | mark.offset};
+    return out;
+  }
+
+ private:
+  static constexpr std::uint64_t kMost = (1u << 20) - 1;
+  struct Origin {
+    EventTypeId type;
+    SourceId source;
+    std::uint32_t partition = 0;
+    std::uint64_t upper = 0;  // of the offset
+    friend bool operator==(const Origin&, const Origin&) = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Origin& o) const {
+      const std::uint64_t parts[] = {o.type.index, o.source.index, o.partition, o.upper};
+      return hash_bytes({reinterpret_cast<const char*>(parts), sizeof parts});
+    }
+  };
+  std::uint32_t number_of(const Origin& origin) {
+    const auto [at, fresh] = numbers_.try_emplace(origin, static_cast<std::uint32_t>(all_.size()));
+    if (fresh) all_.push_back(origin);
+    TOCSIN_ASSERT(all_.size() <= kMost);  // a million partitions, or files of 2^64 bytes
+    return at->second;
+  }
+  std::vector<Origin> all_;
+  boost::unordered_flat_map<Origin, std::uint32_t, Hash> numbers_;
+  std::uint32_t last_ = 0;
+};
+
+// A key: its newest marks, up to the largest N of the group, and which rules are armed.
+struct Tally {
+  std::uint32_t armed = ~std::uint32_t{0};  // by member
+  std::uint32_t size = 0;                   // marks
+};
+using Table = SlotTable<Tally>;
+using Slot = Table::Slot;
+
+// The marks of a slot. Up to kInline stand in the slot itself, oldest first; more are in a ring of their own that grows.
+class Marks {
+ public:
+  static constexpr std::uint32_t kInline = 12;
+
+  explicit Marks(std::uint32_t most) : most_(most) {}
+  std::size_t tail() const { return most_ <= kInline ? most_ * sizeof(Mark) : sizeof(Ring*); }
+  std::size_t bytes() const { return ring_bytes_; }
+
+  // The n-th newest, from 0. REQUIRES: n < size.
+  const Mark& newest(const Slot& slot, std::uint32_t n) const {
+    if (most_ <= kInline) return slot.tail<Mark>()[slot.body.size - 1 - n];
+    const Ring& ring = **slot.tail<Ring*>();
+    return ring.marks()[(ring.next + ring.room - 1 - n) % ring.room];
+  }
+
+  void push(Slot& slot, const Mark& mark) {
+    if (most_ <= kInline) {
+      Mark* marks = slot.tail<Mark>();
+      if (slot.body.size == most_) {
+        std::memmove(marks, marks + 1, (most_ - 1) * sizeof(Mark));
+        --slot.body.size;
+      }
+      marks[slot.body.size++] = mark;
+      return;
+    }
+    Ring*& ring = *slot.tail<Ring*>();
+    if (ring == nullptr || (slot.body.size == ring->room && ring->room < most_)) grow(slot);
+    ring->marks()[ring->next] = mark;
+    ring->next = ring->next + 1 == ring->room ? 0 : ring->next + 1;
+    slot.body.size = std::min(slot.body.size + 1, most_);
+  }
+
+  void begin(Slot& slot) const {
+    if (most_ > kInline) *slot.tail<Ring*>() = nullptr;
+  }
+  void clear(Slot& slot) {
+    drop_ring(slot);
+    slot.body.size = 0;
+  }
+
+ private:
+  struct Ring {
+    std::uint32_t room = 0, next = 0;
+    Mark* marks() { return reinterpret_cast<Mark*>(this + 1); }
+    const Mark* marks() const { return reinterpret_cast<const Mark*>(this + 1); }
+  };
+  static std::size_t size_of(std::uint32_t room) { return sizeof(Ring) + room * sizeof(Mark); }
+
+  // REQUIRES: the ring is full, and so has not wrapped, or there is none.
+  void grow(Slot& slot) {
+    Ring*& ring = *slot.tail<Ring*>();
+    const std::uint32_t room = ring == nullptr ? kInline : std::min(ring->room * 2, most_);
+    Ring* grown = new (::operator new(size_of(room))) Ring{room, slot.body.size};
+    ring_bytes_ += size_of(room);
+    if (ring != nullptr) std::memcpy(grown->marks(), ring->marks(), slot.body.size * sizeof(Mark));
+    drop_ring(slot);
+    ring = grown;
+  }
+  void drop_ring(Slot& slot) {
+    if (most_ <= kInline) return;
+    Ring*& ring = *slot.tail<Ring*>();
+    if (ring == nullptr) return;
+    ring_bytes_ -= size_of(ring->room);
+    ::operator delete(ring);
+    ring = nullptr;
+  }
+
+  const std::uint32_t most_;
+  std::size_t ring_bytes_ = 0;
+};
+
+// ----- what a group looks at ----------------------------------------------------------------------------
+
+// What the events of one type are for the group.
+struct TypePlan {
+  EventTypeId type;
+  std::vector<SlotId> key;
+  ExprId refused;
+  bool counts = false;  // where `filter` holds
+  ExprId filter;
+  bool rest_breaks = false;                           // a streak: what is of the base and does not count
+  std::vector<ExprId> breaks;                         // a streak with `of y`
+  std::vector<ExprId> resets;                         // filters, any of them
+  bool always_breaks = false, always_resets = false;  // ... of which one is empty
+  friend bool operator==(const TypePlan&, const TypePlan&) = default;
+};
+
+struct Shape {
+  std::vector<TypePlan> types;
+  bool streak = false;
+  bool starts_over = false;
+  std::uint32_t n = 0;
+  Duration window{};
+};
+
+bool plain(const Code& code, ExprId id) {
+  return !id.exists() || (code.exprs[id.index].reads & ~(kReadsEvent | kReadsReference)) == 0;
+}
+
+// The field that a part of a key is; none: it is worked out, or different values have equal bytes (1 and 1.0), so that the key could
+// not be told from the event at which it fires.
+std::optional<SlotId> key_field(const RuleSet& rules, EventTypeId type, ExprId id) {
+  const Expr& e = rules.code.exprs[id.index];
+  if (e.end - e.begin != 1 || rules.code.instructions[e.begin].op != ExprOp::field) return std::nullopt;
+  const SlotId slot(std::size_t{rules.code.instructions[e.begin].a});
+  const FieldSlot& field = rules.schema[type].fields[slot.index];
+  if (field.list) return std::nullopt;
+  switch (field.type) {
+    case Type::text:
+    case Type::integer:
+    case Type::boolean:
+    case Type::time:
+    case Type::duration:
+    case Type::ip:
+      return slot;
+    case Type::missing:
+    case Type::floating:
+    case Type::point:
+    case Type::list:
+    case Type::object:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+// Clauses that only the general way knows. choose.h has refused learn, where, resolve, mute, at most and during already.
+bool has_other_clauses(const Program& program, const RuleBody& rule) {
+  return rule.remind.us != 0 || rule.forget.us != 0 || !rule.escalations.empty() || program.keys_from.exists();
+}
+
+// False: an alternative cannot be judged by the event alone.
+bool add_filters(const RuleSet& rules, const Program& program, StreamId id, EventTypeId type,
+                 std::vector<ExprId>& filters, bool& always) {
+  const Stream& stream = program.streams[id.index];
+  if (stream.nested.exists()) return false;
+  for (const Alternative& a : stream.alternatives) {
+    if (a.type != type) continue;
+    if (!plain(rules.code, a.filter)) return false;
+    if (a.filter.exists()) filters.push_back(a.filter);
+    always = always || !a.filter.exists();
+  }
+  return true;
+}
+
+std::optional<TypePlan> type_plan(const RuleSet& rules, const Program& program, const RuleBody& rule, const Cell& cell,
+                                  const Input& input) {
+  TypePlan out;
+  out.type = input.type;
+  out.refused = input.refused;
+  if (input.roles.size() != 1 || !plain(rules.code, input.refused)) return std::nullopt;
+  for (const ExprId part : input.roles.front().key) {
+    const auto slot = key_field(rules, input.type, part);
+    if (!slot) return std::nullopt;
+    out.key.push_back(*slot);
+  }
+  const bool streak = cell.window.kind == Window::Kind::streak;
+  for (const Alternative& a : program.streams[cell.stream.index].alternatives) {  // a type stands there once at most
+    if (a.type != input.type) continue;
+    if (!plain(rules.code, a.filter)) return std::nullopt;
+    out.counts = true;
+    out.filter = a.filter;
+    out.rest_breaks = streak && !cell.window.breaking.exists();
+  }
+  if (streak && cell.window.breaking.exists() &&
+      !add_filters(rules, program, cell.window.breaking, input.type, out.breaks, out.always_breaks))
+    return std::nullopt;
+  for (const StreamId reset : rule.resets)
+    if (!add_filters(rules, program, reset, input.type, out.resets, out.always_resets)) return std::nullopt;
+  return out;
+}
+
+std::optional<Shape> shape_of(const RuleSet& rules, const Program& program) {
+  const auto* rule = std::get_if<RuleBody>(&program.body);
+  if (rule == nullptr || has_other_clauses(program, *rule)) return std::nullopt;
+  if (choose_matcher(rules, program, rule->when, match_options(program)).kind != MatcherKind::counter)
+    return std::nullopt;
+  const Pattern& pattern = program.patterns[rule->when.index];
+  const Cell& cell = program.cells[pattern.evidence.front().index];
+  Shape out;
+  out.streak = cell.window.kind == Window::Kind::streak;
+  out.starts_over = rule->firing == Firing::start_over;
+  out.n = *counter_threshold(rules, program, pattern);
+  out.window = cell.window.length;
+  for (const Input& input : program.inputs) {
+    auto plan = type_plan(rules, program, *rule, cell, input);
+    if (!plan) return std::nullopt;
+    out.types.push_back(std::move(*plan));
+  }
+  return out;
+}
+
+// What an event is for the group: worked out before its turn.
+struct Look {
+  bool counts = false, breaks = false, resets = false;
+  EventKey key;
+  bool matters() const { return !key.missing && (counts || breaks || resets); }
+};
+
+}  // namespace
+
+// ----- a group ------------------------------------------------------------------------------------------
+
+class CounterGroup {
+ public:
+  static constexpr std::size_t kMembersMax = 32;  // a bit each in Tally
+
+  CounterGroup(const RunContext& context, const Shape& shape) : context_(context), shape_(shape) {
+    for (const TypePlan& type : shape.types) keys_.push_back(context.keys->number_of(type.key));
+  }
+  ~CounterGroup() {
+    if (table_) table_->each([this](Slot& slot) { marks_->clear(slot); });
+  }
+  CounterGroup(const CounterGroup&) = delete;
+  CounterGroup& operator=(const CounterGroup&) = delete;
+
+  // A rule that starts over empties the ring for itself alone, so it shares none.
+  bool takes(const Shape& shape) const {
+    return members_.size() < kMembersMax && !shape_.starts_over && !shape.starts_over &&
+           shape_.streak == shape.streak && shape_.types == shape.types;
+  }
+  std::size_t join(ProgramId id, const Shape& shape) {
+    const Program& program = context_.rules->programs[id.index];
+    const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
+    members_.push_back(
+        {shape.n, shape.window, program, pattern, AlertMaker(id, program, *context_.evaluator), ProgramCounters{}});
+    shape_.n = std::max(shape_.n, shape.n);
+    shape_.window = std::max(shape_.window, shape.window);
+    return members_.size() - 1;
+  }
+
+  bool look_ahead(const Event& event, std::size_t at) {
+    Look& look = ahead_[at];
+    const std::size_t type = type_of(event);
+    look = type == shape_.types.size() ? Look() : look_at(event, type);
+    if (!look.resets && !look.counts && !look.breaks) return false;
+    look.key = context_.keys->key(keys_[type], at, event);
+    note(look);
+    if (look.key.missing) return false;
+    if (table_) table_->fetch_index(look.key.hash);
+    fetched_.push_back(look.key.hash);
+    return true;
+  }
+  void fetch() {
+    if (table_)
+      for (const std::uint64_t hash : fetched_) table_->fetch_slot(hash);
+    fetched_.clear();
+  }
+  void on_event_ahead(const Event& event, std::size_t at, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
+    step(event, ahead_[at], {{event.time, Phase::event}, cause, depth}, out);
+  }
+  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
+    const std::size_t type = type_of(event);
+    if (type == shape_.types.size()) return;
+    Look look = look_at(event, type);
+    if (!look.resets && !look.counts && !look.breaks) return;
+    look.key = context_.keys->key(keys_[type], event);
+    note(look);
+    step(event, look, {{event.time, Phase::event}, cause, depth}, out);
+  }
+
+  const ProgramCounters& counters(std::size_t member) const {
+    Member& m = members_[member];
+    m.counters.events = seen_.events;
+    m.counters.missing_key = seen_.missing_key;
+    m.counters.refused = seen_.refused;
+    m.counters.keys_most = seen_.keys_most;
+    return m.counters;
+  }
+  std::size_t keys() const { return table_ ? table_->size() : 0; }
+  std::size_t bytes() const { return table_ ? table_->bytes() + marks_->bytes() : 0; }
+
+ private:
+  struct Member {
+    std::uint32_t n;
+    Duration window;
+    const Program& program;
+    const Pattern& pattern;
+    AlertMaker alerts;
+    ProgramCounters counters;
+  };
+
+  EvalContext base(const Event& event) const {
+    EvalContext out;
+    out.event = &event;
+    out.time = event.time;
+    out.reference = context_.reference;
+    out.scratch = context_.scratch;
+    return out;
+  }
+
+  std::size_t type_of(const Event& event) const {
+    std::size_t i = 0;
+    while (i < shape_.types.size() && shape_.types[i].type != event.type) ++i;
+    return i;
+  }
+
+  // Reads the event and nothing else, so it may run before the event's turn.
+  Look look_at(const Event& event, std::size_t number) {
+    const TypePlan& type = shape_.types[number];
+    const EvalContext context = base(event);
+    const Evaluator& evaluator = *context_.evaluator;
+    Look look;
+    if (type.refused.exists() && evaluator.holds(type.refused, context)) {
+      ++seen_.refused;
+      return look;
+    }
+    const auto holds = [&](ExprId filter) { return evaluator.holds(filter, context); };
+    look.counts = type.counts && holds(type.filter);
+    look.breaks = !look.counts && (type.rest_breaks || type.always_breaks ||
+                                   std::any_of(type.breaks.begin(), type.breaks.end(), holds));
+    look.resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
+    return look;
+  }
+  void note(const Look& look) { ++(look.key.missing ? seen_.missing_key : seen_.events); }
+
+  void step(const Event& event, const Look& look, const OutputOrder& order, Outputs& out) {
+    if (look.key.missing) return;
+    Slot* slot = table_ ? table_->find(look.key.hash, look.key.bytes) : nullptr;
+    if (slot != nullptr && (look.resets || look.breaks)) {  // F9: as if the key were new
+      marks_->clear(*slot);
+      slot->body.armed = ~std::uint32_t{0};
+    }
+    if (!look.counts) return;
+    if (slot == nullptr) slot = &make(look.key, event.time);
+    const bool was_empty = slot->body.size == 0;
+    const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
+    marks_->push(*slot, origins_.mark(event));
+    for (std::size_t i = 0; i < members_.size(); ++i) judge(*slot, i, was_empty, before, event, look.key, order, out);
+  }
+
+  // F1: the edge. Nothing left in the window before the event arms, and so does finding it false.
+  void judge(Slot& slot, std::size_t number, bool was_empty, Time before, const Event& event, const EventKey& key,
+             const OutputOrder& order, Outputs& out) {
+    Member& member = members_[number];
+    const std::uint32_t bit = std::uint32_t{1} << number;
+    const auto is_out = [&](Time time) { return !shape_.streak && event.time - time > member.window; };
+    const bool holds = slot.body.size >= member.n && !is_out(marks_->newest(slot, member.n - 1).time);
+    if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
+    if (!holds || (slot.body.armed & bit) == 0) return;
+    slot.body.armed &= ~bit;
+    fire(slot, member, event, key, order, out);
+    if (!shape_.starts_over) return;
+    marks_->clear(slot);
+    slot.body.armed = ~std::uint32_t{0};
+  }
+
+  void fire(const Slot& slot, Member& member, const Event& event, const EventKey& key, const OutputOrder& order,
+            Outputs& out) {
+    std::vector<Value> values;
+    for (const SlotId part : shape_.types[type_of(event)].key) values.push_back(event.field(part));
+    EvalContext context = base(event);
+    context.key = values;
+    EventsReport report(member.program, member.pattern, *context_.evaluator, context, event.time);
+    std::vector<Event> events(member.n);
+    for (std::uint32_t i = 0; i < member.n; ++i) {
+      events[i] = origins_.event(marks_->newest(slot, member.n - 1 - i));
+      report.add(0, events[i]);
+    }
+    report.set(Fact::count, Value::integer(member.n));
+    ++member.counters.fired;
+    Alert alert = member.alerts.make({values, key.bytes}, report, context, order, 0, out.emitted);
+    if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
+  }
+
+  // A key whose events have all left the longest window is what a new one is (F1), so it is given up when there is need of room.
+  Slot& make(const EventKey& key, Time now) {
+    if (!table_) {
+      marks_.emplace(shape_.n);
+      table_.emplace(marks_->tail());
+    }
+    Slot& slot = table_->make(key.hash, key.bytes, [&](Slot& old) {
+      const bool idle = old.body.size == 0 || (!shape_.streak && now - marks_->newest(old, 0).time > shape_.window);
+      if (idle) marks_->clear(old);
+      return idle;
+    });
+    marks_->begin(slot);
+    seen_.keys_most = std::max<std::uint64_t>(seen_.keys_most, table_->size());
+    return slot;
+  }
+
+  const RunContext context_;
+  Shape shape_;                    // of all members: the largest N, the longest window
+  std::vector<std::size_t> keys_;  // by type: their number in the book
+  mutable std::vector<Member> members_;
+  std::optional<Marks> marks_;
+  std::optional<Table> table_;
+  Origins origins_;
+  ProgramCounters seen_;  // of all members alike
+  std::vector<Look> ahead_ = std::vector<Look>(kAhead);
+  std::vector<std::uint64_t> fetched_;
+};
+
+namespace {
+
+class CounterRunner : public Runner {
+ public:
+  CounterRunner(std::shared_ptr<CounterGroup> group, std::size_t member) : group_(std::move(group)), member_(member) {}
+
+  bool is_asked() const override { return member_ == 0; }
+  bool has_timers() const override { return false; }
+  void watch(Time) override {}
+  bool look_ahead(const Event& event, std::size_t at) override { return group_->look_ahead(event, at); }
+  void fetch() override { group_->fetch(); }
+  void on_event_ahead(const Event& event, std::size_t at, std::uint64_t cause, std::uint32_t depth,
+                      Outputs& out) override {
+    group_->on_event_ahead(event, at, cause, depth, out);
+  }
+  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
+    group_->on_event(event, cause, depth, out);
+  }
+  std::optional<Instant> due() const override { return std::nullopt; }
+  std::optional<Instant> due_but_renewing() const override { return std::nullopt; }
+  void on_instant(Instant, Outputs&) override {}
+  bool fires(std::optional<std::string_view>, std::uint32_t) const override {
+    TOCSIN_ASSERT(false && "nobody is muted while this rule fires");
+    return false;
+  }
+  const ProgramCounters& counters() const override { return group_->counters(member_); }
+  std::size_t keys() const override { return group_->keys(); }
+  std::size_t bytes() const override { return member_ == 0 ? group_->bytes() : 0; }
+
+ private:
+  std::shared_ptr<CounterGroup> group_;
+  std::size_t member_;
+};
+
+}  // namespace
+
+CounterRunners::CounterRunners(const RunContext& context)
+    : context_(context), muted_on_(context.rules->programs.size(), false) {
+  for (const Program& program : context.rules->programs)
+    if (const auto* rule = std::get_if<RuleBody>(&program.body))
+      for (const Mute& mute : rule->mutes) muted_on_[mute.rule.index] = true;
+}
+
+CounterRunners::~CounterRunners() = default;
+
+std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
+  if (!context_.fast || muted_on_[id.index]) return nullptr;
+  const auto shape = shape_of(*context_.rules, context_.rules->programs[id.index]);
+  if (!shape) return nullptr;
+  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const auto& g) { return g->takes(*shape); });
+  if (group == groups_.end()) group = groups_.insert(groups_.end(), std::make_shared<CounterGroup>(context_, *shape));
+  const std::size_t member = (*group)->join(id, *shape);
+  return std::make_unique<CounterRunner>(*group, member);
+}
+
+}  // namespace tocsin

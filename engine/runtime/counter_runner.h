@@ -1,0 +1,33 @@
+// The lean way of rules that are `N x within D` or `N consecutive x` and no more: no object per key, no virtual call, no
+// allocation at an event. All rules over the same events and keys share one table of keys, in which each key has the times and
+// ids of its last events, as many as the largest N: a ring of N serves every smaller one.
+//
+// It says what RuleRunner says, alert for alert (tests/equality_test.cc). What it cannot serve goes the general way: clauses that
+// look at an alert after it was sent or change whether it is (resolve, remind, escalate, mute, at most, learn, during, where,
+// forget), keys from a list, an event with several parts to play, keys that are worked out.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/runtime/runner.h"
+
+namespace tocsin {
+
+class CounterGroup;
+
+class CounterRunners {
+ public:
+  explicit CounterRunners(const RunContext& context);
+  ~CounterRunners();
+
+  // Null: the rule has another shape. Programs are asked for in their order; the first of a group runs for all of it.
+  std::unique_ptr<Runner> make(ProgramId id);
+
+ private:
+  RunContext context_;
+  std::vector<bool> muted_on_;                         // by program: a rule is muted while it fires
+  std::vector<std::shared_ptr<CounterGroup>> groups_;  // those that take more members
+};
+
+}  // namespace tocsin

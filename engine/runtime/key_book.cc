@@ -1,0 +1,33 @@
+#include "engine/runtime/key_book.h"
+
+#include <algorithm>
+
+#include "engine/base/hash.h"
+#include "engine/event/key.h"
+
+namespace tocsin {
+
+std::size_t KeyBook::number_of(const std::vector<SlotId>& by) {
+  const auto known = std::find(bys_.begin(), bys_.end(), by);
+  if (known != bys_.end()) return static_cast<std::size_t>(known - bys_.begin());
+  bys_.push_back(by);
+  entries_.resize(bys_.size() * kAhead);
+  return bys_.size() - 1;
+}
+
+void KeyBook::begin() {
+  ++stamp_;
+  arena_.clear();
+}
+
+EventKey KeyBook::work_out(const std::vector<SlotId>& by, const Event& event) {
+  buffer_.clear();
+  for (const SlotId part : by) {
+    const Value& value = event.fields[part.index];
+    if (value.is_missing()) return {};
+    append_key(buffer_, value);
+  }
+  return {false, hash_bytes(buffer_), arena_.text(buffer_)};
+}
+
+}  // namespace tocsin
