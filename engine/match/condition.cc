@@ -185,7 +185,11 @@ class Condition : public PatternMatcher {
   }
 
   bool watches(const PatternState& base) const override { return static_cast<const State&>(base).seen_at.has_value(); }
-  bool renewed(const PatternState& base) const override { return static_cast<const State&>(base).renewed; }
+  bool renewed(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    // F15: at the next opening of a calendar the wait begins anew, day by day and for ever.
+    return state.renewed || (state.reopened && due(base) == Instant{*state.reopened, Phase::waited});
+  }
 
   bool idle(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);

@@ -180,7 +180,8 @@ class RuleRunner : public Runner {
       for (std::size_t i = 0; i < rule_.escalations.size(); ++i)
         if (rule_.escalations[i].count == 0 && !s.open->escalated[i])
           consider(Instant{s.open->alert.fired + rule_.escalations[i].after, Phase::waited});
-    if (rule_.forget.us != 0 && s.last_event) consider(Instant{*s.last_event + rule_.forget, Phase::over});
+    // Nothing comes of it, so nobody waits for it (T8).
+    if (rule_.forget.us != 0 && s.last_event && renewing) consider(Instant{*s.last_event + rule_.forget, Phase::over});
     return out;
   }
 

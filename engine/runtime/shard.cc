@@ -229,8 +229,7 @@ void Shard::advance_through(Time through) {
 
 std::vector<Alert> Shard::take_alerts() {
   std::stable_sort(alerts_.begin(), alerts_.end(), [this](const Alert& a, const Alert& b) {
-    if (a.order.at != b.order.at) return a.order.at < b.order.at;
-    if (a.order.cause != b.order.cause) return a.order.cause < b.order.cause;
+    if (a.order != b.order) return a.order < b.order;  // an emitted event stands behind its cause (S5)
     return std::tie(rules_->programs[a.rule.index].name, a.key_bytes) <
            std::tie(rules_->programs[b.rule.index].name, b.key_bytes);
   });

@@ -140,8 +140,10 @@ class SummaryRunner : public Runner {
   std::optional<Instant> due_of(const Summed& s, bool renewing) const {
     std::optional<Instant> out;
     const bool holds_some = !s.events.empty();
-    if (s.next && (holds_some || renewing) && (holds_some || body_.even_if_empty)) out = Instant{*s.next, Phase::over};
-    if (body_.forget.us != 0) {
+    // `over all` holds on to what it has: only a window into which something came is more than time going by.
+    const bool is_news = holds_some && s.next && (!body_.over_all || step_.end(s.last_event) >= *s.next);
+    if (s.next && (is_news || renewing) && (holds_some || body_.even_if_empty)) out = Instant{*s.next, Phase::over};
+    if (body_.forget.us != 0 && renewing) {  // nothing comes of it: nobody waits for it (T8)
       const Instant forget{s.last_event + body_.forget, Phase::over};
       if (!out || forget < *out) out = forget;
     }

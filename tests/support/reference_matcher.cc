@@ -527,7 +527,7 @@ void Run::on_event(std::size_t r, const Seen& raw, const Place& place) {
     const Seen& kept = key.storage.back();
     key.history.push_back(&kept);
     key.last_event = seen.time;
-    if (rule.forget) wake(r, key, seen.time + *rule.forget);
+    if (rule.forget) wake(r, key, seen.time + *rule.forget, true);  // nothing comes of it
     if (rule.kind == Rule::Kind::session) {
       session_event(r, key, kept);
       continue;
