@@ -295,6 +295,38 @@ TEST_CASE("fmt changes only the rules of a document") {
   CHECK(after.ends_with("```\n```\nrule  other\n```\n"));
 }
 
+TEST_CASE("explain: what a key keeps is what its matcher keeps, and the warnings of check say the same") {
+  const Folder folder;
+  const auto explained = [&](const std::string& rule) {
+    const std::string events =
+        "event a has u text, v int, ts time  timestamp ts\nevent b has u text, v int, ts time  timestamp ts\n";
+    return run({"explain", "r", folder.write("r.rules", events + "rule r when " + rule + "  alert low \"x\"\n")}).out;
+  };
+  const std::string chain = explained("a then b within 5m by u");
+  CHECK(contains(chain, "an event matters for 5 minutes at most\n"));
+  CHECK(contains(chain, "a key keeps 1 event and "));
+  CHECK(contains(chain, ": the latest a\n"));
+  CHECK(contains(chain, "latest chain: single steps"));
+  const std::string search = explained("a as x then b(v > x.v) within 5m by u");
+  CHECK(contains(search, "every event that a match may need within 5m, at most 10,000\n"));
+  CHECK(contains(search, "search: a filter looks at another step\n"));
+  const std::string count = explained("5 a(v = 1) within 5m by u");
+  CHECK(contains(count, "a key keeps 5 events and "));
+  CHECK(contains(count, "the 5 last a\n"));
+  CHECK(contains(count, "counter: N of one stream in one window"));
+  CHECK(contains(count, "asked at\n  a: v = 1\n"));
+  const std::string waits = explained("a then no b within 5m by u");
+  CHECK(contains(waits, ": the first a that waits\n"));
+  const std::string previous = explained("a(v > previous.v) by u");
+  CHECK(contains(previous, "every key is kept for ever (R109)\n"));
+  CHECK(contains(previous, ": the last a\n"));
+  CHECK(contains(previous, "asked at\n  a: every a\n"));
+  const std::string open = explained("a then b by u");
+  CHECK(contains(open, "nothing bounds how long an event matters; a key's partial match can live for ever (R107)\n"));
+  CHECK(contains(explained("any 2 of (a, b) within 10m by u"), "an event matters for 10 minutes at most\n"));
+  CHECK(contains(explained("a(v > 3) by u"), "nothing is kept of a key\n"));
+}
+
 TEST_CASE("explain tells a rule in words, draws it, and shows what runs") {
   const Folder folder;
   const std::string file = folder.write("a.rules", kGood);

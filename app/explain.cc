@@ -20,7 +20,9 @@
 #include "dsl/lines.h"
 #include "dsl/reading.h"
 #include "dsl/render.h"
+#include "engine/program/choose.h"
 #include "engine/program/dump.h"
+#include "engine/program/predicate_index.h"
 
 namespace tocsin::app {
 
@@ -56,12 +58,21 @@ Exit print_code(const dsl::CodeInfo& row, const std::string& format, Console& co
 
 // ----- what is known of one rule, session or summary -------------------------------------------------------------------
 
+// Which matcher runs a pattern of the rule.
+struct Matched {
+  std::string what;  // "when", "resolve when", or the pattern that is counted like an event
+  ChosenMatcher matcher;
+};
+
 struct Known {
   std::string kind, name, title, doc, place;
   std::vector<std::string> sentences;
   std::vector<std::string> keys;
   std::optional<Graph> graph;  // of rules
-  std::string core, program;   // empty while the rule set has errors
+  // Unknown while the rule set has errors.
+  std::string core, program;
+  std::vector<Matched> matchers;      // of rules
+  std::vector<std::string> found_by;  // one for each event: what brings it to this program (predicate_index.h)
   std::optional<Bounds> bounds;
 };
 
@@ -85,39 +96,54 @@ std::vector<std::string> names_in(const dsl::Model& model) {
   return names;
 }
 
+// What sessions and summaries have in common.
+template <class Info>
+Known known_rows(const char* kind, const Info& info, std::span<const dsl::SourceText> files) {
+  Known known;
+  known.kind = kind;
+  known.name = info.decl.name.text;
+  known.doc = info.doc;
+  known.place = place_of(info.decl.name.span, files);
+  known.sentences = dsl::read_aloud(info);
+  known.keys = names_of(info.keys);
+  return known;
+}
+
+Known known_rule(const dsl::RuleInfo& rule, const dsl::Model& model, std::span<const dsl::SourceText> files) {
+  Known known;
+  known.kind = "rule";
+  known.name = rule.name;
+  known.title = rule.title;
+  known.doc = rule.doc;
+  known.place = place_of(rule.at, files);
+  known.sentences = dsl::read_aloud(rule, model);
+  known.keys = names_of(rule.keys);
+  known.graph = graph_of(rule);
+  return known;
+}
+
 std::optional<Known> find(const dsl::Model& model, std::string_view name, std::span<const dsl::SourceText> files) {
-  for (const dsl::RuleInfo& r : model.rules)
-    if (r.name == name)
-      return Known{
-          "rule",      r.name, r.title, r.doc, place_of(r.at, files), dsl::read_aloud(r, model), names_of(r.keys),
-          graph_of(r), {},     {},      {}};
-  for (const dsl::SessionInfo& s : model.sessions)
-    if (s.decl.name.text == name)
-      return Known{"session",
-                   s.decl.name.text,
-                   {},
-                   s.doc,
-                   place_of(s.decl.name.span, files),
-                   dsl::read_aloud(s),
-                   names_of(s.keys),
-                   {},
-                   {},
-                   {},
-                   {}};
-  for (const dsl::SummaryInfo& s : model.summaries)
-    if (s.decl.name.text == name)
-      return Known{"summary",
-                   s.decl.name.text,
-                   {},
-                   s.doc,
-                   place_of(s.decl.name.span, files),
-                   dsl::read_aloud(s),
-                   names_of(s.keys),
-                   {},
-                   {},
-                   {},
-                   {}};
+  for (const dsl::RuleInfo& rule : model.rules)
+    if (rule.name == name) return known_rule(rule, model, files);
+  for (const dsl::SessionInfo& session : model.sessions)
+    if (session.decl.name.text == name) return known_rows("session", session, files);
+  for (const dsl::SummaryInfo& summary : model.summaries)
+    if (summary.decl.name.text == name) return known_rows("summary", summary, files);
   return std::nullopt;
+}
+
+std::vector<Matched> matchers_of(const RuleSet& set, const Program& program) {
+  const auto* rule = std::get_if<RuleBody>(&program.body);
+  if (rule == nullptr) return {};
+  std::vector<Matched> out;
+  for (std::size_t i = 0; i < program.patterns.size(); ++i) {
+    const PatternId id(i);
+    std::string what = id == rule->when ? "when" : id == rule->resolve ? "resolve when" : "";
+    for (const Stream& stream : program.streams)
+      if (stream.nested == id) what = stream.label.empty() ? "the pattern that is counted" : stream.label;
+    out.push_back({what, choose_matcher(set, program, id, id == rule->when ? match_options(program) : MatchOptions{})});
+  }
+  return out;
 }
 
 // The core form and the program: of a set without errors only.
@@ -127,6 +153,12 @@ void compile_into(Known& known, const dsl::Model& model) {
   const auto program = std::ranges::find(set.programs, known.name, &Program::name);
   if (program == set.programs.end()) return;
   known.program = dump(set, *program);
+  known.matchers = matchers_of(set, *program);
+  const PredicateIndex index(set);
+  const ProgramId id(static_cast<std::size_t>(program - set.programs.begin()));
+  for (const Input& input : program->inputs)
+    known.found_by.push_back(
+        fmt::format("{}: {}", set.schema[input.type].name, dump_access(set, input.type, index.access(input.type, id))));
   known.bounds = program->bounds;
 }
 
@@ -153,16 +185,36 @@ std::string counted(std::uint64_t number, std::string_view thing) {
   return fmt::format("{} {}{}", grouped(number), thing, number == 1 ? "" : "s");
 }
 
-std::string bounds_in_words(const Bounds& bounds) {
-  std::string text = bounds.longest_window.us > 0
-                         ? fmt::format("an event matters for {} at most\n", dsl::in_words(bounds.longest_window))
-                         : "";
-  text += bounds.bytes_per_key == 0
-              ? "nothing is kept of a key\n"
-              : fmt::format("a key keeps {} and {} at most{}\n", counted(bounds.events_per_key, "event"),
-                            counted(bounds.bytes_per_key, "byte"),
-                            bounds.limited_by.empty() ? "" : ": " + bounds.limited_by);
-  if (bounds.keeps_every_key) text += "every key is kept for ever\n";
+// How long an event matters: what `check` warns of is said in the same breath.
+std::string reach_in_words(const Known& known) {
+  const Reach& reach = known.bounds->reach;
+  std::string text;
+  if (reach.longest && reach.longest->us > 0)
+    text = fmt::format("an event matters for {} at most\n", dsl::in_words(*reach.longest));
+  if (!reach.longest)
+    text =
+        known.kind == "rule"
+            ? "nothing bounds how long an event matters; a key's partial match can live for ever (R107)\n"
+        : known.kind == "session"
+            ? "nothing bounds how long a session lasts: it goes on as long as its events do (`at most 12h` ends it)\n"
+            : "an event matters as long as its key is kept\n";
+  if (reach.keeps_every_key) text += "every key is kept for ever (R109)\n";
+  return text;
+}
+
+std::string bounds_in_words(const Known& known) {
+  const Bounds& bounds = *known.bounds;
+  if (bounds.bytes_per_key == 0) return "nothing is kept of a key\n";
+  return reach_in_words(known) + fmt::format("a key keeps {} and {} at most: {}\n",
+                                             counted(bounds.events_per_key, "event"),
+                                             counted(bounds.bytes_per_key, "byte"), bounds.limited_by);
+}
+
+std::string matchers_in_words(const std::vector<Matched>& matchers) {
+  std::string text;
+  for (const Matched& m : matchers)
+    text +=
+        fmt::format("{}{}: {}\n", matchers.size() == 1 ? "" : m.what + ": ", name_of(m.matcher.kind), m.matcher.why);
   return text;
 }
 
@@ -178,7 +230,10 @@ std::string in_text(const Known& known, std::size_t width, bool colours) {
   out += heading("key") +
          indented(known.keys.empty() ? "none: all events together" : fmt::format("{}", fmt::join(known.keys, ", ")));
   if (known.graph) out += heading("automaton") + indented(draw_text(*known.graph, width - 2));
-  if (known.bounds) out += heading("bounds") + indented(bounds_in_words(*known.bounds));
+  if (known.bounds) out += heading("bounds") + indented(bounds_in_words(known));
+  if (!known.matchers.empty()) out += heading("matcher") + indented(matchers_in_words(known.matchers));
+  if (!known.found_by.empty())
+    out += heading("asked at") + indented(fmt::format("{}\n", fmt::join(known.found_by, "\n")));
   if (!known.core.empty()) out += heading("core form") + indented(known.core);
   if (!known.program.empty()) out += heading("program") + indented(known.program);
   return out;
@@ -232,13 +287,18 @@ std::string in_json(const Known& known) {
   document["graph"] = known.graph ? json_of(*known.graph) : Json(nullptr);
   document["core"] = known.core.empty() ? Json(nullptr) : Json(known.core);
   document["program"] = known.program.empty() ? Json(nullptr) : Json(known.program);
+  document["matchers"] = Json::array();
+  for (const Matched& m : known.matchers)
+    document["matchers"].push_back({{"of", m.what}, {"name", name_of(m.matcher.kind)}, {"why", m.matcher.why}});
+  document["asked_at"] = known.found_by;
   document["bounds"] = nullptr;
   if (const std::optional<Bounds>& b = known.bounds)
-    document["bounds"] = {{"longest_window", static_cast<double>(b->longest_window.us) / 1e6},
-                          {"bytes_per_key", b->bytes_per_key},
-                          {"events_per_key", b->events_per_key},
-                          {"keeps_every_key", b->keeps_every_key},
-                          {"limited_by", b->limited_by}};
+    document["bounds"] = {
+        {"longest_window", b->reach.longest ? Json(static_cast<double>(b->reach.longest->us) / 1e6) : Json(nullptr)},
+        {"bytes_per_key", b->bytes_per_key},
+        {"events_per_key", b->events_per_key},
+        {"keeps_every_key", b->reach.keeps_every_key},
+        {"limited_by", b->limited_by}};
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

@@ -73,7 +73,11 @@ class Builder {
     pair(of(f.stream), of(f.stream) + ", " + of(f.length) + " or more later", of(f.stream) + ", sooner");
   }
   void operator()(const ast::Without& f) {
-    pair(of(f.missing), of(f.stream) + ", more than " + of(f.length) + " later", of(f.missing));
+    // A y that was never seen counts, too, once the stream has been watched for D (C6): so a key waits from the start.
+    const std::size_t waiting = add(Node::Kind::waiting, "no " + of(f.missing) + " for " + of(f.length));
+    edge(0, waiting, Edge::Kind::timer, of(f.length) + " of watching pass");
+    leave(waiting, of(f.missing));
+    fires(Edge::Kind::advance, of(f.stream));
   }
   void operator()(const ast::Silence& f) { wait(of(f.stream), of(f.length) + " pass", of(f.stream)); }
   void operator()(const ast::NoAfter& f) {
@@ -200,6 +204,7 @@ class Builder {
     if (s.link.next) leave(before, "any other event of the pattern");
     const bool repeats = s.quantity.kind != Kind::one && s.quantity.kind != Kind::maybe;
     std::string label = what(s) + (s.as ? " as " + s.as->text : "") + condition(s.link);
+    if (std::holds_alternative<ast::AnyOf>(s.what) && before == 0 && is_last) label += window();
     if (s.quantity.kind == Kind::maybe) label += " (or without it)";
     if (!repeats)
       return is_last ? fires(Edge::Kind::advance, label) : static_cast<void>(advance(label, "after " + name(s)));

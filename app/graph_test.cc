@@ -52,6 +52,15 @@ TEST_CASE("a repetition stays, an absence waits") {
   CHECK(edges(graph("5 login then no logout within 5m")) == "0-1 login> 1-1 login@ 1-2 5 minutes pass* 1-3 logout!");
 }
 
+TEST_CASE("a y that was never seen leads to `x after D without y`, too") {
+  CHECK(edges(graph("charge after 1d without login")) == "0-1 1 day of watching pass* 1-3 login! 1-2 charge>");
+}
+
+TEST_CASE("`any of` shows its bound") {
+  CHECK(edges(graph("any 2 of (login, logout, charge) within 5m")) ==
+        "0-1 any 2 of login, logout, charge within 5 minutes>");
+}
+
 TEST_CASE("every form has a way from nothing to firing") {
   for (const char* when :
        {"login", "5 login within 5m", "20 login each 1h", "3 login at most 10s apart", "fewer than 3 login within 1d",

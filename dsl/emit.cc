@@ -113,10 +113,12 @@ class Emitter {
       const ProgramId id(set_.programs.size());
       Program& program = set_.programs.emplace_back();
       ProgramMaker make(model_, code_, schema_, program);
+      Reach reach;  // of a rule
       switch (maker.kind) {
         case Maker::Kind::rule:
           rule(model_.rules[maker.index], program, make, id);
           programs_[maker.index] = id;
+          reach = {model_.rules[maker.index].bounds.longest, model_.rules[maker.index].bounds.keeps_keys};
           break;
         case Maker::Kind::session:
           session(model_.sessions[maker.index], program, make, id);
@@ -126,7 +128,7 @@ class Emitter {
           break;
       }
       make.finish();
-      program.bounds = bounds_of(program, set_.code);
+      program.bounds = bounds_of(set_, program, reach);
     }
     return std::move(set_);
   }

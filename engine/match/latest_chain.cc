@@ -78,6 +78,8 @@ class LatestChain : public PatternMatcher {
     if (whole.empty()) return;
     if (!absent_.exists()) return report(state, whole, visit.context, now, found);
     if (!state.waiting.empty() && state.waiting.back().deadline == now + wait_) state.waiting.pop_back();  // F3, Q6
+    // The first that is over drops all others, and x clears all: nobody would ever look at a second.
+    if (options_.firing != Firing::always && !state.waiting.empty()) return;
     state.waiting.push_back({now + wait_, std::move(whole)});
   }
 

@@ -7,15 +7,17 @@
 #include <utility>
 
 #include "engine/program/aggregates.h"
+#include "engine/program/choose.h"
 #include "engine/program/limits.h"
 
 namespace tocsin {
 namespace {
 
 constexpr std::uint64_t kTimestampBytes = 8;
-constexpr std::uint64_t kValueBytes = 48;  // sixteen, and 32 outside it
-constexpr std::uint64_t kEventBytes = 64;  // time, position, place in the order
-constexpr std::uint64_t kStateBytes = 64;  // what every key has: key, flags, deadlines
+constexpr std::uint64_t kMarkBytes = 32;    // time, type, position
+constexpr std::uint64_t kEventBytes = 192;  // time, position, key, streams it is of; its fields come on top
+constexpr std::uint64_t kValueBytes = 48;   // sixteen, and 32 outside it
+constexpr std::uint64_t kStateBytes = 256;  // what every key has: key, flags, deadlines
 
 std::string text_of(Duration d) {
   static constexpr std::pair<std::int64_t, const char*> kUnits[] = {
@@ -36,37 +38,59 @@ std::string grouped(std::uint64_t n) {
 
 class Sum {
  public:
-  Sum(const Program& program, const Code& code) : program_(program), code_(code) {}
+  Sum(const RuleSet& rules, const Program& program) : rules_(rules), program_(program) {}
 
   Bounds rule(const RuleBody& body) {
-    rule_ = &body;
-    for (std::size_t i = 0; i < program_.patterns.size(); ++i) pattern(program_.patterns[i], i == body.when.index);
-    for (const Budget& budget : body.budgets)
-      add(budget.count, kTimestampBytes,
-          budget.count == 1 ? "the time of the last alert"
-                            : fmt::format("the times of the last {} alerts", budget.count));
-    for (const Cell& cell : program_.cells) window(cell);
+    for (std::size_t i = 0; i < program_.patterns.size(); ++i)
+      pattern(PatternId(i), i == body.when.index ? match_options(program_) : MatchOptions{});
+    for (const EventTypeId type : types_whose_previous_is_read())
+      add(1, event_bytes(type), "the last " + rules_.schema[type].name);
+    for (const Budget& budget : body.budgets) sent(budget.count);
+    for (const Escalation& escalation : body.escalations) sent(escalation.count);
+    const bool remembers = body.learn.us != 0 || body.resolve.exists() || body.forget.us != 0 || body.remind.us != 0;
+    if (out_.limited_by.empty() && !remembers) {
+      out_.limited_by = "nothing is kept: each event is judged alone";
+      return out_;
+    }
     out_.bytes_per_key += kStateBytes;
-    if (out_.limited_by.empty()) out_.limited_by = "a running value of the window";
-    if (stateless_) out_ = {};
-    if (stateless_) out_.limited_by = "nothing is kept: each event is judged alone";
-    out_.keeps_every_key = keeps_every_key(body);
+    if (out_.limited_by.empty()) out_.limited_by = "the state of its alert";
     return out_;
   }
 
-  Bounds rows(Duration longest, const std::string& what) {
-    out_.longest_window = longest;
-    out_.bytes_per_key = kStateBytes;
-    for (const Cell& cell : program_.cells) keep_rows(cell, what);
-    if (out_.limited_by.empty()) out_.limited_by = fmt::format("{} running values of {}", program_.cells.size(), what);
+  // Sessions and summaries keep their events whole until they are emitted.
+  Bounds rows(StreamId of, const std::string& where) {
+    add(kWindowEventsPerKeyMax, event_bytes(),
+        fmt::format("every {} of {}, at most {}", label(of), where, grouped(kWindowEventsPerKeyMax)));
+    out_.bytes_per_key += kStateBytes;
     return out_;
   }
 
  private:
+  // ----- words and numbers ---------------------------------------------------------------------------
+
   std::string label(StreamId id) const {
-    if (!id.exists()) return "events";
+    if (!id.exists()) return "event";
     const Stream& stream = program_.streams[id.index];
-    return stream.label.empty() ? "matches" : stream.label;
+    return stream.label.empty() ? "match" : stream.label;
+  }
+
+  static std::string every(const std::string& what, Duration d, std::uint64_t most) {
+    if (d.us == 0) return fmt::format("every {}, at most {}", what, grouped(most));
+    return fmt::format("every {} within {}, at most {}", what, text_of(d), grouped(most));
+  }
+
+  static std::string last(std::uint64_t n, const std::string& what) {
+    return n == 1 ? "the last " + what : fmt::format("the {} last {}", grouped(n), what);
+  }
+
+  std::uint64_t event_bytes(EventTypeId type) const {
+    return kEventBytes + kValueBytes * rules_.schema[type].fields.size();
+  }
+  // Of the largest event that the program can keep.
+  std::uint64_t event_bytes() const {
+    std::uint64_t bytes = kEventBytes;
+    for (const Input& input : program_.inputs) bytes = std::max(bytes, event_bytes(input.type));
+    return bytes;
   }
 
   void add(std::uint64_t events, std::uint64_t bytes_each, std::string what) {
@@ -77,192 +101,186 @@ class Sum {
     reasons_.push_back(std::move(what));
   }
 
-  void longest(Duration d) { out_.longest_window = std::max(out_.longest_window, d); }
+  void sent(std::uint32_t count) {
+    if (count > 0)
+      add(count, kTimestampBytes,
+          count == 1 ? "the time of the last alert" : fmt::format("the times of the last {} alerts", grouped(count)));
+  }
 
-  // ----- patterns ----------------------------------------------------------------------------------
+  // ----- patterns, by the matcher that each gets -----------------------------------------------------
 
-  void pattern(const Pattern& p, bool fires) {
-    stateless_ = stateless_ && p.form == Pattern::Form::sequence && p.steps.size() == 1 && p.code.size() == 2 &&
-                 p.code.front().op == SequenceOp::take && fires && no_memory();
+  void pattern(PatternId id, const MatchOptions& options) {
+    const Pattern& p = program_.patterns[id.index];
+    switch (choose_matcher(rules_, program_, id, options).kind) {
+      case MatcherKind::sequence_search:
+        return add(kSeenPerKeyMax, event_bytes(), every("event that a match may need", within(p), kSeenPerKeyMax));
+      case MatcherKind::latest_chain:
+        return chains(p, options);
+      case MatcherKind::window:
+        return window(p);
+      case MatcherKind::counter: {
+        const std::uint32_t n = counter_threshold(rules_, program_, p).value_or(0);
+        return add(n, kMarkBytes, last(n, label(program_.cells[p.evidence.front().index].stream)));
+      }
+      case MatcherKind::instant:
+        return instant(p);
+    }
+  }
+
+  static Duration within(const Pattern& p) {
+    for (const SequenceInst& inst : p.code)
+      if (inst.op == SequenceOp::match) return inst.bound;
+    return {};
+  }
+
+  // The best chain of every number of steps, the last excepted; whole ones only while their absence is waited for.
+  void chains(const Pattern& p, const MatchOptions& options) {
+    std::vector<std::string> steps;
+    bool waits = false;
+    Duration wait{};
+    for (const SequenceInst& inst : p.code) {
+      if (inst.op == SequenceOp::take) steps.push_back(label(inst.stream));
+      if (inst.op != SequenceOp::absence) continue;
+      waits = true;
+      wait = inst.bound;
+    }
+    for (std::size_t n = 1; n < steps.size(); ++n)
+      add(n, event_bytes(),
+          n == 1 ? "the latest " + steps[0]
+                 : fmt::format("the latest {}",
+                               fmt::join(steps.begin(), steps.begin() + static_cast<std::ptrdiff_t>(n), " then ")));
+    if (!waits) return;
+    const std::string whole = fmt::format("{}", fmt::join(steps, " then "));
+    if (options.firing == Firing::always)
+      add(kSeenPerKeyMax, steps.size() * event_bytes(), every(whole + " that waits", wait, kSeenPerKeyMax));
+    else
+      add(steps.size(), event_bytes(), "the first " + whole + " that waits");
+  }
+
+  void instant(const Pattern& p) {
     switch (p.form) {
+      case Pattern::Form::without:
+        return add(1, event_bytes(), "the last " + label(p.compared));
+      case Pattern::Form::holds:
+        return add(1, event_bytes(), "the first " + label(p.stream) + " of the run");
+      case Pattern::Form::novelty:
+        return add(kValuesPerKeyMax, kValueBytes + kTimestampBytes, every("value", p.length, kValuesPerKeyMax));
+      case Pattern::Form::idle:
+      case Pattern::Form::silence:
       case Pattern::Form::sequence:
-        return sequence(p);
       case Pattern::Form::condition:
       case Pattern::Form::aligned:
-        return condition(p);
-      case Pattern::Form::idle:
-        longest(p.length);
-        return add(1, kEventBytes, "the last " + label(p.compared));
-      case Pattern::Form::without:
-        longest(p.length);
-        return add(1, kEventBytes, "the last " + label(p.compared));
-      case Pattern::Form::silence:
-        longest(p.length);
-        return add(1, kEventBytes, "the last " + label(p.stream));
-      case Pattern::Form::holds:
-        longest(p.length);
-        return add(1, kEventBytes, "the first " + label(p.stream) + " of the run");
-      case Pattern::Form::novelty:
-        longest(p.length);
-        return add(kValuesPerKeyMax, kValueBytes + kTimestampBytes,
-                   fmt::format("every value of the last {}, at most {}", text_of(p.length), grouped(kValuesPerKeyMax)));
       case Pattern::Form::ranking:
-        longest(p.length);
-        return add(kWindowEventsPerKeyMax, kValueBytes + kTimestampBytes,
-                   every(label(p.stream), p.length, kWindowEventsPerKeyMax));
+        return add(1, event_bytes(), "the last " + label(p.stream));
     }
   }
 
-  // Nothing of the rule remembers a key: no edge, no budget, no open alert.
-  bool no_memory() const {
-    return rule_->budgets.empty() && !rule_->resolve.exists() && rule_->learn.us == 0 && rule_->escalations.empty() &&
-           rule_->remind.us == 0 && !reads_previous();
-  }
+  // ----- windows ---------------------------------------------------------------------------------------
 
-  static std::string every(const std::string& what, Duration d, std::uint64_t most) {
-    if (d.us == 0) return fmt::format("every {}, at most {}", what, grouped(most));
-    return fmt::format("every {} within {}, at most {}", what, text_of(d), grouped(most));
-  }
-
-  std::uint64_t bytes_of_step(const Step& step) const { return kEventBytes + kValueBytes * step.captures.size(); }
-
-  // Every event that a match may still need is kept, and searched when one could complete a match.
-  void sequence(const Pattern& p) {
-    Duration within{};
-    for (const SequenceInst& inst : p.code) {
-      if (inst.op == SequenceOp::match) within = inst.bound;
-      if (inst.op == SequenceOp::absence) longest(inst.bound);
+  // All windows of a pattern share what they keep, so it has one limit; each says what it needs of it.
+  void window(const Pattern& p) {
+    std::string what;
+    std::uint64_t most = 0;
+    const auto need = [&](std::uint64_t events, const std::string& words) {
+      most = std::max(most, events);
+      if (what.find(words) == std::string::npos) what += (what.empty() ? "" : " and ") + words;
+    };
+    if (p.form == Pattern::Form::ranking) need(kWindowEventsPerKeyMax, in_window(label(p.stream), p.length));
+    for (std::size_t i = 0; i < program_.cells.size(); ++i) {
+      const Cell& cell = program_.cells[i];
+      for (const StreamId stream : {cell.stream, cell.second})
+        if (stream.exists()) need(events_of(cell.window), words_of(cell, stream, p));
     }
-    longest(within);
-    std::uint64_t bytes = kEventBytes;
-    for (const Step& step : p.steps) bytes = std::max(bytes, bytes_of_step(step));
-    if (p.code.size() == 2 && p.code.front().op == SequenceOp::take) return;
-    add(kSeenPerKeyMax, bytes, every("candidate", within, kSeenPerKeyMax));
+    if (most == 0) need(kWindowEventsPerKeyMax, in_window(label(p.stream), p.length));
+    // Several that end in different ways are kept together up to the limit.
+    const bool alone = most < kWindowEventsPerKeyMax && program_.cells.size() == 1;
+    if (!alone) most = kWindowEventsPerKeyMax;
+    add(most, event_bytes(), alone ? what : fmt::format("{}, at most {}", what, grouped(most)));
   }
 
-  // A plain `N x within D` that cannot show more than N needs the N last times only.
-  bool ring(const Pattern& p, const Cell& cell) const {
-    return p.form == Pattern::Form::condition && p.evidence.size() == 1 && cell.window.kind == Window::Kind::span &&
-           aggregates()[cell.function.index].kind == AggregateKind::count &&
-           cell.baseline.kind == Baseline::Kind::none && rule_->firing != Firing::always && !rule_->where.exists() &&
-           rule_->learn.us == 0 && rule_->mutes.empty() && !rule_->resolve.exists() && rule_->budgets.empty() &&
-           !p.judged_at_expiry && p.hold.us == 0 && threshold(p) > 0;
-  }
-  std::uint64_t threshold(const Pattern& p) const {
-    const Expr& e = code_.exprs[p.condition.index];
-    if (e.end - e.begin != 3 || code_.instructions[e.begin + 2].op != ExprOp::greater_equal) return 0;
-    const ExprInst& n = code_.instructions[e.begin + 1];
-    const auto* value = n.op == ExprOp::constant ? std::get_if<std::int64_t>(&code_.constants[n.a].value) : nullptr;
-    return value != nullptr && *value > 0 ? static_cast<std::uint64_t>(*value) : 0;
+  static std::uint64_t events_of(const Window& window) {
+    const bool numbered = window.kind == Window::Kind::last || window.kind == Window::Kind::of_last;
+    return numbered ? window.count : kWindowEventsPerKeyMax;
   }
 
-  void condition(const Pattern& p) {
-    longest(p.length);
-    longest(p.hold);
-    for (const CellId id : p.evidence) {
-      const Cell& cell = program_.cells[id.index];
-      if (ring(p, cell)) {
-        longest(cell.window.length);
-        add(threshold(p), kTimestampBytes,
-            fmt::format("the {} last timestamps of {}", grouped(threshold(p)), label(cell.stream)));
-        done_.push_back(id);
-      }
-    }
+  static std::string in_window(const std::string& what, Duration length) {
+    return length.us == 0 ? "every " + what : fmt::format("every {} within {}", what, text_of(length));
   }
 
-  void window(const Cell& cell) {
-    const CellId id(static_cast<std::size_t>(&cell - program_.cells.data()));
-    const Duration length = cell.window.length;
-    longest(cell.window.cap);
-    longest(length + (cell.baseline.kind == Baseline::Kind::previous ? length : Duration{}));
-    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
-      longest(length + cell.baseline.over);
-    if (std::find(done_.begin(), done_.end(), id) != done_.end()) return;
-    const bool valued = cell.stream.exists() && !program_.streams[cell.stream.index].alternatives.empty() &&
-                        !program_.streams[cell.stream.index].alternatives.front().values.empty();
-    const std::uint64_t each = kTimestampBytes + (valued ? kValueBytes : 0);
+  std::string words_of(const Cell& cell, StreamId stream, const Pattern& p) const {
     switch (cell.window.kind) {
-      case Window::Kind::span: {
-        Duration reach = length;
-        if (cell.baseline.kind == Baseline::Kind::previous) reach = length + length;
-        if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
-          reach = length + cell.baseline.over;
-        return add(kWindowEventsPerKeyMax, each, every(label(cell.stream), reach, kWindowEventsPerKeyMax));
-      }
+      case Window::Kind::span:
+        return in_window(label(stream), reach_of(cell));
       case Window::Kind::last:
-        return add(cell.window.count, each,
-                   fmt::format("the {} last {}", grouped(cell.window.count), label(cell.stream)));
+        return last(cell.window.count, label(stream));
       case Window::Kind::of_last:
-        return add(cell.window.count, each, fmt::format("the last {} events of the base", grouped(cell.window.count)));
+        return last(cell.window.count, "events of the base of " + label(stream));
       case Window::Kind::streak:
-        return add(kEvidencePerStepMax, each,
-                   fmt::format("a count, and the first {} of the streak", kEvidencePerStepMax));
+        return "every " + label(stream) + " of the streak";
       case Window::Kind::chain:
-        return add(kEvidencePerStepMax, each,
-                   fmt::format("a count, and the first {} of the chain", kEvidencePerStepMax));
+        return "every " + label(stream) + " of the chain";
       case Window::Kind::frame:
-        return keep_rows(cell, "the window");
+        return in_window(label(stream), p.length);
       case Window::Kind::step:
-        return;  // counted with the step
+        return "every " + label(stream) + " of the match";
     }
+    return {};
   }
 
-  // Running values need no events; quantiles, lists and distinct values do.
-  void keep_rows(const Cell& cell, const std::string& what) {
-    const AggregateKind kind = aggregates()[cell.function.index].kind;
-    const bool keeps = kind == AggregateKind::percentile || kind == AggregateKind::values ||
-                       kind == AggregateKind::distinct_count || kind == AggregateKind::top;
-    if (keeps)
-      add(kWindowEventsPerKeyMax, kValueBytes,
-          fmt::format("every value of {}, at most {}", what, grouped(kWindowEventsPerKeyMax)));
-    else
-      out_.bytes_per_key += kValueBytes;
+  static Duration reach_of(const Cell& cell) {
+    const Duration length = cell.window.length;
+    if (cell.baseline.kind == Baseline::Kind::previous) return length + length;
+    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
+      return length + cell.baseline.over;
+    return length;
   }
 
-  // ----- F10 ---------------------------------------------------------------------------------------
-
-  bool reads_previous() const {
-    return std::any_of(program_.streams.begin(), program_.streams.end(), [&](const Stream& stream) {
-      return std::any_of(stream.alternatives.begin(), stream.alternatives.end(), [&](const Alternative& a) {
-        return (reads(a.filter) & kReadsPrevious) != 0 || (reads(a.relation) & kReadsPrevious) != 0;
-      });
-    });
+  std::vector<EventTypeId> types_whose_previous_is_read() const {
+    std::vector<EventTypeId> types;
+    for (const Stream& stream : program_.streams)
+      for (const Alternative& a : stream.alternatives)
+        if ((reads_previous(a.filter) || reads_previous(a.relation)) &&
+            std::find(types.begin(), types.end(), a.type) == types.end())
+          types.push_back(a.type);
+    return types;
   }
-  std::uint16_t reads(ExprId id) const { return id.exists() ? code_.exprs[id.index].reads : std::uint16_t{0}; }
-
-  bool keeps_every_key(const RuleBody& body) const {
-    if (program_.by_all || body.forget.us != 0 || program_.keys_from.exists()) return false;
-    if (body.learn.us != 0 || body.resolve.exists() || reads_previous()) return true;
-    const Pattern& when = program_.patterns[body.when.index];
-    if (when.form == Pattern::Form::idle || when.form == Pattern::Form::holds || when.needs_seen) return true;
-    return std::any_of(when.evidence.begin(), when.evidence.end(), [&](CellId id) {
-      const Cell& cell = program_.cells[id.index];
-      return cell.window.kind == Window::Kind::streak ||
-             aggregates()[cell.function.index].kind == AggregateKind::changes;
-    });
+  bool reads_previous(ExprId id) const {
+    return id.exists() && (rules_.code.exprs[id.index].reads & kReadsPrevious) != 0;
   }
 
+  const RuleSet& rules_;
   const Program& program_;
-  const Code& code_;
-  const RuleBody* rule_ = nullptr;
   Bounds out_;
   std::vector<std::string> reasons_;
-  std::vector<CellId> done_;
-  bool stateless_ = true;
 };
+
+Reach reach_of(const SessionBody& session) {
+  if (session.at_most.us == 0) return {};  // as long as its events go on
+  return {session.at_most, false};
+}
+
+Reach reach_of(const SummaryBody& summary, bool by_all) {
+  const bool all = summary.over_all || (summary.every_event && summary.over.us == 0);
+  if (!all) return {std::max(summary.every, summary.over), false};
+  return {std::nullopt, summary.forget.us == 0 && !by_all};
+}
 
 }  // namespace
 
-Bounds bounds_of(const Program& program, const Code& code) {
-  if (const auto* rule = std::get_if<RuleBody>(&program.body)) return Sum(program, code).rule(*rule);
-  if (const auto* session = std::get_if<SessionBody>(&program.body)) {
-    Duration longest = session->at_most;
-    for (const SessionBody::Gap& gap : session->gaps) longest = std::max(longest, gap.idle);
-    return Sum(program, code).rows(longest, "the session");
+Bounds bounds_of(const RuleSet& rules, const Program& program, const Reach& of_rule) {
+  Sum sum(rules, program);
+  Bounds out;
+  if (const auto* rule = std::get_if<RuleBody>(&program.body)) {
+    out = sum.rule(*rule);
+    out.reach = of_rule;
+  } else if (const auto* session = std::get_if<SessionBody>(&program.body)) {
+    out = sum.rows(session->of, "the session");
+    out.reach = reach_of(*session);
+  } else {
+    const auto& summary = std::get<SummaryBody>(program.body);
+    out = sum.rows(summary.of, "the window");
+    out.reach = reach_of(summary, program.by_all);
   }
-  const auto& summary = std::get<SummaryBody>(program.body);
-  Bounds out = Sum(program, code).rows(std::max(summary.every, summary.over), "the window");
-  out.keeps_every_key = summary.over_all && summary.forget.us == 0 && !program.by_all;
   return out;
 }
 

@@ -33,7 +33,9 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
     return window("the condition is not the count of one stream, or is judged by time too");
   if (options.firing != Firing::once && options.firing != Firing::start_over)
     return window("`fire always` shows every event of the window, not only the last N");
-  if (options.remembers) return window("a clause looks at the count when the rule does not fire");
+  if (options.remembers)
+    return window(
+        "`where`, `learn`, `mute`, `during`, `resolve when` or `fire at most` looks at the count without a fire");
   const Cell& cell = program.cells[pattern.evidence.front().index];
   for (const Alternative& a : program.streams[cell.stream.index].alternatives)
     if (is_emitted(rules, a.type)) return window("its events are emitted, and have the evidence of what emitted them");

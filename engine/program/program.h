@@ -302,13 +302,18 @@ struct SummaryBody {
   std::vector<std::string> sinks;
 };
 
-// The worst case of what one key can hold, so that `check` and `explain` can print it.
+// How long an event can matter, and a key be kept.
+struct Reach {
+  std::optional<Duration> longest;  // none: nothing bounds it (R107)
+  bool keeps_every_key = false;     // F10 (R109)
+};
+
+// The worst case of what one key can hold (bounds.h).
 struct Bounds {
   std::uint64_t bytes_per_key = 0;   // 0: nothing is kept
-  std::uint64_t events_per_key = 0;  // candidates or timestamps kept; the limit where it is not bounded by the rule
-  Duration longest_window{};
-  bool keeps_every_key = false;  // F10
-  std::string limited_by;        // in plain words: "the 5 last timestamps", "every login within 10m, at most 10,000"
+  std::uint64_t events_per_key = 0;  // events, marks or values kept; the limit where the rule does not bound it
+  Reach reach;
+  std::string limited_by;  // in plain words: "the 5 last login", "every login within 10m, at most 1,000,000"
 };
 
 struct Program {

@@ -210,22 +210,20 @@ TEST_CASE("a dump names what the ids mean") {
 
 TEST_CASE("bounds: what is kept, and what limits it") {
   const RuleSet set = good();
-  const Bounds counts = bounds_of(set.programs[1], set.code);
+  const Bounds counts = bounds_of(set, set.programs[1], {minutes(5), false});
   CHECK(counts.events_per_key == 5);
-  CHECK(counts.longest_window == minutes(5));
-  CHECK(counts.limited_by == "the 5 last timestamps of matches");
-  CHECK_FALSE(counts.keeps_every_key);
-  const Bounds related = bounds_of(set.programs[0], set.code);
+  CHECK(counts.limited_by == "the 5 last match");
+  CHECK(counts.reach.longest == minutes(5));
+  CHECK_FALSE(counts.reach.keeps_every_key);
+  const Bounds related = bounds_of(set, set.programs[0], {std::nullopt, true});
   CHECK(related.events_per_key == 10'000);
-  CHECK(related.limited_by == "every candidate, at most 10,000");
+  CHECK(related.limited_by == "every event that a match may need, at most 10,000");
+  CHECK_FALSE(related.reach.longest);
+  CHECK(related.reach.keeps_every_key);
 
   RuleSet changed = good();
   std::get<RuleBody>(changed.programs[1].body).firing = Firing::always;
-  CHECK(bounds_of(changed.programs[1], changed.code).events_per_key == 1'000'000);
-  std::get<RuleBody>(changed.programs[1].body).learn = days(1);
-  CHECK(bounds_of(changed.programs[1], changed.code).keeps_every_key);
-  std::get<RuleBody>(changed.programs[1].body).forget = days(30);
-  CHECK_FALSE(bounds_of(changed.programs[1], changed.code).keeps_every_key);
+  CHECK(bounds_of(changed, changed.programs[1], {}).events_per_key == 1'000'000);
 }
 
 TEST_CASE("hashes are those of the published function, for ever") {
