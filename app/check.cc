@@ -7,10 +7,14 @@
 #include <ostream>
 #include <set>
 
+#include "adapters/codec/config.h"
 #include "app/command.h"
+#include "app/config.h"
 #include "app/files.h"
+#include "app/inputs.h"
 #include "app/rules.h"
 #include "app/version.h"
+#include "dsl/emit.h"
 #include "dsl/render.h"
 
 namespace tocsin::app {
@@ -101,6 +105,21 @@ std::optional<int> number_of(const std::string& text) {
   return number;
 }
 
+// What the sources of the configuration cannot mean under these rules; empty: nothing.
+std::string refused_sources(const Arguments& arguments, const ReadRules& rules) {
+  if (!arguments.has("--config") || rules.has_errors() || rules.sets.size() != 1) return {};
+  const Result<Config> config = read_config(arguments.value("--config"));
+  if (!config) return config.error().message;
+  const RuleSet set = dsl::emit(rules.sets.front().model);
+  for (const ConfiguredSource& source : config->sources) {
+    const Result<CodecConfig> codec = codec_of(source.options, set.schema);
+    const Result<void> fine =
+        codec.and_then([&](const CodecConfig& c) { return make_decoder(c, set.schema).map([](const auto&) {}); });
+    if (!fine) return fmt::format("{}: source.{}: {}", arguments.value("--config"), source.name, fine.error().message);
+  }
+  return {};
+}
+
 Exit exit_of(const Tally& tally, bool deny_warnings) {
   if (tally.errors > 0) return Exit::no;
   return tally.warnings > 0 && deny_warnings ? Exit::warnings : Exit::done;
@@ -130,6 +149,8 @@ Exit run_check(const Arguments& arguments, Console& console) {
   }
   if (!rules) return unreadable(console, "check", rules.error());
 
+  if (const std::string complaint = refused_sources(arguments, *rules); !complaint.empty())
+    return refuse(console, "check", complaint);
   std::vector<dsl::Diagnostic> diagnostics = rules->diagnostics();
   apply_policy(diagnostics, arguments);
   const std::string word = arguments.has("--json") ? "json" : arguments.value("--format", "human");

@@ -11,6 +11,7 @@
 #include <exception>
 #include <ostream>
 
+#include "app/config.h"
 #include "app/help.h"
 #include "app/version.h"
 #include "dsl/diagnostic.h"
@@ -165,6 +166,8 @@ Exit dispatch(const std::vector<std::string>& words, Console& console) {
   if (const std::string complaint = refused_operands(*command, operands); !complaint.empty())
     return refuse(console, of, complaint);
   for (std::string& operand : operands) arguments.add_operand(std::move(operand));
+  if (const Result<void> configured = apply_config(arguments); !configured)
+    return refuse(console, of, configured.error().message);
   return command->run(arguments, console);
 }
 

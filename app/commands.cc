@@ -18,6 +18,19 @@ const Operand kPaths{"PATHS",
 const Option kStdinName{"--stdin-filename", {}, "FILE", {}, false, "what standard input is called in messages",
                         Fills::files};
 
+Option config() {
+  return {.name = "--config",
+          .letter = "-c",
+          .value = "FILE",
+          .help = "tocsin.toml: its rules where no PATHS are given, and how its sources' records are written",
+          .fills = Fills::files};
+}
+Option source() {
+  return {.name = "--source", .value = "NAME", .help = "with --config: the source whose records --input has"};
+}
+
+Option apart() { return {.name = "--apart", .help = "every file is a rule set of its own; else all together are one"}; }
+
 Option json_of() { return {.name = "--json", .help = "the same as --format json"}; }
 
 Command check() {
@@ -33,6 +46,8 @@ Command check() {
                        .help = "how mistakes are printed"},
                       json_of(),
                       kStdinName,
+                      apart(),
+                      config(),
                       {.name = "--deny-warnings", .help = "exit with 3 when there are warnings, and nothing worse"},
                       {.name = "--allow",
                        .value = "CODE",
@@ -73,24 +88,28 @@ Command test() {
           "alert that nobody expected fails the test. Exit code 0 when all pass, 1 when one fails or the rules "
           "have errors, 2 when there is no test to run.",
       .operands = {kPaths},
-      .options = {{.name = "--run",
-                   .value = "REGEX",
-                   .help = "only tests whose title, or whose rule's name, this expression finds"},
-                  {.name = "--format",
-                   .value = "FORMAT",
-                   .choices = {"human", "junit", "tap", "json"},
-                   .help = "how results are printed"},
-                  json_of(),
-                  kStdinName,
-                  {.name = "--permute",
-                   .value = "N",
-                   .help = "run each test in N more orders of arrival, none of which makes an event late"},
-                  {.name = "--coverage", .help = "list the rules that no test shows firing, or silent"},
-                  {.name = "--update",
-                   .help = "write what there was into the tests that fail, and show the difference"},
-                  {.name = "--fail-fast", .help = "stop at the first test that fails"}},
+      .options =
+          {{.name = "--run",
+            .value = "REGEX",
+            .help = "only tests whose title, or whose rule's name, this expression finds"},
+           {.name = "--format",
+            .value = "FORMAT",
+            .choices = {"human", "junit", "tap", "json"},
+            .help = "how results are printed"},
+           json_of(),
+           kStdinName,
+           apart(),
+           config(),
+           {.name = "--permute",
+            .value = "N",
+            .help = "run each test in N more orders of arrival, none of which makes an event late"},
+           {.name = "--coverage",
+            .help =
+                "list the rules that no test shows firing, or silent, and the edges of their automata that none takes"},
+           {.name = "--update", .help = "write what there was into the tests that fail, and show the difference"},
+           {.name = "--fail-fast", .help = "stop at the first test that fails"}},
       .examples = {"tocsin test rules", "tocsin test --run brute_force --permute 20",
-                   "tocsin test rules --format junit > report.xml"},
+                   "tocsin test rules --format junit > report.xml", "tocsin test --apart tests/spec"},
       .run = run_tests};
 }
 
@@ -109,9 +128,12 @@ Command replay() {
                    "tocsin replay rules --input trips.csv.zst --event trip --time-field pickup --time-format '%F %T'",
                    "tocsin replay rules/security --input auth.log --time-field at --time-format '%b %e %T' "
                    "--line 'sshd_fail=^(?P<at>\\S+ +\\S+ \\S+) .*Failed password .* from (?P<ip>\\S+)'",
+                   "tocsin replay -c tocsin.toml --source logins --input logins.ndjson",
                    "tocsin replay rules --input last_month.ndjson --compare rules.old"},
       .run = run_replay};
   for (const Option& option : std::initializer_list<Option>{
+           config(),
+           source(),
            {.name = "--until", .value = "TIME", .help = "at the end of the input time goes on until then"},
            {.name = "--drain", .help = "at the end of the input time goes on until nothing is pending"},
            {.name = "--out", .value = "FILE", .help = "alerts go to this file", .fills = Fills::files},
@@ -156,6 +178,8 @@ Command why() {
       {.name = "--at", .value = "TIME", .help = "until then; else until the input ends"}};
   command.options.insert(command.options.begin(), own.begin(), own.end());
   for (const Option& option : std::initializer_list<Option>{
+           config(),
+           source(),
            {.name = "--format", .value = "FORMAT", .choices = {"human", "json"}, .help = "in words, or as JSON"},
            json_of(),
            kStdinName})

@@ -114,9 +114,19 @@ std::string cell(std::string_view text) {
   return out;
 }
 
+// Between backticks `<` is itself, and `|` ends the cell all the same.
+std::string code_cell(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '|') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
 std::string table_of(const std::vector<Row>& rows) {
   std::string out = "| | |\n| --- | --- |\n";
-  for (const Row& row : rows) out += fmt::format("| `{}` | {} |\n", row.left, cell(row.right));
+  for (const Row& row : rows) out += fmt::format("| `{}` | {} |\n", code_cell(row.left), cell(row.right));
   return out;
 }
 

@@ -5,12 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <utility>
 
 #include "dsl/load.h"
 #include "dsl/print.h"
 #include "dsl/reading.h"
+#include "engine/event/key.h"
 
 namespace tocsin::app {
 
@@ -102,6 +104,7 @@ ast::RuleDecl partial(ast::RuleDecl rule) {
 struct Relaxed {
   std::string said;  // "without `reset on login_ok`"
   ast::RuleDecl rule;
+  std::string edge;  // what it takes out of the automaton: "`reset on login_ok`"; empty: nothing
 };
 
 // ----- running weaker rules ------------------------------------------------------------------------------------------------
@@ -125,6 +128,7 @@ class Asker {
     trees_.front().file.items.push_back(std::move(item));
     const dsl::Compiled variant = dsl::compile(trees_);
     trees_.front().file.items.pop_back();
+    meant_something_ = variant.ok();
     if (!variant.ok()) return {};
     std::vector<Alert> out;
     for (Alert& alert : run_(variant)) {
@@ -137,6 +141,9 @@ class Asker {
     }
     return out;
   }
+
+  // Could the last one that was asked be compiled? A part of a rule may lack what its clauses name.
+  bool meant_something() const { return meant_something_; }
 
  private:
   // The rules whose events or state the rule looks at, by name.
@@ -166,6 +173,7 @@ class Asker {
   const Question& question_;
   const RunVariant& run_;
   std::vector<dsl::Parsed> trees_;
+  bool meant_something_ = true;
 };
 
 // ----- what could be less strict -------------------------------------------------------------------------------------------
@@ -187,10 +195,10 @@ class Relaxations {
  private:
   // `change` edits a copy of the rule.
   template <class Change>
-  void add(std::string said, Change&& change) {
+  void add(std::string said, Change&& change, std::string edge = {}) {
     ast::RuleDecl copy = rule_;
     change(copy);
-    out_.push_back({std::move(said), std::move(copy)});
+    out_.push_back({std::move(said), std::move(copy), std::move(edge)});
   }
   static ast::Step& step_of(ast::RuleDecl& rule, std::size_t i) {
     return std::get<ast::Sequence>(pattern_of(rule).form).steps[i];
@@ -206,8 +214,10 @@ class Relaxations {
       const ast::Clause& c = rule_.clauses[i];
       if (is<ast::Where>(c) || is<ast::Except>(c) || is<ast::During>(c) || is<ast::Reset>(c) || is<ast::Learn>(c) ||
           is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c))
-        add(fmt::format("without `{}`", print(c)),
-            [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); });
+        add(
+            fmt::format("without `{}`", print(c)),
+            [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); },
+            is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "");
     }
     if (!dsl::find_clause<ast::Fire>(rule_.clauses))
       add("with `fire always` (since the alert before nothing has armed it again)",
@@ -217,13 +227,19 @@ class Relaxations {
   void windows() {
     const ast::Pattern& p = pattern_of(rule_);
     if (p.within)
-      add(fmt::format("with more time than `within {}`", dsl::in_words(std::get<Duration>(p.within->value))),
-          [](ast::RuleDecl& r) { pattern_of(r).within = very_long(); });
+      add(
+          fmt::format("with more time than `within {}`", dsl::in_words(std::get<Duration>(p.within->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).within = very_long(); },
+          fmt::format("`within {}` runs out", print_length(*p.within)));
     if (p.hold)
-      add(fmt::format("without `for {}`", dsl::in_words(std::get<Duration>(p.hold->value))),
-          [](ast::RuleDecl& r) { pattern_of(r).hold.reset(); });
+      add(
+          fmt::format("without `for {}`", dsl::in_words(std::get<Duration>(p.hold->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).hold.reset(); },
+          fmt::format("`for {}` is cut short", print_length(*p.hold)));
     if (std::holds_alternative<ast::Apart>(p.form))
-      add("with longer pauses", [](ast::RuleDecl& r) { std::get<ast::Apart>(pattern_of(r).form).gap = very_long(); });
+      add(
+          "with longer pauses", [](ast::RuleDecl& r) { std::get<ast::Apart>(pattern_of(r).form).gap = very_long(); },
+          "a longer pause");
   }
 
   void step(std::size_t i) {
@@ -233,16 +249,35 @@ class Relaxations {
         add(fmt::format("with any `{}` in place of `{}`", print(*base), print(*stream)),
             [&](ast::RuleDecl& r) { step_of(r, i).what = *base; });
     if (s.link.no)
-      add(fmt::format("without `then no {}`", print(*s.link.no)),
-          [&](ast::RuleDecl& r) { step_of(r, i).link.no.reset(); });
-    if (s.link.next) add("without `next`", [&](ast::RuleDecl& r) { step_of(r, i).link.next = false; });
-    if (s.link.first) add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; });
+      add(
+          fmt::format("without `then no {}`", print(*s.link.no)),
+          [&](ast::RuleDecl& r) { step_of(r, i).link.no.reset(); },
+          fmt::format("a `{}` comes between", print(*s.link.no)));
+    if (s.link.next)
+      add(
+          "without `next`", [&](ast::RuleDecl& r) { step_of(r, i).link.next = false; },
+          "`next`: another event between");
+    if (s.link.first)
+      add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; }, "`first`: one comes before");
     if (s.link.within)
-      add(fmt::format("with more time than `then within {}`",
+      add(
+          fmt::format("with more time than `then within {}`",
                       dsl::in_words(std::get<Duration>(s.link.within->length.value))),
-          [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); });
+          [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); },
+          fmt::format("`then within {}` runs out", print_length(s.link.within->length)));
+    if (s.consecutive)
+      add(
+          "with other events between",
+          [&](ast::RuleDecl& r) {
+            step_of(r, i).consecutive = false;
+            step_of(r, i).of.reset();
+            if (!pattern_of(r).within) pattern_of(r).within = very_long();
+          },
+          fmt::format("the row of `{}` is broken", print_step(s)));
     if (s.quantity.kind == Kind::exactly || s.quantity.kind == Kind::from_to)
-      add("with no upper number", [&](ast::RuleDecl& r) { step_of(r, i).quantity.kind = Kind::at_least; });
+      add(
+          "with no upper number", [&](ast::RuleDecl& r) { step_of(r, i).quantity.kind = Kind::at_least; },
+          fmt::format("more `{}` than the upper number", print_step(s)));
   }
 
   void other_forms() {
@@ -271,6 +306,12 @@ class Relaxations {
     }
   }
 
+  static std::string print_length(const ast::Length& length) { return dsl::in_words(std::get<Duration>(length.value)); }
+  static std::string print_step(const ast::Step& step) {
+    const auto* stream = std::get_if<ast::Stream>(&step.what);
+    return stream != nullptr ? print(*stream) : "steps";
+  }
+
   // The base events of a stream, without any filter; nothing when the stream has none.
   std::optional<ast::Stream> base_of(const ast::Stream& stream) const {
     const std::vector<dsl::EventId> events = model_.events_of(stream);
@@ -292,6 +333,29 @@ class Relaxations {
   const dsl::Model& model_;
   std::vector<Relaxed> out_;
 };
+
+// The first `steps` steps of the rule.
+ast::RuleDecl prefix_of(const dsl::RuleInfo& info, std::size_t steps) {
+  const auto& whole = std::get<ast::Sequence>(info.when.form);
+  if (steps == whole.steps.size() && !whole.ending && steps == 1) return bare(info);  // a count: the rule itself
+  ast::RuleDecl rule = partial(bare(info));
+  auto& sequence = std::get<ast::Sequence>(pattern_of(rule).form);
+  sequence.steps.resize(steps);
+  sequence.ending.reset();
+  const bool single = steps == 1 && sequence.steps.front().quantity.kind == Kind::one;
+  if (single) pattern_of(rule).within.reset();  // one event needs no time
+  return rule;
+}
+
+// The steps of `rule`, and then in time the event that must not come.
+ast::RuleDecl answered(ast::RuleDecl rule, const ast::Stream& answer, const ast::StepBound& within) {
+  ast::Step step;
+  step.what = answer;
+  step.link.within = within;
+  std::get<ast::Sequence>(pattern_of(rule).form).steps.push_back(std::move(step));
+  pattern_of(rule).within.reset();
+  return rule;
+}
 
 // ----- how far it came -----------------------------------------------------------------------------------------------------
 
@@ -367,12 +431,7 @@ class Search {
     out_.match = asker_.ask(begun);
     if (!out_.match) return refused_by(begun);
     out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(out_.match->time));
-    ast::RuleDecl answered = begun;
-    ast::Step answer;
-    answer.what = f.missing;
-    answer.link.within = ast::StepBound{f.within, {}, {}};
-    std::get<ast::Sequence>(pattern_of(answered).form).steps.push_back(answer);
-    if (const auto came = asker_.ask(answered)) {
+    if (const auto came = asker_.ask(answered(begun, f.missing, ast::StepBound{f.within, {}, {}}))) {
       out_.refused.push_back(fmt::format("a `{}` came at {}", print(f.missing), write_(came->time)));
     } else {
       out_.missing = fmt::format("{} without a `{}` have not passed", dsl::in_words(std::get<Duration>(f.within.value)),
@@ -392,18 +451,7 @@ class Search {
  private:
   std::string of(const ast::RuleDecl& rule) const { return fmt::format("`{}`", print(pattern_of(rule))); }
 
-  // The first `steps` steps of the rule.
-  ast::RuleDecl prefix(std::size_t steps) const {
-    const auto& whole = std::get<ast::Sequence>(info_.when.form);
-    if (steps == whole.steps.size() && !whole.ending && steps == 1) return whole_;  // a count: the rule itself
-    ast::RuleDecl rule = partial(whole_);
-    auto& sequence = std::get<ast::Sequence>(pattern_of(rule).form);
-    sequence.steps.resize(steps);
-    sequence.ending.reset();
-    const bool single = steps == 1 && sequence.steps.front().quantity.kind == Kind::one;
-    if (single) pattern_of(rule).within.reset();  // one event needs no time
-    return rule;
-  }
+  ast::RuleDecl prefix(std::size_t steps) const { return prefix_of(info_, steps); }
 
   // `reached` steps were there and the next was not.
   void stuck_at(const ast::Sequence& sequence, std::size_t reached, const ast::RuleDecl& next) {
@@ -499,13 +547,9 @@ class Search {
 
   // The steps were there: the event that must not come came, or time has not passed.
   void disproved(const ast::Sequence& sequence) {
-    ast::RuleDecl answered = prefix(sequence.steps.size());
-    ast::Step answer;
-    answer.what = sequence.ending->stream;
-    answer.link.within = sequence.ending->within;
-    std::get<ast::Sequence>(pattern_of(answered).form).steps.push_back(std::move(answer));
-    pattern_of(answered).within.reset();
-    if (const auto came = asker_.ask(answered)) {
+    const ast::RuleDecl came_in_time =
+        answered(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
+    if (const auto came = asker_.ask(came_in_time)) {
       out_.refused.push_back(fmt::format("a `{}` came at {}", print(sequence.ending->stream), write_(came->time)));
       return;
     }
@@ -576,7 +620,103 @@ class Search {
   Nearest out_;
 };
 
+// ----- edges ---------------------------------------------------------------------------------------------------------------
+
+class Edges {
+ public:
+  Edges(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run)
+      : model_(set.compiled.model), info_(info), asker_(set, question, run), whole_(bare(info)) {}
+
+  std::vector<EdgeTaken> run() {
+    const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
+    if (sequence != nullptr) steps(*sequence);
+    if (const auto* idle = std::get_if<ast::Idle>(&info_.when.form))
+      without_form(fmt::format("a `{}` sooner", print(idle->stream)), idle->stream);
+    if (const auto* without = std::get_if<ast::Without>(&info_.when.form))
+      without_form(fmt::format("a `{}` was there", print(without->missing)), without->stream);
+    if (const auto* none = std::get_if<ast::NoAfter>(&info_.when.form)) {
+      ast::RuleDecl begun = partial(whole_);
+      ast::Step first;
+      first.what = none->after;
+      first.as = none->as;
+      pattern_of(begun).form = ast::Sequence{{first}, {}};
+      reached(fmt::format("`{}`", print(none->after)), begun);
+      reached(fmt::format("`{}` comes in time", print(none->missing)),
+              answered(begun, none->missing, {none->within, {}, {}}));
+    }
+    const std::set<std::string> told = told_by(whole_);
+    for (const Relaxed& relaxed : Relaxations(whole_, model_).all())
+      if (!relaxed.edge.empty()) differs(relaxed.edge, relaxed.rule, told);
+    return std::move(out_);
+  }
+
+ private:
+  // The states on the way: each is reached when the steps up to it match.
+  void steps(const ast::Sequence& sequence) {
+    const std::size_t n = sequence.steps.size();
+    for (std::size_t i = 1; i <= n; ++i) {
+      if (i == n && !sequence.ending) break;  // that is the firing edge
+      const auto* stream = std::get_if<ast::Stream>(&sequence.steps[i - 1].what);
+      reached(stream != nullptr ? fmt::format("`{}`", print(*stream)) : fmt::format("step {}", i), prefix_of(info_, i));
+    }
+    if (sequence.ending)
+      reached(fmt::format("`{}` comes in time", print(sequence.ending->stream)),
+              answered(prefix_of(info_, n), sequence.ending->stream, sequence.ending->within));
+  }
+
+  // An edge that cannot be asked about is not told of.
+  void reached(std::string edge, const ast::RuleDecl& rule) {
+    const bool taken = asker_.ask(rule).has_value();
+    if (asker_.meant_something()) out_.push_back({std::move(edge), taken});
+  }
+
+  void differs(std::string edge, const ast::RuleDecl& rule, const std::set<std::string>& told) {
+    const bool taken = told_by(rule) != told;
+    if (asker_.meant_something()) out_.push_back({std::move(edge), taken});
+  }
+
+  // `idle`, `without`: the event alone, however long it has been.
+  void without_form(std::string edge, const ast::Stream& stream) {
+    ast::RuleDecl plain = whole_;
+    ast::Step step;
+    step.what = stream;
+    pattern_of(plain).form = ast::Sequence{{step}, {}};
+    differs(std::move(edge), plain, told_by(whole_));
+  }
+
+  // When the rule tells of which key.
+  std::set<std::string> told_by(const ast::RuleDecl& rule) {
+    std::set<std::string> told;
+    for (const Alert& alert : asker_.ask_all(rule)) {
+      std::string one = fmt::format("{}", alert.time.us);
+      for (const Value& value : alert.key.values()) one += " " + bytes_of(value);
+      told.insert(std::move(one));
+    }
+    return told;
+  }
+  static std::string bytes_of(const Value& value) {
+    std::string text;
+    append_key(text, value);
+    return text;
+  }
+
+  const dsl::Model& model_;
+  const dsl::RuleInfo& info_;
+  Asker asker_;
+  const ast::RuleDecl whole_;
+  std::vector<EdgeTaken> out_;
+};
+
 }  // namespace
+
+std::vector<EdgeTaken> edges_taken(const CompiledSet& set, const std::string& rule, const RunVariant& run) {
+  Question question;
+  question.rule = rule;
+  question.until = Time{std::numeric_limits<std::int64_t>::max()};
+  for (const dsl::RuleInfo& info : set.compiled.model.rules)
+    if (info.name == rule) return Edges(set, info, question, run).run();
+  return {};
+}
 
 std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
                                      const WriteTime& write) {

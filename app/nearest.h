@@ -36,6 +36,17 @@ struct Nearest {
 std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
                                      const WriteTime& write);
 
+// An edge of a rule's automaton (graph.h), and whether events take it: the step is reached, or without the edge (its `within`,
+// its `then no x`, its `reset on`) the same events would give other alerts. So what is called taken is also shown: no test
+// that passes would pass without it.
+struct EdgeTaken {
+  std::string edge;  // "`within 5m` runs out"
+  bool taken = false;
+};
+
+// All edges but the firing one, always in the same order; `run` is asked once for each, and once for the rule itself.
+std::vector<EdgeTaken> edges_taken(const CompiledSet& set, const std::string& rule, const RunVariant& run);
+
 // The same in lines for people, without the evidence; ends with a newline.
 std::string in_words(const Nearest& nearest);
 

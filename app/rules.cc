@@ -76,7 +76,12 @@ bool waits_for_terminal(std::span<const std::string> paths, const Console& conso
 
 Result<std::vector<dsl::SourceSet>> load_sources(std::span<const std::string> paths, const Arguments& arguments,
                                                  Console& console) {
-  return dsl::load(paths, {&console.in, arguments.value("--stdin-filename", "-")});
+  Result<std::vector<dsl::SourceSet>> sets = dsl::load(paths, {&console.in, arguments.value("--stdin-filename", "-")});
+  if (!sets || !arguments.has("--apart")) return sets;
+  std::vector<dsl::SourceSet> apart;
+  for (dsl::SourceSet& set : *sets)
+    for (dsl::SourceText& file : set.files) apart.push_back({{std::move(file)}, set.markdown});
+  return apart;
 }
 
 Result<ReadRules> read_rules(std::span<const std::string> paths, const Arguments& arguments, Console& console,

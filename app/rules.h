@@ -41,7 +41,7 @@ std::vector<std::string> paths_of(std::span<const std::string> operands);
 Result<ReadRules> read_rules(std::span<const std::string> paths, const Arguments& arguments, Console& console,
                              int require_tests = 0);
 
-// Texts of `paths` alone.
+// Texts of `paths` alone; with `--apart` every file is a set of its own.
 Result<std::vector<dsl::SourceSet>> load_sources(std::span<const std::string> paths, const Arguments& arguments,
                                                  Console& console);
 

@@ -44,8 +44,9 @@ struct Ran {
 
 struct Coverage {
   std::string rule;
-  bool fired = false;   // some test sees an alert of it
-  bool silent = false;  // some test of it sees none
+  bool fired = false;            // some test sees an alert of it
+  bool silent = false;           // some test of it sees none
+  std::vector<EdgeTaken> edges;  // of its automaton, all but the firing one; empty while it has no test
 };
 
 struct Report {
@@ -143,21 +144,35 @@ Ran run_one(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions
   return ran;
 }
 
-void run_set(const CompiledSet& set, const Wanted& wanted, bool fail_fast, Report& report) {
+// Adds the edges that this test takes.
+void add_edges(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions& options, Coverage& coverage) {
+  const std::vector<EdgeTaken> edges = edges_taken(set, coverage.rule, [&](const dsl::Compiled& variant) {
+    return alerts_of(variant, set.reference, test, options);
+  });
+  if (coverage.edges.empty()) coverage.edges = edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) coverage.edges[i].taken |= edges[i].taken;
+}
+
+struct HowToRun {
+  bool fail_fast = false, edges = false;
+};
+
+void run_set(const CompiledSet& set, const Wanted& wanted, HowToRun how, Report& report) {
   TestOptions options;
   options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
   const std::size_t first = report.coverage.size();
   const auto& rules = set.compiled.model.rules;
-  for (const dsl::RuleInfo& rule : rules) report.coverage.push_back({rule.name, false, false});
+  for (const dsl::RuleInfo& rule : rules) report.coverage.push_back({rule.name, false, false, {}});
   const auto covered = std::span(report.coverage).subspan(first);
   for (const dsl::TestInfo& test : set.compiled.model.tests) {
     if (!wanted(test.decl.title.value, rule_of(test, set.compiled.model))) continue;
-    if (fail_fast && report.failed() > 0) return;
+    if (how.fail_fast && report.failed() > 0) return;
     const Ran& ran = report.tests.emplace_back(run_one(set, test, options, wanted));
     for (Coverage& c : covered) {
       const bool fired = std::ranges::find(ran.fired, c.rule) != ran.fired.end();
       c.fired |= fired;
       c.silent |= !fired && ran.rule == c.rule;
+      if (how.edges && ran.rule == c.rule) add_edges(set, test, options, c);
     }
   }
 }
@@ -190,15 +205,21 @@ std::string coverage_in_words(const Report& report) {
     both += c.fired && c.silent;
     width = std::max(width, c.rule.size());
   }
+  std::size_t taken = 0, edges = 0;
   for (const Coverage& c : report.coverage) {
+    edges += c.edges.size();
+    for (const EdgeTaken& e : c.edges) {
+      taken += e.taken;
+      if (!e.taken) out += fmt::format("  {:<{}}  no test shows: {}\n", c.rule, width, e.edge);
+    }
     if (c.fired && c.silent) continue;
     const std::string_view what = !c.fired && !c.silent ? "has no test"
                                   : c.fired             ? "fires in a test; no test shows it silent"
                                                         : "is silent in a test; no test shows it fire";
     out += fmt::format("  {:<{}}  {}\n", c.rule, width, what);
   }
-  return fmt::format("coverage: {} of {} shown firing and silent\n{}", both, counted(report.coverage.size(), "rule"),
-                     out);
+  return fmt::format("coverage: {} of {} shown firing and silent, {} of {} of their automata taken\n{}", both,
+                     counted(report.coverage.size(), "rule"), taken, counted(edges, "edge"), out);
 }
 
 std::string summary_of(const Report& report) {
@@ -282,8 +303,11 @@ Json json_of(const Ran& ran) {
 std::string in_json(const Report& report, bool with_coverage) {
   Json tests = Json::array(), coverage = Json::array();
   for (const Ran& ran : report.tests) tests.push_back(json_of(ran));
-  for (const Coverage& c : report.coverage)
-    coverage.push_back({{"rule", c.rule}, {"fired", c.fired}, {"silent", c.silent}});
+  for (const Coverage& c : report.coverage) {
+    Json edges = Json::array();
+    for (const EdgeTaken& e : c.edges) edges.push_back({{"edge", e.edge}, {"taken", e.taken}});
+    coverage.push_back({{"rule", c.rule}, {"fired", c.fired}, {"silent", c.silent}, {"edges", std::move(edges)}});
+  }
   Json document = {{"schema", "tocsin/test/1"},
                    {"passed", report.tests.size() - report.failed()},
                    {"failed", report.failed()},
@@ -380,7 +404,8 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
   Report report;
-  for (const CompiledSet& set : compiled.sets) run_set(set, wanted, arguments.has("--fail-fast"), report);
+  for (const CompiledSet& set : compiled.sets)
+    run_set(set, wanted, {arguments.has("--fail-fast"), arguments.has("--coverage")}, report);
   report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
 
   if (arguments.has("--update") && report.failed() > 0) return update(report, console);

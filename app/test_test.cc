@@ -103,14 +103,18 @@ TEST_CASE("machines get their answer alone on stdout") {
   CHECK(document["schema"] == "tocsin/test/1");
   CHECK(document["passed"] == 1);
   CHECK(document["tests"][1]["failure"]["place"] == "x.rules:9");
-  CHECK(document["coverage"][0] == json{{"rule", "brute_force"}, {"fired", true}, {"silent", false}});
+  CHECK(document["coverage"][0] == json{{"rule", "brute_force"},
+                                        {"fired", true},
+                                        {"silent", false},
+                                        {"edges", {{{"edge", "`within 5 minutes` runs out"}, {"taken", false}}}}});
 }
 
 TEST_CASE("--coverage names the rules that are not shown both ways") {
   const std::string other = "rule other when login by user  alert low \"{user}\"\n";
   const Ran ran = test(kRule + other + kPasses, {"--coverage"});
   CHECK(contains(ran.out,
-                 "coverage: 0 of 2 rules shown firing and silent\n"
+                 "coverage: 0 of 2 rules shown firing and silent, 0 of 1 edge of their automata taken\n"
+                 "  brute_force  no test shows: `within 5 minutes` runs out\n"
                  "  brute_force  fires in a test; no test shows it silent\n"
                  "  other        "));
   CHECK(contains(test(kRule + kPasses +
@@ -118,7 +122,56 @@ TEST_CASE("--coverage names the rules that are not shown both ways") {
                           "  at 1s  expect no alert\n",
                       {"--coverage"})
                      .out,
-                 "coverage: 1 of 1 rule shown firing and silent\n"));
+                 "coverage: 1 of 1 rule shown firing and silent, 0 of 1 edge of their automata taken\n"));
+}
+
+TEST_CASE(
+    "--coverage: an edge is taken by a test that would end otherwise without it, a state by one that reaches it") {
+  const std::string events =
+      "event login has user text, ts time  timestamp ts  late 1m\n"
+      "event logout has user text, ts time  timestamp ts  late 1m\n"
+      "event pay has user text, ts time  timestamp ts  late 1m\n";
+  const std::string paid = "rule paid when login then no logout then pay within 5m by user  alert low \"x\"\n";
+  const auto shown = [&](const std::string& rule, const std::string& lines) {
+    const Ran ran = test(events + rule + "test \"t\" rule " + rule.substr(5, 4) + "\n" + lines, {"--coverage", "-q"});
+    CHECK_MESSAGE(ran.code == 0, (ran.out + ran.err));
+    return ran.out;
+  };
+  const std::string reached = shown(paid, "  at 0s  login {user: \"a\"}\n  at 1s  expect no alert\n");
+  CHECK(contains(reached, "1 of 3 edges"));
+  CHECK_FALSE(contains(reached, "no test shows: `login`"));
+  CHECK(contains(reached, "no test shows: `within 5 minutes` runs out\n"));
+  CHECK(contains(reached, "no test shows: a `logout` comes between\n"));
+  const std::string late =
+      shown(paid, "  at 0s  login {user: \"a\"}\n  at 6m  pay {user: \"a\"}\n  at 6m  expect no alert\n");
+  CHECK_FALSE(contains(late, "runs out"));
+  CHECK(contains(late, "a `logout` comes between"));
+  const std::string between = shown(paid,
+                                    "  at 0s  login {user: \"a\"}\n  at 1s  logout {user: \"a\"}\n  at 2s  pay {user: "
+                                    "\"a\"}\n  at 2s  expect no alert\n");
+  CHECK_FALSE(contains(between, "a `logout` comes between"));
+
+  const std::string lost = "rule lost when no pay within 5m after login by user  alert low \"x\"\n";
+  CHECK(contains(shown(lost, "  at 0s  login {user: \"a\"}\n  at 5m  expect alert {user: \"a\"}\n"),
+                 "`pay` comes in time"));
+  CHECK_FALSE(
+      contains(shown(lost, "  at 0s  login {user: \"a\"}\n  at 1m  pay {user: \"a\"}\n  at 6m  expect no alert\n"),
+               "`pay` comes in time"));
+}
+
+TEST_CASE("--apart: every file is a set of its own, so names may come again") {
+  const Folder folder;
+  folder.write("a.rules", kRule + kPasses);
+  folder.write("b.rules", kRule + kPasses);
+  CHECK(run({"test", folder.path()}).code == 1);
+  const Ran ran = run({"test", "--apart", folder.path()});
+  CHECK(ran.code == 0);
+  CHECK(ran.out.starts_with("2 tests, 2 passed, 0 failed ("));
+  CHECK(run({"check", "--apart", folder.path()}).code == 0);
+  folder.write(
+      "c.rules",
+      "list l from \"not_there.txt\"\nrule x when 2 login(user in list l) within 1m by user  alert low \"x\"\n");
+  CHECK(run({"test", "--apart", folder.path()}).code == 0);  // it has no test that would need its list
 }
 
 TEST_CASE("--permute: orders of arrival within what is waited for change nothing") {
