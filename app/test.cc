@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -353,13 +352,14 @@ Exit update(const Report& report, Console& console) {
     std::vector<dsl::Edit>& of_file = edits[ran.place.substr(0, ran.place.rfind(':'))];
     of_file.insert(of_file.end(), ran.edits.begin(), ran.edits.end());
   }
-  for (auto& [path, all] : edits) {
+  for (const auto& [path, all] : edits) {
     const Result<std::string> before = dsl::read_file(path);
     if (!before) return unreadable(console, "test", before.error());
     std::string after = *before;
-    std::ranges::reverse(all);  // of two at one place the last goes in first
-    std::ranges::stable_sort(all, std::greater(), [](const dsl::Edit& e) { return e.span.begin; });
-    for (const dsl::Edit& edit : all) apply(edit, after);
+    std::multimap<std::size_t, const dsl::Edit*> by_place;
+    for (const dsl::Edit& edit : all) by_place.emplace(edit.span.begin, &edit);
+    // From the back, so that places stay good; of two at one place the last goes in first.
+    for (auto edit = by_place.rbegin(); edit != by_place.rend(); ++edit) apply(*edit->second, after);
     if (!dsl::is_markdown(path) && formatted(path, *before) == *before) after = formatted(path, after);
     console.out << unified_diff(path, *before, after, console.colours);
     if (const Result<void> written = write_file(path, after); !written)
