@@ -690,7 +690,7 @@ class Lexer {
     if (rest().starts_with("!==")) return foreign_operator(kForeignOperators[1]);
     for (std::size_t length : {std::size_t{2}, std::size_t{1}})
       if (const Punct punct = find_punct(rest().substr(0, length)); punct != Punct::none)
-        return punctuation(punct, length);
+        return punctuation(punct, text_of(punct).size());  // at the end of the text, one character is all there is
     const std::string_view shown = slice(at_, at_ + 1);
     const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
     if (c != '\0')  // a NUL was told already, as what makes the file no text

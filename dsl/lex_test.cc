@@ -134,6 +134,14 @@ TEST_CASE("other languages are told what to write, and read as what they mean") 
   CHECK(told("na\u00efve") == "R016[na\u00efve]>`na\u00efve`");
 }
 
+// Were it wrong, messages about a text that breaks off would point behind its last byte.
+TEST_CASE("a sign that is the last byte ends where the text ends") {
+  for (const std::string text : {"avg(", "a]", "a =", "a >="}) {
+    const SourceText source{"t", text};
+    CHECK(lex(source).tokens[1].end == text.size());
+  }
+}
+
 TEST_CASE("comments stand beside the tokens") {
   const SourceText source{"t", "a // b \n  /// c\nd//e"};
   const Lexed lexed = lex(source);

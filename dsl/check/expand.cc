@@ -158,6 +158,15 @@ void resolve_inside(Context& c, const ast::Expr& value, std::vector<std::string>
               });
 }
 
+bool names_constants(const ast::Expr& value) {
+  bool found = false;
+  walk(value, Overloaded{
+                  [&](const ast::Param&) { found = true; },
+                  [&](const ast::Path& p) { found = found || (!p.parts.empty() && p.parts.front().param); },
+              });
+  return found;
+}
+
 const ast::Expr* resolve_constant(Context& c, const std::string& name, std::vector<std::string>& path) {
   if (const auto done = c.constants.find(name); done != c.constants.end()) return &done->second;
   const auto let = c.lets.find(name);
@@ -175,6 +184,8 @@ const ast::Expr* resolve_constant(Context& c, const std::string& name, std::vect
   path.pop_back();
   const Values none;
   Substitute(c, none).in(value);
+  // What is left of others is unknown or a circle, and was told: put in, a circle would never end.
+  if (names_constants(value)) value.node = ast::Param{name, value.span};
   std::size_t parts = 0;
   walk(value, [&](const ast::Expr&) { ++parts; });
   if (parts > kConstantPartsMax) {

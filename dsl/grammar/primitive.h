@@ -6,6 +6,7 @@
 // traps of X3 that libraries with one-member structs fall into do not exist here.
 #pragma once
 
+#include <algorithm>
 #include <boost/spirit/home/x3.hpp>
 #include <cstddef>
 #include <iterator>
@@ -74,8 +75,10 @@ struct Cursor {
   friend bool operator!=(const Cursor& a, const Cursor& b) { return a.at != b.at; }
 };
 
+// What was mended stands in the order in which it is read, not in that of the text.
 inline SourceSpan span_of(const Cursor& first, const Cursor& behind) {
-  return first.state->span(first.at->begin, (behind.at - 1)->end);
+  const Token &from = *first.at, &to = *(behind.at - 1);
+  return first.state->span(std::min(from.begin, to.begin), std::max(from.end, to.end));
 }
 inline SourceSpan span_of(const Cursor& at) { return at.state->span(at.at->begin, at.at->end); }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "dsl/check.h"
 #include "dsl/lex.h"
 #include "dsl/parser.h"
 
@@ -223,6 +224,23 @@ TEST_CASE("large files take bounded time") {
   CHECK(told("rule r when a alert \"" + repeated("{a} ", 20'000) + "\"").empty());
   CHECK(told("rule r when a alert \"" + repeated("{", 20'000) + "\"").size() <= 2);
   CHECK(watch.seconds() < 60);
+}
+
+// Found by mutating the rules of tests/: what was mended is read in another order than it stands in.
+TEST_CASE("places of mended items run forwards") {
+  for (const std::string text : {"rule r when login > 5 left within 5m by user alert low \"x\"",
+                                 "rule r when login 5 times left by user alert low \"x\"", "rule r when avg("}) {
+    const SourceText source{"t", text};
+    const std::vector<Parsed> files{parse(source)};
+    std::vector<Diagnostic> all = files[0].diagnostics;
+    for (const Diagnostic& d : check(files).diagnostics) all.push_back(d);
+    CHECK(!all.empty());
+    for (const Diagnostic& d : all) {
+      CAPTURE(d.message);
+      CHECK(d.here.span.begin <= d.here.span.end);
+      CHECK(d.here.span.end <= text.size());
+    }
+  }
 }
 
 TEST_CASE("bytes at random are told, not obeyed") {
