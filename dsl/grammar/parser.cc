@@ -83,8 +83,9 @@ class Items {
       if (!changes || repairs == kMaxRepairs || tokens.size() > kMaxRepairedTokens) return give_up(tokens);
       std::vector<Token> next(tokens.begin(), tokens.end());
       const auto at = next.begin() + static_cast<std::ptrdiff_t>(repair->at);
-      next.insert(next.erase(at, at + static_cast<std::ptrdiff_t>(repair->remove)), repair->insert.begin(),
-                  repair->insert.end());
+      // A habit knows what belongs together; at the end of an item some of it may be missing.
+      const auto remove = std::min(static_cast<std::ptrdiff_t>(repair->remove), next.end() - at);
+      next.insert(next.erase(at, at + remove), repair->insert.begin(), repair->insert.end());
       if (repair->begins_item && repair->at > 0) {
         std::vector<Token> first(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(repair->at));
         const std::vector<Token> second(next.begin() + static_cast<std::ptrdiff_t>(repair->at), next.end());

@@ -277,5 +277,13 @@ TEST_CASE("spans are the words they speak of") {
   CHECK(at(std::get<ast::Box<ast::Expr>>(alert.text.pieces[2])->span) == "count");
 }
 
+// Were it wrong, what a habit takes away would reach behind the end of the item. Found by fuzzing.
+TEST_CASE("a second bound without a length, at the end of a file") {
+  const SourceText source{"t", "rule r when a then b within 5m alert \"x\" within"};
+  const Parsed parsed = parse(source);
+  REQUIRE(!parsed.diagnostics.empty());
+  CHECK(parsed.diagnostics[0].message == "`within` stands twice");
+}
+
 }  // namespace
 }  // namespace tocsin::dsl
