@@ -18,7 +18,7 @@ struct ReadSet {
   bool markdown = false;
   std::vector<dsl::Parsed> parsed;
   dsl::Model model;
-  std::vector<dsl::Diagnostic> diagnostics;  // those of the texts, and, where all could be read, of the meaning; sorted
+  std::vector<dsl::Diagnostic> diagnostics;  // those of the texts and of the meaning; sorted
 };
 
 struct ReadRules {

@@ -10,5 +10,6 @@ for scenario in "${1:-build/dev}"/bin/*_scenario; do
   ran=$((ran + 1))
   "$scenario" --tiny || { echo "$(basename "$scenario"): wrong"; failed=1; }
 done
+BUILD="${1:-build/dev}" bench/scenarios/check_10k_rules --tiny || { echo "check_10k_rules: wrong"; failed=1; }
 [ "$ran" -gt 0 ] || { echo "no scenario was built"; failed=1; }
 exit "$failed"
