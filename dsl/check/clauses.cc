@@ -1,6 +1,7 @@
 // The clauses of rules, sessions and summaries: keys that every event can give, names that the match really has, and
 // what may stand beside what.
 #include <algorithm>
+#include <map>
 
 #include "dsl/check/clause_kinds.h"
 #include "dsl/check/context.h"
@@ -496,33 +497,52 @@ std::optional<Duration> longest_step(const ast::Step& step, bool first) {
   return value(step.link.within->length).value_or(Duration{0}) + inside;
 }
 
+// From the first event to the last, by the bounds of single steps: D runs from the step before, or from NAME (Q10).
 std::optional<Duration> longest_sequence(const ast::Sequence& s) {
   Duration sum{0};
+  std::map<std::string_view, Duration> ends;  // of the steps so far, by name
+  const auto begin_of = [&](const ast::StepBound& bound) {
+    const auto named = bound.of ? ends.find(bound.of->text) : ends.end();
+    return named == ends.end() ? sum : named->second;
+  };
+  const bool goes_on = s.steps.size() > 1 || s.ending;
+  if (goes_on && s.steps.front().consecutive) return std::nullopt;  // a streak may be as long as it likes
   for (const ast::Step& step : s.steps) {
     const auto d = longest_step(step, &step == &s.steps.front());
     if (!d) return std::nullopt;
-    sum = sum + *d;
+    sum = (step.link.within ? begin_of(*step.link.within) : sum) + *d;
+    if (step.as) ends[step.as->text] = sum;
+    if (const auto* stream = std::get_if<ast::Stream>(&step.what)) ends.try_emplace(stream->name.text, sum);
   }
-  if (s.ending) {
-    const auto d = value(s.ending->within.length);
-    sum = sum + d.value_or(Duration{0});
-  }
+  if (s.ending) sum = begin_of(s.ending->within) + value(s.ending->within.length).value_or(Duration{0});
   return sum;
 }
 
-std::optional<Duration> longest_condition(const ast::Condition& condition) {
-  Duration most{0};
-  bool open = false;
+// The widest window, and the farthest look behind it (A5). `within`: what windows without `over` have.
+Duration longest_condition(const ast::Condition& condition, Duration within) {
+  Duration window = within, past{0};
+  bool previous = false;
   walk(condition.expr, Overloaded{
                            [&](const ast::Over& over) {
                              if (const auto* length = std::get_if<ast::Length>(&over.window); length && value(*length))
-                               most = std::max(most, *value(*length));
+                               window = std::max(window, *value(*length));
                            },
                            [&](const ast::Its& its) {
-                             if (its.over && value(*its.over)) most = std::max(most, *value(*its.over) + most);
+                             previous = previous || its.what == ast::Its::What::previous;
+                             if (its.over && value(*its.over)) past = std::max(past, *value(*its.over));
+                           },
+                           [&](const ast::Aggregate& aggregate) {
+                             if (aggregate.function.text != "zscore" || aggregate.args.size() != 2) return;
+                             const auto* literal = std::get_if<ast::Literal>(&aggregate.args[1].node);
+                             if (literal && std::holds_alternative<Duration>(literal->value))
+                               past = std::max(past, std::get<Duration>(literal->value));
                            },
                        });
-  return open ? std::nullopt : std::optional(most);
+  return window + std::max(past, previous ? window : Duration{0});
+}
+
+Duration within_of(const ast::Pattern& pattern) {
+  return pattern.within ? value(*pattern.within).value_or(Duration{0}) : Duration{0};  // unknown: reported already
 }
 
 std::optional<Duration> longest(const ast::Pattern& pattern) {
@@ -541,14 +561,13 @@ std::optional<Duration> longest(const ast::Pattern& pattern) {
                      [](const ast::Silence& f) { return value(f.length); },
                      [](const ast::NoAfter& f) { return value(f.within); },
                      [](const ast::Ranking& f) { return value(f.over); },
-                     [](const ast::Condition& f) { return longest_condition(f); },
+                     [&](const ast::Condition& f) { return std::optional(longest_condition(f, within_of(pattern))); },
                  },
                  pattern.form);
-  if (pattern.within) {
-    const auto within = std::optional(value(*pattern.within).value_or(Duration{0}));  // unknown: reported already
+  if (pattern.within && !std::holds_alternative<ast::Condition>(pattern.form)) {
     const auto* s = std::get_if<ast::Sequence>(&pattern.form);
     const Duration wait = s && s->ending ? value(s->ending->within.length).value_or(Duration{0}) : Duration{0};
-    d = within ? std::optional(*within + wait) : d;
+    d = within_of(pattern) + wait;
   }
   if (d && pattern.hold && value(*pattern.hold)) d = *d + *value(*pattern.hold);
   return d;

@@ -172,6 +172,7 @@ void fill_step(PatternCheck& p, std::uint32_t index, const std::vector<EventId>&
 
 // `x.f`: the field is a field of x.
 void see_field(PatternCheck& p, ast::StreamPath& sp, Scope& scope) {
+  if (sp.field.parts.empty() && sp.stream->any.empty() && report_lone_field(p.c, sp, "", "")) return;
   const std::vector<EventId> events = see(p, *sp.stream, scope);
   sp.ref = {ast::Ref::Kind::stream, 0, 0};
   fill_step(p, 0, events, scope);

@@ -193,6 +193,7 @@ void report_no_field(Context& c, const std::vector<EventId>& events, const ast::
   std::string help = did_you_mean(name, fields);
   const FieldInfo* near = help.empty() || !one ? nullptr : event.find(nearest(name, fields));
   if (near && !is_any(near->type)) help += " (" + std::string(keyword_of(near->type)) + ")";
+  if (help.empty() && (name == "null" || name == "nil" || name == "none")) help = "write `is missing` or `is present`";
   if (help.empty() && fields.size() <= 12) help = (one ? "it has " : "they have ") + ticked_list(fields);
   c.report("R022", field_span(path, skip),
            (one ? ticked(event.name) : "none of " + ticked_list(owners, "or")) + " has " + (one ? "no" : "a") +
@@ -201,6 +202,19 @@ void report_no_field(Context& c, const std::vector<EventId>& events, const ast::
 }
 
 }  // namespace
+
+bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind) {
+  const std::string& name = sp.stream->name.text;
+  if (name.empty() || c.declared.contains(name) || c.model.event_ids.contains(name)) return false;
+  std::vector<std::string> ways;
+  for (const EventInfo& event : c.model.events)
+    if (event.is_base() && event.find(name) != nullptr) ways.push_back(before + event.name + "." + name + behind);
+  if (ways.empty()) return false;
+  if (ways.size() > 3) ways.resize(3);
+  c.report("R045", sp.span, "whose " + ticked(name) + "? A field stands here with its event", "a field alone",
+           "write " + ticked_list(ways, "or"));
+  return true;
+}
 
 Type field_type(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip) {
   if (skip >= path.parts.size()) return kAny;
@@ -625,7 +639,13 @@ Type compare(Context& c, ast::Binary& b, Scope& s) {
     type_of_its(c, *its, b.right->span, *b.left, l, s);
     return kBool;
   }
+  const std::size_t told = c.diagnostics.size();
   const Type r = type_of(c, *b.right, s);
+  // `outcome = failure`: the commonest reason for a field that is none.
+  const auto* word = std::get_if<ast::Path>(&b.right->node);
+  if (word != nullptr && word->parts.size() == 1 && is(l, F::text) && c.diagnostics.size() > told)
+    if (Diagnostic& d = c.diagnostics.back(); d.code == "R022" && d.help.starts_with("it has"))
+      d.help = "a text stands in quotes: " + ticked("\"" + word->parts.front().text + "\"") + "; " + d.help;
   const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
   check_comparable(c, *b.left, l, *b.right, r, b.op_span, s, order ? Asks::order : Asks::equality);
   for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}})
@@ -801,6 +821,46 @@ std::string shape_of(const Function& f) {
   return text + (f.variadic ? ", ...)" : ")");
 }
 
+// What other languages call it, and what it is here.
+struct ForeignFunction {
+  std::string_view name, help;
+};
+constexpr ForeignFunction kForeignFunctions[] = {
+    {"average", "write `avg(x.f)`"},
+    {"mean", "write `avg(x.f)`"},
+    {"cnt", "write `count(x)`"},
+    {"total", "write `sum(x.f)`"},
+    {"std", "write `stddev(x.f)`"},
+    {"stdev", "write `stddev(x.f)`"},
+    {"percentile", "write `p95(x.f)`"},
+    {"uniq", "write `distinct_count(x.f)`"},
+    {"len", "write `length(..)`"},
+    {"lowercase", "write `lower(..)`"},
+    {"lcase", "write `lower(..)`"},
+    {"tolower", "write `lower(..)`"},
+    {"uppercase", "write `upper(..)`"},
+    {"ucase", "write `upper(..)`"},
+    {"toupper", "write `upper(..)`"},
+    {"substr", "write `substring(..)`"},
+    {"ifnull", "write `coalesce(..)`"},
+    {"nvl", "write `coalesce(..)`"},
+    {"startswith", "it stands between the two: `f starts with \"a\"`"},
+    {"starts_with", "it stands between the two: `f starts with \"a\"`"},
+    {"endswith", "it stands between the two: `f ends with \"a\"`"},
+    {"ends_with", "it stands between the two: `f ends with \"a\"`"},
+    {"contains", "it stands between the two: `f contains \"a\"`"},
+    {"regex", "it stands between the two: `f matches \"a.*\"`"},
+    {"matches", "it stands between the two: `f matches \"a.*\"`"},
+    {"isnull", "write `f is missing`"},
+    {"now", "rules know no clock, only the times of their events: compare two of them, or use `after D idle`"},
+    {"today", "rules know no clock, only the times of their events: `date(f)` is the day of one"},
+};
+
+std::string foreign_function(std::string_view name) {
+  const auto row = std::ranges::find(kForeignFunctions, name, &ForeignFunction::name);
+  return row == std::end(kForeignFunctions) ? std::string() : std::string(row->help);
+}
+
 void report_unknown_function(Context& c, const ast::Call& call) {
   std::vector<std::string> names;
   for (const Function& f : functions()) names.emplace_back(f.name);
@@ -811,7 +871,8 @@ void report_unknown_function(Context& c, const ast::Call& call) {
              "an aggregate without an event", "write the event in the brackets: " + ticked(call.function.text + "(x)"));
     return;
   }
-  std::string help = did_you_mean(call.function.text, names);
+  std::string help = foreign_function(call.function.text);
+  if (help.empty()) help = did_you_mean(call.function.text, names);
   if (help.empty() && c.declared.contains(call.function.text))
     help =
         ticked(call.function.text) + " is an event: ask for `count(" + call.function.text + ")` or one of its fields";
@@ -891,10 +952,10 @@ void check_constant_zone(Context& c, const Function& f, const ast::Call& call) {
 Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
   if (is_aggregate(call.function.text) && !is_function(call.function.text))
     return report_unknown_function(c, call), kAny;
+  const auto id = find_function(call.function.text);
+  if (!id) return report_unknown_function(c, call), kAny;  // what its values should be, nobody can say
   std::vector<Type> types;
   for (ast::Expr& arg : call.args) types.push_back(type_of(c, arg, s));
-  const auto id = find_function(call.function.text);
-  if (!id) return report_unknown_function(c, call), kAny;
   const Function& f = functions()[id->index];
   const std::size_t most = f.variadic ? SIZE_MAX : f.args.size();
   if (call.args.size() < f.required || call.args.size() > most) {
@@ -1124,12 +1185,25 @@ Type type_of_forecast(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) 
   return is_any(type) ? kAny : type;
 }
 
+// `sum(amount)`: a field stands where `x.f` belongs. One message, whatever else could be said of it.
+bool report_lone_fields(Context& c, const ast::Aggregate& a, const Scope& s) {
+  if (s.place != Place::condition && s.place != Place::match) return false;
+  bool found = false;
+  for (const ast::StreamPath& sp : a.streams) {
+    if (!sp.field.parts.empty() || !sp.stream->any.empty()) continue;
+    if (find_step(s, sp.stream->name.text).how == Found::no)
+      found = report_lone_field(c, sp, a.function.text + "(", ")") || found;
+  }
+  return found;
+}
+
 Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
   if (a.function.text == "zscore") return type_of_zscore(c, a, span, s);
   if (a.function.text == "forecast") return type_of_forecast(c, a, span, s);
   const auto id = find_aggregate(a.function.text);
   s.counts = id && !aggregates()[id->index].takes_field;
   Type type = kAny;
+  if (id && aggregates()[id->index].takes_field && report_lone_fields(c, a, s)) return kAny;
   for (ast::StreamPath& sp : a.streams) {
     const Type one = type_of_stream_path(c, sp, s);
     type = &sp == &a.streams.front() ? one : type;
