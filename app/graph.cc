@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <variant>
 
 #include "dsl/print.h"
@@ -57,8 +58,14 @@ class Builder {
       fires(Edge::Kind::timer, of(sequence.ending->within.length) + " pass");
       leave(waiting, of(sequence.ending->stream));
     }
-    if (rule_.when.within && sequence.steps.size() > 1)
-      for (std::size_t i = 1; i + 1 < graph_.nodes.size(); ++i) leave(i, of(*rule_.when.within) + " after the first");
+    if (!rule_.when.within || sequence.steps.size() < 2) return;
+    // A repeated step at the start loses its oldest events alone (Q3).
+    using K = ast::Quantity::Kind;
+    const K first = sequence.steps.front().quantity.kind;
+    const bool slides = first == K::at_least || first == K::exactly || first == K::from_to;
+    const std::string over =
+        slides ? "too few of them within " + of(*rule_.when.within) : of(*rule_.when.within) + " after the first";
+    for (std::size_t i = 1; i + 1 < graph_.nodes.size(); ++i) leave(i, over);
   }
   void operator()(const ast::Apart& f) {
     counting(of(f.stream), of(f.number) + " of them, each at most " + of(f.gap) + " after the one before",
@@ -79,7 +86,12 @@ class Builder {
     leave(waiting, of(f.missing));
     fires(Edge::Kind::advance, of(f.stream));
   }
-  void operator()(const ast::Silence& f) { wait(of(f.stream), of(f.length) + " pass", of(f.stream)); }
+  void operator()(const ast::Silence& f) {
+    wait(of(f.stream), of(f.length) + " pass", of(f.stream));
+    const bool listed = std::ranges::any_of(rule_.keys, [](const dsl::KeyInfo& key) { return key.list != dsl::kNone; });
+    if (listed || rule_.by_all)
+      edge(0, 1, Edge::Kind::advance, listed ? "the key is in the list" : "the first event of the sources");
+  }
   void operator()(const ast::NoAfter& f) {
     const std::size_t waiting = advance(of(f.after), "waiting for " + of(f.missing));
     fires(Edge::Kind::timer, of(f.within) + " pass");

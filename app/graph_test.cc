@@ -61,6 +61,11 @@ TEST_CASE("`any of` shows its bound") {
         "0-1 any 2 of login, logout, charge within 5 minutes>");
 }
 
+TEST_CASE("a repeated step at the start loses its oldest events alone") {
+  CHECK(edges(graph("5 login then logout within 5m")).find("1-3 too few of them within 5 minutes!") !=
+        std::string::npos);
+}
+
 TEST_CASE("every form has a way from nothing to firing") {
   for (const char* when :
        {"login", "5 login within 5m", "20 login each 1h", "3 login at most 10s apart", "fewer than 3 login within 1d",

@@ -362,6 +362,13 @@ struct Told {
     return fmt::format("The alert also carries {}.", names_of(c.fields));
   }
   std::string operator()(const ast::SendTo& c) const { return fmt::format("It goes to {}.", joined(c.sinks)); }
+  std::string operator()(const ast::Runbook& c) const { return fmt::format("Its runbook: {}.", text_of(c.url)); }
+  std::string operator()(const ast::Tags& c) const {
+    std::vector<std::string> words;
+    for (const ast::Text& tag : c.tags) words.push_back(tag.value);
+    return fmt::format("It is tagged {}.", joined(words, "and"));
+  }
+  std::string operator()(const ast::Owner& c) const { return fmt::format("It belongs to {}.", c.team.value); }
   std::string operator()(const ast::Emit& c) const {
     return fmt::format("Each match is also an event `{}`{}.", c.event.text,
                        c.fields.empty() ? "" : " with " + names_of(c.fields));
@@ -471,10 +478,21 @@ std::string ordinal(std::int64_t number) {
   return fmt::format("{}{}", number, end);
 }
 
+// E3, C3: what waits for nothing to come waits for keys that never came, too.
+std::string seen_from_the_start(const RuleInfo& rule) {
+  const bool waits =
+      std::holds_alternative<ast::Silence>(rule.when.form) || std::holds_alternative<ast::FewerThan>(rule.when.form);
+  if (!waits) return {};
+  if (rule.by_all) return "It counts from the first event of its sources on.";
+  const bool listed = std::ranges::any_of(rule.keys, [](const KeyInfo& key) { return key.list != kNone; });
+  return listed ? "A key of the list counts as seen from the start, also one that never comes." : std::string();
+}
+
 std::vector<std::string> read_aloud(const RuleInfo& rule, const Model& model) {
   std::vector<std::string> out{first_sentence(rule, model)};
   if (std::string moment = std::visit(Moment{rule.when}, rule.when.form); !moment.empty())
     out.push_back(std::move(moment));
+  if (std::string start = seen_from_the_start(rule); !start.empty()) out.push_back(std::move(start));
   out.push_back(again(rule));
   tell(rule.clauses, true, out);
   return with_articles(std::move(out));

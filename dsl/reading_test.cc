@@ -59,6 +59,17 @@ TEST_CASE("a rule told whole") {
         "{user}\". It goes to `pager` and `log`.");
 }
 
+// Were it not told, a list would read as if a device had to come once before its silence counts (E3).
+TEST_CASE("keys that need not come, and what an alert carries") {
+  CHECK(
+      read("rule r when no heartbeat for 2m by user from list devices  alert low \"x\"\n"
+           "  runbook \"https://wiki/x\"  tags \"iot\", \"night\"  owner \"plant\"\n") ==
+      "Fires when the same `user` from list `devices` has no `heartbeat` in the 2 minutes after the last one. It fires "
+      "when that time is over, without waiting for an event; one that comes exactly then is in time. A key of the list "
+      "counts as seen from the start, also one that never comes. A silence fires once, however long it lasts. Sends a "
+      "low alert: \"x\". Its runbook: \"https://wiki/x\". It is tagged iot and night. It belongs to plant.");
+}
+
 TEST_CASE("each form has its noun") {
   CHECK(first("login by user") == "Fires when the same `user` has a `login`.");
   CHECK(first("5 login by user, ip") == "Fires when the same `user` and `ip` has 5 or more `login`.");
