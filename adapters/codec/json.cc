@@ -3,6 +3,8 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -91,7 +93,79 @@ std::vector<Node> make_tree(const Plan& plan) {
   return nodes;
 }
 
+// ----- the shape of the record before -------------------------------------------------------------------
+
+// Sources write the same keys in the same order, line after line. So a record is first held against the keys of one before it,
+// byte by byte as they stood there, with quotes and colon: when all agree, its fields stand at the same tokens, and nothing
+// has to be looked up. Only for objects without lists and objects inside; all others, and those that differ, are walked.
+class Shape {
+ public:
+  bool empty() const { return keys_.empty(); }
+
+  // REQUIRES: `token` is that of the opening brace of a whole, valid object. Nothing is learnt when it is not flat.
+  void learn(const char* bytes, const std::uint32_t* token) {
+    keys_.clear();
+    if (bytes[token[1]] == '}') return;
+    for (++token;; token += 4) {
+      const char first = bytes[token[2]];
+      if (first == '{' || first == '[') return keys_.clear();
+      Key key;
+      key.text.assign(bytes + token[0], bytes + token[2]);
+      for (std::size_t i = 0; i < std::min<std::size_t>(key.text.size(), 16); ++i) {
+        key.mask[i / 8] |= std::uint64_t{0xff} << (i % 8 * 8);
+        key.words[i / 8] |= std::uint64_t{static_cast<unsigned char>(key.text[i])} << (i % 8 * 8);
+      }
+      key.behind = bytes[token[3]];
+      keys_.push_back(std::move(key));
+      if (keys_.back().behind == '}') return;
+    }
+  }
+
+  // The token of the closing brace; null: the record has another shape. REQUIRES: 16 bytes may be read behind each token.
+  const std::uint32_t* fit(const char* bytes, const std::uint32_t* token) const {
+    ++token;
+    for (const Key& key : keys_) {
+      const char* text = bytes + token[0];
+      std::uint64_t words[2];
+      std::memcpy(words, text, sizeof words);
+      if ((((words[0] ^ key.words[0]) & key.mask[0]) | ((words[1] ^ key.words[1]) & key.mask[1])) != 0) return nullptr;
+      if (token[2] - token[0] != key.text.size()) return nullptr;
+      if (key.text.size() > 16 && std::memcmp(text + 16, key.text.data() + 16, key.text.size() - 16) != 0)
+        return nullptr;
+      if (kNoScalar[static_cast<unsigned char>(bytes[token[2]])] || bytes[token[3]] != key.behind) return nullptr;
+      token += 4;
+    }
+    return token - 1;
+  }
+
+ private:
+  struct Key {
+    std::uint64_t words[2] = {}, mask[2] = {};  // the first 16 bytes of the text
+    std::string text;                           // from the key's first quote to the value
+    char behind = ',';                          // the value
+  };
+  static constexpr std::array<bool, 256> kNoScalar = [] {
+    std::array<bool, 256> out{};
+    for (const char c : {'{', '[', ',', ':', '}', ']'}) out[static_cast<unsigned char>(c)] = true;
+    return out;
+  }();
+  static_assert(std::endian::native == std::endian::little);
+  std::vector<Key> keys_;
+};
+
 // ----- numbers and strings ------------------------------------------------------------------------------
+
+// Eight digits at once; false when one of them is none.
+bool eight_digits(const char* at, std::int64_t& value) {
+  std::uint64_t w;
+  std::memcpy(&w, at, sizeof w);
+  if ((((w + 0x4646464646464646) | (w - 0x3030303030303030)) & 0x8080808080808080) != 0) return false;
+  w = (w & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
+  w = (w & 0x00ff00ff00ff00ff) * 6553601 >> 16;
+  w = (w & 0x0000ffff0000ffff) * 42949672960001 >> 32;
+  value = static_cast<std::int64_t>(w);
+  return true;
+}
 
 // A whole number of at most 18 digits as JSON writes it; anything else takes the longer way.
 bool short_integer(std::string_view text, std::int64_t& value) {
@@ -100,6 +174,10 @@ bool short_integer(std::string_view text, std::int64_t& value) {
   at += negative;
   if (end - at > 18 || at == end || (*at == '0' && end - at > 1)) return false;
   std::int64_t n = 0;
+  for (std::int64_t eight = 0; end - at >= 8; at += 8) {
+    if (!eight_digits(at, eight)) return false;
+    n = n * 100'000'000 + eight;
+  }
   for (; at != end; ++at) {
     if (!is_digit(*at)) return false;
     n = n * 10 + (*at - '0');
@@ -188,6 +266,8 @@ class JsonDecoder final : public Decoder {
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
   bool decode_object(const Frame& frame);
+  const std::uint32_t* find_fields();
+  void learn_shape();
   const TypePlan* type_of_record();
 
   // Walking. Each returns the token behind what it walked over, or null with complaint_ set.
@@ -229,15 +309,21 @@ class JsonDecoder final : public Decoder {
   bool whole_ = false;  // stage 1 went over the block as a whole
 
   // Of the record in hand.
-  const char* bytes_ = nullptr;  // what token positions count from
-  const std::uint32_t* tokens_ = nullptr;
+  const char* bytes_ = nullptr;            // what token positions count from
+  const std::uint32_t* tokens_ = nullptr;  // the first of the record
   const std::uint32_t* token_ = nullptr;
   std::size_t end_ = 0;               // of the record, counted from bytes_
-  std::vector<std::uint32_t> found_;  // by Entry: the token of its value
+  std::vector<std::uint32_t> found_;  // by Entry: the token of its value, counted from tokens_
   std::vector<bool> visited_;         // by node
   bool any_visited_ = false;
   const TypePlan* type_ = nullptr;
   Complaint complaint_;
+
+  Shape shape_;
+  std::vector<std::uint32_t> shape_found_;    // found_ of a record of the shape
+  const std::uint32_t* found_now_ = nullptr;  // found_ or shape_found_
+  std::uint32_t misses_ = 0;                  // records since one had the shape
+
   std::string scratch_;
   std::vector<Value> items_;
   std::vector<Member> members_;
@@ -264,7 +350,7 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
   // break lies inside a string, so records cannot reach into each other.
   whole_ = structure_.find(block_, block.bytes.size()) == simdjson::SUCCESS;
   bytes_ = block_;
-  tokens_ = token_ = structure_.tokens();
+  token_ = structure_.tokens();
   const std::size_t events_before = into.size();
   if (block.records.empty()) {
     decode_lines(block, dead);
@@ -303,7 +389,7 @@ void JsonDecoder::decode_record(const Frame& frame, DeadLetters& dead) {
     if (error != simdjson::SUCCESS)
       return bury(DeadReason::broken_record, "a string is not closed, or holds a control character");
     bytes_ = record.data();
-    tokens_ = token_ = structure_.tokens();
+    token_ = structure_.tokens();
     end_ = record.size();
   }
   if (*token_ >= end_) return;  // an empty line
@@ -320,11 +406,8 @@ void JsonDecoder::find_backslash(const char* from) {
 }
 
 bool JsonDecoder::decode_object(const Frame& frame) {
-  std::fill(found_.begin(), found_.end(), kNoToken);
-  if (any_visited_) std::fill(visited_.begin(), visited_.end(), false);
-  any_visited_ = false;
-  if (at(token_) != '{') return refuse(DeadReason::broken_record, "not a JSON object") != nullptr;
-  const std::uint32_t* behind = walk(0, token_, 1);
+  tokens_ = token_;
+  const std::uint32_t* behind = find_fields();
   if (behind == nullptr) return false;
   // Objects may not reach over the end of their record (a line break inside), nor may anything follow.
   if (*(behind - 1) >= end_) return refuse(DeadReason::broken_record, "the record ends inside the object") != nullptr;
@@ -339,9 +422,36 @@ bool JsonDecoder::decode_object(const Frame& frame) {
   return false;
 }
 
+// The token behind the object; null with complaint_ set.
+const std::uint32_t* JsonDecoder::find_fields() {
+  if (!shape_.empty()) {
+    if (const std::uint32_t* brace = shape_.fit(bytes_, token_); brace != nullptr && at(token_) == '{') {
+      misses_ = 0;
+      found_now_ = shape_found_.data();
+      return brace + 1;
+    }
+  }
+  found_now_ = found_.data();
+  std::fill(found_.begin(), found_.end(), kNoToken);
+  if (any_visited_) std::fill(visited_.begin(), visited_.end(), false);
+  any_visited_ = false;
+  if (at(token_) != '{') return refuse(DeadReason::broken_record, "not a JSON object");
+  const std::uint32_t* behind = walk(0, token_, 1);
+  if (behind != nullptr && *(behind - 1) < end_) learn_shape();
+  return behind;
+}
+
+// Where every record has another shape, learning would only cost: so ever more seldom.
+void JsonDecoder::learn_shape() {
+  ++misses_;
+  if (!std::has_single_bit(misses_) && misses_ % 1024 != 0) return;
+  shape_.learn(bytes_, token_);
+  shape_found_ = found_;
+}
+
 const TypePlan* JsonDecoder::type_of_record() {
   if (plan_.fixed != kNoEntry) return &plan_.types[plan_.fixed];
-  const std::uint32_t found = found_[plan_.event_entry];
+  const std::uint32_t found = found_now_[plan_.event_entry];
   std::string_view name;
   if (found == kNoToken || at(tokens_ + found) != '"' || string(tokens_ + found, name)) {
     complaint_ = {DeadReason::unknown_event, "`" + plan_.event_field + "` is missing or no text"};
@@ -470,7 +580,7 @@ Fault JsonDecoder::string(const std::uint32_t* token, std::string_view& out) {
 }
 
 Fault JsonDecoder::value(Entry entry, const FieldSlot& slot, Value& out) {
-  const std::uint32_t found = found_[entry];
+  const std::uint32_t found = found_now_[entry];
   if (found == kNoToken) return {};
   const std::uint32_t* token = tokens_ + found;
   if (slot.list) return at(token) == 'n' ? convert(Type::object, token, out) : convert_list(slot.type, token, out);
@@ -478,7 +588,7 @@ Fault JsonDecoder::value(Entry entry, const FieldSlot& slot, Value& out) {
 }
 
 Fault JsonDecoder::time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) {
-  const std::uint32_t found = found_[entry];
+  const std::uint32_t found = found_now_[entry];
   if (found == kNoToken) return {};
   const std::uint32_t* token = tokens_ + found;
   const char first = at(token);

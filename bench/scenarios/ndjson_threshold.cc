@@ -5,6 +5,8 @@
 //
 // `one in ten` of the lines is a failure, or `every` one. A user fails about once in five minutes: so 10,000 keys and 1,000,000
 // differ in memory, not in how often something fires. Before time is taken every user has been seen.
+//
+// `ndjson_threshold_scenario 10000 1` measures only ten thousand keys with every line counted.
 #include "bench/scenarios/ndjson_threshold.h"
 
 #include <fmt/format.h>
@@ -187,9 +189,9 @@ Figures measure(const Load& load, const Size& size) {
   return out;
 }
 
-int run(bool tiny) {
+int run(int argc, char** argv) {
   prove_against_reference();
-  if (tiny) {
+  if (is_tiny(argc, argv)) {
     measure({50, 3}, {0, 3'000});
     return 0;
   }
@@ -199,6 +201,7 @@ int run(bool tiny) {
              "plain", "naive", "of plain", "x naive", "alerts");
   for (const std::uint64_t keys : {std::uint64_t{10'000}, std::uint64_t{1'000'000}})
     for (const std::uint64_t one_in : {std::uint64_t{10}, std::uint64_t{1}}) {
+      if (argc == 3 && (argv[1] != std::to_string(keys) || argv[2] != std::to_string(one_in))) continue;
       const std::size_t seen = std::min<std::size_t>(keys * one_in * 2, 2'000'000);
       const Figures f = measure({keys, one_in}, {seen, 600'000});
       fmt::print("{:>10} {:>11} {:>8.1f} {:>7.1f} {:>6.1f} {:>7.0f} {:>9.2f} {:>9.1f} {:>8}\n", keys,
@@ -211,4 +214,4 @@ int run(bool tiny) {
 }  // namespace
 }  // namespace tocsin::bench
 
-int main(int argc, char** argv) { return tocsin::bench::run(tocsin::bench::is_tiny(argc, argv)); }
+int main(int argc, char** argv) { return tocsin::bench::run(argc, argv); }

@@ -48,7 +48,7 @@ std::shared_ptr<const RuleSet> compiled(const std::string& text) {
   return out.rules;
 }
 
-Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event) {
+Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event, bool fast) {
   CodecConfig codec;
   codec.event = event;
   codec.event_field = event.empty() ? "event" : "";
@@ -57,7 +57,7 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& even
   auto decoder = make_decoder(codec, rules->schema);
   if (!decoder) wrong(decoder.error().message);
   decoder_ = std::move(*decoder);
-  engine_ = std::make_unique<Engine>(rules, *data);
+  engine_ = std::make_unique<Engine>(rules, *data, fast);
   partition_ = engine_->add_partition(SourceId{0}, carried_events(codec, rules->schema));
 }
 

@@ -39,7 +39,8 @@ std::shared_ptr<const RuleSet> compiled(const std::string& text);
 // One partition of NDJSON lines through codec and engine. `event`: what every line is; empty: its field `event` says it.
 class Pipeline {
  public:
-  Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event);
+  // `fast` false: the general matchers alone.
+  Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& event, bool fast = true);
 
   // Whole lines. The block is left with a buffer for the next ones, as with a source's poll.
   void take(Block& block);

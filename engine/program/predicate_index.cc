@@ -61,16 +61,28 @@ class Demands {
     }
     const ExprInst& first = code_.instructions[begin];
     if (first.op != ExprOp::field || last.a != 0) return;  // a = 1 folds case
+    if (end - begin == 3 && add_range(first, code_.instructions[begin + 1], last.op, out)) return;
     const bool equal = last.op == ExprOp::equal && end - begin == 3;
     const bool among = last.op == ExprOp::in_items && end - begin == last.b + 2;
     if (!equal && !among) return;
-    Access access{SlotId(std::size_t{first.a}), {}};
+    Access access{SlotId(std::size_t{first.a}), {}, Access::Kind::among};
     for (std::uint32_t i = begin + 1; i + 1 < end; ++i) {
       const ExprInst& item = code_.instructions[i];
       if (item.op != ExprOp::constant || !hashable(code_.constants[item.a])) return;
       access.constants.emplace_back(std::size_t{item.a});
     }
     out.push_back(std::move(access));
+  }
+
+  bool add_range(const ExprInst& field, const ExprInst& constant, ExprOp op, std::vector<Access>& out) const {
+    const bool above = op == ExprOp::greater || op == ExprOp::greater_equal;
+    const bool below = op == ExprOp::less || op == ExprOp::less_equal;
+    if ((!above && !below) || constant.op != ExprOp::constant) return false;
+    if (!value_of(code_.constants[constant.a]).is_number()) return false;
+    out.push_back({SlotId(std::size_t{field.a}),
+                   {ConstantId(std::size_t{constant.a})},
+                   above ? Access::Kind::at_least : Access::Kind::at_most});
+    return true;
   }
 
   const Code& code_;
@@ -152,11 +164,12 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
       for (const auto& alternative : one.alternatives)
         for (const Access& access : alternative)
           for (const ConstantId constant : access.constants)
-            values[input.type.index][access.slot].insert(hash_of(value_of(set.code.constants[constant.index])));
+            if (access.kind == Access::Kind::among)
+              values[input.type.index][access.slot].insert(hash_of(value_of(set.code.constants[constant.index])));
       choices[input.type.index].push_back(std::move(one));
     }
   }
-  // The field with the most different values tells most programs apart.
+  // The field with the most different values tells most programs apart; a range tells them apart least.
   for (std::size_t t = 0; t < types_.size(); ++t) {
     PerType& type = types_[t];
     std::map<SlotId, std::size_t> fields;
@@ -167,20 +180,45 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
       }
       std::vector<Access>& used = type.access[one.program];
       for (const auto& alternative : one.alternatives) {
-        const Access& best = *std::max_element(
-            alternative.begin(), alternative.end(),
-            [&](const Access& a, const Access& b) { return values[t][a.slot].size() < values[t][b.slot].size(); });
+        const Access& best =
+            *std::max_element(alternative.begin(), alternative.end(), [&](const Access& a, const Access& b) {
+              const auto told_apart = [&](const Access& x) {
+                return x.kind == Access::Kind::among ? values[t][x.slot].size() : 0;
+              };
+              return told_apart(a) < told_apart(b);
+            });
         if (std::find(used.begin(), used.end(), best) != used.end()) continue;
         used.push_back(best);
         const auto [field, fresh] = fields.try_emplace(best.slot, type.fields.size());
-        if (fresh) type.fields.push_back({best.slot, {}});
+        if (fresh) type.fields.push_back({best.slot, {}, {}, {}});
+        Field& into = type.fields[field->second];
+        if (best.kind != Access::Kind::among) {
+          const double bound = value_of(set.code.constants[best.constants.front().index]).number();
+          if (best.kind == Access::Kind::at_least)
+            into.at_least.add(bound, one.program);
+          else
+            into.at_most.add(-bound, one.program);
+          continue;
+        }
         for (const ConstantId constant : best.constants) {
-          auto& list = type.fields[field->second].lists[hash_of(value_of(set.code.constants[constant.index]))];
+          auto& list = into.lists[hash_of(value_of(set.code.constants[constant.index]))];
           if (list.empty() || list.back() != one.program) list.push_back(one.program);
         }
       }
     }
   }
+}
+
+void PredicateIndex::Ranges::add(double bound, ProgramId program) {
+  const auto at = std::upper_bound(bounds.begin(), bounds.end(), bound);
+  programs.insert(programs.begin() + (at - bounds.begin()), program);
+  bounds.insert(at, bound);
+}
+
+std::size_t PredicateIndex::Ranges::append(double value, std::vector<ProgramId>& out) const {
+  const auto end = std::upper_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
+  out.insert(out.end(), programs.begin(), programs.begin() + end);
+  return static_cast<std::size_t>(end);
 }
 
 void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out) const {
@@ -190,7 +228,12 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
   out.insert(out.end(), type.rest.begin(), type.rest.end());
   for (const Field& field : type.fields) {
     const Value value = event.field(field.slot);
-    if (value.is_missing()) continue;  // `=` with a missing value is unknown (X1)
+    if (value.is_missing()) continue;  // a comparison with a missing value is unknown (X1)
+    // As doubles, equal counting as beyond: rounding may name a program too many, never leave one out.
+    if (value.is_number() &&
+        field.at_least.append(value.number(), out) + field.at_most.append(-value.number(), out) > 0)
+      lists += 2;  // not in the order of programs
+    if (field.lists.empty()) continue;
     const auto found = field.lists.find(hash_of(value));
     if (found == field.lists.end()) continue;
     out.insert(out.end(), found->second.begin(), found->second.end());
@@ -228,6 +271,10 @@ std::string dump_access(const RuleSet& set, EventTypeId type, std::span<const Pr
     for (const ConstantId constant : one.constants)
       items += (items.empty() ? "" : ", ") + text_of(set.code.constants[constant.index]);
     if (!out.empty()) out += " or ";
+    if (one.kind != PredicateIndex::Access::Kind::among) {
+      out += name + (one.kind == PredicateIndex::Access::Kind::at_least ? " >= " : " <= ") + items;
+      continue;
+    }
     out += one.constants.size() == 1 ? name + " = " + items : name + " in [" + items + "]";
   }
   return out;

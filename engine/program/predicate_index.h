@@ -1,12 +1,13 @@
 // Which programs can want an event? For every event type the programs that name it stand in posting lists: under one
-// `field = constant` that every event they want must pass (the access predicate), or in the rest. An event looks up the
-// values of the fields that some list is kept by, and only the programs found there judge it further.
+// `field = constant` or `field > constant` that every event they want must pass (the access predicate), or in the rest. An event
+// looks up the values of the fields that some list is kept by, and only the programs found there judge it further.
 //
 // The index may name a program that does not want the event in the end, never leave out one that does. It is built once
 // for a rule set, then immutable and shared by all shards. What an event costs: one hash per indexed field, then the
 // programs found; 10,000 rules with an equality each cost as much as the few that fit.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -21,10 +22,13 @@ namespace tocsin {
 
 class PredicateIndex {
  public:
-  // How one program is found for one event type, for `explain`: the field is one of the constants.
+  // How one program is found for one event type, for `explain`: the field is one of the constants, or on one side of it (the
+  // constant itself is asked, too).
   struct Access {
+    enum class Kind : std::uint8_t { among, at_least, at_most };
     SlotId slot;
-    std::vector<ConstantId> constants;  // texts, numbers and truth values
+    std::vector<ConstantId> constants;  // among: texts, numbers and truth values; else one number
+    Kind kind = Kind::among;
     friend bool operator==(const Access&, const Access&) = default;
   };
 
@@ -39,9 +43,21 @@ class PredicateIndex {
   std::span<const Access> access(EventTypeId type, ProgramId program) const;
 
  private:
+  struct AlreadyHashed {
+    using is_avalanching = void;
+    std::size_t operator()(std::uint64_t hash) const noexcept { return hash; }
+  };
+  // Programs in the order of their bounds: a value brings all of those up to it.
+  struct Ranges {
+    std::vector<double> bounds;  // in order; of at_most: negated
+    std::vector<ProgramId> programs;
+    void add(double bound, ProgramId program);
+    std::size_t append(double value, std::vector<ProgramId>& out) const;
+  };
   struct Field {
     SlotId slot;
-    std::unordered_map<std::uint64_t, std::vector<ProgramId>> lists;  // by hash of the value
+    Ranges at_least, at_most;
+    boost::unordered_flat_map<std::uint64_t, std::vector<ProgramId>, AlreadyHashed> lists;  // by hash of the value
   };
   struct PerType {
     std::vector<Field> fields;

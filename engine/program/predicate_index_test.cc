@@ -154,5 +154,29 @@ TEST_CASE("1 and 1.0 are equal, the text is another") {
   CHECK(r.wanting(Value::text("1")) == Found{});
 }
 
+TEST_CASE("a program with a range is asked from its bound on, whatever the type of the number") {
+  Rules r;
+  const auto number = [&](auto n) {
+    r.set.code.constants.push_back({n});
+    return ExprInst{ExprOp::constant, static_cast<std::uint32_t>(r.set.code.constants.size() - 1), 0};
+  };
+  const auto compared = [](ExprOp op) { return ExprInst{op, 0, 0}; };
+  r.add({{Rules::field(kHost), number(std::int64_t{10}), compared(ExprOp::greater)}});
+  r.add({{Rules::field(kHost), number(2.5), compared(ExprOp::greater_equal)}});
+  r.add({{Rules::field(kHost), number(std::int64_t{7}), compared(ExprOp::less)}});
+  r.add({{Rules::field(kHost), number(std::int64_t{9007199254740993}), compared(ExprOp::greater_equal)}});
+  const auto asked = [&](const Value& host) { return r.wanting({}, host); };
+  CHECK(asked(Value::integer(1)) == Found{2});
+  CHECK(asked(Value::floating(2.5)) == Found{1, 2});
+  CHECK(asked(Value::integer(8)) == Found{1});
+  CHECK(asked(Value::floating(10.5)) == Found{0, 1});
+  CHECK(asked(Value::integer(9007199254740993)) == Found{0, 1, 3});  // no double is this number
+  CHECK(asked(Value::text("8")) == Found{});
+  CHECK(asked(Value()) == Found{});
+  const PredicateIndex index(r.set);
+  CHECK(dump_access(r.set, EventTypeId(std::size_t{0}),
+                    index.access(EventTypeId(std::size_t{0}), ProgramId(std::size_t{2}))) == "host <= 7");
+}
+
 }  // namespace
 }  // namespace tocsin

@@ -126,18 +126,45 @@ void Intake::take(std::size_t partition, const std::shared_ptr<const EventBatch>
                   std::vector<const Event*>& late) {
   if (batch->empty()) return;
   watermark_.spoke(partition, now);
-  reorder_.open(batch);
+  put_away(0);
+  bool straight = wait_.us == 0 && watermark_.partitions() == 1 && reorder_.empty();
+  straight_batch_ = straight ? batch : nullptr;
+  if (!straight) reorder_.open(batch);
   for (const Event& event : batch->events()) {
     if (watermark_.observe(partition, event.time)) {
       late.push_back(&event);
-    } else {
-      reorder_.add(event);
+      continue;
     }
+    if (straight && !straight_.empty() && total_order(*straight_.back(), event) > 0) {
+      straight = false;
+      put_away(0);
+    }
+    if (straight)
+      straight_.push_back(&event);
+    else
+      reorder_.add(event);
   }
+}
+
+// What came straight waits like all others, from the `from`-th on; its batch is the open one.
+void Intake::put_away(std::size_t from) {
+  if (straight_.empty()) return;
+  reorder_.open(straight_batch_);
+  for (std::size_t i = from; i < straight_.size(); ++i) reorder_.add(*straight_[i]);
+  straight_.clear();
 }
 
 Frontier Intake::drain(Duration now, std::vector<const Event*>& out) {
   const Frontier frontier = watermark_.advance(now);
+  if (!straight_.empty()) {
+    const auto due = std::partition_point(straight_.begin(), straight_.end(),
+                                          [&](const Event* e) { return e->time < frontier.events_before; });
+    out.insert(out.end(), straight_.begin(), due);
+    if (due == straight_.end())
+      straight_.clear();
+    else
+      put_away(static_cast<std::size_t>(due - straight_.begin()));
+  }
   reorder_.drain(frontier.events_before, out);
   return frontier;
 }
