@@ -11,6 +11,8 @@
 #include <sstream>
 #include <string>
 
+#include "dsl/print.h"
+
 namespace tocsin::dsl {
 namespace {
 
@@ -47,6 +49,21 @@ const ast::Path& side(const ast::Step& step, bool right = false) {
   const auto& stream = std::get<ast::Stream>(step.what);
   const auto& binary = std::get<ast::Binary>(stream.filter->node);
   return std::get<ast::Path>((right ? binary.right : binary.left)->node);
+}
+
+TEST_CASE("a word of the language, a function's name too, names an event when it stands in backticks") {
+  for (const std::string name : {"rate", "count", "lower", "start", "when"}) {
+    const std::string text =
+        "event `" + name + "` has user text, value float\nrule `last` when 3 `" + name +
+        "`(value > 5) within 1h by user  alert low \"{user}\"\nrule r when count(`" + name +
+        "`) > 5 within 1h by user  alert low \"{user}\"\nrule s when `last` by user  alert low \"x\"\n";
+    CAPTURE(text);
+    CHECK(errors_of(check_text(text)) == "");
+    const SourceText source{"t.rules", text};
+    const std::string printed = print(parse(source).file);
+    CAPTURE(printed);
+    CHECK(errors_of(check_text(printed)) == "");
+  }
 }
 
 TEST_CASE("an alias knows its base events, and every filter on the way, outermost first") {

@@ -170,7 +170,7 @@ std::vector<CodeInfo> warning_codes() {
        "  at 0s login {user: \"ann\"}\n"
        "  at 0s expect alert {user: \"ann\"}\n"},
       {"R117", Level::warning, "a file that is not there",
-       "`check` says so as a warning, since the file may come with the deployment; `run` and `replay` will "
+       "`check` says so as a warning, since the file may come with the deployment; `test` and `replay` will "
        "not start without it. Paths count from the folder of the rule file.",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"

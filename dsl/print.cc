@@ -15,6 +15,7 @@
 #include "dsl/lex.h"
 #include "dsl/phrases.h"
 #include "dsl/words.h"
+#include "engine/program/functions.h"
 
 namespace tocsin::dsl {
 
@@ -45,7 +46,8 @@ std::string backticks(std::string_view text) { return "`" + std::string(text) + 
 
 std::string item_name(const ast::Name& name) {
   if (name.param) return "$" + name.text;
-  const bool plain = is_plain_word(name.text, false) && !has_use(find_word(name.text), kReservedForItems);
+  const bool plain =
+      is_plain_word(name.text, false) && !has_use(find_word(name.text), kReservedForItems) && !find_function(name.text);
   return plain ? name.text : backticks(name.text);
 }
 

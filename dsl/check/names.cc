@@ -24,9 +24,12 @@ bool declare(Context& c, NameMap<T>& names, const ast::Name& name, T value, Sour
   return false;
 }
 
+// In backticks a word of the language is a name like any other.
+bool is_quoted(const ast::Name& name) { return name.span.end - name.span.begin == name.text.size() + 2; }
+
 // Events, aliases and what rules, sessions and summaries make share one space: each can stand in an event's place.
 bool declare_event_name(Context& c, const ast::Name& name, std::string_view what) {
-  if (const std::string_view kind = reserved_as(name.text); !kind.empty()) {
+  if (const std::string_view kind = reserved_as(name.text); !kind.empty() && !is_quoted(name)) {
     c.unreadable.insert(name.text);
     c.report("R031", name.span, ticked(name.text) + " cannot name an event", "this is " + std::string(kind),
              "choose another name, such as " + ticked(name.text + "_event"));
@@ -205,7 +208,7 @@ std::string misspelt(const Context& c, std::string_view name) {
 }
 
 void assume_event(Context& c, const ast::Name& name) {
-  if (const std::string_view kind = reserved_as(name.text); !kind.empty()) {
+  if (const std::string_view kind = reserved_as(name.text); !kind.empty() && !is_quoted(name)) {
     c.report(
         "R031", name.span, ticked(name.text) + " cannot name an event", "this is " + std::string(kind),
         "an event needs another name; an aggregate is written with brackets and compared: `" + name.text + "(x) > 5`");
@@ -296,7 +299,7 @@ std::optional<std::uint32_t> find_item(Context& c, const NameMap<std::uint32_t>&
 void check_file(Context& c, const ast::FromFile& from) {
   if (!c.options.file_exists || c.options.file_exists(from.file.span.file, from.file.value)) return;
   c.report("R117", from.file.span, "file \"" + from.file.value + "\" is not there",
-           "`run` and `replay` will not start without it",
+           "`test` and `replay` will not start without it",
            "create it beside the rules, or correct its path: it counts from the folder of this file");
 }
 

@@ -8,19 +8,10 @@
 
 #include "dsl/check/context.h"
 #include "dsl/diagnostic.h"
+#include "dsl/words.h"
 
 namespace tocsin::dsl::checking {
 namespace {
-
-// The first words of clauses, the words of expressions, and those that open an item.
-constexpr std::array kWords = {
-    "by",      "where",    "except",   "during",  "outside", "reset",    "resolve",  "mute",   "escalate", "remind",
-    "alert",   "with",     "send",     "runbook", "tags",    "owner",    "emit",     "forget", "fire",     "resume",
-    "learn",   "ends",     "starts",   "every",   "even",    "and",      "or",       "not",    "in",       "is",
-    "between", "contains", "matches",  "true",    "false",   "when",     "then",     "within", "event",    "let",
-    "list",    "table",    "calendar", "session", "summary", "template", "rule",     "extend", "test",     "missing",
-    "present", "ignoring", "as",       "until",   "uses",    "was",      "previous", "its",    "some",
-};
 
 constexpr const char* kZones = "/usr/share/zoneinfo";
 
@@ -42,8 +33,8 @@ std::string lower(std::string_view text) {
 }  // namespace
 
 std::string_view reserved_as(std::string_view word) {
-  if (std::find(kWords.begin(), kWords.end(), word) != kWords.end()) return "a word of the language";
   if (is_aggregate(word)) return "an aggregate";
+  if (has_use(find_word(word), kReservedForItems)) return "a word of the language";
   if (is_function(word)) return "a function";
   return {};
 }

@@ -293,8 +293,8 @@ Found times(const Place& p) {
   if ((word != "times" && word != "occurrences") || !p.is(TokenKind::number, -2)) return {};
   if (!p.is(TokenKind::word) && !p.is(TokenKind::quoted_name)) return {};
   if (p.word() == "of") return {};
-  return instead(p, "R012", -1, -1, code(p.text(-1)) + " is not needed here", "a number alone counts: `5 login_failed`",
-                 "", {});
+  return instead(p, "R012", -1, -1, code(p.text(-1)) + " is not needed here",
+                 "a number alone counts: " + code(p.source(-2, -2) + " " + p.source(0, 0)), "", {});
 }
 
 Found strangers(const Place& p) {
@@ -355,21 +355,43 @@ Found durations(const Place& p) {
 
 bool continues_pattern(const Place& p) { return p.wants("then") || p.wants("within"); }
 
+bool is_whole(const Place& p, std::ptrdiff_t offset) {
+  return p.is(TokenKind::number, offset) && !p.token(offset).real && p.token(offset).integer < 1'000'000'000'000;
+}
+
+Token whole_number(const Place& p, std::ptrdiff_t offset, std::int64_t value) {
+  Token t = p.made(offset, TokenKind::number);
+  t.integer = value;
+  return t;
+}
+
+bool is_name(const Place& p, std::ptrdiff_t offset) {
+  return p.is(TokenKind::word, offset) || p.is(TokenKind::quoted_name, offset);
+}
+
+// The event that begins at `from`, with its filter, as it stands there; `otherwise` when there is none.
+std::string stream_at(const Place& p, std::ptrdiff_t from, std::string_view otherwise) {
+  if (!is_name(p, from)) return std::string(otherwise);
+  const bool filtered = p.is(Punct::open_round, from + 1) && p.token(from + 1).partner > 0;
+  return p.source(from, filtered ? from + 1 + p.token(from + 1).partner : from);
+}
+
 // `login_failed > 5`: a number before the event counts.
 Found counted_by_comparison(const Place& p) {
   const bool comparison = p.is(Punct::greater) || p.is(Punct::greater_equal) || p.is(Punct::equal);
-  if (!comparison || !continues_pattern(p) || !p.is(TokenKind::number, 1)) return {};
+  if (!comparison || !continues_pattern(p) || !is_whole(p, 1)) return {};
   std::ptrdiff_t from = -1;
   if (p.is(Punct::close_round, -1) && p.token(-1).partner < 0) from += p.token(-1).partner - 1;
   if (!p.is(TokenKind::word, from) && !p.is(TokenKind::quoted_name, from)) return {};
-  const std::string meant = p.source(1, 1) + " " + p.source(from, -1);
-  std::string help = "a number before the event counts: " + code(meant);
+  const std::int64_t least = p.token(1).integer + (p.is(Punct::greater) ? 1 : 0);
+  const std::string meant = (p.is(Punct::greater) ? std::to_string(least) : p.source(1, 1)) + " " + p.source(from, -1);
+  std::string help = "a number before the event is at least so many: " + code(meant);
   if (p.is(Punct::equal)) help += "; no more than that: " + code("exactly " + meant + " then ..");
-  Repair r = instead(p, "R012", from, 1, "an event is not compared with a number", help, meant, {p.token(1)});
+  Repair r =
+      instead(p, "R012", from, 1, "an event is not compared with a number", help, meant, {whole_number(p, 1, least)});
   for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
   r.diagnostic.here = {p.span(0, 1), "not here"};
-  // `> 5` says six to some, five to others.
-  return p.is(Punct::greater_equal) ? r : uncertain(std::move(r));
+  return p.is(Punct::equal) ? uncertain(std::move(r)) : r;
 }
 
 // The `then` before here, with no other between; 1 when there is none.
@@ -406,18 +428,57 @@ Found begins_with_no(const Place& p) {
   std::ptrdiff_t no = -1;
   while (!p.is(TokenKind::end, no) && !p.is(Word::no, no)) --no;
   if (!p.is(Word::no, no) || p.is(Word::then, no - 1)) return {};
+  const std::string absent = stream_at(p, no + 1, "a"), event = stream_at(p, 1, "b");
   return uncertain(p.repair("R018", p.span(no, no), "a pattern cannot begin with `no`", "nothing happens here",
-                            "`b after 5m without a` is b, and no a in the 5m before it"));
+                            code(event + " after 5m without " + absent) + " is " + code(event) + ", and no " +
+                                code(absent) + " in the 5m before it"));
+}
+
+// The clauses between `when` and here: where the first of them begins, if it is this one, else 1; and where the second
+// does, or 0.
+struct Before {
+  std::ptrdiff_t when = 0, first = 1, second = 0;
+};
+Before clauses_before(const Place& p, Word clause) {
+  Before found;
+  std::ptrdiff_t i = -1;
+  for (; !p.is(Word::when, i); --i) {
+    if (p.is(TokenKind::end, i)) return {};
+    if (!has_use(p.token(i).word, kClause)) continue;
+    found.second = found.first < 0 ? found.first : 0;
+    found.first = i;
+  }
+  found.when = i;
+  return found.first < 0 && p.is(clause, found.first) ? found : Before{};
+}
+
+// `5 login by user within 5m`: the two have changed places.
+Found bound_behind_by(const Place& p) {
+  const auto [when, by, next] = clauses_before(p, Word::by);
+  if (!p.is(Word::within) || !is_time(p.token(1)) || by > 0 || next < 0) return {};
+  const std::string meant = p.source(0, 1) + " " + p.source(by, -1);
+  Repair r = instead(p, "R018", by, 1, "`within` belongs to the pattern",
+                     "it stands before the clauses: " + code(p.source(when + 1, by - 1) + " " + meant), meant,
+                     {p.token(0), p.token(1)});
+  for (std::ptrdiff_t i = by; i < 0; ++i) r.insert.push_back(p.token(i));
+  r.diagnostic.here = {p.span(0, 1), "after a clause"};
+  return r;
 }
 
 // A word of patterns among the clauses: what it bounds stands before them.
 Found pattern_word_among_clauses(const Place& p) {
   if (!p.wants_clause() || continues_pattern(p)) return {};
   if (!p.is(Word::within) && !p.is(Word::then) && !p.is(Word::each) && !p.is(Word::for_)) return {};
-  Repair r = p.repair("R018", p.span(), code(p.text()) + " belongs to the pattern", "after a clause",
-                      "it stands in `when`, before the clauses; what an event must be like stands in its parentheses: "
-                      "`5 login(user = \"root\") within 5m`");
-  return uncertain(std::move(r));
+  if (Found swapped = bound_behind_by(p)) return swapped;
+  std::string help = "it stands in `when`, before the clauses";
+  if (const auto [when, where, next] = clauses_before(p, Word::where); where < 0 && is_name(p, where - 1)) {
+    const std::string bound = is_time(p.token(1)) ? p.source(0, 1) : std::string(p.text());
+    help += "; what an event must be like stands in its parentheses: " +
+            code(p.source(when + 1, where - 1) + "(" + p.source(where + 1, next < 0 ? next - 1 : -1) + ") " + bound +
+                 (next < 0 ? " " + p.source(next, -1) : ""));
+  }
+  return uncertain(
+      p.repair("R018", p.span(), code(p.text()) + " belongs to the pattern", "after a clause", std::move(help)));
 }
 
 Found twice(const Place& p) {
@@ -441,17 +502,7 @@ Found twice(const Place& p) {
 std::ptrdiff_t stream_before(const Place& p) {
   std::ptrdiff_t from = -1;
   if (p.is(Punct::close_round, -1) && p.token(-1).partner < 0) from += p.token(-1).partner - 1;
-  return p.is(TokenKind::word, from) || p.is(TokenKind::quoted_name, from) ? from : 1;
-}
-
-bool is_whole(const Place& p, std::ptrdiff_t offset) {
-  return p.is(TokenKind::number, offset) && !p.token(offset).real && p.token(offset).integer < 1'000'000'000'000;
-}
-
-Token whole_number(const Place& p, std::ptrdiff_t offset, std::int64_t value) {
-  Token t = p.made(offset, TokenKind::number);
-  t.integer = value;
-  return t;
+  return is_name(p, from) ? from : 1;
 }
 
 // `more than 5 x`, `> 5 x`, `>= 5 x`, `less than 5 x`, `5 or more x`.
@@ -587,7 +638,9 @@ Found absences(const Place& p) {
   const std::ptrdiff_t word = p.is(Word::is) ? 1 : 0;
   const bool gone = p.is(Word::missing, word) || p.word(word) == "absent";
   if (gone && p.is(Word::for_, word + 1) && p.is(TokenKind::duration, word + 2)) {
-    Repair r = instead(p, "R012", from, word, "an event that does not come is " + code("no x for 5m"), "", "no " + x,
+    const std::string meant = "no " + x;
+    Repair r = instead(p, "R012", from, word,
+                       "an event that does not come is " + code(meant + " " + p.source(word + 1, word + 2)), "", meant,
                        {p.made(from, Word::no)});
     for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
     return r;
@@ -670,8 +723,9 @@ Found days(const Place& p) {
       std::to_array<std::string_view>({"monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"});
   for (const std::string_view day : kDays)
     if (word == day || word == std::string(day) + "s" || day.starts_with(word))
-      return instead(p, "R012", 0, 0, "days are written with three letters", "", std::string(day.substr(0, 3)),
-                     {p.made(0, find_word(day.substr(0, 3)))});
+      return instead(p, "R012", 0, 0,
+                     word.size() == 3 ? "days are in lower case" : "days are written with three letters", "",
+                     std::string(day.substr(0, 3)), {p.made(0, find_word(day.substr(0, 3)))});
   return {};
 }
 
@@ -719,8 +773,15 @@ Found nothing_there(const Place& p) {
     const bool missing = empty != no;
     Token meant = p.made(0, missing ? Word::missing : Word::present);
     meant.end = p.token(no ? 1 : 0).end;
-    return instead(p, "R012", 0, no ? 1 : 0, "a value that is not there is `missing`", "",
-                   missing ? "missing" : "present", {meant});
+    Repair r = instead(p, "R012", 0, no ? 1 : 0, "a value that is not there is `missing`", "",
+                       missing ? "missing" : "present", {meant});
+    if (word != "empty") return r;
+    // A text without letters, or no value at all: the author alone knows.
+    r.diagnostic.message = "`empty` could mean two things";
+    r.diagnostic.here.text = "a text without letters, or no value?";
+    r.diagnostic.help = no ? "a text that has letters is `!= \"\"`; a value that is there `is present`"
+                           : "a text without letters is `= \"\"`; a value that is not there `is missing`";
+    return uncertain(std::move(r));
   }
   return {};
 }

@@ -82,13 +82,13 @@ Diagnostic unreadable(const ParseState& state, const Token* begin, const Token* 
   const std::string found = at_end ? "" : "`" + shortened(spelling(*at, state.text)) + "`";
   if (before.empty()) {
     d.message = found + " does not begin anything";
-    d.here.text = "here I expect " + wanted;
+    d.here.text = "here comes " + wanted;
   } else if (wants.size() <= 2) {
     d.message = "after " + before + " comes " + wanted;
     d.here.text = at_end ? "nothing follows" : found + " stands here instead";
   } else {
     d.message = at_end ? "this stops too early" : found + " does not fit here";
-    d.here.text = "after " + before + " I expect " + wanted;
+    d.here.text = "after " + before + " comes " + wanted;
   }
   d.here.span = at_end ? state.span(end[-1].begin, end[-1].end) : state.span(at->begin, at->end);
   return d;

@@ -51,6 +51,14 @@ class Items {
   Items(const SourceText& source, std::uint32_t file, const std::vector<ast::Comment>& comments, Parsed& out)
       : source_(source), file_(file), comments_(comments), out_(out) {}
 
+  // A word of the language as the name of this item: it will be refused, and its uses are no mistakes of their own.
+  void refuse(std::span<const Token> item) {
+    if (item.size() < 3 || item[1].kind != TokenKind::word || !has_use(item[1].word, kReservedForItems)) return;
+    const bool absent = item[1].word == Word::when || item[1].word == Word::uses || item[1].word == Word::has ||
+                        item[1].word == Word::of;  // `rule when x`
+    if (!absent) refused_.push_back(item[1].word);
+  }
+
   // One item, or, when the word of a further one was misspelt, several.
   void read(std::span<Token> tokens) {
     std::vector<Token> mended;  // a copy, once there is something to mend
@@ -69,6 +77,7 @@ class Items {
       }
       // What the text of a failed reading complained about will be told when it is read again.
       out_.diagnostics.resize(told);
+      if (uses_refused(tokens, state)) continue;
       std::optional<Repair> repair = habit(state, begin, end, brackets.opened);
       // What is missing at the end of an item is one mistake, however much it is.
       const bool at_end = repair ? repair->at >= tokens.size() : state.farthest == end;
@@ -85,6 +94,7 @@ class Items {
       const auto at = next.begin() + static_cast<std::ptrdiff_t>(repair->at);
       // A habit knows what belongs together; at the end of an item some of it may be missing.
       const auto remove = std::min(static_cast<std::ptrdiff_t>(repair->remove), next.end() - at);
+      if (!repair->certain) std::for_each(at, at + remove, [this](const Token& dropped) { mention(dropped); });
       next.insert(next.erase(at, at + remove), repair->insert.begin(), repair->insert.end());
       if (repair->begins_item && repair->at > 0) {
         std::vector<Token> first(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(repair->at));
@@ -108,6 +118,27 @@ class Items {
   }
 
  private:
+  // Reading stopped at a refused name, or behind one that is an aggregate too (`rate(value > 5)`). Where the item can be
+  // read with the name as a name, that was its only mistake, and it is told already.
+  bool uses_refused(std::span<Token> tokens, const ParseState& failed) const {
+    std::vector<Token> meant(tokens.begin(), tokens.end());
+    bool found = false;
+    for (std::size_t i = 2; i < meant.size(); ++i) {
+      Token& t = meant[i];
+      const bool here = &tokens[i] == failed.farthest || has_use(t.word, kAggregate);
+      if (!here || t.kind != TokenKind::word || std::ranges::find(refused_, t.word) == refused_.end()) continue;
+      t.kind = TokenKind::quoted_name;
+      t.word = Word::none;
+      found = true;
+    }
+    std::vector<Diagnostic> unheard;
+    ParseState state{source_.text, file_, &unheard, nullptr, {}, nullptr};
+    ast::Item item;
+    if (!found || !parse_one(state, meant.data(), meant.data() + meant.size(), item)) return false;
+    std::ranges::copy(meant, tokens.begin());
+    return true;
+  }
+
   static bool parse_one(ParseState& state, const Token* begin, const Token* end, ast::Item& out) {
     Cursor first{begin, &state};
     const Cursor last{end, &state};
@@ -163,6 +194,7 @@ class Items {
   std::uint32_t file_;
   const std::vector<ast::Comment>& comments_;
   Parsed& out_;
+  std::vector<Word> refused_;  // words of the language that items of this file are called
   std::size_t next_comment_ = 0;
   std::uint32_t last_end_ = 0;
   bool certain_ = true;
@@ -193,9 +225,13 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
     }
     return out;
   }
-  for (std::size_t i = 0; i < starts.size(); ++i) {
+  const auto item_at = [&](std::size_t i) {
     const std::size_t end = i + 1 < starts.size() ? starts[i + 1] : tokens.size() - 1;
-    const std::span<Token> item = std::span(tokens).subspan(starts[i], end - starts[i]);
+    return std::span(tokens).subspan(starts[i], end - starts[i]);
+  };
+  for (std::size_t i = 0; i < starts.size(); ++i) items.refuse(item_at(i));
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const std::span<Token> item = item_at(i);
     // A text without its end has swallowed what stood behind it on its line.
     const bool cut = std::ranges::any_of(std::span(out.diagnostics).first(lexed_count), [&](const Diagnostic& d) {
       return d.code == "R003" && !item.empty() && d.here.span.begin >= item.front().begin &&

@@ -183,7 +183,7 @@ TEST_CASE("habits of other languages are told what to write") {
   CHECK(told(rule("5 x within 5 minutes")) == "R013[5 minutes]>5m");
   CHECK(told(rule("5 x within \"5m\"")) == "R013[\"5m\"]>5m");
   CHECK(told(rule("x(age > 5 minutes)")) == "R013[5 minutes]>5m");
-  CHECK(told(rule("login_failed > 5 within 5m")) == "R012[> 5]");
+  CHECK(told(rule("login_failed > 5 within 5m")) == "R012[> 5]>6 login_failed");
   CHECK(told(rule("login_failed >= 5 within 5m")) == "R012[>= 5]>5 login_failed");
   CHECK(told(rule("a within 5m then b")) == "R014[within 5m]");
   CHECK(told(rule("a then no b within 5m then c")) == "R018[then]");
@@ -213,7 +213,7 @@ TEST_CASE("habits of other languages are told what to write") {
   CHECK(told("rule r when a by k throttle 1h alert \"x\"") == "R012[throttle]");
   CHECK(told("rule r if a by k alert \"x\"") == "R012[if]>when");
   CHECK(told("rule r: when a by: k alert \"x\"") == "R015[:]> R015[:]>");
-  CHECK(told("rule r when a by k within 5m alert \"x\"") == "R018[within]");
+  CHECK(told("rule r when a by k within 5m alert \"x\"") == "R018[within 5m]>within 5m by k");
   CHECK(told("let x = 5") == "R012[x]>$x");
   CHECK(told("event e has a string, b integer") == "R012[string]>text R012[integer]>int");
   CHECK(told("event e(a text)") == "R012[(]");
