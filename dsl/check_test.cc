@@ -66,6 +66,21 @@ TEST_CASE("a word of the language, a function's name too, names an event when it
   }
 }
 
+TEST_CASE("the bound that is suggested before an absence bounds the pattern") {
+  const auto warnings = [](const std::string& pattern) {
+    std::string all;
+    for (const Diagnostic& d :
+         check_text("event a has id text\nevent b has id text\nevent c has id text\nrule r when " + pattern +
+                    " by id  alert low \"x\"\n")
+             .diagnostics)
+      all += std::string(d.code) + " " + d.help + "; ";
+    return all;
+  };
+  CHECK(warnings("a then b then no c within 3d")
+            .starts_with("R107 bound the steps before the absence: `(a then b within 24h) then no c within 3d`"));
+  CHECK(warnings("(a then b within 24h) then no c within 3d") == "");
+}
+
 TEST_CASE("an alias knows its base events, and every filter on the way, outermost first") {
   const Checked c = check_text(
       "event login has user text, ok bool\nevent mail has user text\nevent failed = login(ok = false)\n"

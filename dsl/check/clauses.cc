@@ -7,6 +7,7 @@
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
+#include "dsl/print.h"
 
 namespace tocsin::dsl::checking {
 
@@ -682,13 +683,29 @@ void check_rule(Context& c, RuleInfo& rule) {
   check_durations(c, rule.clauses, &rule.when);
 }
 
+namespace {
+
+// An absence has its own bound; what leads to it needs one of its own.
+std::string bound_missing(const ast::Pattern& pattern) {
+  const auto* s = std::get_if<ast::Sequence>(&pattern.form);
+  if (!s || !s->ending) return "add `within 24h`";
+  ast::Pattern steps = pattern;
+  steps.phrase.reset();
+  std::get<ast::Sequence>(steps.form).ending.reset();
+  const std::string before = print(steps), whole = print(pattern);
+  const std::string rest = whole.starts_with(before) ? whole.substr(before.size()) : " then no ..";
+  return "bound the steps before the absence: " + ticked("(" + before + " within 24h)" + rest);
+}
+
+}  // namespace
+
 void check_rule_bounds(Context& c, RuleInfo& rule) {
   rule.bounds.longest = longest(rule.when);
   rule.bounds.keeps_candidates = keeps_candidates(rule);
   const bool forgets = find_clause<ast::Forget>(rule.clauses) != nullptr;
   if (!rule.bounds.longest && !forgets)
-    c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live forever", "",
-             "add `within 24h`; more: `tocsin explain R107`");
+    c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live for ever", "",
+             bound_missing(rule.when) + "; more: `tocsin explain R107`");
   const std::string why = keeps_for_ever(rule, uses_previous(rule.when));
   rule.bounds.keeps_keys = !why.empty();
   // Sooner than the rule looks back, it would forget what it waits for.
@@ -875,22 +892,45 @@ const ClauseKind& kind_of(const ast::Clause& clause) {
   return kinds[clause.node.index()];
 }
 
-std::string where_it_belongs(const ClauseKind& kind) {
+// An item as its clauses are judged: its name, and the events it is made of (none: a rule).
+struct Head {
+  std::string_view what;  // "a summary"
+  const ast::Name& name;
+  const ast::Stream* of = nullptr;
+};
+
+// What `where` and `except` want is a filter of the stream that the item is made of.
+std::string as_filter(const ast::Clause& clause, const ast::Stream& of) {
+  std::string filter = "..";
+  if (const auto* where = std::get_if<ast::Where>(&clause.node)) filter = print(where->condition);
+  if (const auto* except = std::get_if<ast::Except>(&clause.node)) filter = "not (" + print(except->condition) + ")";
+  return "of " + of.name.text + "(" + filter + ")";
+}
+
+std::string where_it_belongs(const ast::Clause& clause, const Head& head) {
+  const ClauseKind& kind = kind_of(clause);
+  const bool filters =
+      std::holds_alternative<ast::Where>(clause.node) || std::holds_alternative<ast::Except>(clause.node);
+  if (filters && head.of && !head.of->name.text.empty() && !head.of->filter)
+    return "write the filter into the stream, " + ticked(as_filter(clause, *head.of)) +
+           ", or judge what comes out in a rule: " + ticked("rule r when " + head.name.text + "(..)");
   if (kind.owners & kRule)
-    return "it belongs to rules: write the filter into the stream, `of trip(fare > 0)`, or judge the event in a rule";
+    return "it belongs to rules, and a rule can look at " + std::string(head.what) + ": " +
+           ticked("rule r when " + head.name.text + "(..)");
   if (kind.owners == kSession) return "it belongs to sessions: `session NAME of x by k ends after 30m idle`";
   return "it belongs to summaries: `summary NAME of x by k every 5m`";
 }
 
-void check_kinds(Context& c, const std::vector<ast::Clause>& clauses, Owner owner, std::string_view item) {
+void check_kinds(Context& c, const std::vector<ast::Clause>& clauses, Owner owner, const Head& head) {
   const ast::Clause* plain_end = nullptr;
   for (std::size_t i = 0; i < clauses.size(); ++i) {
     const ClauseKind& kind = kind_of(clauses[i]);
     const std::string word = "`" + std::string(kind.word) + "`";
     if (!(kind.owners & owner)) {
       const bool key = owner == kExtend && kind.word == "by";
-      c.report("R065", clauses[i].span, word + " does not belong in " + std::string(item), "not a clause of this item",
-               key ? "the key of a rule is part of what it is; change it there" : where_it_belongs(kind));
+      c.report("R065", clauses[i].span, word + " does not belong in " + std::string(head.what),
+               "not a clause of this item",
+               key ? "the key of a rule is part of what it is; change it there" : where_it_belongs(clauses[i], head));
       continue;
     }
     const auto* ends = std::get_if<ast::EndsAfter>(&clauses[i].node);
@@ -916,11 +956,16 @@ bool stands_once(const ast::Clause& clause) { return kind_of(clause).once; }
 void check_clause_kinds(Context& c) {
   for (const Parsed& file : c.files)
     for (const ast::Item& item : file.file.items) {
-      if (const auto* d = std::get_if<ast::RuleDecl>(&item.node)) check_kinds(c, d->clauses, kRule, "a rule");
-      if (const auto* d = std::get_if<ast::TemplateDecl>(&item.node)) check_kinds(c, d->clauses, kRule, "a template");
-      if (const auto* d = std::get_if<ast::ExtendDecl>(&item.node)) check_kinds(c, d->clauses, kExtend, "an `extend`");
-      if (const auto* d = std::get_if<ast::SessionDecl>(&item.node)) check_kinds(c, d->clauses, kSession, "a session");
-      if (const auto* d = std::get_if<ast::SummaryDecl>(&item.node)) check_kinds(c, d->clauses, kSummary, "a summary");
+      if (const auto* d = std::get_if<ast::RuleDecl>(&item.node))
+        check_kinds(c, d->clauses, kRule, {"a rule", d->name});
+      if (const auto* d = std::get_if<ast::TemplateDecl>(&item.node))
+        check_kinds(c, d->clauses, kRule, {"a template", d->name});
+      if (const auto* d = std::get_if<ast::ExtendDecl>(&item.node))
+        check_kinds(c, d->clauses, kExtend, {"an `extend`", d->name});
+      if (const auto* d = std::get_if<ast::SessionDecl>(&item.node))
+        check_kinds(c, d->clauses, kSession, {"a session", d->name, &d->of});
+      if (const auto* d = std::get_if<ast::SummaryDecl>(&item.node))
+        check_kinds(c, d->clauses, kSummary, {"a summary", d->name, &d->of});
     }
 }
 

@@ -103,6 +103,8 @@ struct Scope {
   int some = 0;                    // inside `some F (E)`
   bool counts = false;             // in an aggregate that takes events, not their fields
   std::string_view where_word;     // "where", "except", ... for messages
+  std::string_view aggregate;      // the one whose events are looked at, for messages
+  std::string_view phrase;         // the words that the author wrote for what is judged: "rises by"
   bool sequence = false;           // F18: `count` is that of the only repeated step
   ast::Name first_stream;          // what a bare field probably meant
 };

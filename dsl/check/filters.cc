@@ -362,6 +362,11 @@ void lint_filter(Context& c, const ast::Stream& stream) {
   const bool has_cause = worst.with.end > worst.with.begin;
   if (has_cause) d.cause = Label{worst.with, std::string(worst.why)};
   d.help = has_cause ? std::string(worst.help) : "look at what it should compare";
+  // Nobody writes `or` between a filter and that of its alias.
+  const auto alias =
+      std::ranges::find_if(c.model.aliases, [&](const AliasInfo& a) { return within(worst.with, a.stream.span); });
+  if (has_cause && !within(worst.with, stream.span) && alias != c.model.aliases.end())
+    d.help = ticked(alias->name) + " lets only these through; correct one of the two, or filter another event";
 }
 
 }  // namespace tocsin::dsl::checking

@@ -50,10 +50,34 @@ void report_without_by(Context& c, SourceSpan span, std::string_view what) {
            "nothing groups them", "add the key, such as `by user`; if you mean all together, write `by all`");
 }
 
+// What needs a key, as people call it.
+std::string_view kind_of(const ast::Pattern& pattern) {
+  return std::visit(Overloaded{
+                        [&](const ast::Sequence& s) -> std::string_view {
+                          if (pattern.hold) return "a state";
+                          if (is_sequence(pattern)) return "a sequence";
+                          return s.steps.size() == 1 && s.steps.front().consecutive ? "a streak" : "a count";
+                        },
+                        [](const ast::Apart&) -> std::string_view { return "a chain"; },
+                        [](const ast::FewerThan&) -> std::string_view { return "a count"; },
+                        [](const ast::Distinct&) -> std::string_view { return "a count of different values"; },
+                        [](const ast::OfLast&) -> std::string_view { return "a count"; },
+                        [](const ast::Changes&) -> std::string_view { return "a count of changes"; },
+                        [](const ast::New&) -> std::string_view { return "a new value"; },
+                        [](const ast::Idle&) -> std::string_view { return "a silence"; },
+                        [](const ast::Without&) -> std::string_view { return "an absence"; },
+                        [](const ast::Silence&) -> std::string_view { return "a silence"; },
+                        [](const ast::NoAfter&) -> std::string_view { return "an absence"; },
+                        [](const ast::Ranking&) -> std::string_view { return "a ranking"; },
+                        [](const ast::Condition&) -> std::string_view { return "a comparison of aggregates"; },
+                    },
+                    pattern.form);
+}
+
 void lint_by(Context& c, const RuleInfo& rule) {
   if (find_clause<ast::By>(rule.clauses) || is_plain(rule.when) || std::holds_alternative<ast::New>(rule.when.form))
     return;
-  report_without_by(c, rule.when.span, is_sequence(rule.when) ? "a sequence" : "a count");
+  report_without_by(c, rule.when.span, kind_of(rule.when));
 }
 
 // ----- conditions --------------------------------------------------------------------------------
@@ -171,7 +195,7 @@ void lint_excepted(Context& c, const RuleInfo& rule, const ast::Step& step) {
     const bool all = !takes.empty() && std::all_of(takes.begin(), takes.end(), [&](const Alternative& t) {
       return std::find(t.filters.begin(), t.filters.end(), except->condition) != t.filters.end();
     });
-    if (all) report_unreachable(c, stream->span, "`except` drops all of them", clause.span, "what the step wants");
+    if (all) report_unreachable(c, stream->span, "`except` drops all of them", clause.span, "this drops them");
   }
 }
 

@@ -4,6 +4,8 @@
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
+#include "dsl/phrases.h"
+#include "dsl/print.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -139,18 +141,29 @@ bool can_break(const Context& c, const ast::Stream& x, const ast::Rare<ast::Stre
   return !std::all_of(breaking.begin(), breaking.end(), [&](EventId e) { return lets_all_through(streak, e); });
 }
 
+// A filter such as the author might write: a number is compared best. `FIELD = ..` where nothing is known.
+std::string example_filter(const Context& c, const std::vector<EventId>& events) {
+  const FieldInfo* best = nullptr;
+  for (EventId id : events)
+    for (const FieldInfo& field : c.model.events[id].fields)
+      if (field.declared && (!best || (is_number(field.type) && !is_number(best->type)))) best = &field;
+  if (!best) return "(FIELD = ..)";
+  return "(" + best->name + (is_number(best->type) ? " > 80)" : " = ..)");
+}
+
 void check_breakable(Context& c, const ast::Stream& x, const ast::Rare<ast::Stream>& of, SourceSpan span,
                      std::string_view form) {
   if (can_break(c, x, of)) return;
   std::vector<std::string> bases;
   for (EventId id : c.model.events_of(of ? *of : x)) bases.push_back(c.model.events[id].name);
   const std::string name = x.name.text.empty() ? bases.front() : x.name.text;
+  const std::string filtered = name + example_filter(c, c.model.events_of(x));
   c.report("R056", span, "nothing can break this " + std::string(form),
            "every " + ticked_list(bases, "or") + " continues it",
            form == "streak"
-               ? "say what breaks it: a filter, " + ticked("3 consecutive " + name + "(temp > 80)") +
-                     ", or a breaking stream, " + ticked("3 consecutive " + name + " of (" + name + " or other)")
-               : "say in a filter what has to hold: " + ticked(name + "(cpu > 85)"));
+               ? "say what breaks it: a filter, " + ticked("3 consecutive " + filtered) + ", or a breaking stream, " +
+                     ticked("3 consecutive " + name + " of (" + name + " or other)")
+               : "say in a filter what has to hold: " + ticked(filtered));
 }
 
 // ----- streams -----------------------------------------------------------------------------------
@@ -285,6 +298,15 @@ void check_any_of(PatternCheck& p, ast::Step& step, ast::AnyOf& any, Scope& scop
   fill_step(p, step.ref.index, events, scope);
 }
 
+// How a pattern whose last step may take nothing gets an end.
+std::string end_of(const ast::Step& last) {
+  const auto* stream = std::get_if<ast::Stream>(&last.what);
+  const std::string name = stream && !stream->name.text.empty() ? stream->name.text : "x";
+  return last.quantity.kind == Kind::maybe
+             ? "delete this step, or, if it has to come, delete `maybe`"
+             : "delete this step, or say what ends it: " + ticked("zero or more " + name + " until y");
+}
+
 void check_end(PatternCheck& p, const ast::Sequence& s) {
   if (s.ending || s.steps.empty()) return;
   const ast::Step& last = s.steps.back();
@@ -292,8 +314,7 @@ void check_end(PatternCheck& p, const ast::Sequence& s) {
   p.c.report(
       "R059", last.span,
       last.quantity.kind == Kind::maybe ? "a pattern cannot end in `maybe`" : "a pattern cannot end in `zero or more`",
-      "the pattern is complete before this step",
-      s.steps.size() > 1 ? "delete this step, or say what ends it: `zero or more x until y`" : "write the event alone");
+      "the pattern is complete before this step", s.steps.size() > 1 ? end_of(last) : "write the event alone");
 }
 
 // A bound of one step that is longer than the bound of the whole can never be the one that ends a match.
@@ -356,11 +377,14 @@ bool may_have_within(const ast::Pattern& pattern) {
                     pattern.form);
 }
 
-std::string_view needs_within(const ast::Pattern& pattern) {
-  if (std::holds_alternative<ast::FewerThan>(pattern.form)) return "fewer than 10 x within 1h";
-  if (std::holds_alternative<ast::Distinct>(pattern.form)) return "10 distinct x.f within 30m";
-  if (std::holds_alternative<ast::Changes>(pattern.form)) return "3 changes of x.f within 15m";
-  return "";
+bool needs_within(const ast::Pattern& pattern) {
+  return std::holds_alternative<ast::FewerThan>(pattern.form) || std::holds_alternative<ast::Distinct>(pattern.form) ||
+         std::holds_alternative<ast::Changes>(pattern.form);
+}
+
+std::string with_a_window(ast::Pattern pattern) {
+  pattern.hold.reset();
+  return print(pattern) + " within 1h";
 }
 
 const ast::Step* only_step(const ast::Pattern& pattern) {
@@ -378,8 +402,13 @@ void check_hold(PatternCheck& p, ast::Pattern& pattern) {
       !pattern.each)
     return check_breakable(p.c, *stream, {}, stream->span, "state");
   const std::string name = stream && !stream->name.text.empty() ? stream->name.text : "x";
+  const auto low = step && step->quantity.kind == Kind::at_least ? value(step->quantity.low) : std::nullopt;
+  const std::string number = low ? std::to_string(*low) : "5";
+  const auto within = pattern.within ? value(*pattern.within) : std::nullopt, hold = value(*pattern.hold);
+  const std::string window = within ? text_of(*within) : "5m";
   refuse(p.c, pattern.hold->span, "`for` holds a state or a condition, and this is neither", "not of this pattern",
-         "write the count as a condition: `count(" + name + ") >= 5 within 5m for 10m`");
+         "write the count as a condition: " + ticked("count(" + name + ") >= " + number + " within " + window +
+                                                     " for " + (hold ? text_of(*hold) : "10m")));
 }
 
 void check_aligned(Context& c, const ast::Aligned& aligned) {
@@ -412,9 +441,9 @@ void check_bounds(PatternCheck& p, ast::Pattern& pattern) {
   if (pattern.within && !may_have_within(pattern))
     refuse(p.c, pattern.within->span, "this form has a duration of its own", "a bound too much",
            "delete this `within`");
-  const std::string_view form = needs_within(pattern);
-  if (!form.empty() && !pattern.within && !pattern.each)
-    p.c.report("R061", pattern.span, "within how long?", "this form needs a window", "write " + ticked(form));
+  if (needs_within(pattern) && !pattern.within && !pattern.each)
+    p.c.report("R061", pattern.span, "within how long?", "this form needs a window",
+               "write " + ticked(with_a_window(pattern)));
   check_each(p, pattern);
   check_hold(p, pattern);
 }
@@ -441,7 +470,10 @@ void check_of_last(PatternCheck& p, ast::OfLast& f, Scope& scope) {
                "more than there are", "write the smaller number first");
   if (can_break(p.c, f.stream, {})) return;
   p.c.report("R060", f.stream.span, "the last " + (m ? std::to_string(*m) : "M") + " of these are all of these",
-             "no filter tells some of them from the others", "filter it: `3 of last 5 reading(latency_ms > 500)`");
+             "no filter tells some of them from the others",
+             "filter it: " + ticked((n ? std::to_string(*n) : "N") + " of last " + (m ? std::to_string(*m) : "M") +
+                                    " " + (f.stream.name.text.empty() ? "x" : f.stream.name.text) +
+                                    example_filter(p.c, p.c.model.events_of(f.stream))));
 }
 
 void check_apart(PatternCheck& p, ast::Pattern& pattern, ast::Apart& f, Scope& scope) {
@@ -454,7 +486,17 @@ void check_apart(PatternCheck& p, ast::Pattern& pattern, ast::Apart& f, Scope& s
         .cause = Label{pattern.within->span, "the whole takes no longer than this"};
 }
 
+// The words of a phrase without its slots: "rises by".
+std::string phrase_words(const ast::Phrase& phrase) {
+  std::string out;
+  for (const PhrasePart& part : phrase_parts()[phrase.row].shape)
+    if (part.kind == PhrasePart::Kind::word) out += (out.empty() ? "" : " ") + std::string(part.text);
+  return out;
+}
+
 void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, Scope scope) {
+  const std::string phrase = pattern.phrase ? phrase_words(*pattern.phrase) : "";
+  scope.phrase = phrase;
   scope.place = Place::condition;
   scope.windowed = pattern.within || pattern.each;
   scope.keys = &p.rule.keys;

@@ -1041,6 +1041,17 @@ Type on_step(Context& c, ast::StreamPath& sp, const Scope& s, StepFound found) {
   return field_type(c, (*s.steps)[found.index].events, sp.field, 0);
 }
 
+// The author's aggregate where aggregates are compared: `sum(amount)` in a filter of charge is `sum(charge.amount)` there.
+std::string as_condition(const Context& c, const ast::StreamPath& sp, const Scope& s) {
+  std::string of = sp.stream->name.text;
+  if (!sp.field.parts.empty()) of += "." + text_of(sp.field);
+  if (!known_event(c, sp.stream->name.text) && !s.events.empty()) {
+    const std::string& event = c.model.events[s.events.front()].name;
+    of = s.counts ? event : event + "." + of;
+  }
+  return ticked("when " + std::string(s.aggregate.empty() ? "count" : s.aggregate) + "(" + of + ") > 5 within 1h");
+}
+
 Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
   const bool plain = sp.stream->any.empty() && !sp.stream->filter;
   if (plain && sp.stream->name.param) return kAny;
@@ -1054,7 +1065,7 @@ Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
       report_not_in_pattern(c, sp, s);
     else
       c.report("R053", sp.span, "an aggregate in " + shown(s.where_word) + " can only look at steps",
-               "not an earlier step of this pattern", "compare aggregates after `when`: `when count(x) > 5 within 1h`");
+               "not an earlier step of this pattern", "compare aggregates after `when`: " + as_condition(c, sp, s));
     return kAny;
   }
   if (s.place == Place::match && !known_event(c, sp.stream->name.text) && sp.stream->any.empty())
@@ -1097,19 +1108,23 @@ Type result_of(const tocsin::Aggregate& row, Type field) {
 
 void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Scope& s) {
   if (s.place != Place::condition || a.over || s.windowed) return;
+  if (!s.phrase.empty())
+    return void(c.report("R053", span, "over how long? " + ticked(s.phrase) + " has no window", "no `within` follows",
+                         "end it with `within 1h`"));
   c.report("R053", span, "over how long? This aggregate has no window", "no `over`, and the condition has no `within`",
            "end the condition with `within 1h`, or write `over 1h` inside the brackets");
 }
 
 // False when the aggregate cannot be of this; its type is unknown then.
 bool check_field(Context& c, const tocsin::Aggregate& row, const ast::Aggregate& a, const ast::StreamPath& sp,
-                 Type type) {
+                 Type type, const Scope& s) {
   const bool own = sp.ref.kind == ast::Ref::Kind::own;
-  const std::string name = a.function.text;
+  const std::string name(s.phrase.empty() ? std::string_view(a.function.text) : s.phrase);
   if (row.takes_field && sp.field.parts.empty() && !own && sp.ref.kind != ast::Ref::Kind::none) {
     const bool where = (row.kind == AggregateKind::first || row.kind == AggregateKind::last);
     c.report("R045", sp.span, ticked(name) + " of which field?", "an event alone has no value",
-             "write " + ticked(name + "(" + sp.stream->name.text + (where ? ".time" : ".FIELD") + ")"));
+             "write " + ticked(s.phrase.empty() ? name + "(" + sp.stream->name.text + (where ? ".time" : ".FIELD") + ")"
+                                                : sp.stream->name.text + ".FIELD " + name + " .."));
     return false;
   }
   if (!row.takes_field && row.kind != AggregateKind::count && (own || !sp.field.parts.empty()) &&
@@ -1119,7 +1134,7 @@ bool check_field(Context& c, const tocsin::Aggregate& row, const ast::Aggregate&
   const bool time_delta = row.kind == AggregateKind::delta && is(type, F::time);
   if (!row.takes_field || !wants_quantity(row.kind) || is_any(type) || is_quantity(type) || time_delta) return true;
   c.report("R046", sp.span, ticked(name) + " needs numbers or durations", "this is " + name_of(type),
-           is(type, F::text) ? "count different values with `distinct_count(..)`" : "");
+           is(type, F::text) && s.phrase.empty() ? "count different values with `distinct_count(..)`" : "");
   return false;
 }
 
@@ -1202,6 +1217,7 @@ Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s)
   if (a.function.text == "forecast") return type_of_forecast(c, a, span, s);
   const auto id = find_aggregate(a.function.text);
   s.counts = id && !aggregates()[id->index].takes_field;
+  s.aggregate = a.function.text;
   Type type = kAny;
   if (id && aggregates()[id->index].takes_field && report_lone_fields(c, a, s)) return kAny;
   for (ast::StreamPath& sp : a.streams) {
@@ -1224,7 +1240,7 @@ Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s)
     return kAny;
   }
   for (ast::StreamPath& sp : a.streams) {
-    if (!check_field(c, row, a, sp, type)) return kAny;
+    if (!check_field(c, row, a, sp, type, s)) return kAny;
     if (row.takes_second_stream && !sp.field.parts.empty())
       c.report("R045", sp.span, "`ratio` counts events, not values", "a field is too much here",
                "write the event alone: " + ticked(sp.stream->name.text));
