@@ -163,7 +163,8 @@ Command why() {
       .more =
           "Runs the rules over a file of events and tells of the rule's last alert for the key until then, with its "
           "events. Where there was none, or none since: how far the nearest match came, the events that carried it "
-          "there, what was missing, and each condition without which it would have fired.",
+          "there, what was missing, and each condition without which it would have fired. Every step, number and "
+          "condition that is tried is one more run over all events, so it takes as long as that many replays.",
       .operands = {kPaths},
       .options = input_options(),
       .examples = {"tocsin why --rule brute_force --key ann --at 2026-03-01T10:00:00Z rules --input logins.ndjson",
