@@ -1,9 +1,16 @@
-// The productions, in the order in which a reader needs them, and the page around them.
+// The productions, in the order in which a reader needs them, and the page around them. Those of the phrases are made of
+// their table; the others are written by hand.
 #include "dsl/ebnf.h"
 
+#include <algorithm>
 #include <array>
+#include <string>
+#include <vector>
 
+#include "dsl/operators.h"
+#include "dsl/phrases.h"
 #include "dsl/words.h"
+#include "engine/base/contract.h"
 
 namespace tocsin::dsl {
 
@@ -38,7 +45,7 @@ constexpr auto kProductions = std::to_array<Production>({
      "count \"changes\" \"of\" "
      "stream_field | \"new\" stream_field \"in\" length | idle | \"no\" stream \"within\" length \"after\" stream [ as "
      "] | \"top\" "
-     "count stream_field \"by\" \"count\" \"over\" length | condition"},
+     "count stream_field \"by\" \"count\" \"over\" length | condition | phrase"},
     {"", "sequence", "step { \"then\" link step } [ \"then\" \"no\" stream bound ]"},
     {"", "link", "[ \"no\" stream \"then\" ] [ \"next\" | \"first\" ] [ bound ]"},
     {"", "bound", "\"within\" length [ \"of\" NAME ]"},
@@ -183,6 +190,41 @@ constexpr auto kPlaces = std::to_array<Place>({
     {kDay, "day"},
 });
 
+// What the author may write in a slot of a phrase.
+std::string_view production_of(const PhrasePart& part) {
+  switch (part.kind) {
+    case PhrasePart::Kind::step:
+      return "[ NUMBER ] stream [ as ]";
+    case PhrasePart::Kind::event:
+      return "stream";
+    case PhrasePart::Kind::value:
+      return "stream_field";
+    case PhrasePart::Kind::number:
+      return "sum";
+    case PhrasePart::Kind::duration:
+      return "length";
+    case PhrasePart::Kind::word:
+      break;
+  }
+  TOCSIN_ASSERT(false);
+  return {};
+}
+
+std::string phrases_in_words() {
+  std::string out;
+  for (const PhraseParts& phrase : phrase_parts()) {
+    if (!out.empty()) out += " |";
+    for (const PhrasePart& part : phrase.shape) {
+      if (!out.empty()) out += ' ';
+      if (part.kind == PhrasePart::Kind::word)
+        out.append("\"").append(part.text).append("\"");
+      else
+        out += production_of(part);
+    }
+  }
+  return out;
+}
+
 // A long production has each of its alternatives on a line.
 std::string in_lines(const Production& p) {
   constexpr std::size_t kColumns = 110;
@@ -207,26 +249,44 @@ std::string in_lines(const Production& p) {
 
 }  // namespace
 
-std::span<const Production> productions() { return kProductions; }
+std::span<const Production> productions() {
+  static const std::string phrases = phrases_in_words();
+  static const std::vector<Production> all = [] {
+    std::vector<Production> out(kProductions.begin(), kProductions.end());
+    const auto form = std::ranges::find(out, std::string_view("form"), &Production::name);
+    out.insert(form + 1, {"", "phrase", phrases});
+    return out;
+  }();
+  return all;
+}
 
 std::string grammar_page() {
   std::string out =
       "# The grammar\n\n"
-      "Made by the parser's own tables; a test fails when this page is out of date, and another derives sentences from "
-      "it that the\n"
-      "parser has to read. Newlines and indentation mean nothing; `//` begins a comment.\n\n"
+      "The productions are written by hand in `dsl/ebnf.cc`; the phrases and the words are the tables that the parser\n"
+      "reads by. A test fails when this page is out of date, and another derives sentences from the productions that\n"
+      "the parser has to read. Newlines and indentation mean nothing; `//` begins a comment.\n\n"
       "Words and signs stand in quotes, `[ ]` may be missing, `{ }` may be repeated or missing, `|` parts\n"
       "alternatives. The options of an event (`timestamp`, `late`, `tiebreak`), the bounds of a pattern (`within`, "
       "`each`,\n"
       "`for`) and all clauses stand in any order. Names in capitals are tokens:\n\n";
   out += kTokens;
-  for (const Production& p : kProductions) {
+  for (const Production& p : productions()) {
     if (!p.chapter.empty())
       out += (p.name == "file" ? "" : "```\n") + std::string("\n## ") + std::string(p.chapter) + "\n```\n";
     out.append(p.name).append(" = ").append(in_lines(p)).append(" .\n");
   }
   out +=
-      "```\n\n## Words\n\nWords are keywords only in their places; elsewhere they are names of fields. Names of items "
+      "```\n\n## Phrases\n\n"
+      "Other ways to say a pattern. `$step` is an event with its number and its name, `$event` an event, `$value` its\n"
+      "field, `$number` an expression, `$duration` a length of time. Their words are no keywords.\n\n"
+      "| phrase | stands for | which is |\n|---|---|---|\n";
+  for (const Phrase& phrase : phrases()) {
+    out.append("| `").append(phrase.shape).append("` | `").append(phrase.rewrite);
+    out.append("` | ").append(phrase.meaning).append(" |\n");
+  }
+  out +=
+      "\n## Words\n\nWords are keywords only in their places; elsewhere they are names of fields. Names of items "
       "are no keywords.\n\n";
   out += "| word | where | for |\n|---|---|---|\n";
   for (const WordRow& word : all_words()) {

@@ -1,6 +1,6 @@
-// The grammar as people read it: productions in EBNF, and the page docs/grammar.md made of them and of the table of words.
-// Spirit's expressions cannot print themselves, so this is written beside them; ebnf_test.cc derives sentences at random from
-// it, and the parser has to read every one.
+// The grammar as people read it: productions in EBNF, and the page docs/grammar.md made of them and of the tables of
+// phrases and words. Spirit's expressions cannot print themselves, so this is written beside them; ebnf_test.cc derives
+// sentences at random from it, and the parser has to read every one.
 #pragma once
 
 #include <span>
