@@ -14,6 +14,7 @@
 #include "app/inputs.h"
 #include "app/rules.h"
 #include "app/version.h"
+#include "app/wording.h"
 #include "dsl/emit.h"
 #include "dsl/render.h"
 
@@ -29,10 +30,6 @@ Tally count(const std::vector<dsl::Diagnostic>& diagnostics) {
   Tally tally;
   for (const dsl::Diagnostic& d : diagnostics) ++(d.level() == dsl::Level::error ? tally.errors : tally.warnings);
   return tally;
-}
-
-std::string counted(std::size_t number, std::string_view thing) {
-  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
 }
 
 // "1 error, 1 warning", "no mistakes"

@@ -7,6 +7,7 @@
 
 #include "engine/base/write.h"
 #include "engine/event/write.h"
+#include "engine/program/dump.h"
 
 namespace tocsin::app {
 
@@ -21,19 +22,7 @@ std::string_view word_of(const Alert& alert) {
     case Alert::State::firing:
       break;
   }
-  switch (alert.severity) {
-    case Severity::info:
-      return "info";
-    case Severity::low:
-      return "low";
-    case Severity::medium:
-      return "medium";
-    case Severity::high:
-      return "high";
-    case Severity::critical:
-      return "critical";
-  }
-  return {};
+  return name_of(alert.severity);
 }
 
 // Every changed dial changes the version: that alone is no difference.

@@ -18,6 +18,7 @@
 #include "app/watching.h"
 #include "dsl/compile.h"
 #include "engine/base/write.h"
+#include "engine/program/dump.h"
 
 namespace tocsin::app {
 
@@ -59,20 +60,7 @@ std::optional<double> number_of(const std::string& text) {
 // ----- what is shown -------------------------------------------------------------------------------------------------------
 
 std::string_view word_of(const Alert& alert) {
-  if (alert.state != Alert::State::firing) return "resolved";
-  switch (alert.severity) {
-    case Severity::info:
-      return "info";
-    case Severity::low:
-      return "low";
-    case Severity::medium:
-      return "medium";
-    case Severity::high:
-      return "high";
-    case Severity::critical:
-      return "critical";
-  }
-  return {};
+  return alert.state != Alert::State::firing ? "resolved" : name_of(alert.severity);
 }
 
 // Bold red, red, yellow, none; resolved is green. The word says it too.

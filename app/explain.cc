@@ -13,6 +13,7 @@
 #include "app/files.h"
 #include "app/graph.h"
 #include "app/rules.h"
+#include "app/wording.h"
 #include "dsl/code_pages.h"
 #include "dsl/compile.h"
 #include "dsl/emit.h"
@@ -163,27 +164,6 @@ void compile_into(Known& known, const dsl::Model& model) {
 }
 
 // ----- showing it --------------------------------------------------------------------------------------------------------
-
-std::string indented(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    out += end == 0 ? "\n" : fmt::format("  {}\n", text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
-
-// 1000000 as 1,000,000.
-std::string grouped(std::uint64_t number) {
-  std::string text = fmt::format("{}", number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
-  return text;
-}
-
-std::string counted(std::uint64_t number, std::string_view thing) {
-  return fmt::format("{} {}{}", grouped(number), thing, number == 1 ? "" : "s");
-}
 
 // How long an event matters: what `check` warns of is said in the same breath.
 std::string reach_in_words(const Known& known) {

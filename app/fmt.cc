@@ -10,6 +10,7 @@
 #include "app/diff.h"
 #include "app/files.h"
 #include "app/rules.h"
+#include "app/wording.h"
 #include "dsl/parser.h"
 #include "dsl/print.h"
 #include "dsl/render.h"
@@ -34,17 +35,6 @@ Formatted format(const dsl::SourceText& source) {
 std::string indentation(std::string_view text) {
   const std::size_t end = text.find_first_not_of(' ');
   return std::string(end == std::string_view::npos ? 0 : end, ' ');
-}
-
-std::string indented(std::string_view text, const std::string& by) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    if (end > 1) out += by;
-    out += text.substr(0, end);
-    text.remove_prefix(end);
-  }
-  return out;
 }
 
 // Each fence by itself, from the last to the first so that the places of the others hold. Mistakes are those of the

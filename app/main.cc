@@ -1,3 +1,4 @@
+// The process: the command line of the system, handed to the table of commands.
 #include <iostream>
 
 #include "app/cli.h"

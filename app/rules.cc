@@ -93,7 +93,6 @@ Result<ReadRules> read_rules(std::span<const std::string> paths, const Arguments
     ReadSet& set = rules.sets.emplace_back();
     set.first = rules.files.size();
     set.count = source.files.size();
-    set.markdown = source.markdown;
     std::ranges::move(source.files, std::back_inserter(rules.files));
   }
   for (ReadSet& set : rules.sets) read(set, rules.files_of(set), require_tests);

@@ -15,7 +15,6 @@ namespace tocsin::app {
 // One rule set, read and checked. Spans of its trees, its model and its diagnostics number its own files from 0.
 struct ReadSet {
   std::size_t first = 0, count = 0;  // of ReadRules::files
-  bool markdown = false;
   std::vector<dsl::Parsed> parsed;
   dsl::Model model;
   std::vector<dsl::Diagnostic> diagnostics;  // those of the texts and of the meaning; sorted

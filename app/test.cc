@@ -18,6 +18,7 @@
 #include "app/nearest.h"
 #include "app/rules.h"
 #include "app/test_run.h"
+#include "app/wording.h"
 #include "dsl/lines.h"
 #include "dsl/load.h"
 #include "dsl/print.h"
@@ -57,10 +58,6 @@ struct Report {
     return static_cast<std::size_t>(std::ranges::count_if(tests, [](const Ran& t) { return !t.passed; }));
   }
 };
-
-std::string counted(std::size_t number, std::string_view thing) {
-  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
-}
 
 // ----- running -----------------------------------------------------------------------------------------------------------
 
@@ -177,16 +174,6 @@ void run_set(const CompiledSet& set, const Wanted& wanted, HowToRun how, Report&
 }
 
 // ----- telling: in words ---------------------------------------------------------------------------------------------------
-
-std::string indented(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    out += fmt::format("  {}\n", text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return out;
-}
 
 std::string title_of(const Ran& ran) {
   return ran.rule.empty() ? fmt::format("\"{}\"", ran.title) : fmt::format("\"{}\" rule {}", ran.title, ran.rule);

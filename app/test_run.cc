@@ -15,6 +15,7 @@
 #include "engine/event/ip.h"
 #include "engine/event/order.h"
 #include "engine/event/write.h"
+#include "engine/program/dump.h"
 #include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
 
@@ -297,7 +298,7 @@ class Test {
       put("text", Value::text(alert.text));
       put("suppressed", Value::integer(static_cast<std::int64_t>(alert.suppressed)));
       put("reminder", Value::integer(alert.reminder));
-      put("severity", Value::text(severity_word(alert.severity)));
+      put("severity", Value::text(name_of(alert.severity)));
       put("alert_id", Value::text(alert.id));
       if (!alert.runbook.empty()) put("runbook", Value::text(alert.runbook));
       if (body.alert) {
@@ -332,22 +333,6 @@ class Test {
     }
     std::stable_sort(outcomes_.begin(), outcomes_.end(),
                      [](const Outcome& a, const Outcome& b) { return a.time < b.time; });
-  }
-
-  static std::string_view severity_word(Severity severity) {
-    switch (severity) {
-      case Severity::info:
-        return "info";
-      case Severity::low:
-        return "low";
-      case Severity::medium:
-        return "medium";
-      case Severity::high:
-        return "high";
-      case Severity::critical:
-        return "critical";
-    }
-    return {};
   }
 
   static void add_key(Outcome& o, const Program& program, const OwnedValues& key) {

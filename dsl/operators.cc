@@ -356,24 +356,24 @@ core::Pattern sequence(const ast::Pattern& pattern, const Rewriter& rewriter) {
 
 // clang-format off
 constexpr Operator kOperators[] = {
-  // word, shape, arity, strength, meaning, is, rewrite
-  {"for", "x for D", 1, 0, "x's filter holds at every event of its base for D: a timer (C4)", is_hold, holds},
-  {"(", "(P)", 1, 2, "P", is_parenthesis, parenthesis},
-  {"consecutive", "N consecutive x [of y] [within D]", 2, 2, "count(x) >= N over the streak, judged at every event of the base", is_streak, streak},
-  {"each", "N x within D, N x each D", 1, 2, "count(x) >= N over the window, judged at x or at the window's end", is_count, count},
-  {"apart", "N x at most D apart [within W]", 1, 0, "count(x) >= N over the chain, judged at x", form_is<ast::Apart>, apart},
-  {"fewer", "fewer than N x within D", 1, 0, "count(x) < N, judged at x and at expiry, once seen for D (C3)", form_is<ast::FewerThan>, fewer_than},
-  {"distinct", "N distinct x.f within D", 1, 0, "distinct_count(x.f) >= N, judged at an x that has f (E5)", form_is<ast::Distinct>, distinct},
-  {"last", "N of last M x", 1, 0, "count(x) >= N among the last M of the base, judged at each", form_is<ast::OfLast>, of_last},
-  {"changes", "N changes of x.f within D", 1, 0, "changes(x.f) >= N, judged at an x that has f (E5)", form_is<ast::Changes>, changes},
-  {"new", "new x.f in D", 1, 0, "x, and its f was not seen in D", form_is<ast::New>, novelty},
-  {"idle", "x after D idle", 1, 0, "x, and the x before it is at least D older", form_is<ast::Idle>, idle},
-  {"without", "x after D without y", 2, 0, "x, and no y in the D before it", form_is<ast::Without>, without},
-  {"no", "no x for D", 1, 0, "no x for D: a timer", form_is<ast::Silence>, silence},
-  {"after", "no x within D after y", 2, 0, "y then no x within D (C5)", form_is<ast::NoAfter>, no_after},
-  {"top", "top N x.f by count over D", 1, 0, "the first N places of the ranking of x.f", form_is<ast::Ranking>, ranking},
-  {"", "C [within D] [for D]", kAnyArity, 0, "C, judged at every event it names and at expiry", form_is<ast::Condition>, condition},
-  {"then", "x then y ...", kAnyArity, 1, "the steps in order", form_is<ast::Sequence>, sequence},
+  // word, shape, meaning, is, rewrite
+  {"for", "x for D", "x's filter holds at every event of its base for D: a timer (C4)", is_hold, holds},
+  {"(", "(P)", "P", is_parenthesis, parenthesis},
+  {"consecutive", "N consecutive x [of y] [within D]", "count(x) >= N over the streak, judged at every event of the base", is_streak, streak},
+  {"each", "N x within D, N x each D", "count(x) >= N over the window, judged at x or at the window's end", is_count, count},
+  {"apart", "N x at most D apart [within W]", "count(x) >= N over the chain, judged at x", form_is<ast::Apart>, apart},
+  {"fewer", "fewer than N x within D", "count(x) < N, judged at x and at expiry, once seen for D (C3)", form_is<ast::FewerThan>, fewer_than},
+  {"distinct", "N distinct x.f within D", "distinct_count(x.f) >= N, judged at an x that has f (E5)", form_is<ast::Distinct>, distinct},
+  {"last", "N of last M x", "count(x) >= N among the last M of the base, judged at each", form_is<ast::OfLast>, of_last},
+  {"changes", "N changes of x.f within D", "changes(x.f) >= N, judged at an x that has f (E5)", form_is<ast::Changes>, changes},
+  {"new", "new x.f in D", "x, and its f was not seen in D", form_is<ast::New>, novelty},
+  {"idle", "x after D idle", "x, and the x before it is at least D older", form_is<ast::Idle>, idle},
+  {"without", "x after D without y", "x, and no y in the D before it", form_is<ast::Without>, without},
+  {"no", "no x for D", "no x for D: a timer", form_is<ast::Silence>, silence},
+  {"after", "no x within D after y", "y then no x within D (C5)", form_is<ast::NoAfter>, no_after},
+  {"top", "top N x.f by count over D", "the first N places of the ranking of x.f", form_is<ast::Ranking>, ranking},
+  {"", "C [within D] [for D]", "C, judged at every event it names and at expiry", form_is<ast::Condition>, condition},
+  {"then", "x then y ...", "the steps in order", form_is<ast::Sequence>, sequence},
 };
 
 constexpr Phrase kPhrases[] = {

@@ -3,7 +3,6 @@
 // function that rewrites it); nothing behind dsl/core.h hears of it.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -37,13 +36,10 @@ class Rewriter {
 struct Operator {
   std::string_view word;     // the word that tells it from the others
   std::string_view shape;    // as people write it: N a number, x and y streams, f a field, D a duration, C a condition
-  std::uint8_t arity;        // streams that it looks at; kAny: as many as are written
-  std::uint8_t strength;     // how tightly it binds: 0 the whole pattern, 1 a sequence, 2 one step
   std::string_view meaning;  // its core form in one line
   bool (*is)(const ast::Pattern& pattern);
   core::Pattern (*rewrite)(const ast::Pattern& pattern, const Rewriter& rewriter);
 };
-inline constexpr std::uint8_t kAnyArity = 255;
 
 // In the order in which they are asked: the first whose `is` holds is the pattern's. Every pattern has one.
 std::span<const Operator> operators();

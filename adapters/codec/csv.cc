@@ -1,3 +1,4 @@
+// Comma-separated records, quoted as in RFC 4180: columns by a header line or by configuration.
 #include <algorithm>
 #include <utility>
 

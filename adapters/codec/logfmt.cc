@@ -1,3 +1,4 @@
+// `key=value key="two words"`, one record a line.
 #include <span>
 #include <utility>
 

@@ -1,3 +1,4 @@
+// Format by format, the decoder that a configuration asks for.
 #include "adapters/codec/config.h"
 #include "adapters/codec/json.h"
 #include "adapters/codec/plan.h"

@@ -1,3 +1,4 @@
+// Lines of any shape, by regular expressions whose named groups are the fields; the first that fits names the event.
 #include <re2/re2.h>
 
 #include <algorithm>

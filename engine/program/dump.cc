@@ -71,10 +71,6 @@ std::string_view name_of(Pattern::Form form) {
                                                 "novelty",  "silence",   "holds",   "ranking"};
   return kNames[static_cast<std::size_t>(form)];
 }
-std::string_view name_of(Severity severity) {
-  static constexpr std::string_view kNames[] = {"info", "low", "medium", "high", "critical"};
-  return kNames[static_cast<std::size_t>(severity)];
-}
 std::string_view name_of(Firing firing) {
   static constexpr std::string_view kNames[] = {"once", "always", "start over", "every match"};
   return kNames[static_cast<std::size_t>(firing)];
@@ -463,6 +459,22 @@ std::string dump(const RuleSet& set, const Program& program, ExprId expr, EventT
 
 std::string dump_code(const RuleSet& set, const Program& program, ExprId expr, EventTypeId type, PatternId pattern) {
   return Dumper(set, program).lines(expr, type, pattern);
+}
+
+std::string_view name_of(Severity severity) {
+  switch (severity) {
+    case Severity::info:
+      return "info";
+    case Severity::low:
+      return "low";
+    case Severity::medium:
+      return "medium";
+    case Severity::high:
+      return "high";
+    case Severity::critical:
+      return "critical";
+  }
+  return {};
 }
 
 std::string dump_schema(const RuleSet& set) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "engine/program/program.h"
 
@@ -20,5 +21,8 @@ std::string dump_code(const RuleSet& set, const Program& program, ExprId expr, E
 
 // The event types of the set and the slots that some rule reads.
 std::string dump_schema(const RuleSet& set);
+
+// "high": the word of rules, documents and dumps.
+std::string_view name_of(Severity severity);
 
 }  // namespace tocsin

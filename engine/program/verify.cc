@@ -12,6 +12,13 @@
 namespace tocsin {
 namespace {
 
+// They are numbered from 0 in the order of their list.
+constexpr std::size_t kFacts = 0
+#define X(name) +1
+    TOCSIN_FACTS(X)
+#undef X
+    ;
+
 class Verifier {
  public:
   explicit Verifier(RuleSet& set) : set_(set) {}
@@ -106,6 +113,9 @@ class Verifier {
       case ExprOp::some:
         check("expression", inst.a, id);  // an inner one is made first: so there are no circles
         break;
+      case ExprOp::fact:
+        check("fact", inst.a, kFacts);
+        break;
       case ExprOp::field:
       case ExprOp::time:
       case ExprOp::previous:
@@ -116,7 +126,6 @@ class Verifier {
       case ExprOp::captured_all:
       case ExprOp::step_time:
       case ExprOp::cell:
-      case ExprOp::fact:
       case ExprOp::item:
       case ExprOp::logical_not:
       case ExprOp::logical_and:

@@ -137,6 +137,7 @@ TEST_CASE("each broken thing is found, once and by its name") {
        [](RuleSet& s) { s.code.instructions[s.code.exprs[2].begin + 2] = {ExprOp::in_list, 0, 0}; }},
       {"function 9999 of call",
        [](RuleSet& s) { s.code.instructions[s.code.exprs[2].begin + 2] = {ExprOp::call, 9999, 2}; }},
+      {"fact 99 of fact", [](RuleSet& s) { s.code.instructions[s.code.exprs[3].begin] = {ExprOp::fact, 99, 0}; }},
       {"some, and there are", [](RuleSet& s) { s.code.instructions[s.code.exprs[0].begin] = {ExprOp::some, 0, 0}; }},
       {"a key reads field 7 of login", [](RuleSet& s) { s.code.instructions[s.code.exprs[0].begin].a = 7; }},
       {"the text reads field 0 where no event is in hand",

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "engine/event/write.h"
+#include "engine/program/dump.h"
 #include "engine/program/hash.h"
 
 namespace tocsin {
@@ -24,22 +25,6 @@ void add_optional(std::string& out, std::string_view key, std::string_view text)
 }
 void add_time(std::string& out, std::string_view key, const std::optional<Time>& time) {
   add(out, key, time ? Value::time(*time) : Value());
-}
-
-std::string_view word_of(Severity severity) {
-  switch (severity) {
-    case Severity::info:
-      return "info";
-    case Severity::low:
-      return "low";
-    case Severity::medium:
-      return "medium";
-    case Severity::high:
-      return "high";
-    case Severity::critical:
-      return "critical";
-  }
-  return {};
 }
 
 std::string_view word_of(Alert::State state) {
@@ -119,7 +104,7 @@ void append_alert(std::string& out, const Alert& alert, const DocumentNames& nam
     add(out, "doc", program.doc);
     out += ',';
   }
-  add(out, "severity", word_of(alert.severity));
+  add(out, "severity", name_of(alert.severity));
   out += ',';
   add(out, "state", word_of(alert.state));
   out += ',';
