@@ -9,6 +9,7 @@
 #include "engine/event/key.h"
 #include "engine/event/order.h"
 #include "engine/event/write.h"
+#include "engine/match/deviation.h"
 #include "engine/match/exact_sum.h"
 #include "engine/match/quantity_sum.h"
 #include "engine/match/running.h"
@@ -58,13 +59,10 @@ QuantitySum sum(std::span<const Sample> samples) {
   return sum;
 }
 
-double deviation(const std::vector<double>& values) {  // A2: divided by n
-  const double n = static_cast<double>(values.size());
-  const double m = sum_of(values) / n;
-  std::vector<double> squares;
-  squares.reserve(values.size());
-  for (const double v : values) squares.push_back((v - m) * (v - m));
-  return std::sqrt(sum_of(squares) / n);
+double deviation(const std::vector<double>& values) {  // A2: deviation.h
+  Deviation out;
+  for (const double v : values) out.add(v);
+  return out.value();
 }
 
 Value percentile(const Quantities& q, double percent) {  // A2
@@ -222,7 +220,9 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
                          static_cast<double>(samples.size() - 1));
     case AggregateKind::gap_stddev: {
       const std::vector<double> g = gaps(samples);
-      return g.empty() ? Value() : duration_of(deviation(g));
+      if (g.empty()) return {};
+      const double d = deviation(g);
+      return std::isfinite(d) ? duration_of(d) : Value();
     }
     case AggregateKind::ema: {
       const Quantities q = quantities(samples);
@@ -238,6 +238,21 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
       return number(static_cast<double>(samples.size()) / static_cast<double>(second));
   }
   return {};
+}
+
+Value compared_with(const Baseline& baseline, std::span<const double> before, const Value& current) {
+  if (before.empty()) return {};
+  const double n = static_cast<double>(before.size());
+  double sum = 0;
+  for (const double v : before) sum += v;
+  const double mean = sum / n;
+  if (baseline.kind == Baseline::Kind::average) return number(mean);
+  if (before.size() < 2) return {};
+  double squares = 0;
+  for (const double v : before) squares += (v - mean) * (v - mean);
+  const double deviation = std::sqrt(squares / n);
+  if (deviation == 0 || !current.is_number()) return {};
+  return number((current.number() - mean) / deviation);
 }
 
 }  // namespace tocsin

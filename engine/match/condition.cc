@@ -1,5 +1,6 @@
-// Conditions: a comparison of aggregates over windows, with the edge left to the rule. The general matcher: keeps the
-// events that some window still sees and recomputes from them, so it is right for every aggregate and every window.
+// Conditions: a comparison of aggregates over windows, with the edge left to the rule. Where all its windows can be kept running
+// (running_windows.h) they are; else the events that some window still sees are kept, and it is computed anew from them: right for
+// every aggregate and every window.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -13,6 +14,7 @@
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/match/openings.h"
+#include "engine/match/running_windows.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/scratch.h"
 
@@ -24,6 +26,7 @@ constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 // A match of a counted group, as the entry that it is here.
 struct Inner {
   std::vector<Evidence> evidence;
+  OwnedValues captures;  // of the step that counts them (N1)
   Seen first, last;
 };
 
@@ -35,6 +38,7 @@ struct Entry {
 };
 
 struct State : PatternState {
+  std::optional<RunningWindows::State> running;  // instead of entries, where all windows can be kept running
   std::deque<Entry> entries;
   Time from{};                      // watched since
   std::optional<Time> seen_at;      // C3
@@ -54,7 +58,7 @@ struct State : PatternState {
   std::optional<Time> reopened;    // `fewer than` under `during`: the first judgement after the next opening
 
   std::size_t bytes() const override {
-    std::size_t sum = sizeof(State);
+    std::size_t sum = sizeof(State) + (running ? RunningWindows::bytes(*running) : 0);
     for (const Entry& e : entries) sum += e.seen.bytes() + sizeof(Entry);
     for (const auto& n : nested) sum += n->bytes();
     return sum;
@@ -66,7 +70,11 @@ class Condition : public PatternMatcher {
   Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
             const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {
-    find_cells(rules);
+    CellsRead read = cells_read(rules, pattern, options);
+    cells_ = read.cells;
+    condition_cells_ = read.of_condition;
+    if (options.fast && not_running(program, pattern, read).empty())
+      running_.emplace(program, pattern, evaluator, std::move(read));
     for (const CellId id : cells_) {
       add_stream(program.cells[id.index].stream);
       add_stream(program.cells[id.index].second);
@@ -90,6 +98,7 @@ class Condition : public PatternMatcher {
   std::unique_ptr<PatternState> begin(Time from, bool seen) const override {
     auto state = std::make_unique<State>();
     state->from = from;
+    if (running_) state->running = running_->begin();
     if (seen) state->seen_at = from;
     for (const auto& n : nested_) state->nested.push_back(n->begin(from, seen));
     state->nested_armed.assign(nested_.size(), true);
@@ -105,7 +114,12 @@ class Condition : public PatternMatcher {
     if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
-    take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, nullptr}, visit.context, now);
+    if (running_) {
+      empty_before_ = running_->take(*state.running, visit);
+      state.renewed = false;
+    } else {
+      take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, nullptr}, visit.context, now);
+    }
     if (!is_judged(visit)) {
       state.judged = {now, Phase::event};
       return;
@@ -126,9 +140,10 @@ class Condition : public PatternMatcher {
     if (pattern_.form == Pattern::Form::aligned) return close_windows(state, now, context, found);
     if (state.holding && !state.held && now >= Instant{*state.holding + pattern_.hold, Phase::over}) {
       state.held = true;
-      report_judgement(state, context, now.time, now.phase == Phase::waited, true, false, found);
+      report_held(state, context, now, found);
     }
     if (now.phase != Phase::waited) return;
+    if (running_) running_->advance(*state.running, now.time, true);
     if (pattern_.form == Pattern::Form::ranking) {
       state.judged = now;
       rank(state, context, now.time, true, found);
@@ -145,6 +160,8 @@ class Condition : public PatternMatcher {
     if (pattern_.judged_at_expiry && may_judge(state, now, context.reference))
       judge(state, context, now.time, true, false, found);
     state.judged = now;
+    // Calendars open for ever: with nothing left to count, the next opening is no reason to go on (T8).
+    if (state.reopened && !next_expiry(state)) state.renewed = true;
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
@@ -171,6 +188,7 @@ class Condition : public PatternMatcher {
   void start_over(PatternState& base, Instant now) const override {
     auto& state = static_cast<State&>(base);
     if (pattern_.form == Pattern::Form::ranking) return;  // its places are one after the other at one instant
+    if (running_) RunningWindows::clear(*state.running);
     state.entries.clear();
     state.holding.reset();
     state.held = false;
@@ -193,34 +211,14 @@ class Condition : public PatternMatcher {
 
   bool idle(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
-    return state.entries.empty() && !state.holding && !state.seen_at && state.last_value.empty();
+    const bool empty = running_ ? RunningWindows::empty(*state.running) : state.entries.empty();
+    return empty && !state.holding && !state.seen_at && state.last_value.empty();
   }
 
  private:
   using Selected = std::vector<const Entry*>;
 
   // ----- what the pattern looks at, found once ------------------------------------------------------
-
-  void find_cells(const RuleSet& rules) {
-    const auto visit = [&](auto&& self, ExprId id) -> void {
-      if (!id.exists()) return;
-      const Expr& expr = rules.code.exprs[id.index];
-      for (std::uint32_t i = expr.begin; i < expr.end; ++i) {
-        const ExprInst& inst = rules.code.instructions[i];
-        if (inst.op == ExprOp::cell) {
-          const CellId cell{inst.a};
-          if (std::find(cells_.begin(), cells_.end(), cell) == cells_.end()) cells_.push_back(cell);
-        }
-        if (inst.op == ExprOp::some) self(self, ExprId{inst.a});
-      }
-    };
-    visit(visit, pattern_.condition);
-    condition_cells_ = cells_.size();
-    visit(visit, pattern_.value);
-    visit(visit, pattern_.baseline);
-    visit(visit, options_.where);
-    for (const ExprId id : options_.reported) visit(visit, id);
-  }
 
   void add_stream(StreamId id) {
     if (!id.exists() || streams_[id.index]) return;
@@ -574,18 +572,10 @@ class Condition : public PatternMatcher {
       const Value v = over(state, cell, between(state, cell, from, to, after, false), context, from, to, 0);
       if (v.is_number()) values.push_back(v.number());
     }
-    if (values.empty()) return {};
-    double sum = 0;
-    for (const double v : values) sum += v;
-    const double mean = sum / static_cast<double>(values.size());
-    if (cell.baseline.kind == Baseline::Kind::average) return Value::floating(mean);
-    if (values.size() < 2) return {};
-    double squares = 0;
-    for (const double v : values) squares += (v - mean) * (v - mean);
-    const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
-    const Value current = over(state, cell, select(state, cell, now, after), context, now - w, now, 0);
-    if (deviation == 0 || !current.is_number()) return {};
-    return Value::floating((current.number() - mean) / deviation);
+    const Value current = cell.baseline.kind == Baseline::Kind::zscore
+                              ? over(state, cell, select(state, cell, now, after), context, now - w, now, 0)
+                              : Value();
+    return compared_with(cell.baseline, values, current);
   }
 
   // ----- judging -------------------------------------------------------------------------------------
@@ -607,7 +597,15 @@ class Condition : public PatternMatcher {
   void judge(State& state, const EvalContext& context, Time now, bool after, bool by_event,
              const Findings& found) const {
     const bool nothing_left = by_event && empty_before_ && !pattern_.true_of_nothing;
-    EventsReport report = look(state, context, now, after);
+    if (running_)
+      return judge(state, RunningWindows::View(*running_, *state.running, context, now), context, by_event,
+                   nothing_left, found);
+    judge(state, look(state, context, now, after), context, by_event, nothing_left, found);
+  }
+
+  void judge(State& state, const Report& report, const EvalContext& context, bool by_event, bool nothing_left,
+             const Findings& found) const {
+    const Time now = report.at();
     EvalContext at = context;
     at.match = &report;
     at.time = now;
@@ -633,15 +631,19 @@ class Condition : public PatternMatcher {
     found(finding);
   }
 
-  void report_judgement(State& state, const EvalContext& context, Time now, bool after, bool holds, bool by_event,
-                        const Findings& found) const {
-    EventsReport report = look(state, context, now, after);
-    Finding finding;
-    finding.kind = Finding::Kind::judged;
-    finding.holds = holds;
-    finding.by_event = by_event;
-    finding.report = &report;
-    found(finding);
+  // `C for D` has held for long enough.
+  void report_held(State& state, const EvalContext& context, Instant now, const Findings& found) const {
+    const auto report = [&](const Report& held) {
+      Finding finding;
+      finding.kind = Finding::Kind::judged;
+      finding.by_event = false;
+      finding.report = &held;
+      found(finding);
+    };
+    const bool after = now.phase == Phase::waited;
+    if (!running_) return report(look(state, context, now.time, after));
+    running_->advance(*state.running, now.time, after);
+    report(RunningWindows::View(*running_, *state.running, context, now.time));
   }
 
   EventsReport look(const State& state, const EvalContext& context, Time now, bool after) const {
@@ -660,7 +662,7 @@ class Condition : public PatternMatcher {
     all.erase(std::unique(all.begin(), all.end()), all.end());
     for (const Entry* e : all) {
       if (e->inner != nullptr) {
-        report.add_evidence(e->inner->evidence);
+        report.add_match(e->inner->evidence, e->inner->captures.values());
         report.bound(report.first() == nullptr ? &e->inner->first.event() : report.first(), &e->inner->last.event());
       } else {
         report.add(0, e->seen.event());
@@ -679,6 +681,7 @@ class Condition : public PatternMatcher {
 
   // The next time at which an event leaves a window, or moves from one to the next.
   std::optional<Time> next_expiry(const State& state) const {
+    if (running_) return running_->next_expiry(*state.running, state.judged);
     std::optional<Time> out;
     for (const Duration offset : offsets_) {
       const auto first = std::partition_point(state.entries.begin(), state.entries.end(), [&](const Entry& e) {
@@ -706,8 +709,14 @@ class Condition : public PatternMatcher {
     event.time = now;
     Entry entry{Seen(event, fits), 0, 0, nullptr};
     auto match = std::make_shared<Inner>(
-        Inner{{}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
+        Inner{{}, {}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
     inner.report->evidence(match->evidence);
+    EvalContext within = visit.context;
+    within.match = inner.report;
+    std::vector<Value> captures;
+    for (const auto& capture : pattern_.steps.front().captures)
+      captures.push_back(capture.empty() ? Value() : evaluator_.evaluate(capture.front(), within));
+    match->captures = OwnedValues(captures);
     entry.inner = std::move(match);
     take(state, std::move(entry), visit.context, now);
     static_cast<void>(by_event);
@@ -789,6 +798,7 @@ class Condition : public PatternMatcher {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   MatchOptions options_;
+  std::optional<RunningWindows> running_;
   std::vector<CellId> cells_;  // those of the condition first
   std::size_t condition_cells_ = 0;
   StreamSet streams_;

@@ -26,8 +26,9 @@ std::string_view label_of(const Program& program, const Step& step, const Event&
   return last == nullptr ? step.label : last->label;
 }
 
-void EventsReport::add_evidence(const std::vector<Evidence>& inner) {
-  for (const Evidence& e : inner) {
+void EventsReport::add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures) {
+  inner_captures_.push_back(captures);
+  for (const Evidence& e : evidence) {
     auto row = std::find_if(inner_.begin(), inner_.end(), [&](const Evidence& r) { return r.label == e.label; });
     if (row == inner_.end()) row = inner_.insert(inner_.end(), Evidence{e.label, 0, {}});
     row->count += e.count;
@@ -36,7 +37,15 @@ void EventsReport::add_evidence(const std::vector<Evidence>& inner) {
   }
 }
 
-Value EventsReport::capture_of(const Step& step, std::uint32_t capture, const Event& event) const {
+std::size_t EventsReport::size(StepId step) const {
+  return step.index == 0 && !inner_captures_.empty() ? inner_captures_.size() : steps_[step.index].size();
+}
+
+Value EventsReport::capture_of(StepId id, std::uint32_t capture, std::size_t at) const {
+  if (id.index == 0 && !inner_captures_.empty())
+    return capture < inner_captures_[at].size() ? inner_captures_[at][capture] : Value();
+  const Step& step = pattern_.steps[id.index];
+  const Event& event = *steps_[id.index][at];
   const auto& alternatives = program_.streams[step.stream.index].alternatives;
   for (std::size_t i = 0; i < alternatives.size(); ++i) {
     if (alternatives[i].type != event.type) continue;
@@ -50,16 +59,16 @@ Value EventsReport::capture_of(const Step& step, std::uint32_t capture, const Ev
 }
 
 Value EventsReport::captured(StepId id, std::uint32_t capture, Which which) const {
-  const auto& events = steps_[id.index];
-  const Step& step = pattern_.steps[id.index];
+  const std::size_t n = size(id);
   switch (which) {
     case Which::last:
-      return events.empty() ? Value() : capture_of(step, capture, *events.back());
+      return n == 0 ? Value() : capture_of(id, capture, n - 1);
     case Which::first:
-      return events.empty() ? Value() : capture_of(step, capture, *events.front());
+      return n == 0 ? Value() : capture_of(id, capture, 0);
     case Which::all: {
       std::vector<Value> values;
-      for (const Event* e : events) values.push_back(capture_of(step, capture, *e));
+      for (std::size_t i = 0; i < n; ++i)
+        if (const Value value = capture_of(id, capture, i); !value.is_missing()) values.push_back(value);  // A1
       return context_.scratch->list(values);
     }
   }

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "engine/match/report.h"
@@ -29,8 +30,9 @@ class EventsReport : public Report {
 
   // Adds an event of step `step`, in the total order. REQUIRES: it outlives the report.
   void add(std::size_t step, const Event& event) { steps_[step].push_back(&event); }
-  // Evidence of a counted group's matches: it has no event of its own.
-  void add_evidence(const std::vector<Evidence>& inner);
+  // A match of a counted group, which has no event of its own: its evidence, and what step 0 captures of it. REQUIRES: the
+  // captures outlive the report; all of the step are matches, or none is.
+  void add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures);
   void set(Fact fact, Value value) { facts_[static_cast<std::size_t>(fact)] = value; }
   void set_cells(std::function<Value(CellId)> cells) { cells_ = std::move(cells); }
   // Where the first and last event are not those of the steps (counted groups).
@@ -49,7 +51,8 @@ class EventsReport : public Report {
   void evidence(std::vector<Evidence>& out) const override;
 
  private:
-  Value capture_of(const Step& step, std::uint32_t capture, const Event& event) const;
+  std::size_t size(StepId step) const;
+  Value capture_of(StepId step, std::uint32_t capture, std::size_t i) const;
 
   const Program& program_;
   const Pattern& pattern_;
@@ -58,6 +61,7 @@ class EventsReport : public Report {
   Time at_;
   std::vector<std::vector<const Event*>> steps_;
   std::vector<Evidence> inner_;
+  std::vector<std::span<const Value>> inner_captures_;
   std::array<Value, 16> facts_{};
   std::function<Value(CellId)> cells_;
   const Event* first_ = nullptr;

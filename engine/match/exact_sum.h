@@ -22,6 +22,23 @@ class ExactSum {
   void add(double value) { change(value, 1); }
   void subtract(double value) { change(value, -1); }
 
+  // Adds a * b without error, as long as it is neither beyond the largest double nor its last bit below the least.
+  void add_product(double a, double b) {
+    const double product = a * b;
+    add(product);
+    add(std::fma(a, b, -product));
+  }
+  // Adds every bit of `other`, times `factor`; as add_product().
+  void add_scaled(const ExactSum& other, double factor) {
+    if (other.low_ > other.high_) return;
+    Limbs limbs = other.limbs_;
+    const std::size_t end = std::min<std::size_t>(other.high_ + 3, kLimbs);
+    const double signed_factor = normalise(limbs, end) ? -factor : factor;
+    for (std::size_t i = other.low_; i < end; ++i)
+      if (limbs[i] != 0)
+        add_product(std::ldexp(static_cast<double>(limbs[i]), static_cast<int>(i) * kBits - kLowest), signed_factor);
+  }
+
   // The double nearest to the exact sum, ties to even; infinite where it is beyond the largest.
   double value() const {
     if (low_ > high_) return 0.0;  // nothing was ever added

@@ -14,45 +14,15 @@ namespace {
 
 AggregateKind kind_of(const Cell& cell) { return aggregates()[cell.function.index].kind; }
 
-bool reads_values(AggregateKind kind) {
-  switch (kind) {
-    case AggregateKind::sum:
-    case AggregateKind::avg:
-    case AggregateKind::min:
-    case AggregateKind::max:
-    case AggregateKind::percentile:
-    case AggregateKind::distinct_count:
-    case AggregateKind::first:
-    case AggregateKind::last:
-    case AggregateKind::delta:
-      return true;
-    case AggregateKind::count:
-    case AggregateKind::changes:
-    case AggregateKind::rate:
-    case AggregateKind::gap_avg:
-    case AggregateKind::ratio:
-    case AggregateKind::stddev:
-    case AggregateKind::values:
-    case AggregateKind::slope:
-    case AggregateKind::duration:
-    case AggregateKind::gap_stddev:
-    case AggregateKind::ema:
-    case AggregateKind::top:
-      return false;
-  }
-  return false;
-}
-
-std::string key_of(const Value& value) {
-  std::string key;
-  append_key(key, value);
-  return key;
-}
-
 Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
+Value duration_of(double us) { return std::isfinite(us) ? Value::duration({std::llround(us)}) : Value(); }
+double us_of(Duration d) { return static_cast<double>(d.us); }
 
-bool is_sum(AggregateKind kind) { return kind == AggregateKind::sum || kind == AggregateKind::avg; }
-bool is_extreme(AggregateKind kind) { return kind == AggregateKind::min || kind == AggregateKind::max; }
+template <class T, class Variant>
+T& made(Variant& state) {
+  if (auto* there = std::get_if<T>(&state)) return *there;
+  return state.template emplace<T>();
+}
 
 // A minus zero would be the same number and another text.
 void insert_sorted(std::vector<double>& values, double d) {
@@ -72,127 +42,262 @@ double percentile_of_sorted(std::span<const double> values, double percent) {
   return values[low] + (values[high] - values[low]) * (at - static_cast<double>(low));
 }
 
-bool RunningAggregate::supports(const Cell& cell) {
-  if (cell.baseline.kind != Baseline::Kind::none) return false;
-  const AggregateKind kind = kind_of(cell);
-  return reads_values(kind) || kind == AggregateKind::count || kind == AggregateKind::changes ||
-         kind == AggregateKind::rate || kind == AggregateKind::gap_avg || kind == AggregateKind::ratio;
+RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
+  switch (kind) {
+    case AggregateKind::sum:
+    case AggregateKind::avg:
+    case AggregateKind::min:
+    case AggregateKind::max:
+    case AggregateKind::stddev:
+    case AggregateKind::percentile:
+    case AggregateKind::delta:
+    case AggregateKind::ema:
+      return Keeps::measures;
+    case AggregateKind::distinct_count:
+    case AggregateKind::first:
+    case AggregateKind::last:
+      return Keeps::values;
+    case AggregateKind::count:
+    case AggregateKind::changes:
+    case AggregateKind::rate:
+    case AggregateKind::gap_avg:
+    case AggregateKind::gap_stddev:
+    case AggregateKind::ratio:
+    case AggregateKind::values:
+    case AggregateKind::slope:
+    case AggregateKind::duration:
+    case AggregateKind::top:
+      return Keeps::nothing;
+  }
+  return Keeps::nothing;
 }
 
-RunningAggregate::RunningAggregate(const Cell& cell)
-    : cell_(cell), kind_(kind_of(cell)), keeps_values_(reads_values(kind_)) {
+RunningAggregate::RunningAggregate(const Cell& cell) : cell_(&cell), kind_(kind_of(cell)), keeps_(keeps(kind_)) {
   TOCSIN_ASSERT(supports(cell));
 }
 
-void RunningAggregate::insert(Time time, const Value& value) {
-  samples_.push_back({time, keeps_values_ ? OwnedValue(value) : OwnedValue()});
-  if (keeps_values_ && !value.is_missing()) insert_value(value);
+Value RunningAggregate::kept(std::size_t i) const {
+  if (keeps_ == Keeps::measures) return measures_[i];
+  return keeps_ == Keeps::values ? values_[i].view() : Value();
+}
+
+void RunningAggregate::insert(Mark mark, const Value& value) {
+  if (kind_ == AggregateKind::gap_stddev && !marks_.empty()) join(Value::duration(mark.time - marks_.back().time));
+  marks_.push_back(mark);
+  if (keeps_ == Keeps::nothing) return;
+  if (keeps_ == Keeps::measures) measures_.push_back(is_measure(value) ? value : Value());
+  if (keeps_ == Keeps::values) values_.push_back(OwnedValue(value));
+  if (!value.is_missing()) join(value);
 }
 
 void RunningAggregate::evict() {
-  TOCSIN_ASSERT(!samples_.empty());
-  if (keeps_values_ && !samples_.front().value.is_missing()) evict_value(samples_.front().value.view());
-  samples_.pop_front();
-  ++first_number_;
-}
-
-void RunningAggregate::insert_value(const Value& value) {
-  if (is_sum(kind_)) sum_.add(value);
-  if (is_extreme(kind_) && is_measure(value)) insert_extreme(value);
-  if (kind_ == AggregateKind::distinct_count) ++distinct_[key_of(value)];
-  if (kind_ != AggregateKind::percentile) return;
-  if (value.is_number()) insert_sorted(numbers_, value.number());
-  if (value.type() == Type::duration) insert_sorted(durations_, static_cast<double>(value.as_duration().us));
-}
-
-void RunningAggregate::evict_value(const Value& value) {
-  if (is_sum(kind_)) sum_.subtract(value);
-  if (is_extreme(kind_) && !extremes_.empty() && extremes_.front().number == first_number_) extremes_.pop_front();
-  if (kind_ == AggregateKind::distinct_count) {
-    const auto found = distinct_.find(key_of(value));
-    if (--found->second == 0) distinct_.erase(found);
+  TOCSIN_ASSERT(!marks_.empty());
+  if (kind_ == AggregateKind::gap_stddev && marks_.size() > 1) leave(Value::duration(marks_[1].time - marks_[0].time));
+  marks_.pop_front();
+  if (keeps_ != Keeps::nothing) {
+    const Value value = kept(0);
+    if (!value.is_missing()) leave(value);
+    if (keeps_ == Keeps::measures) measures_.pop_front();
+    if (keeps_ == Keeps::values) values_.pop_front();
   }
-  if (kind_ != AggregateKind::percentile) return;
-  if (value.is_number()) erase_sorted(numbers_, value.number());
-  if (value.type() == Type::duration) erase_sorted(durations_, static_cast<double>(value.as_duration().us));
+  ++first_;
+}
+
+void RunningAggregate::hand_on(RunningAggregate& next) {
+  next.insert(marks_.front(), kept(0));
+  evict();
+}
+
+void RunningAggregate::clear() {
+  marks_.clear();
+  measures_.clear();
+  values_.clear();
+  state_ = std::monostate();
+  first_ = 0;
+}
+
+std::size_t RunningAggregate::bytes() const {
+  std::size_t sum = marks_.bytes() + measures_.bytes() + values_.bytes();
+  if (const auto* extremes = std::get_if<Extremes>(&state_)) sum += extremes->candidates.bytes();
+  if (const auto* sorted = std::get_if<Sorted>(&state_))
+    sum += (sorted->numbers.capacity() + sorted->durations.capacity()) * sizeof(double);
+  if (const auto* distinct = std::get_if<Distinct>(&state_))
+    sum += distinct->bucket_count() * sizeof(Distinct::value_type);
+  if (std::holds_alternative<std::unique_ptr<Deviations>>(state_)) sum += sizeof(Deviations);
+  return sum;
+}
+
+void RunningAggregate::join(const Value& value) {
+  switch (kind_) {
+    case AggregateKind::sum:
+    case AggregateKind::avg:
+      return made<QuantitySum>(state_).add(value);
+    case AggregateKind::min:
+    case AggregateKind::max:
+      return join_extremes(value);
+    case AggregateKind::distinct_count: {
+      std::string key;
+      append_key(key, value);
+      ++made<Distinct>(state_)[std::move(key)];
+      return;
+    }
+    case AggregateKind::percentile: {
+      Sorted& sorted = made<Sorted>(state_);
+      if (value.is_number()) insert_sorted(sorted.numbers, value.number());
+      if (value.type() == Type::duration) insert_sorted(sorted.durations, us_of(value.as_duration()));
+      return;
+    }
+    case AggregateKind::stddev:
+    case AggregateKind::gap_stddev: {
+      auto& deviations = made<std::unique_ptr<Deviations>>(state_);
+      if (deviations == nullptr) deviations = std::make_unique<Deviations>();
+      if (value.is_number()) deviations->numbers.add(value.number());
+      if (value.type() == Type::duration) deviations->durations.add(us_of(value.as_duration()));
+      return;
+    }
+    case AggregateKind::ema:
+      if (Average& average = made<Average>(state_); !average.stale) join_average(average, value);
+      return;
+    case AggregateKind::count:
+    case AggregateKind::changes:
+    case AggregateKind::first:
+    case AggregateKind::last:
+    case AggregateKind::delta:
+    case AggregateKind::rate:
+    case AggregateKind::gap_avg:
+    case AggregateKind::ratio:
+    case AggregateKind::values:
+    case AggregateKind::slope:
+    case AggregateKind::duration:
+    case AggregateKind::top:
+      return;
+  }
+}
+
+void RunningAggregate::leave(const Value& value) {
+  if (auto* sum = std::get_if<QuantitySum>(&state_)) sum->subtract(value);
+  if (auto* extremes = std::get_if<Extremes>(&state_))
+    if (!extremes->candidates.empty() && extremes->candidates.front().at == first_) extremes->candidates.pop_front();
+  if (auto* distinct = std::get_if<Distinct>(&state_)) {
+    std::string key;
+    append_key(key, value);
+    const auto found = distinct->find(key);
+    if (--found->second == 0) distinct->erase(found);
+  }
+  if (auto* sorted = std::get_if<Sorted>(&state_)) {
+    if (value.is_number()) erase_sorted(sorted->numbers, value.number());
+    if (value.type() == Type::duration) erase_sorted(sorted->durations, us_of(value.as_duration()));
+  }
+  if (auto* deviations = std::get_if<std::unique_ptr<Deviations>>(&state_)) {
+    if (value.is_number()) (*deviations)->numbers.subtract(value.number());
+    if (value.type() == Type::duration) (*deviations)->durations.subtract(us_of(value.as_duration()));
+  }
+  if (auto* average = std::get_if<Average>(&state_)) average->stale = true;
 }
 
 // Of equals the oldest stays in front and is the answer, as in a walk over the samples.
-void RunningAggregate::insert_extreme(const Value& value) {
+void RunningAggregate::join_extremes(const Value& value) {
+  if (!is_measure(value)) return;
+  auto& candidates = made<Extremes>(state_).candidates;
   const auto better = [&](const Candidate& c) {
-    const auto order = total_order(value, c.value.view());
+    const auto order = total_order(value, c.value);
     return kind_ == AggregateKind::min ? order < 0 : order > 0;
   };
-  while (!extremes_.empty() && better(extremes_.back())) extremes_.pop_back();
-  extremes_.push_back({first_number_ + samples_.size() - 1, OwnedValue(value)});
+  while (!candidates.empty() && better(candidates.back())) candidates.pop_back();
+  candidates.push_back({first_ + marks_.size() - 1, value});
+}
+
+void RunningAggregate::join_average(Average& average, const Value& value) const {
+  const auto weigh = [this](double& e, std::size_t& count, double v) {
+    e = count++ == 0 ? v : cell_->alpha * v + (1 - cell_->alpha) * e;
+  };
+  if (value.is_number()) weigh(average.numbers, average.count_of_numbers, value.number());
+  if (value.type() == Type::duration) weigh(average.durations, average.count_of_durations, us_of(value.as_duration()));
 }
 
 // Missing values are few: the walk ends at once.
-const OwnedValue* RunningAggregate::end_value(bool newest) const {
-  const bool measures = kind_ == AggregateKind::delta;
-  for (std::size_t i = 0; i < samples_.size(); ++i) {
-    const OwnedValue& value = samples_[newest ? samples_.size() - 1 - i : i].value;
-    if (measures ? is_measure(value.view()) : !value.is_missing()) return &value;
-  }
-  return nullptr;
+Value RunningAggregate::end_value(bool newest) const {
+  for (std::size_t i = 0; i < marks_.size(); ++i)
+    if (const Value value = kept(newest ? marks_.size() - 1 - i : i); !value.is_missing()) return value;
+  return {};
 }
 
-Value RunningAggregate::delta() const {
-  const OwnedValue *first = end_value(false), *last = end_value(true);
-  return first == nullptr ? Value() : operators::subtract(last->view(), first->view());
-}
+Value RunningAggregate::delta() const { return operators::subtract(end_value(true), end_value(false)); }
 
 Value RunningAggregate::percentile() const {
-  if (!numbers_.empty()) return finite(percentile_of_sorted(numbers_, cell_.alpha));
-  return durations_.empty() ? Value() : Value::duration({std::llround(percentile_of_sorted(durations_, cell_.alpha))});
+  const auto* sorted = std::get_if<Sorted>(&state_);
+  if (sorted == nullptr) return {};
+  if (!sorted->numbers.empty()) return finite(percentile_of_sorted(sorted->numbers, cell_->alpha));
+  return sorted->durations.empty() ? Value() : duration_of(percentile_of_sorted(sorted->durations, cell_->alpha));
+}
+
+Value RunningAggregate::average() const {
+  auto* average = std::get_if<Average>(&state_);
+  if (average == nullptr) return {};
+  if (average->stale) {
+    *average = Average();
+    for (std::size_t i = 0; i < measures_.size(); ++i) join_average(*average, measures_[i]);
+  }
+  if (average->count_of_numbers > 0) return finite(average->numbers);
+  return average->count_of_durations > 0 ? duration_of(average->durations) : Value();
+}
+
+Value RunningAggregate::deviation() const {
+  const auto* deviations = std::get_if<std::unique_ptr<Deviations>>(&state_);
+  if (deviations == nullptr) return {};
+  return (*deviations)->numbers.count() > 0 ? finite((*deviations)->numbers.value())
+                                            : duration_of((*deviations)->durations.value());
 }
 
 Value RunningAggregate::rate(Time from, Time now) const {
-  const double seconds = static_cast<double>((now - from).us) / 1e6;
-  return seconds > 0 && !samples_.empty() ? finite(static_cast<double>(samples_.size()) / seconds) : Value();
+  const double seconds = us_of(now - from) / 1e6;
+  return seconds > 0 && !empty() ? finite(static_cast<double>(size()) / seconds) : Value();
 }
 
 // The gaps between neighbours add up to the time between the ends.
 Value RunningAggregate::gap_avg() const {
-  if (samples_.size() < 2) return {};
-  const Duration span = samples_.back().time - samples_.front().time;
-  return Value::duration({std::llround(static_cast<double>(span.us) / static_cast<double>(samples_.size() - 1))});
+  if (size() < 2) return {};
+  return duration_of(us_of(marks_.back().time - marks_.front().time) / static_cast<double>(size() - 1));
 }
 
 Value RunningAggregate::value(Time from, Time now, std::size_t second) const {
   switch (kind_) {
     case AggregateKind::count:
     case AggregateKind::changes:
-      return Value::integer(static_cast<std::int64_t>(samples_.size()));
+      return Value::integer(static_cast<std::int64_t>(size()));
     case AggregateKind::sum:
-      return sum_.sum();
+      return made<QuantitySum>(state_).sum();
     case AggregateKind::avg:
-      return sum_.mean();
+      return made<QuantitySum>(state_).mean();
     case AggregateKind::min:
-    case AggregateKind::max:
-      return extremes_.empty() ? Value() : extremes_.front().value.view();
+    case AggregateKind::max: {
+      const auto& candidates = made<Extremes>(state_).candidates;
+      return candidates.empty() ? Value() : candidates.front().value;
+    }
     case AggregateKind::percentile:
       return percentile();
     case AggregateKind::distinct_count:
-      return Value::integer(static_cast<std::int64_t>(distinct_.size()));
+      return Value::integer(static_cast<std::int64_t>(made<Distinct>(state_).size()));
     case AggregateKind::first:
-      return end_value(false) != nullptr ? end_value(false)->view() : Value();
+      return end_value(false);
     case AggregateKind::last:
-      return end_value(true) != nullptr ? end_value(true)->view() : Value();
+      return end_value(true);
     case AggregateKind::delta:
       return delta();
     case AggregateKind::rate:
       return rate(from, now);
+    case AggregateKind::stddev:
+    case AggregateKind::gap_stddev:
+      return deviation();
     case AggregateKind::gap_avg:
       return gap_avg();
+    case AggregateKind::ema:
+      return average();
     case AggregateKind::ratio:
-      return second == 0 ? Value() : finite(static_cast<double>(samples_.size()) / static_cast<double>(second));
-    case AggregateKind::stddev:
+      return second == 0 ? Value() : finite(static_cast<double>(size()) / static_cast<double>(second));
     case AggregateKind::values:
     case AggregateKind::slope:
     case AggregateKind::duration:
-    case AggregateKind::gap_stddev:
-    case AggregateKind::ema:
     case AggregateKind::top:
       return {};  // not supported
   }

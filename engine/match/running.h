@@ -1,73 +1,106 @@
 // Aggregates of a sliding window kept as events come and go, instead of being computed anew at every event: constant work for
-// count, sum, avg, first, last, delta, rate, gap_avg and ratio, amortised constant for min, max and distinct_count, a binary
-// search and a move of memory for percentiles. To the last bit what aggregate_of() says of the same samples: running_test.cc.
-// stddev, slope, ema and the others depend on every value anew (their mean moves), and are left to aggregate_of().
+// count, sum, avg, stddev, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised constant for min, max and
+// distinct_count, a binary search and a move of memory for percentiles. `ema` is constant while nothing leaves (sessions,
+// `over all`) and computed anew when something has left. To the last bit what aggregate_of() says of the same samples:
+// running_test.cc. slope, duration, values and top read every value anyhow, and are left to aggregate_of().
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <deque>
-#include <optional>
+#include <memory>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "engine/base/hash.h"
 #include "engine/base/time.h"
 #include "engine/event/owned.h"
 #include "engine/event/value.h"
+#include "engine/match/deviation.h"
 #include "engine/match/quantity_sum.h"
+#include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
+#include "engine/program/choose.h"
 #include "engine/program/program.h"
 
 namespace tocsin {
 
+// When a sample was, and which of its owner's events it is of.
+struct Mark {
+  Time time{};
+  std::uint64_t number = 0;
+};
+
 class RunningAggregate {
  public:
-  static bool supports(const Cell& cell);
+  static bool supports(const Cell& cell) { return keeps_running(cell); }  // choose.h
 
   // REQUIRES: supports(cell). The cell must outlive this.
   explicit RunningAggregate(const Cell& cell);
 
   // The newest sample joins; the oldest leaves. A missing value counts as an event and as no value.
-  void insert(Time time, const Value& value);
+  void insert(Mark mark, const Value& value);
   void evict();
+  // The oldest leaves and is the newest of `next`, whose window ends where this one begins.
+  void hand_on(RunningAggregate& next);
+  void clear();
 
-  std::size_t size() const { return samples_.size(); }
-  bool empty() const { return samples_.empty(); }
-  Time oldest() const { return samples_.front().time; }  // REQUIRES: not empty
+  std::size_t size() const { return marks_.size(); }
+  bool empty() const { return marks_.empty(); }
+  const Ring<Mark>& marks() const { return marks_; }
+  Time oldest() const { return marks_.front().time; }  // REQUIRES: not empty
+  std::size_t bytes() const;
 
   // As aggregate_of(). What it views is good until the next insert or evict.
   Value value(Time from, Time now, std::size_t second) const;
 
  private:
-  struct Kept {
-    Time time{};
-    OwnedValue value;  // missing where the aggregate has no use for it
-  };
   struct Candidate {
-    std::uint64_t number;  // of the sample, counted since the beginning
-    OwnedValue value;
+    std::uint64_t at = 0;  // of the sample, counted since the beginning
+    Value value;
   };
+  struct Extremes {
+    Ring<Candidate> candidates;  // from the best to the newest, each worse than the one before
+  };
+  struct Sorted {
+    std::vector<double> numbers, durations;
+  };
+  struct Average {  // ema
+    double numbers = 0, durations = 0;
+    std::size_t count_of_numbers = 0, count_of_durations = 0;
+    bool stale = false;  // something has left since
+  };
+  struct Deviations {
+    Deviation numbers, durations;
+  };
+  using Distinct = boost::unordered_flat_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
+  enum class Keeps : std::uint8_t { nothing, measures, values };
 
-  void insert_value(const Value& value);
-  void evict_value(const Value& value);
-  void insert_extreme(const Value& value);
-  const OwnedValue* end_value(bool newest) const;
+  static Keeps keeps(AggregateKind kind);
+  Value kept(std::size_t i) const;
+  void join(const Value& value);
+  void leave(const Value& value);
+  void join_extremes(const Value& value);
+  void join_average(Average& average, const Value& value) const;
+  Value end_value(bool newest) const;
   Value delta() const;
   Value percentile() const;
+  Value average() const;
+  Value deviation() const;
   Value rate(Time from, Time now) const;
   Value gap_avg() const;
 
-  const Cell& cell_;
+  const Cell* cell_;
   AggregateKind kind_;
-  bool keeps_values_;
-  std::deque<Kept> samples_;
-  std::uint64_t first_number_ = 0;  // of samples_.front()
-  QuantitySum sum_;                 // sum, avg
-  std::deque<Candidate> extremes_;  // min, max: from the best to the newest, each worse than the one before
-  boost::unordered_flat_map<std::string, std::uint32_t, TextHash, std::equal_to<>> distinct_;
-  std::vector<double> numbers_, durations_;  // percentiles: in order
+  Keeps keeps_;
+  Ring<Mark> marks_;
+  Ring<Value> measures_;  // numbers, times, durations; missing where the value is none of them
+  Ring<OwnedValue> values_;
+  std::uint64_t first_ = 0;  // the oldest sample, counted since the beginning
+  // What the kind needs besides; made when the first value joins.
+  mutable std::variant<std::monostate, QuantitySum, Extremes, Distinct, Sorted, Average, std::unique_ptr<Deviations>>
+      state_;
 };
 
 // A2: linear between the closest ranks, n - 1 spacing. REQUIRES: not empty, in order.

@@ -39,6 +39,14 @@ double exact_sum_of(const std::vector<double>& values) {
   return static_cast<double>(sum);
 }
 
+// Of values of up to 40 bits, whose squares of differences from a double it holds to far beyond the last bit.
+double deviation_of(const std::vector<double>& values) {
+  const double n = static_cast<double>(values.size()), mean = exact_sum_of(values) / n;
+  Exact squares = 0;
+  for (const double d : values) squares += (Exact{d} - mean) * (Exact{d} - mean);
+  return std::sqrt(static_cast<double>(squares) / n);
+}
+
 struct TestSample {
   Time time;
   Value value;
@@ -115,6 +123,20 @@ Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, 
       for (std::size_t i = 1; i < samples.size(); ++i)
         sum += static_cast<double>((samples[i].time - samples[i - 1].time).us);
       return Value::duration({std::llround(sum / static_cast<double>(samples.size() - 1))});
+    }
+    case AggregateKind::stddev:
+      return quantities.empty() ? Value() : number(deviation_of(quantities));
+    case AggregateKind::gap_stddev: {
+      std::vector<double> gaps;
+      for (std::size_t i = 1; i < samples.size(); ++i)
+        gaps.push_back(static_cast<double>((samples[i].time - samples[i - 1].time).us));
+      return gaps.empty() ? Value() : Value::duration({std::llround(deviation_of(gaps))});
+    }
+    case AggregateKind::ema: {
+      if (quantities.empty()) return {};
+      double e = quantities.front();
+      for (std::size_t i = 1; i < quantities.size(); ++i) e = cell.alpha * quantities[i] + (1 - cell.alpha) * e;
+      return number(e);
     }
     case AggregateKind::ratio:
       return second == 0 ? Value() : Value::floating(static_cast<double>(samples.size()) / static_cast<double>(second));
@@ -246,6 +268,7 @@ TEST_CASE("what is kept while a window slides is what a list of its samples says
       CAPTURE(kind);
       std::mt19937_64 random(row * 31 + static_cast<std::size_t>(kind));
       cell.alpha = random() % 2 == 0 ? 50 : 99.9;
+      if (aggregates()[row].kind == AggregateKind::ema) cell.alpha = 0.25;
       RunningAggregate running(cell);
       std::deque<TestSample> samples;
       Time now{};
@@ -254,7 +277,7 @@ TEST_CASE("what is kept while a window slides is what a list of its samples says
         now = now + Duration{static_cast<std::int64_t>(random() % 3) * 500'000};
         const Value value = sample_value(random, kind);
         samples.push_back({now, value});
-        running.insert(now, value);
+        running.insert({now, static_cast<std::uint64_t>(i)}, value);
         const Time from = now - Duration{length};
         while (running.oldest() < from) {
           running.evict();

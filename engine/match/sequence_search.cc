@@ -56,7 +56,8 @@ Value ChoiceView::captured(StepId id, std::uint32_t capture, Which which) const 
   if (which == Which::all) {
     std::vector<Value> values;
     for (const Taken& t : taken_)
-      if (t.step == id) values.push_back(capture_of(step, capture, t.event));
+      if (t.step == id)
+        if (const Value value = capture_of(step, capture, t.event); !value.is_missing()) values.push_back(value);  // A1
     return base_.scratch->list(values);
   }
   SeenIndex event = kNoEvent;

@@ -116,6 +116,7 @@ class Sum {
         return add(kSeenPerKeyMax, event_bytes(), every("event that a match may need", within(p), kSeenPerKeyMax));
       case MatcherKind::latest_chain:
         return chains(p, options);
+      case MatcherKind::running_window:
       case MatcherKind::window:
         return window(p);
       case MatcherKind::counter: {

@@ -28,7 +28,12 @@ bool is_emitted(const RuleSet& rules, EventTypeId type) {
 
 ChosenMatcher condition(const RuleSet& rules, const Program& program, const Pattern& pattern,
                         const MatchOptions& options) {
-  const auto window = [](std::string why) { return ChosenMatcher{MatcherKind::window, std::move(why)}; };
+  // What keeps a condition from the counter; or, where that is no use either, from running windows.
+  const auto window = [&](std::string why) {
+    const std::string refused = not_running(program, pattern, cells_read(rules, pattern, options));
+    if (refused.empty()) return ChosenMatcher{MatcherKind::running_window, std::move(why)};
+    return ChosenMatcher{MatcherKind::window, refused};
+  };
   if (!counter_threshold(rules, program, pattern))
     return window("the condition is not the count of one stream, or is judged by time too");
   if (options.firing != Firing::once && options.firing != Firing::start_over)
@@ -109,6 +114,8 @@ std::string_view name_of(MatcherKind kind) {
       return "latest chain";
     case MatcherKind::window:
       return "window";
+    case MatcherKind::running_window:
+      return "running window";
     case MatcherKind::counter:
       return "counter";
     case MatcherKind::instant:
@@ -185,6 +192,82 @@ std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Progr
   const auto* n = std::get_if<std::int64_t>(&rules.code.constants[code[1].a].value);
   if (n == nullptr || *n < 1 || *n > kRingMax) return std::nullopt;
   return static_cast<std::uint32_t>(*n);
+}
+
+bool keeps_running(const Cell& cell) {
+  if (cell.baseline.kind == Baseline::Kind::forecast) return false;
+  switch (aggregates()[cell.function.index].kind) {
+    case AggregateKind::values:
+    case AggregateKind::slope:
+    case AggregateKind::duration:
+    case AggregateKind::top:
+      return false;
+    case AggregateKind::count:
+    case AggregateKind::sum:
+    case AggregateKind::avg:
+    case AggregateKind::min:
+    case AggregateKind::max:
+    case AggregateKind::stddev:
+    case AggregateKind::percentile:
+    case AggregateKind::distinct_count:
+    case AggregateKind::first:
+    case AggregateKind::last:
+    case AggregateKind::rate:
+    case AggregateKind::delta:
+    case AggregateKind::gap_avg:
+    case AggregateKind::gap_stddev:
+    case AggregateKind::ema:
+    case AggregateKind::ratio:
+    case AggregateKind::changes:
+      return true;
+  }
+  return false;
+}
+
+CellsRead cells_read(const RuleSet& rules, const Pattern& pattern, const MatchOptions& options) {
+  CellsRead out;
+  const auto visit = [&](auto&& self, ExprId id) -> void {
+    if (!id.exists()) return;
+    const Expr& expr = rules.code.exprs[id.index];
+    for (std::uint32_t i = expr.begin; i < expr.end; ++i) {
+      const ExprInst& inst = rules.code.instructions[i];
+      if (inst.op == ExprOp::cell) {
+        const CellId cell{inst.a};
+        if (std::find(out.cells.begin(), out.cells.end(), cell) == out.cells.end()) out.cells.push_back(cell);
+      }
+      if (inst.op == ExprOp::some) self(self, ExprId{inst.a});
+    }
+  };
+  visit(visit, pattern.condition);
+  out.of_condition = out.cells.size();
+  visit(visit, pattern.value);
+  visit(visit, pattern.baseline);
+  visit(visit, options.where);
+  for (const ExprId id : options.reported) visit(visit, id);
+  return out;
+}
+
+std::string not_running(const Program& program, const Pattern& pattern, const CellsRead& read) {
+  if (pattern.form != Pattern::Form::condition) return "it is judged at the end of its window";
+  for (const CellId id : pattern.evidence)
+    if (std::find(read.cells.begin(), read.cells.end(), id) == read.cells.end())
+      return "it shows what it does not read";
+  for (const CellId id : read.cells) {
+    const Cell& cell = program.cells[id.index];
+    const std::string name(aggregates()[cell.function.index].name);
+    if (!keeps_running(cell))
+      return cell.baseline.kind == Baseline::Kind::forecast ? "a forecast reads every value of its window"
+                                                            : "`" + name + "` reads every value of its window";
+    const bool looks_back = cell.baseline.kind != Baseline::Kind::none;
+    const bool span = cell.window.kind == Window::Kind::span;
+    if (cell.window.kind == Window::Kind::frame || cell.window.kind == Window::Kind::step)
+      return "an aggregate of the match reads all its events";
+    if (cell.second.exists() && (!span || looks_back)) return "a ratio of other than two windows of one length";
+    if (looks_back && (!span || cell.window.length.us == 0)) return "it is compared with windows of no length";
+    for (const StreamId stream : {cell.stream, cell.second})
+      if (stream.exists() && program.streams[stream.index].nested.exists()) return "it counts matches, not events";
+  }
+  return {};
 }
 
 }  // namespace tocsin

@@ -16,7 +16,8 @@ namespace tocsin {
 enum class MatcherKind : std::uint8_t {
   sequence_search,  // keeps every candidate and searches when one can complete a match
   latest_chain,     // the best chain for every number of steps: constant work per event
-  window,           // keeps the events that a window still sees
+  window,           // keeps the events that a window still sees, and computes from them
+  running_window,   // every aggregate as its events come and go: constant work per event
   counter,          // the N last events of the key
   instant,          // the last event, or the values seen: nothing else decides
 };
@@ -49,5 +50,17 @@ MatchOptions match_options(const Program& program);
 
 // The N of a condition that is `count(x) >= N` over one sliding window or one streak; none: it is something else.
 std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern);
+
+// Can the aggregate be kept as events come and go (match/running.h)? The others read every value of their window anew.
+bool keeps_running(const Cell& cell);
+
+// The cells that the condition, `where` and what is reported read, each once; those of the condition stand first.
+struct CellsRead {
+  std::vector<CellId> cells;
+  std::size_t of_condition = 0;
+};
+CellsRead cells_read(const RuleSet& rules, const Pattern& pattern, const MatchOptions& options);
+// Why the windows of a condition cannot be kept running (match/running_windows.h); empty: they can.
+std::string not_running(const Program& program, const Pattern& pattern, const CellsRead& read);
 
 }  // namespace tocsin

@@ -792,6 +792,7 @@ bool fits(const Stream& stream, const Seen& event, const Scope& scope, std::stri
   if (stream.filter != nullptr) {
     Scope inner = scope;
     inner.event = &event;
+    inner.compared = nullptr;  // N1: the first comparison is the condition's, not that of a filter in it
     if (!eval(*stream.filter, inner).truth()) return false;
   }
   if (written != nullptr && stream.any.empty()) *written = stream.name;
@@ -830,11 +831,14 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
       out.push_back(static_cast<double>(events[i]->time.us - events[i - 1]->time.us));
     return out;
   };
+  // The mean as a double, the squares summed in 113 bits: for what tests are made of, without any error.
   const auto deviation = [](const std::vector<double>& v) {
-    double mean = 0, squares = 0;
-    for (const double x : v) mean += x / static_cast<double>(v.size());
-    for (const double x : v) squares += (x - mean) * (x - mean);
-    return std::sqrt(squares / static_cast<double>(v.size()));
+    __extension__ typedef __float128 Exact;
+    Exact sum = 0, squares = 0;
+    for (const double x : v) sum += x;
+    const double n = static_cast<double>(v.size()), mean = static_cast<double>(sum) / n;
+    for (const double x : v) squares += (Exact{x} - mean) * (Exact{x} - mean);
+    return std::sqrt(static_cast<double>(squares) / n);
   };
   if (f == "count") return Value::of(static_cast<std::int64_t>(path.empty() ? events.size() : values.size()));
   if (f == "sum") return sum_of(measures);
@@ -848,7 +852,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
   if (f == "last") return values.empty() ? Value{} : values.back();
   if (f == "duration") return lasting(node, events, scope);
   if (f == "rate") {
-    if (scope.windows == nullptr) return {};
+    if (scope.windows == nullptr || events.empty()) return {};
     const auto [from2, to2] = range2(node, *scope.windows);
     const double width = scope.windows->range2 && !node.over ? static_cast<double>(to2 + 1 - from2) / 2e6
                          : node.over                         ? static_cast<double>(node.over->us) / 1e6
@@ -859,9 +863,9 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
   if (f == "gap_avg" || f == "gap_stddev") {
     const auto g = gaps();
     if (g.empty()) return {};
-    double mean = 0;
-    for (const double x : g) mean += x / static_cast<double>(g.size());
-    return Value::of(Duration{std::llround(f == "gap_avg" ? mean : deviation(g))});
+    double sum = 0;
+    for (const double x : g) sum += x;
+    return Value::of(Duration{std::llround(f == "gap_avg" ? sum / static_cast<double>(g.size()) : deviation(g))});
   }
   if (f == "top") {
     std::map<std::string, std::pair<std::int64_t, Value>> counts;
@@ -919,7 +923,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     const double alpha = node.kids.empty() ? 1 : eval(*node.kids[0], scope).as_double();
     double e = numbers[0];
     for (std::size_t i = 1; i < numbers.size(); ++i) e = alpha * numbers[i] + (1 - alpha) * e;
-    return Value::of(e);
+    return as_measured(Value::of(e));
   }
   if (f.size() > 1 && f[0] == 'p') return as_measured(percentile(numbers, std::strtod(f.c_str() + 1, nullptr)));
   return {};

@@ -156,8 +156,8 @@ std::string Generator::aggregate() {
   std::string x = base();
   if (one_in(4)) x = pick({"a_high", "b_x"});
   if (one_in(5)) x += "(" + plain_filter() + ")";
-  std::string over = one_in(2) ? " over " + duration() : one_in(5) ? " over last " + small() : "";
-  switch (below(5)) {
+  const std::string over = one_in(2) ? " over " + duration() : one_in(5) ? " over last " + small() : "";
+  switch (below(8)) {
     case 0:
     case 1:
       return "count(" + x + over + ")";
@@ -165,17 +165,44 @@ std::string Generator::aggregate() {
       return pick({"sum(", "avg(", "min(", "max(", "distinct_count(", "median(", "stddev("}) + x + ".v" + over + ")";
     case 3:
       return pick({"first(", "last(", "delta(", "max("}) + x + ".v" + over + ")";
-    default:
+    case 4:
       return pick({"rate(", "count("}) + x + over + ")";
+    case 5:
+      return pick({"p75(", "p90(", "stddev(", "slope("}) + x + ".v" + over + ")";
+    case 6:
+      return one_in(2) ? "ema(" + x + ".v" + over + ", 0.25)" : "distinct_count(" + x + ".s" + over + ")";
+    default:
+      return "ratio(" + x + ", " + base() + over + ")";
+  }
+}
+
+// Of an aggregate with a number, of a length of time with another, or with what it was before.
+std::string Generator::comparison() {
+  switch (below(9)) {
+    case 0:
+      return pick({"gap_avg(", "gap_stddev("}) + base() + " over " + duration() + ")" + pick({" >= ", " < "}) +
+             pick({"500ms", "1s", "2s"});
+    case 1:
+      return pick({"sum(", "avg(", "max(", "stddev(", "median("}) + base() + ".d over " + duration() + ")" +
+             pick({" >= ", " < "}) + pick({"1s", "2s"});
+    case 2:
+      return pick({"count(", "rate("}) + base() + " over " + duration() + ")" + pick({" >= ", " < "}) +
+             pick({"2x its previous", "its previous"});
+    case 3:
+      return pick({"sum(", "avg(", "max(", "stddev(", "distinct_count("}) + base() + ".v over 1s)" +
+             pick({" > ", " < "}) + "its average over " + pick({"2s", "3s", "5s"});
+    case 4:
+      return "zscore(" + pick({"count(a", "sum(b.v", "avg(a.v"}) + " over 1s), " + pick({"2s", "3s"}) + ")" +
+             pick({" > ", " < "}) + pick({"0", "1"});
+    default:
+      return aggregate() + pick({" > ", " >= ", " < ", " = ", " <= "}) + small();
   }
 }
 
 std::string Generator::condition() {
-  std::string out = aggregate() + pick({" > ", " >= ", " < ", " = "}) + small();
+  std::string out = comparison();
   if (one_in(8)) out = "count(" + base() + ") / count(" + base() + ") > 50%";
-  if (one_in(8)) out = "count(" + base() + " over " + duration() + ") >= 2x its previous";
-  if (one_in(10)) out = "sum(" + base() + ".v over 1s) > its average over " + pick({"2s", "3s"});
-  if (one_in(4)) out += pick({" and ", " or "}) + aggregate() + pick({" >= ", " < "}) + small();
+  if (one_in(3)) out += pick({" and ", " or "}) + comparison();
   return out + " within " + duration();
 }
 
@@ -185,6 +212,7 @@ std::string Generator::pattern(int size) {
   has_count_ = kind == 1 || kind == 2 || kind == 6 || kind == 8 || kind == 9 || kind == 10 || kind == 11 ||
                kind == 13 || kind == 15 || kind == 16;
   has_span_ = has_count_ || kind == 17;
+  has_value_ = kind == 15;
   switch (kind) {
     case 0:
       return stream(false);
@@ -236,6 +264,7 @@ std::string Generator::pattern(int size) {
 std::string Generator::text_of() {
   std::string out = has_count_ ? "{count}" : "-";
   if (has_span_) out += pick({"", " {span}", " {first}", " {time}", " {last}"});
+  if (has_value_) out += pick({"", " {value}", " {value} {baseline}"});
   for (const Named& n : names_)
     if (one_in(2))
       out += !n.repeated ? " {" + n.name + ".v}"
@@ -329,7 +358,7 @@ std::vector<RuleText> Generator::rules(int size) {
     const bool sequence = rule.pattern.find(" then ") != std::string::npos;
     if (size == 3 && i > 0 && one_in(3))
       rule.pattern = one_in(2) ? "2 r1 within " + duration() : "r1 then " + base() + " within " + duration(),
-      names_.clear(), has_count_ = has_span_ = false;
+      names_.clear(), has_count_ = has_span_ = has_value_ = false;
     rule.by = one_in(3) ? "all" : one_in(8) ? "k from list known" : "k";
     if (size > 0) clauses(rule, size, sequence);
     if (size == 3 && i > 0 && one_in(5)) rule.clauses.push_back("mute while r1");
@@ -354,6 +383,7 @@ std::vector<EventText> Generator::events(std::size_t n) {
     if (!one_in(20)) add(std::string("\"k\":\"") + (one_key || one_in(2) ? "k1" : one_in(5) ? "k3" : "k2") + "\"");
     if (!one_in(10)) add("\"v\":" + std::to_string(below(4)));
     if (!one_in(8)) add(std::string("\"s\":\"") + "xyz"[below(3)] + "\"");
+    if (one_in(2)) add("\"d\":" + pick({"0.5", "1", "2", "1.5"}));
     e.offset = i + 1;
     out.push_back(e);
   }

@@ -69,6 +69,7 @@ class Generator {
   std::string sequence(int depth);
   std::string condition();
   std::string aggregate();
+  std::string comparison();
   std::string pattern(int size);
   std::string text_of();
   void clauses(RuleText& rule, int size, bool sequence);
@@ -77,7 +78,7 @@ class Generator {
   std::mt19937_64 random_;
   std::vector<Named> names_;  // bound so far in the pattern
   int next_name_ = 0;
-  bool has_count_ = false, has_span_ = false;  // of the pattern in hand
+  bool has_count_ = false, has_span_ = false, has_value_ = false;  // of the pattern in hand
 };
 
 }  // namespace tocsin::tests

@@ -1,0 +1,480 @@
+#include "engine/match/running_windows.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/event/key.h"
+#include "engine/match/aggregate.h"
+#include "engine/match/events_report.h"
+#include "engine/program/aggregates.h"
+#include "engine/program/limits.h"
+#include "engine/program/scratch.h"
+
+namespace tocsin {
+namespace {
+
+AggregateKind kind_of(const Cell& cell) { return aggregates()[cell.function.index].kind; }
+
+// How many windows before the current one a cell is compared with.
+std::int64_t windows_before(const Cell& cell) {
+  switch (cell.baseline.kind) {
+    case Baseline::Kind::none:
+    case Baseline::Kind::forecast:
+      return 0;
+    case Baseline::Kind::previous:
+      return 1;
+    case Baseline::Kind::average:
+    case Baseline::Kind::zscore:
+      return cell.baseline.over.us / cell.window.length.us;
+  }
+  return 0;
+}
+
+// Do two cells count the same events, whatever they make of them? Then evidence shows one of them.
+bool same_events(const Cell& a, const Cell& b) {
+  const auto own_choice = [](const Cell& c) {  // E5: values may decide what is counted
+    return kind_of(c) == AggregateKind::changes || kind_of(c) == AggregateKind::distinct_count;
+  };
+  return a.stream == b.stream && a.window == b.window && !own_choice(a) && !own_choice(b);
+}
+
+bool is_out(Time t, Time bound, bool after) { return after ? t <= bound : t < bound; }
+
+}  // namespace
+
+RunningWindows::RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
+                               CellsRead read)
+    : program_(program), pattern_(pattern), evaluator_(evaluator), read_(std::move(read)) {
+  at_.resize(program.cells.size());
+  for (std::size_t i = 0; i < read_.cells.size(); ++i) {
+    at_[read_.cells[i].index] = i;
+    if (windows_before(cell(i)) > 1) new_after_ = std::max(new_after_, cell(i).baseline.over + cell(i).window.length);
+  }
+  find_shown();
+  const Step& x = pattern.steps.front();
+  one_label_ = !x.label.empty() || !x.stream.exists() || program.streams[x.stream.index].alternatives.size() == 1;
+}
+
+void RunningWindows::find_shown() {
+  for (const CellId id : pattern_.evidence) {
+    const Cell& shown = program_.cells[id.index];
+    const bool there = std::any_of(shown_.begin(), shown_.end(), [&](const Shown& s) {
+      return !s.second && (read_.cells[s.cell] == id || same_events(cell(s.cell), shown));
+    });
+    if (!there) shown_.push_back({at_[id.index], false});
+    if (shown.second.exists()) shown_.push_back({at_[id.index], true});
+  }
+}
+
+RunningWindows::State RunningWindows::begin() const {
+  State state;
+  state.cells.reserve(read_.cells.size());
+  for (std::size_t i = 0; i < read_.cells.size(); ++i) {
+    CellState& made = state.cells.emplace_back(cell(i));
+    for (std::int64_t n = windows_before(cell(i)); n > 0; --n) made.before.emplace_back(cell(i));
+  }
+  return state;
+}
+
+void RunningWindows::clear(State& state) {
+  for (CellState& cell : state.cells) {
+    cell.current.clear();
+    for (RunningAggregate& window : cell.before) window.clear();
+    cell.second.clear();
+    cell.places.clear();
+    cell.bases = 0;
+    cell.has_last_value = false;
+  }
+  state.entries.clear();
+  state.first_number = 0;
+  state.first_event.reset();
+}
+
+bool RunningWindows::empty(const State& state) {
+  return std::all_of(state.cells.begin(), state.cells.end(), [](const CellState& cell) {
+    return cell.current.empty() && cell.second.empty() && !cell.has_last_value &&
+           std::all_of(cell.before.begin(), cell.before.end(), [](const RunningAggregate& w) { return w.empty(); });
+  });
+}
+
+std::size_t RunningWindows::bytes(const State& state) {
+  std::size_t sum = state.entries.bytes() + state.cells.size() * sizeof(CellState);
+  for (const CellState& cell : state.cells) {
+    sum += cell.current.bytes() + cell.second.bytes() + cell.places.bytes();
+    for (const RunningAggregate& window : cell.before) sum += sizeof window + window.bytes();
+  }
+  return sum;
+}
+
+// ----- windows ---------------------------------------------------------------------------------------
+
+void RunningWindows::advance(State& state, Time now, bool after) const {
+  for (std::size_t i = 0; i < state.cells.size(); ++i) advance(cell(i), state.cells[i], now, after);
+}
+
+void RunningWindows::advance(const Cell& cell, CellState& state, Time now, bool after) {
+  const Window& window = cell.window;
+  RunningAggregate& current = state.current;
+  switch (window.kind) {
+    case Window::Kind::span: {
+      if (window.length.us == 0) return;
+      Time bound = now - window.length;
+      while (!state.second.empty() && is_out(state.second.front().time, bound, after)) state.second.pop_front();
+      for (std::size_t i = 0; i <= state.before.size(); ++i, bound = bound - window.length) {
+        RunningAggregate& from = i == 0 ? current : state.before[i - 1];
+        while (!from.empty() && is_out(from.oldest(), bound, after))
+          i < state.before.size() ? from.hand_on(state.before[i]) : from.evict();
+      }
+      return;
+    }
+    case Window::Kind::chain:
+      if (!current.empty() && now - current.marks().back().time > window.length) current.clear();
+      [[fallthrough]];
+    case Window::Kind::streak:
+      if (window.cap.us == 0) return;
+      while (!current.empty() && current.oldest() < now - window.cap) current.evict();
+      return;
+    case Window::Kind::last:
+    case Window::Kind::of_last:
+    case Window::Kind::frame:
+    case Window::Kind::step:
+      return;
+  }
+}
+
+std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judged) const {
+  std::optional<Time> out;
+  const auto consider = [&](Time t) {
+    if (!out || t < *out) out = t;
+  };
+  for (std::size_t i = 0; i < state.cells.size(); ++i) {
+    const Cell& of = cell(i);
+    const Duration w = of.window.length;
+    if (of.window.kind != Window::Kind::span || w.us == 0) continue;
+    const CellState& windows = state.cells[i];
+    if (!windows.current.empty()) consider(windows.current.oldest() + w);
+    if (!windows.second.empty()) consider(windows.second.front().time + w);
+    const auto n = static_cast<std::int64_t>(windows.before.size());
+    for (std::int64_t k = 0; k < n; ++k)
+      if (const auto& window = windows.before[static_cast<std::size_t>(k)]; !window.empty())
+        consider(window.oldest() + Duration{w.us * (k + 2)});
+    if (n < 2 || !state.first_event) continue;
+    // One window more lies behind the key's first event (A5).
+    for (std::int64_t k = 2; k <= n + 1; ++k)
+      if (const Time t = *state.first_event + Duration{w.us * k}; Instant{t, Phase::waited} > judged) {
+        consider(t);
+        break;
+      }
+  }
+  return out;
+}
+
+// ----- an event --------------------------------------------------------------------------------------
+
+bool RunningWindows::take(State& state, const Visit& visit) const {
+  const Time now = visit.event->time;
+  if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
+  advance(state, now, false);
+  const bool nothing_left =
+      std::all_of(state.cells.begin(), state.cells.begin() + static_cast<std::ptrdiff_t>(read_.of_condition),
+                  [](const CellState& cell) {
+                    return cell.current.empty() && cell.second.empty() &&
+                           std::all_of(cell.before.begin(), cell.before.end(), [](const auto& w) { return w.empty(); });
+                  });
+  if (!state.first_event) state.first_event = now;
+  state.last_event = now;
+  const Mark mark{now, state.first_number + state.entries.size()};
+  for (std::size_t i = 0; i < state.cells.size(); ++i) take(cell(i), state.cells[i], visit, mark);
+  const bool shown = std::any_of(shown_.begin(), shown_.end(), [&](const Shown& s) {
+    const Ring<Mark>& counted = marks(state, s);
+    return !counted.empty() && counted.back().number == mark.number;
+  });
+  if (shown) keep_entry(state, visit);
+  drop_entries(state);
+  return nothing_left;
+}
+
+void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
+  const bool fits = visit.fits[cell.stream.index];
+  switch (cell.window.kind) {
+    case Window::Kind::span:
+      take_span(cell, state, visit, mark);
+      break;
+    case Window::Kind::chain:
+      if (fits) state.current.insert(mark, value_of(cell, visit));
+      break;
+    case Window::Kind::last:
+      if (fits) state.current.insert(mark, value_of(cell, visit));
+      while (state.current.size() > cell.window.count) state.current.evict();
+      break;
+    case Window::Kind::streak:
+      if (fits)
+        state.current.insert(mark, value_of(cell, visit));
+      else if (fills(cell, visit))
+        state.current.clear();
+      break;
+    case Window::Kind::of_last:
+      if (!fills(cell, visit)) break;
+      ++state.bases;
+      if (fits) {
+        state.current.insert(mark, value_of(cell, visit));
+        state.places.push_back(state.bases);
+      }
+      while (!state.places.empty() && state.places.front() + cell.window.count <= state.bases) {
+        state.places.pop_front();
+        state.current.evict();
+      }
+      break;
+    case Window::Kind::frame:
+    case Window::Kind::step:
+      break;
+  }
+  // The oldest goes first (limits.h).
+  std::size_t kept = state.current.size();
+  for (const RunningAggregate& window : state.before) kept += window.size();
+  if (kept <= kWindowEventsPerKeyMax) return;
+  const auto oldest =
+      std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
+  oldest == state.before.rend() ? state.current.evict() : oldest->evict();
+}
+
+void RunningWindows::take_span(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
+  if (cell.second.exists() && visit.fits[cell.second.index]) {
+    state.second.push_back(mark);
+    if (state.second.size() > kWindowEventsPerKeyMax) state.second.pop_front();
+  }
+  if (!visit.fits[cell.stream.index]) return;
+  const Value value = value_of(cell, visit);
+  const AggregateKind kind = kind_of(cell);
+  // E5: without a value it is not counted.
+  if (value.is_missing() && (kind == AggregateKind::changes || kind == AggregateKind::distinct_count)) return;
+  if (kind != AggregateKind::changes) return state.current.insert(mark, value);
+  std::string bytes;
+  append_key(bytes, value);
+  const bool changed = state.has_last_value && bytes != state.last_value;
+  state.last_value = std::move(bytes);
+  state.has_last_value = true;
+  if (changed) state.current.insert(mark, value);
+}
+
+// Does the event count among those of the base that a streak or `of last` looks at?
+bool RunningWindows::fills(const Cell& cell, const Visit& visit) const {
+  if (cell.window.breaking.exists()) return visit.fits[cell.window.breaking.index];
+  const auto& alternatives = program_.streams[cell.stream.index].alternatives;
+  return std::any_of(alternatives.begin(), alternatives.end(),
+                     [&](const Alternative& a) { return a.type == visit.event->type; });
+}
+
+// Several values (`distinct (x.f, x.g)`) are the bytes of all of them.
+Value RunningWindows::value_of(const Cell& cell, const Visit& visit) const {
+  EvalContext context = visit.context;
+  context.event = visit.event;
+  context.time = visit.event->time;
+  context.match = nullptr;
+  for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
+    if (a.type != visit.event->type || a.values.empty()) continue;
+    if (a.values.size() == 1) return evaluator_.evaluate(a.values.front(), context);
+    std::string bytes;
+    for (const ExprId id : a.values) {
+      const Value value = evaluator_.evaluate(id, context);
+      if (value.is_missing()) return {};
+      append_key(bytes, value);
+    }
+    return Value::text(context.scratch->text(bytes));
+  }
+  return {};
+}
+
+void RunningWindows::keep_entry(State& state, const Visit& visit) const {
+  const Event& event = *visit.event;
+  const Step& x = pattern_.steps.front();
+  EvalContext context = visit.context;
+  context.event = &event;
+  context.time = event.time;
+  context.match = nullptr;
+  Entry entry{event.time, event.position, event.type, event.ordinal, {}, nullptr};
+  entry.label = label_of(program_, x, event, evaluator_, context);
+  if (!x.captures.empty() || !event.origins.empty()) {
+    std::vector<Value> captures(x.captures.size());
+    if (x.stream.exists()) {
+      const auto& alternatives = program_.streams[x.stream.index].alternatives;
+      const auto of = std::find_if(alternatives.begin(), alternatives.end(),
+                                   [&](const Alternative& a) { return a.type == event.type; });
+      if (of != alternatives.end())
+        for (std::size_t i = 0; i < captures.size(); ++i)
+          captures[i] =
+              evaluator_.evaluate(x.captures[i][static_cast<std::size_t>(of - alternatives.begin())], context);
+    }
+    entry.more =
+        std::make_unique<Entry::More>(Entry::More{OwnedValues(captures), {event.origins.begin(), event.origins.end()}});
+  }
+  state.entries.push_back(std::move(entry));
+}
+
+// What no shown window counts any more.
+void RunningWindows::drop_entries(State& state) const {
+  std::uint64_t wanted = state.first_number + state.entries.size();
+  for (const Shown& s : shown_)
+    if (const Ring<Mark>& counted = marks(state, s); !counted.empty())
+      wanted = std::min(wanted, counted.front().number);
+  for (; state.first_number < wanted; ++state.first_number) state.entries.pop_front();
+}
+
+// ----- values ----------------------------------------------------------------------------------------
+
+Value RunningWindows::value(const State& state, CellId id, Time now) const {
+  const Cell& of = program_.cells[id.index];
+  const CellState& windows = state.cells[at_[id.index]];
+  const Duration w = of.window.length;
+  switch (of.baseline.kind) {
+    case Baseline::Kind::none:
+    case Baseline::Kind::forecast: {
+      const bool bounded = of.window.kind == Window::Kind::span && w.us != 0;
+      const Time from = bounded ? now - w : windows.current.empty() ? now : windows.current.oldest();
+      return windows.current.value(from, now, windows.second.size());
+    }
+    case Baseline::Kind::previous:
+      return windows.before.front().value(Time{now.us - 2 * w.us}, now - w, 0);
+    case Baseline::Kind::average:
+    case Baseline::Kind::zscore:
+      return against_history(state, of, windows, now);
+  }
+  return {};
+}
+
+// A5: the windows before the current one that begin at or after the key's first event.
+Value RunningWindows::against_history(const State& state, const Cell& cell, const CellState& windows, Time now) const {
+  const Duration w = cell.window.length;
+  std::vector<double> values;
+  Time to = now - w;
+  for (const RunningAggregate& window : windows.before) {
+    const Time from = to - w;
+    if (!state.first_event || from < *state.first_event) break;
+    if (const Value v = window.value(from, to, 0); v.is_number()) values.push_back(v.number());
+    to = from;
+  }
+  const Value current = cell.baseline.kind == Baseline::Kind::zscore ? windows.current.value(now - w, now, 0) : Value();
+  return compared_with(cell.baseline, values, current);
+}
+
+// ----- the report ------------------------------------------------------------------------------------
+
+RunningWindows::View::View(const RunningWindows& windows, const State& state, const EvalContext& context, Time now)
+    : windows_(windows), state_(state), context_(context), now_(now) {
+  if (windows.shown_.size() == 1) single_ = &windows.marks(state, windows.shown_.front());
+}
+
+void RunningWindows::View::merge() const {
+  if (single_ != nullptr || merged_) return;
+  std::vector<std::uint64_t>& all = merged_.emplace();
+  for (const Shown& s : windows_.shown_) {
+    const Ring<Mark>& counted = windows_.marks(state_, s);
+    for (std::size_t i = 0; i < counted.size(); ++i) all.push_back(counted[i].number);
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+}
+
+std::size_t RunningWindows::View::size() const {
+  merge();
+  return single_ != nullptr ? single_->size() : merged_->size();
+}
+
+const RunningWindows::Entry& RunningWindows::View::entry(std::size_t i) const {
+  const std::uint64_t number = single_ != nullptr ? (*single_)[i].number : (*merged_)[i];
+  return state_.entries[number - state_.first_number];
+}
+
+const Event* RunningWindows::View::end(bool last) const {
+  const std::size_t n = size();
+  if (n == 0) return nullptr;
+  const Entry& e = entry(last ? n - 1 : 0);
+  Event& out = ends_[last ? 1 : 0];
+  out.type = e.type;
+  out.time = e.time;
+  out.position = e.position;
+  out.ordinal = e.ordinal;
+  return &out;
+}
+
+Value RunningWindows::View::captured(StepId step, std::uint32_t capture, Which which) const {
+  const std::size_t n = step.index == 0 ? size() : 0;
+  const auto of = [&](std::size_t i) {
+    const Entry& e = entry(i);
+    return e.more == nullptr || capture >= e.more->captures.values().size() ? Value()
+                                                                            : e.more->captures.values()[capture];
+  };
+  switch (which) {
+    case Which::last:
+      return n == 0 ? Value() : of(n - 1);
+    case Which::first:
+      return n == 0 ? Value() : of(0);
+    case Which::all: {
+      std::vector<Value> values;
+      for (std::size_t i = 0; i < n; ++i)
+        if (const Value value = of(i); !value.is_missing()) values.push_back(value);  // A1
+      return context_.scratch->list(values);
+    }
+  }
+  return {};
+}
+
+Value RunningWindows::View::step_time(StepId step) const {
+  const Event* newest = step.index == 0 ? last() : nullptr;
+  return newest == nullptr ? Value() : Value::time(newest->time);
+}
+
+Value RunningWindows::View::evaluated(ExprId expr) const {
+  if (!expr.exists()) return {};
+  EvalContext at = context_;
+  at.match = this;
+  at.time = now_;
+  return windows_.evaluator_.evaluate(expr, at);
+}
+
+Value RunningWindows::View::fact(Fact fact) const {
+  switch (fact) {
+    case Fact::count:
+      return Value::integer(static_cast<std::int64_t>(size()));
+    case Fact::first:
+      return size() == 0 ? Value() : Value::time(first()->time);
+    case Fact::last:
+      return size() == 0 ? Value() : Value::time(last()->time);
+    case Fact::span:
+      return size() == 0 ? Value() : Value::duration(last()->time - first()->time);
+    case Fact::value:
+      return evaluated(windows_.pattern_.value);
+    case Fact::baseline:
+      return evaluated(windows_.pattern_.baseline);
+    case Fact::gap:
+    case Fact::last_seen:
+    case Fact::rank:
+    case Fact::suppressed:
+    case Fact::start:
+    case Fact::end:
+    case Fact::session_id:
+    case Fact::sequence:
+      return {};
+  }
+  return {};
+}
+
+void RunningWindows::View::evidence(std::vector<Evidence>& out) const {
+  const std::size_t n = size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const Entry& e = entry(i);
+    auto row = std::find_if(out.begin(), out.end(), [&](const Evidence& r) { return r.label == e.label; });
+    if (row == out.end()) row = out.insert(out.end(), Evidence{e.label, 0, {}});
+    ++row->count;
+    Event event;
+    event.position = e.position;
+    if (e.more != nullptr) event.origins = e.more->origins;
+    add_ids(*row, event);
+    // A long window need not be walked to its end: there is one label, and no room for more ids.
+    if (!windows_.one_label_ || row->events.size() < kEvidencePerStepMax) continue;
+    row->count = n;
+    return;
+  }
+}
+
+}  // namespace tocsin
