@@ -147,6 +147,11 @@ class Run {
     result_.dead = dead_.count;
     result_.records = result_.events + result_.late;
     for (const std::uint64_t n : dead_.count) result_.records += n;
+    for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i) {
+      const ProgramCounters& counters = engine_.shard().runner(ProgramId{i}).counters();
+      if (counters.missing_key > 0 || counters.cut_short > 0)
+        result_.unjudged[history_.rules->programs[i].name] = {counters.missing_key, counters.cut_short};
+    }
     return std::move(result_);
   }
 

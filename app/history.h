@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <istream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,13 +41,20 @@ struct Pending {
   Time at{};  // the first of its deadlines
 };
 
+// What a rule, session or summary did not judge, or no longer could (language.md, sections 4 and 16).
+struct Unjudged {
+  std::uint64_t missing_key = 0;  // events without its key
+  std::uint64_t cut_short = 0;    // how often a limit took something away
+};
+
 struct HistoryResult {
   std::uint64_t records = 0, events = 0, late = 0, bytes = 0;
   std::array<std::uint64_t, kDeadReasons> dead{};
-  std::optional<Instant> pending;      // the first thing still due when the input ended
-  std::vector<Pending> pending_rules;  // what is pending at the very end, time moved on or not; rules in order
-  std::optional<Time> first, last;     // of the events
-  bool stopped = false;                // `stopped` said so before the input ended
+  std::optional<Instant> pending;            // the first thing still due when the input ended
+  std::vector<Pending> pending_rules;        // what is pending at the very end, time moved on or not; rules in order
+  std::map<std::string, Unjudged> unjudged;  // by name, where there was any
+  std::optional<Time> first, last;           // of the events
+  bool stopped = false;                      // `stopped` said so before the input ended
 };
 
 // What comes out, in order, as it comes.

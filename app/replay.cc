@@ -87,6 +87,19 @@ std::string rule_in_words(const std::string& name, std::size_t width, const Tall
   return text + fmt::format(", first {}, last {}\n", written(t.first), written(t.last));
 }
 
+// What is silent otherwise: sessions and summaries stand here, too.
+std::string unjudged_in_words(const HistoryResult& result) {
+  std::string text;
+  for (const auto& [name, unjudged] : result.unjudged) {
+    if (unjudged.missing_key > 0)
+      text += fmt::format("  {} skipped {} without its key\n", name, counted(unjudged.missing_key, "event"));
+    if (unjudged.cut_short > 0)
+      text += fmt::format("  {} let go of the oldest it held, or gave up a search, {}: a limit was reached\n", name,
+                          counted(unjudged.cut_short, "time"));
+  }
+  return text;
+}
+
 std::string pending_in_words(const HistoryResult& result) {
   std::string text;
   for (const Pending& p : result.pending_rules) text += fmt::format("  {} waits for {}\n", p.rule, written(p.at));
@@ -142,7 +155,7 @@ class Replay {
       const auto tally = tallies_.find(program.name);
       text += rule_in_words(program.name, width, tally == tallies_.end() ? nullptr : &tally->second);
     }
-    return text + pending_in_words(result);
+    return text + unjudged_in_words(result) + pending_in_words(result);
   }
 
  private:

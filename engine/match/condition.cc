@@ -51,7 +51,6 @@ struct State : PatternState {
   std::vector<bool> nested_armed;                 // a counted group happens at its default fires (C7, F1)
   std::map<std::size_t, std::string> last_value;  // changes: by cell
   std::vector<std::string> places;                // ranking
-  std::uint64_t cut_short = 0;                    // events dropped for the limit
   std::uint64_t taken = 0;
   std::optional<Time> window_end;  // aligned: of the window in hand
   bool renewed = false;            // what is due is so by time alone
@@ -91,7 +90,7 @@ class Condition : public PatternMatcher {
       const Stream& stream = program.streams[s.index];
       if (!stream.nested.exists()) continue;
       nested_streams_.push_back(s);
-      nested_.push_back(make_matcher(rules, program, stream.nested, evaluator, MatchOptions{}));
+      nested_.push_back(make_matcher(rules, program, stream.nested, evaluator, options.inside()));
     }
   }
 
@@ -312,7 +311,7 @@ class Condition : public PatternMatcher {
     if (pattern_.form == Pattern::Form::aligned && !state.window_end) state.window_end = window_.end(now);
     if (state.entries.size() > kWindowEventsPerKeyMax) {
       state.entries.pop_front();
-      ++state.cut_short;
+      options_.count_cut();
     }
   }
 

@@ -2,7 +2,10 @@
 // events per key; `new` holds one time per value.
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "engine/base/contract.h"
 #include "engine/event/key.h"
@@ -106,7 +109,9 @@ class Gap : public Instants {
 
 struct ValuesSeen : PatternState {
   std::map<std::string, Time> last;  // by canonical bytes of the value
-  std::size_t bytes() const override { return sizeof(ValuesSeen) + last.size() * 80; }
+  // The same by age, from the first time that there were too many: most keys never come near that.
+  std::set<std::pair<Time, std::string_view>> by_age;
+  std::size_t bytes() const override { return sizeof(ValuesSeen) + last.size() * 80 + by_age.size() * 48; }
 };
 
 // `new x.f in D`: a value whose last time is more than D ago (C6), or was never.
@@ -124,12 +129,14 @@ class Novelty : public Instants {
     std::string key;
     append_key(key, value);
     const Time now = visit.event->time;
-    // What is older than D is as good as never seen; it goes when it is met, and all of it at a full table.
-    if (state.last.size() >= kValuesPerKeyMax)
-      std::erase_if(state.last, [&](const auto& e) { return now - e.second > pattern_.length; });
     auto [row, fresh] = state.last.try_emplace(std::move(key), now);
     const bool is_new = fresh || now - row->second > pattern_.length;
+    if (!state.by_age.empty()) {
+      if (!fresh) state.by_age.erase({row->second, row->first});
+      state.by_age.insert({now, row->first});
+    }
     row->second = now;
+    if (state.last.size() > kValuesPerKeyMax) forget_oldest(state, now);
     if (!is_new) return;
     EventsReport report(program_, pattern_, evaluator_, visit.context, now);
     report.add(0, *visit.event);
@@ -138,10 +145,24 @@ class Novelty : public Instants {
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
-  void start_over(PatternState& base, Instant) const override { static_cast<ValuesSeen&>(base).last.clear(); }
+  void start_over(PatternState& base, Instant) const override {
+    auto& state = static_cast<ValuesSeen&>(base);
+    state.by_age.clear();
+    state.last.clear();
+  }
   bool idle(const PatternState& base) const override { return static_cast<const ValuesSeen&>(base).last.empty(); }
 
  private:
+  // The oldest value goes first. One that is older than D is as good as never seen; another is missed, and counted.
+  void forget_oldest(ValuesSeen& state, Time now) const {
+    if (state.by_age.empty())
+      for (const auto& [key, time] : state.last) state.by_age.insert({time, key});
+    const auto [time, key] = *state.by_age.begin();
+    if (now - time <= pattern_.length) options_.count_cut();
+    state.by_age.erase(state.by_age.begin());
+    state.last.erase(std::string(key));
+  }
+
   Value value_of(const Visit& visit) const {
     for (const Alternative& a : program_.streams[pattern_.stream.index].alternatives)
       if (a.type == visit.event->type && !a.values.empty()) return evaluator_.evaluate(a.values.front(), visit.context);

@@ -81,6 +81,9 @@ class LatestChain : public PatternMatcher {
     // The first that is over drops all others, and x clears all: nobody would ever look at a second.
     if (options_.firing != Firing::always && !state.waiting.empty()) return;
     state.waiting.push_back({now + wait_, std::move(whole)});
+    if (state.waiting.size() <= kSeenPerKeyMax) return;
+    state.waiting.pop_front();
+    options_.count_cut();
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {

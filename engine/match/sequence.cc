@@ -11,11 +11,10 @@ namespace {
 
 struct State : PatternState {
   Kept kept;
-  std::uint64_t dropped = 0;    // events that stood before kept.seen[0]
-  std::uint64_t begin = 0;      // nothing older takes part (start-over, resume)
-  std::set<Time> waiting;       // when the absences that choices end in would be over
-  std::uint64_t cut_short = 0;  // dropped for the limit: counted
-  std::size_t held = 0;         // bytes
+  std::uint64_t dropped = 0;  // events that stood before kept.seen[0]
+  std::uint64_t begin = 0;    // nothing older takes part (start-over, resume)
+  std::set<Time> waiting;     // when the absences that choices end in would be over
+  std::size_t held = 0;       // bytes
 
   std::size_t bytes() const override { return sizeof(State) + held; }
   std::uint64_t end() const { return dropped + kept.seen.size(); }
@@ -68,7 +67,7 @@ class Sequence : public PatternMatcher {
     if (plain_absence_ && visit.fits[plan_.items.back().absent.index]) state.waiting.clear();
     if ((visit.fits & plan_.completing).any()) complete(state, visit, found);
     if (plan_.absences.empty() || plan_.ends_in_absence) return;
-    for (const Duration d : plan_.absences) state.waiting.insert(visit.event->time + d);
+    for (const Duration d : plan_.absences) wait(state, visit.event->time + d);
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
@@ -94,6 +93,7 @@ class Sequence : public PatternMatcher {
         if (choices.empty() || choice->better_than(choices.front())) choices.assign(1, std::move(*choice));
       }
     }
+    if (search.gave_up()) options_.count_cut();
     report(state, choices, due, context, found);
   }
 
@@ -172,7 +172,14 @@ class Sequence : public PatternMatcher {
     }
     if (state.kept.seen.size() <= kSeenPerKeyMax) return;
     drop(state, 1);
-    ++state.cut_short;
+    options_.count_cut();
+  }
+
+  void wait(State& state, Time until) const {
+    state.waiting.insert(until);
+    if (state.waiting.size() <= kSeenPerKeyMax) return;
+    state.waiting.erase(state.waiting.begin());
+    options_.count_cut();
   }
 
   void drop(State& state, std::uint64_t n) const {
@@ -210,7 +217,8 @@ class Sequence : public PatternMatcher {
     const SequenceSearch::Limits limits = limits_of(state);
     const SeenIndex last = limits.end - 1;
     if (plan_.ends_in_absence) {
-      for (const Time t : search.deadlines(last, limits)) state.waiting.insert(t);
+      for (const Time t : search.deadlines(last, limits)) wait(state, t);
+      if (search.gave_up()) options_.count_cut();
       return;
     }
     std::vector<Choice> choices;
@@ -218,6 +226,7 @@ class Sequence : public PatternMatcher {
       search.every(last, limits, choices);
     else if (auto choice = search.latest(last, limits))
       choices.push_back(std::move(*choice));
+    if (search.gave_up()) options_.count_cut();
     report(state, choices, visit.event->time, visit.context, found);
   }
 

@@ -295,8 +295,8 @@ void SequenceSearch::finish(const Place& place) {
       return;
     }
   }
-  all_->push_back(std::move(choice));
-  done_ = all_->size() >= kMatchesPerEventMax;
+  full_ = done_ = all_->size() >= kMatchesPerEventMax;
+  if (!full_) all_->push_back(std::move(choice));
 }
 
 bool SequenceSearch::accept() {

@@ -93,7 +93,7 @@ class SequenceSearch {
   // When the absence at the end of the choices that end at `last` would be over.
   std::vector<Time> deadlines(SeenIndex last, Limits limits);
 
-  bool gave_up() const { return steps_ > kSearchStepsMax; }
+  bool gave_up() const { return steps_ > kSearchStepsMax || full_; }
 
  private:
   struct OpenGroup {
@@ -201,6 +201,7 @@ class SequenceSearch {
   std::vector<Choice>* all_ = nullptr;
   const std::unordered_map<const Item*, SeenIndex>* forced_ = nullptr;  // single steps that may take this event only
   std::uint64_t steps_ = 0;
+  bool full_ = false;  // there were more choices than are reported
 };
 
 }  // namespace tocsin

@@ -31,6 +31,16 @@ struct MatchOptions {
       reported;            // of the alert, its fields and emitted events: their aggregates need their windows kept
   bool remembers = false;  // a clause looks at a condition also when the rule does not fire at its edge
   bool fast = true;        // false: the general matchers only (tests compare the two)
+  std::uint64_t* cut_short = nullptr;  // counts what limits.h took away, for all keys; none: nobody asks
+  // Of a pattern inside the rule: it fires by default, and what is cut there is cut for the rule.
+  MatchOptions inside() const {
+    MatchOptions out;
+    out.cut_short = cut_short;
+    return out;
+  }
+  void count_cut() const {
+    if (cut_short != nullptr) ++*cut_short;
+  }
 };
 
 struct ChosenMatcher {

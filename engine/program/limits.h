@@ -18,6 +18,9 @@ inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
 // Values that `new x.f` and `distinct x.f` remember per key: past it the oldest go first.
 inline constexpr std::size_t kValuesPerKeyMax = 100'000;
 
+// Fired absences that one key remembers, in case an event that comes late disproves one (F14): each holds its alert, about a KB.
+inline constexpr std::size_t kFiredAbsencesPerKeyMax = 100;
+
 // Evidence ids of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
 inline constexpr std::size_t kEvidencePerStepMax = 100;
 

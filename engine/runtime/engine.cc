@@ -19,10 +19,12 @@ std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> 
 }
 
 void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
-  const std::size_t before = late_.size();
-  intake_.take(partition, batch, now, late_);
-  late_count_ += late_.size() - before;
+  late_now_.clear();
+  intake_.take(partition, batch, now, late_now_);
+  late_count_ += late_now_.size();
+  for (const LateEvent& late : late_now_) late_.push_back(late.event);
   judge(now);
+  late_now_.clear();
 }
 
 void Engine::end(std::size_t partition, Duration now) {
@@ -35,6 +37,21 @@ void Engine::judge(Duration now) {
   const Frontier frontier = intake_.drain(now, due_);
   events_ += due_.size();
   std::span<const Event* const> rest = due_;
+  // What had come before a late event is judged before it, however the input was cut into batches.
+  for (const LateEvent& late : late_now_) {
+    const auto stays =
+        std::find_if(rest.begin(), rest.end(), [&](const Event* e) { return e->time >= late.frontier.events_before; });
+    const auto n = static_cast<std::size_t>(stays - rest.begin());
+    give(rest.first(n));
+    rest = rest.subspan(n);
+    if (late.frontier.timers_before != Frontier::kNothing) shard_.advance({late.frontier.timers_before, Phase::over});
+    if (late.watermark != Frontier::kNothing) shard_.on_late(*late.event, late.watermark, late.frontier.events_before);
+  }
+  give(rest);
+  if (frontier.timers_before != Frontier::kNothing) shard_.advance({frontier.timers_before, Phase::over});
+}
+
+void Engine::give(std::span<const Event* const> rest) {
   // Up to the first event of a source that has not begun; then that one begins.
   for (std::size_t i = 0; unbegun_ > 0 && i < rest.size();) {
     if (!is_first(*rest[i])) {
@@ -47,7 +64,6 @@ void Engine::judge(Duration now) {
     i = 0;
   }
   shard_.on_events(rest);
-  if (frontier.timers_before != Frontier::kNothing) shard_.advance({frontier.timers_before, Phase::over});
 }
 
 bool Engine::is_first(const Event& event) const {

@@ -52,6 +52,7 @@ class Engine {
 
  private:
   void judge(Duration now);
+  void give(std::span<const Event* const> events);
   bool is_first(const Event& event) const;  // of its source
   void begin_sources(const Event& event);
 
@@ -66,6 +67,7 @@ class Engine {
   std::vector<SourceState> sources_;
   std::size_t unbegun_ = 0;  // of them
   std::vector<const Event*> due_, late_;
+  std::vector<LateEvent> late_now_;  // of the batch in hand
   std::uint64_t late_count_ = 0, events_ = 0;
 };
 

@@ -123,7 +123,7 @@ std::size_t Intake::add_partition(const Lateness& lateness, Duration idle_after,
 }
 
 void Intake::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now,
-                  std::vector<const Event*>& late) {
+                  std::vector<LateEvent>& late) {
   if (batch->empty()) return;
   watermark_.spoke(partition, now);
   put_away(0);
@@ -132,7 +132,8 @@ void Intake::take(std::size_t partition, const std::shared_ptr<const EventBatch>
   if (!straight) reorder_.open(batch);
   for (const Event& event : batch->events()) {
     if (watermark_.observe(partition, event.time)) {
-      late.push_back(&event);
+      const Frontier frontier = watermark_.advance(now);
+      late.push_back({&event, watermark_.stream(), frontier});
       continue;
     }
     if (straight && !straight_.empty() && total_order(*straight_.back(), event) > 0) {

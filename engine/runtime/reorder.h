@@ -74,6 +74,13 @@ class Reorder {
   static constexpr std::uint32_t kNone = 0xffffffff;
 };
 
+// An event that came too late, and how far the stream had come before it.
+struct LateEvent {
+  const Event* event = nullptr;
+  Time watermark{};
+  Frontier frontier;
+};
+
 // Watermark and reorder together: what comes in, in the order in which rules see it.
 //
 // One partition that waits for nothing and comes in order, as most files do, goes straight through: its events are not put
@@ -86,7 +93,7 @@ class Intake {
   // A batch of one partition, in the order of its offsets. Late events are appended to `late`; they are good as long as the
   // caller holds the batch.
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now,
-            std::vector<const Event*>& late);
+            std::vector<LateEvent>& late);
   void end(std::size_t partition) { watermark_.end(partition); }
 
   // Appends what may be judged by now, in the total order; the pointers are good until the next `take` or `drain`.

@@ -46,7 +46,8 @@ Outcome run(const std::vector<Arrival>& arrivals, const std::vector<Lateness>& p
   BatchPool pool;
   for (const Lateness& lateness : partitions) intake.add_partition(lateness, {}, {});
   Outcome outcome;
-  std::vector<const Event*> out, late;
+  std::vector<const Event*> out;
+  std::vector<LateEvent> late;
   Frontier before;
   const auto drain = [&] {
     out.clear();
@@ -69,7 +70,7 @@ Outcome run(const std::vector<Arrival>& arrivals, const std::vector<Lateness>& p
       batch->add(event_of(arrivals[i]));
     }
     intake.take(partition, batch, {}, late);
-    for (const Event* event : late) outcome.late.push_back(name_of(*event));
+    for (const LateEvent& one : late) outcome.late.push_back(name_of(*one.event));
     late.clear();
     batch.reset();
     if (random() % 3 != 0) drain();
@@ -179,7 +180,8 @@ TEST_CASE("batches are given back when their last event has left, not before") {
   BatchPool pool;
   Intake intake;
   intake.add_partition({.fixed = seconds(10)}, {}, {});
-  std::vector<const Event*> out, late;
+  std::vector<const Event*> out;
+  std::vector<LateEvent> late;
   const auto take = [&](std::int64_t s) {
     std::shared_ptr<EventBatch> batch = pool.take();
     batch->add(event_of({.time_us = seconds(s).us, .partition = 0, .offset = static_cast<std::uint64_t>(s)}));

@@ -10,6 +10,7 @@
 #include "engine/program/scratch.h"
 #include "engine/runtime/alert_maker.h"
 #include "engine/runtime/counter_runner.h"
+#include "engine/runtime/fired_absences.h"
 #include "engine/runtime/keyed.h"
 #include "engine/runtime/runner.h"
 
@@ -41,6 +42,7 @@ struct KeyState {
   std::vector<Time> sent;                  // for `escalate ... after N in D`
   std::map<std::uint32_t, Seen> previous;  // by event type (E4)
   std::optional<Time> last_event;          // of any base that the rule names (F10)
+  FiredAbsences absences;                  // F14
   std::optional<Instant> scheduled;
 };
 
@@ -53,10 +55,12 @@ class RuleRunner : public Runner {
         alerts_(id, program_, *context.evaluator) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
+    options.cut_short = &counters_.cut_short;
     when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
+    absent_ = absent_of(pattern());
     judges_where_ = program_.patterns[rule_.when.index].form != Pattern::Form::sequence;
     if (rule_.resolve.exists())
-      resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, MatchOptions{});
+      resolve_ = make_matcher(*context.rules, program_, rule_.resolve, *context.evaluator, options.inside());
     uses_previous_ = std::any_of(program_.streams.begin(), program_.streams.end(), [&](const Stream& s) {
       return std::any_of(s.alternatives.begin(), s.alternatives.end(),
                          [&](const Alternative& a) { return reads_previous(a.filter) || reads_previous(a.relation); });
@@ -88,6 +92,23 @@ class RuleRunner : public Runner {
       if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false))
         continue;  // E3
       visit(v, event, cause, depth, out);
+    }
+  }
+
+  // F14. Who is not watched any more, or not open, has nothing to withdraw.
+  void on_late(const Event& event, Time now, const OutputOrder& order, Outputs& out) override {
+    const Input* input = input_of(program_, event.type);
+    if (!absent_.exists() || input == nullptr) return;
+    EvalContext context = base(&event, event.time);
+    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) return;  // E1
+    std::uint64_t missing_key = 0;  // a late event is counted as late
+    keys_of(program_, event, context, *context_.evaluator, visits_, missing_key);
+    for (const KeyedVisit& v : visits_.all()) {
+      KeyState* s = keys_.find(v.key);
+      if (s == nullptr || s->absences.empty()) continue;
+      context.key = s->key.values();
+      for (Alert& alert : s->absences.disproved_by(event, context, now, program_, pattern(), *context_.evaluator))
+        withdraw(*s, std::move(alert), now, order, out);
     }
   }
 
@@ -135,6 +156,8 @@ class RuleRunner : public Runner {
   }
 
  private:
+  const Pattern& pattern() const { return program_.patterns[rule_.when.index]; }
+
   bool reads_previous(ExprId id) const {
     return id.exists() && (context_.rules->code.exprs[id.index].reads & kReadsPrevious) != 0;
   }
@@ -189,6 +212,7 @@ class RuleRunner : public Runner {
   void forget(const std::string& key, KeyState& s, Time now) {
     s.seen = program_.keys_from.exists();
     s.last_event.reset();
+    s.absences.clear();
     if (!rule_.resolve.exists()) s.open.reset();  // F12: it is armed now
     const bool spent = std::any_of(s.spent.begin(), s.spent.end(),
                                    [](const Spent& b) { return !b.fires.empty() || b.suppressed > 0; });
@@ -373,6 +397,8 @@ class RuleRunner : public Runner {
             const OutputOrder& order, std::uint64_t suppressed, Outputs& out) {
     Alert alert = alerts_.make({s.key.values(), key}, report, context, order, suppressed, out.emitted);
     escalate_by_number(s, alert);
+    if (absent_.exists() && rule_.alert && !s.absences.remember(program_, pattern(), alert, report))
+      ++counters_.cut_short;
     if (!s.open) {
       OpenAlert open;
       open.alert = alert;
@@ -392,6 +418,16 @@ class RuleRunner : public Runner {
     alert.order = order;
     s.open.reset();
     if (rule_.alert) out.alerts.push_back(std::move(alert));
+  }
+
+  void withdraw(KeyState& s, Alert alert, Time now, const OutputOrder& order, Outputs& out) {
+    const bool is_open = s.open && s.open->alert.id == alert.id;
+    if (rule_.resolve.exists() && !is_open) return;  // it is resolved
+    if (is_open) s.open.reset();
+    alert.state = Alert::State::withdrawn;
+    alert.time = now;
+    alert.order = order;
+    out.alerts.push_back(std::move(alert));
   }
 
   void remind(KeyState& s, Time now, const OutputOrder& order, Outputs& out) {  // F13
@@ -436,6 +472,7 @@ class RuleRunner : public Runner {
   const RuleBody& rule_;
   const AlertMaker alerts_;
   std::unique_ptr<PatternMatcher> when_, resolve_;
+  StreamId absent_;  // what the rule waits for not to come; none: it does not
   bool judges_where_ = true, uses_previous_ = false;
   bool watching_ = false;
   Time watched_from_{};

@@ -64,6 +64,9 @@ class Runner {
                               Outputs& out) {
     on_event(event, cause, depth, out);
   }
+  // An event older than the watermark, which stands at `now`: all that it may do is withdraw an alert (F14).
+  virtual void on_late(const Event&, Time /*now*/, const OutputOrder&, Outputs&) {}
+
   // False: another runner, of an earlier program, sees the events for this one, too, and gives its alerts.
   virtual bool is_asked() const { return true; }
   // False: nothing is ever due.

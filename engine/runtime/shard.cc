@@ -96,6 +96,21 @@ void Shard::on_event_ahead(const Event& event, std::size_t at) {
   scratch_.reset();
 }
 
+void Shard::on_late(const Event& event, Time now, Time passed) {
+  // A withdrawal stands behind all that had left when its event came, the withdrawals before it too.
+  constexpr std::uint32_t kBehind = 1u << 31;
+  ++late_;
+  OutputOrder order{{now - Duration{1}, Phase::waited}, std::uint64_t{kBehind} << 32 | late_, 0};
+  if (passed > now) order = {{now, Phase::event}, cause_, kBehind | late_};  // the events at `now` have been judged
+  phase_ = order.at.phase;
+  for (const ProgramId id : wanted_by_[event.type.index]) {
+    runners_[id.index]->on_late(event, now, order, outputs_);
+    after_program(id.index, emitted_now_);
+  }
+  phase_ = Phase::event;
+  scratch_.reset();
+}
+
 void Shard::find_wanted(const Event& event, std::vector<ProgramId>& out) const {
   if (index_)
     index_->candidates(event, out);

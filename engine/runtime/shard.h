@@ -37,6 +37,8 @@ class Shard {
     const Event* one = &event;
     on_events({&one, 1});
   }
+  // An event older than the watermark `now`, when everything before `passed` has been seen: it may withdraw an alert (F14).
+  void on_late(const Event& event, Time now, Time passed);
   // Everything before `instant` has been seen: what is due before it happens now.
   void advance(Instant before);
   // What is due until `through`, its own instant included (end of input, T8).
@@ -92,6 +94,7 @@ class Shard {
   std::priority_queue<Due> dues_;
   Phase phase_ = Phase::event;  // of what is caused now
   std::uint64_t cause_ = 0;     // events so far: their place in the total order
+  std::uint32_t late_ = 0;      // late events so far
   std::uint32_t ordinal_ = 0;   // emitted events so far behind the event in hand
   Outputs outputs_;             // of the call in hand; kept for its memory
   std::vector<Emitted> emitted_now_;

@@ -492,6 +492,7 @@ void Run::forget(std::size_t r, KeyState& key, Time t) {
   key.tracker.reset();
   key.last_event.reset();
   key.learn_from.reset();
+  key.absences.clear();
   if (!rules_[r].rule->resolve) key.open.reset();  // F12: it is armed now
   const bool listed = key.listed && !rules_[r].rule->keys.empty();
   key.listed = listed;
@@ -808,7 +809,7 @@ void Run::late(const Event& event) {
         alert.state = Alert::State::withdrawn;
         alert.time = watermark_;
         if (key.open && key.open->alert.id == alert.id) key.open.reset();
-        leave(std::move(alert), key, {watermark_, 0, order_});
+        leave(std::move(alert), key, {watermark_, 0, static_cast<std::int64_t>(output_.late.size())});
         it = key.absences.erase(it);
       }
     }
