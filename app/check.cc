@@ -14,9 +14,9 @@
 #include "app/inputs.h"
 #include "app/rules.h"
 #include "app/version.h"
-#include "app/wording.h"
 #include "dsl/emit.h"
 #include "dsl/render.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 

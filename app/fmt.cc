@@ -10,10 +10,10 @@
 #include "app/diff.h"
 #include "app/files.h"
 #include "app/rules.h"
-#include "app/wording.h"
 #include "dsl/parser.h"
 #include "dsl/print.h"
 #include "dsl/render.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 

@@ -12,6 +12,7 @@
 #include "dsl/load.h"
 #include "dsl/print.h"
 #include "dsl/reading.h"
+#include "dsl/values.h"
 #include "engine/event/key.h"
 
 namespace tocsin::app {
@@ -25,11 +26,6 @@ ast::Count count_of(std::int64_t n) {
   ast::Count count;
   count.value = n;
   return count;
-}
-
-std::optional<std::int64_t> number(const ast::Count& count) {
-  const auto* n = std::get_if<std::int64_t>(&count.value);
-  return n != nullptr ? std::optional(*n) : std::nullopt;
 }
 
 // As long as a window may be.
@@ -462,7 +458,7 @@ class Search {
                       of(prefix(reached)), write_(out_.match->time));
     const auto wanted = step.quantity.kind == Kind::at_least || step.quantity.kind == Kind::exactly ||
                                 step.quantity.kind == Kind::from_to
-                            ? number(step.quantity.low)
+                            ? value(step.quantity.low)
                             : std::nullopt;
     bool some = false;
     if (wanted && *wanted > 1) {
@@ -517,7 +513,7 @@ class Search {
 
   template <class Set>
   void largest(const ast::Count& count, const std::string& what, Set&& set) {
-    const std::int64_t wanted = number(count).value_or(1);
+    const std::int64_t wanted = value(count).value_or(1);
     auto [n, match] = most(whole_, wanted, [&](ast::RuleDecl& rule, std::int64_t m) { set(pattern_of(rule), m); });
     if (match) {
       out_.reached = fmt::format("{} of {} {}{}, at {}", n, wanted, what, window_of(whole_), write_(match->time));

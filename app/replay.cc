@@ -18,15 +18,12 @@
 #include "app/inputs.h"
 #include "app/rules.h"
 #include "app/watching.h"
+#include "engine/base/wording.h"
 #include "engine/base/write.h"
 
 namespace tocsin::app {
 
 namespace {
-
-std::string counted(std::uint64_t number, std::string_view thing) {
-  return fmt::format("{} {}{}", number, thing, number == 1 ? "" : "s");
-}
 
 std::string written(Time time) {
   std::string out;

@@ -18,11 +18,11 @@
 #include "app/nearest.h"
 #include "app/rules.h"
 #include "app/test_run.h"
-#include "app/wording.h"
 #include "dsl/lines.h"
 #include "dsl/load.h"
 #include "dsl/print.h"
 #include "dsl/render.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 

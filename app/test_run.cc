@@ -10,6 +10,7 @@
 #include "adapters/codec/config.h"
 #include "dsl/ast.h"
 #include "dsl/print.h"
+#include "dsl/values.h"
 #include "engine/base/text.h"
 #include "engine/base/write.h"
 #include "engine/event/ip.h"
@@ -160,8 +161,7 @@ class Test {
   Time time_of(const ast::TestLine& line) const {
     if (!line.at) return now_;
     if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
-      const auto* duration = std::get_if<Duration>(&length->value);
-      return duration != nullptr ? kFirstMonday + *duration : kFirstMonday;
+      return kFirstMonday + settled(*length);
     }
     return parse_rfc3339(std::get<ast::Text>(*line.at).value).value_or(kFirstMonday);
   }
@@ -198,12 +198,8 @@ class Test {
 
   void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset) {
     const auto id = rules_.schema.find(send.event.text);
-    std::int64_t number = 1;
-    if (send.number)
-      if (const auto* n = std::get_if<std::int64_t>(&send.number->value)) number = *n;
-    Duration every{};
-    if (send.every)
-      if (const auto* d = std::get_if<Duration>(&send.every->value)) every = *d;
+    const std::int64_t number = send.number ? value(*send.number).value_or(1) : 1;
+    const Duration every = send.every ? settled(*send.every) : Duration{};
     for (std::int64_t i = 0; i < number; ++i) {
       const Time at{now_.us + i * every.us};
       end_ = std::max(end_, at);

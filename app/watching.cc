@@ -6,6 +6,7 @@
 #include <csignal>
 #include <ostream>
 
+#include "engine/base/wording.h"
 #include "engine/base/write.h"
 
 namespace tocsin::app {
@@ -59,8 +60,8 @@ void ProgressLine::show(double done, std::uint64_t events, std::uint64_t alerts,
   shown_ = now;
   const double seconds = std::chrono::duration<double>(now - started_).count();
   std::string line = done < 0 ? "" : bar_of(done);
-  line += fmt::format("{}  {}  {} alert{}", whole_seconds(event_time), rate_of(static_cast<double>(events) / seconds),
-                      alerts, alerts == 1 ? "" : "s");
+  line += fmt::format("{}  {}  {}", whole_seconds(event_time), rate_of(static_cast<double>(events) / seconds),
+                      counted(alerts, "alert"));
   if (done > 0.02) {
     line += "  ETA ";
     append_duration(line, tocsin::seconds(static_cast<std::int64_t>(seconds / done * (1 - done)) + 1));

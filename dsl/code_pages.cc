@@ -5,22 +5,13 @@
 #include <string_view>
 
 #include "dsl/characters.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::dsl {
 
 namespace {
 
 std::string_view word_of(Level level) { return level == Level::error ? "error" : "warning"; }
-
-std::string indented(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    out += line.empty() ? "\n" : fmt::format("  {}\n", line);
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-  }
-  return out;
-}
 
 std::string with_newline(std::string_view text) {
   return text.ends_with('\n') ? std::string(text) : std::string(text) + "\n";

@@ -11,32 +11,21 @@
 
 #include "dsl/print.h"
 #include "dsl/simplify.h"
+#include "dsl/values.h"
+#include "engine/base/overloaded.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl {
 namespace {
 
 using core::Element;
 
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
 std::string text_of(Duration d) {
-  static constexpr std::pair<std::int64_t, const char*> kUnits[] = {{604'800'000'000, "w"},
-                                                                    {86'400'000'000, "d"},
-                                                                    {3'600'000'000, "h"},
-                                                                    {60'000'000, "m"},
-                                                                    {1'000'000, "s"},
-                                                                    {1'000, "ms"},
-                                                                    {1, "us"}};
   if (d.us == 0) return "0s";
   std::string text;
-  for (const auto& [size, unit] : kUnits) {
-    if (d.us >= size) text += std::to_string(d.us / size) + unit;
-    d.us %= size;
+  for (const DurationUnit& unit : kDurationUnits) {
+    if (d >= unit.length) text.append(std::to_string(d.us / unit.length.us)).append(unit.name);
+    d.us %= unit.length.us;
   }
   return text;
 }
@@ -204,9 +193,9 @@ class Writer {
   }
   void over(const ast::Over& over) {
     put(" over ");
-    if (const auto* d = std::get_if<ast::Length>(&over.window)) return dial(value(*d));
+    if (const auto* d = std::get_if<ast::Length>(&over.window)) return dial(settled(*d));
     put("last ");
-    dial(value(std::get<ast::Count>(over.window)));
+    dial(settled(std::get<ast::Count>(over.window)));
   }
   void stream_path(const ast::StreamPath& path) {
     if (path.ref.kind == ast::Ref::Kind::step)
@@ -288,7 +277,7 @@ class Writer {
     put(its.what == ast::Its::What::average ? "its average" : "its previous");
     if (its.over) {
       put(" over ");
-      dial(value(*its.over));
+      dial(settled(*its.over));
     }
   }
   void node(const ast::ListOf& list, int) {
@@ -331,15 +320,6 @@ class Writer {
     if (which_ == CoreText::whole && names_ != nullptr && step < names_->size() && !(*names_)[step].name.empty())
       return (*names_)[step].name;
     return "#" + std::to_string(step);
-  }
-
-  static Duration value(const ast::Length& length) {
-    const auto* d = std::get_if<Duration>(&length.value);
-    return d != nullptr ? *d : Duration{};
-  }
-  static std::int64_t value(const ast::Count& count) {
-    const auto* n = std::get_if<std::int64_t>(&count.value);
-    return n != nullptr ? *n : 0;
   }
 
   // ----- streams and patterns ----------------------------------------------------------------------
@@ -578,8 +558,8 @@ class Writer {
               put(c.outside ? "outside " : "during "), calendar_name(c.calendar.text), end();
             },
             [&](const ast::Reset& c) { put("reset on "), stream(plain_stream(model_, c.on)), end(); },
-            [&](const ast::Learn& c) { put("learn "), dial(value(c.length)), end(); },
-            [&](const ast::Forget& c) { put("forget after "), dial(value(c.idle)), put(" idle"), end(); },
+            [&](const ast::Learn& c) { put("learn "), dial(settled(c.length)), end(); },
+            [&](const ast::Forget& c) { put("forget after "), dial(settled(c.idle)), put(" idle"), end(); },
             [&](const ast::Resolve&) {
               if (!core.resolve) return;
               names_ = &rule.resolve_steps;
@@ -597,12 +577,12 @@ class Writer {
                 put("escalate to ");
                 put(name_of(c.to));
                 put(" after ");
-                if (c.number) dial(value(*c.number)), put(" in ");
-                dial(value(c.length));
+                if (c.number) dial(settled(*c.number)), put(" in ");
+                dial(settled(c.length));
                 if (!c.number) put(" unresolved");
               });
             },
-            [&](const ast::Remind& c) { dial_line([&] { put("remind every "), dial(value(c.every)); }); },
+            [&](const ast::Remind& c) { dial_line([&] { put("remind every "), dial(settled(c.every)); }); },
             [&](const ast::Alert& c) {
               dial_line([&] {
                 put("alert ");
@@ -623,7 +603,7 @@ class Writer {
             },
             [&](const ast::FireAtMost& c) {
               dial_line([&] {
-                put("fire at most "), dial(value(c.number)), put(" per "), dial(value(c.per));
+                put("fire at most "), dial(settled(c.number)), put(" per "), dial(settled(c.per));
                 for (const ast::Path& path : c.keys) put(" per " + dotted(path, 0));
               });
             },
@@ -638,17 +618,17 @@ class Writer {
   void made_clause(const ast::Clause& clause) {
     std::visit(Overloaded{
                    [&](const ast::EndsAfter& c) {
-                     put("ends after "), dial(value(c.idle)), put(" idle");
+                     put("ends after "), dial(settled(c.idle)), put(" idle");
                      if (c.when_last) put(" when last is "), stream(plain_stream(model_, *c.when_last));
                      end();
                    },
                    [&](const ast::EndsOn& c) { put("ends on "), stream(plain_stream(model_, c.on)), end(); },
                    [&](const ast::StartsOn& c) { put("starts on "), stream(plain_stream(model_, c.on)), end(); },
-                   [&](const ast::AtMost& c) { put("at most "), dial(value(c.length)), end(); },
+                   [&](const ast::AtMost& c) { put("at most "), dial(settled(c.length)), end(); },
                    [&](const ast::Every& c) {
                      put(c.event ? "every event" : "every ");
-                     if (c.aligned) dial(value(c.aligned->length));
-                     if (c.over) put(" over "), dial(value(*c.over));
+                     if (c.aligned) dial(settled(c.aligned->length));
+                     if (c.over) put(" over "), dial(settled(*c.over));
                      if (c.over_all) put(" over all");
                      if (c.aligned && c.aligned->zone) put(" in " + quoted(c.aligned->zone->value));
                      end();
@@ -660,7 +640,7 @@ class Writer {
                      dial_line([&] { put("emit each with"), assigns(c.fields), put(" send to"), texts(c.sinks); });
                    },
                    [&](const ast::SendTo& c) { dial_line([&] { put("send to"), texts(c.sinks); }); },
-                   [&](const ast::Forget& c) { put("forget after "), dial(value(c.idle)), put(" idle"), end(); },
+                   [&](const ast::Forget& c) { put("forget after "), dial(settled(c.idle)), put(" idle"), end(); },
                    [&](const ast::Except& c) { put("except "), expr(c.condition), end(); },
                    [&](const ast::During& c) {
                      put(c.outside ? "outside " : "during "), calendar_name(c.calendar.text), end();

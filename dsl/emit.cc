@@ -8,6 +8,8 @@
 #include "dsl/core_text.h"
 #include "dsl/emit/patterns.h"
 #include "dsl/simplify.h"
+#include "dsl/values.h"
+#include "engine/base/overloaded.h"
 #include "engine/program/bounds.h"
 #include "engine/program/hash.h"
 
@@ -20,21 +22,7 @@ using emitting::PatternScope;
 using emitting::ProgramMaker;
 using emitting::SchemaPool;
 
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
-Duration value(const ast::Length& length) {
-  const auto* d = std::get_if<Duration>(&length.value);
-  return d != nullptr ? *d : Duration{};
-}
-std::uint32_t value(const ast::Count& count) {
-  const auto* n = std::get_if<std::int64_t>(&count.value);
-  return n != nullptr ? static_cast<std::uint32_t>(*n) : 0;
-}
+std::uint32_t small(const ast::Count& count) { return static_cast<std::uint32_t>(settled(count)); }
 
 tocsin::Severity severity(ast::Severity s) {
   switch (s) {
@@ -358,8 +346,8 @@ class Emitter {
     each_clause<ast::Reset>(rule.clauses, [&](const ast::Reset& reset) {
       body.resets.push_back(make.stream(plain_stream(model_, reset.on), {}, nullptr));
     });
-    if (const auto* learn = last_clause<ast::Learn>(rule.clauses)) body.learn = value(learn->length);
-    if (const auto* forget = last_clause<ast::Forget>(rule.clauses)) body.forget = value(forget->idle);
+    if (const auto* learn = last_clause<ast::Learn>(rule.clauses)) body.learn = settled(learn->length);
+    if (const auto* forget = last_clause<ast::Forget>(rule.clauses)) body.forget = settled(forget->idle);
   }
 
   void life(const RuleInfo& rule, RuleBody& body, Program& program, const Hand& match, ProgramMaker& make) {
@@ -371,14 +359,14 @@ class Emitter {
     each_clause<ast::Mute>(rule.clauses,
                            [&](const ast::Mute& mute) { body.mutes.push_back(muted(rule, mute, program, make)); });
     each_clause<ast::Escalate>(rule.clauses, [&](const ast::Escalate& e) {
-      body.escalations.push_back({severity(e.to), e.number ? value(*e.number) : 0, value(e.length)});
+      body.escalations.push_back({severity(e.to), e.number ? small(*e.number) : 0, settled(e.length)});
     });
-    if (const auto* remind = last_clause<ast::Remind>(rule.clauses)) body.remind = value(remind->every);
+    if (const auto* remind = last_clause<ast::Remind>(rule.clauses)) body.remind = settled(remind->every);
   }
 
   // `per` a key of the rule, or a field of the match: of the last step that has it.
   Budget budget(const ast::FireAtMost& most, Program& program, const Hand& match, ProgramMaker& make) {
-    Budget out{value(most.number), value(most.per), {}};
+    Budget out{small(most.number), settled(most.per), {}};
     for (const ast::Path& path : most.keys) {
       if (path.ref.kind == ast::Ref::Kind::key) {
         out.keys.push_back(make.one(ExprOp::key, path.ref.index));
@@ -491,12 +479,12 @@ class Emitter {
     for (const bool plain_ones : {false, true})
       each_clause<ast::EndsAfter>(clauses, [&](const ast::EndsAfter& e) {
         if (e.when_last.has_value() == plain_ones) return;
-        body.gaps.push_back({value(e.idle), e.when_last ? plain(*e.when_last) : StreamId{}});
+        body.gaps.push_back({settled(e.idle), e.when_last ? plain(*e.when_last) : StreamId{}});
       });
     each_clause<ast::EndsOn>(clauses, [&](const ast::EndsOn& e) { body.ends.push_back(plain(e.on)); });
     each_clause<ast::StartsOn>(clauses, [&](const ast::StartsOn& s) { body.starts.push_back(plain(s.on)); });
-    if (const auto* most = last_clause<ast::AtMost>(clauses)) body.at_most = value(most->length);
-    if (const auto* forget = last_clause<ast::Forget>(clauses)) body.forget = value(forget->idle);
+    if (const auto* most = last_clause<ast::AtMost>(clauses)) body.at_most = settled(most->length);
+    if (const auto* forget = last_clause<ast::Forget>(clauses)) body.forget = settled(forget->idle);
     body.emit = emit_def(session.emits, id, session.keys, with_fields(clauses), hand, make,
                          [&](const std::string& name) { return own_field(name, make, hand); });
     if (const auto* each = last_clause<ast::EmitEach>(clauses)) body.each = each_def(*each, of, make);
@@ -541,12 +529,12 @@ class Emitter {
     if (const auto* every = last_clause<ast::Every>(clauses)) {
       body.every_event = every->event;
       body.over_all = every->over_all;
-      if (every->aligned) body.every = value(every->aligned->length);
+      if (every->aligned) body.every = settled(every->aligned->length);
       if (every->aligned && every->aligned->zone) body.zone = every->aligned->zone->value;
-      if (every->over) body.over = value(*every->over);
+      if (every->over) body.over = settled(*every->over);
     }
     body.even_if_empty = last_clause<ast::EvenIfEmpty>(clauses) != nullptr;
-    if (const auto* forget = last_clause<ast::Forget>(clauses)) body.forget = value(forget->idle);
+    if (const auto* forget = last_clause<ast::Forget>(clauses)) body.forget = settled(forget->idle);
     body.emit = emit_def(summary.emits, id, summary.keys, with_fields(clauses), hand, make,
                          [&](const std::string& name) { return own_field(name, make, hand); });
     each_clause<ast::SendTo>(clauses, [&](const ast::SendTo& send) { add_texts(send.sinks, body.sinks); });

@@ -9,6 +9,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/base/units.h"
+
 namespace tocsin::dsl {
 
 namespace {
@@ -524,21 +526,11 @@ class Lexer {
     const auto whole = static_cast<std::int64_t>(us);
     Diagnostic& d = report("R008", begin, letters, "a duration has no decimals", quoted(slice(begin, letters)), "");
     if (whole > 0) {
-      const std::string meant = write_joined(whole);
+      const std::string meant = duration_text(Duration{whole});
       d.help = "write " + quoted(meant);
       d.fix = Edit{span(begin, letters), meant};
     }
     add(TokenKind::duration, begin, letters).integer = std::max<std::int64_t>(whole, 1);
-  }
-
-  static std::string write_joined(std::int64_t us) {
-    std::string out;
-    for (const UnitRow& unit : duration_units()) {
-      if (unit.text == "w") continue;
-      if (us / unit.factor > 0) out += std::to_string(us / unit.factor) + std::string(unit.text);
-      us %= unit.factor;
-    }
-    return out;
   }
 
   // `5min`, `0x1f`, `10k`, `5th`: a number that something else sticks to.

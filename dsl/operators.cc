@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "dsl/values.h"
 #include "engine/base/contract.h"
 
 namespace tocsin::dsl {
@@ -13,17 +14,8 @@ namespace {
 using core::Form;
 using core::Window;
 
-Duration value(const ast::Length& length) {
-  const auto* d = std::get_if<Duration>(&length.value);
-  return d != nullptr ? *d : Duration{};
-}
-Duration value(const std::optional<ast::Length>& length) { return length ? value(*length) : Duration{}; }
-
-std::int64_t value(const ast::Count& count) {
-  const auto* n = std::get_if<std::int64_t>(&count.value);
-  return n != nullptr ? *n : 0;
-}
-std::uint32_t small(const ast::Count& count) { return static_cast<std::uint32_t>(value(count)); }
+Duration settled_or_none(const std::optional<ast::Length>& length) { return length ? settled(*length) : Duration{}; }
+std::uint32_t small(const ast::Count& count) { return static_cast<std::uint32_t>(settled(count)); }
 
 // ----- made expressions ----------------------------------------------------------------------------
 
@@ -84,12 +76,12 @@ void window_of(const ast::Pattern& written, core::Pattern& out) {
   if (written.each) {
     out.form = Form::aligned;
     out.window.kind = Window::Kind::frame;
-    out.length = value(written.each->length);
+    out.length = settled(written.each->length);
     if (written.each->zone) out.zone = written.each->zone->value;
     return;
   }
   out.window.kind = Window::Kind::span;
-  out.window.length = value(written.within);
+  out.window.length = settled_or_none(written.within);
 }
 
 // The frame of every counting operator: `function(x) op n` in the pattern's window.
@@ -102,7 +94,7 @@ core::Pattern counting(const ast::Pattern& written, core::Stream x, const std::v
   require(out.x, fields);
   out.condition = compare(aggregate(function, step, fields), op, n);
   window_of(written, out);
-  out.hold = value(written.hold);
+  out.hold = settled_or_none(written.hold);
   return out;
 }
 
@@ -179,7 +171,7 @@ core::Stream counted_stream(const ast::Step& step, const Rewriter& rewriter) {
 
 core::Pattern count(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const ast::Step& step = *only_step(pattern);
-  const std::int64_t n = step.quantity.kind == ast::Quantity::Kind::one ? 1 : value(step.quantity.low);
+  const std::int64_t n = step.quantity.kind == ast::Quantity::Kind::one ? 1 : settled(step.quantity.low);
   core::Pattern out =
       counting(pattern, counted_stream(step, rewriter), {}, "count", ast::BinaryOp::greater_equal, n, step.ref.index);
   if (step.as) out.name = step.as->text;
@@ -209,8 +201,8 @@ core::Stream with_all_of(const core::Stream& x, core::Stream breaking) {
 core::Pattern streak(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const ast::Step& step = *only_step(pattern);
   core::Pattern out = counting(pattern, rewriter.stream(std::get<ast::Stream>(step.what)), {}, "count",
-                               ast::BinaryOp::greater_equal, value(step.quantity.low), step.ref.index);
-  out.window = {Window::Kind::streak, {}, value(pattern.within), 0, {}};
+                               ast::BinaryOp::greater_equal, settled(step.quantity.low), step.ref.index);
+  out.window = {Window::Kind::streak, {}, settled_or_none(pattern.within), 0, {}};
   if (step.of) out.window.breaking = rewriter.stream(*step.of);
   out.judged = with_all_of(out.x, step.of ? out.window.breaking : rewriter.bases(out.x));
   if (step.as) out.name = step.as->text;
@@ -220,8 +212,8 @@ core::Pattern streak(const ast::Pattern& pattern, const Rewriter& rewriter) {
 core::Pattern apart(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Apart>(pattern.form);
   core::Pattern out =
-      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::greater_equal, value(form.number));
-  out.window = {Window::Kind::chain, value(form.gap), value(pattern.within), 0, {}};
+      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::greater_equal, settled(form.number));
+  out.window = {Window::Kind::chain, settled(form.gap), settled_or_none(pattern.within), 0, {}};
   if (form.as) out.name = form.as->text;
   return out;
 }
@@ -230,7 +222,7 @@ core::Pattern apart(const ast::Pattern& pattern, const Rewriter& rewriter) {
 core::Pattern fewer_than(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::FewerThan>(pattern.form);
   core::Pattern out =
-      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::less, value(form.number));
+      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::less, settled(form.number));
   out.needs_seen = true;
   if (out.form == Form::aligned) return out;
   out.at_expiry = true;
@@ -243,13 +235,13 @@ core::Pattern distinct(const ast::Pattern& pattern, const Rewriter& rewriter) {
   std::vector<ast::Path> fields;
   for (const ast::StreamPath& one : form.values) fields.push_back(own_field(one));
   return counting(pattern, rewriter.stream(*form.values.front().stream), fields, "distinct_count",
-                  ast::BinaryOp::greater_equal, value(form.number));
+                  ast::BinaryOp::greater_equal, settled(form.number));
 }
 
 core::Pattern of_last(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::OfLast>(pattern.form);
   core::Pattern out =
-      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::greater_equal, value(form.number));
+      counting(pattern, rewriter.stream(form.stream), {}, "count", ast::BinaryOp::greater_equal, settled(form.number));
   out.window = {Window::Kind::of_last, {}, {}, small(form.last), {}};
   out.judged = rewriter.bases(out.x);
   return out;
@@ -258,7 +250,7 @@ core::Pattern of_last(const ast::Pattern& pattern, const Rewriter& rewriter) {
 core::Pattern changes(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Changes>(pattern.form);
   return counting(pattern, rewriter.stream(*form.value.stream), {own_field(form.value)}, "changes",
-                  ast::BinaryOp::greater_equal, value(form.number));
+                  ast::BinaryOp::greater_equal, settled(form.number));
 }
 
 // `x`, an instant of its own kind: at x, by the last time of something.
@@ -273,7 +265,7 @@ core::Pattern instant(Form form, core::Stream x, Duration length, const std::opt
 
 core::Pattern novelty(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::New>(pattern.form);
-  core::Pattern out = instant(Form::novelty, rewriter.stream(*form.value.stream), value(form.in), {});
+  core::Pattern out = instant(Form::novelty, rewriter.stream(*form.value.stream), settled(form.in), {});
   out.values = {own_field(form.value)};
   require(out.x, out.values);
   return out;
@@ -281,19 +273,19 @@ core::Pattern novelty(const ast::Pattern& pattern, const Rewriter& rewriter) {
 
 core::Pattern idle(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Idle>(pattern.form);
-  return instant(Form::idle, rewriter.stream(form.stream), value(form.length), form.as);
+  return instant(Form::idle, rewriter.stream(form.stream), settled(form.length), form.as);
 }
 
 core::Pattern without(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Without>(pattern.form);
-  core::Pattern out = instant(Form::without, rewriter.stream(form.stream), value(form.length), form.as);
+  core::Pattern out = instant(Form::without, rewriter.stream(form.stream), settled(form.length), form.as);
   out.compared = rewriter.stream(form.missing);
   return out;
 }
 
 core::Pattern silence(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Silence>(pattern.form);
-  return instant(Form::silence, rewriter.stream(form.stream), value(form.length), {});
+  return instant(Form::silence, rewriter.stream(form.stream), settled(form.length), {});
 }
 
 // C5: exactly `y then no x within D`.
@@ -304,13 +296,13 @@ core::Pattern no_after(const ast::Pattern& pattern, const Rewriter& rewriter) {
   y.step = 0;
   y.stream = rewriter.stream(form.after);
   out.body.elements.push_back(std::move(y));
-  out.body.ending = core::Absence{rewriter.stream(form.missing), {value(form.within), kNone}};
+  out.body.ending = core::Absence{rewriter.stream(form.missing), {settled(form.within), kNone}};
   return out;
 }
 
 core::Pattern ranking(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const auto& form = std::get<ast::Ranking>(pattern.form);
-  core::Pattern out = instant(Form::ranking, rewriter.stream(*form.value.stream), value(form.over), {});
+  core::Pattern out = instant(Form::ranking, rewriter.stream(*form.value.stream), settled(form.over), {});
   out.values = {own_field(form.value)};
   require(out.x, out.values);
   out.count = small(form.number);
@@ -323,7 +315,7 @@ core::Pattern condition(const ast::Pattern& pattern, const Rewriter&) {
   out.condition = std::get<ast::Condition>(pattern.form).expr;
   window_of(pattern, out);
   out.at_expiry = out.form == Form::condition;
-  out.hold = value(pattern.hold);
+  out.hold = settled_or_none(pattern.hold);
   return out;
 }
 
@@ -332,7 +324,7 @@ bool is_hold(const ast::Pattern& pattern) { return pattern.hold && only_step(pat
 
 core::Pattern holds(const ast::Pattern& pattern, const Rewriter& rewriter) {
   const ast::Step& step = *only_step(pattern);
-  core::Pattern out = instant(Form::holds, counted_stream(step, rewriter), value(pattern.hold), step.as);
+  core::Pattern out = instant(Form::holds, counted_stream(step, rewriter), settled_or_none(pattern.hold), step.as);
   out.step = step.ref.index;
   return out;
 }
@@ -350,7 +342,7 @@ core::Pattern parenthesis(const ast::Pattern& pattern, const Rewriter& rewriter)
 
 core::Pattern sequence(const ast::Pattern& pattern, const Rewriter& rewriter) {
   core::Pattern out;
-  out.body = rewriter.body(std::get<ast::Sequence>(pattern.form), value(pattern.within));
+  out.body = rewriter.body(std::get<ast::Sequence>(pattern.form), settled_or_none(pattern.within));
   return out;
 }
 

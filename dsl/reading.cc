@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "dsl/print.h"
+#include "dsl/values.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl {
 
@@ -249,8 +251,8 @@ struct Moment {
     if (pattern.each) return "It is judged once, when the window ends.";
     if (s.ending) return "It fires when that time is over, without waiting for an event.";
     if (!is_counting(pattern)) return {};
-    const auto* number = std::get_if<std::int64_t>(&s.steps.front().quantity.low.value);
-    return number != nullptr ? fmt::format("The {} fires.", ordinal(*number)) : std::string();
+    const auto number = value(s.steps.front().quantity.low);
+    return number.has_value() ? fmt::format("The {} fires.", ordinal(*number)) : std::string();
   }
   std::string operator()(const ast::FewerThan&) const {
     return "It is judged at every such event and whenever one leaves the window, once the key has been seen for as "
@@ -448,20 +450,13 @@ std::string window_of(const ast::Every& every) {
 }  // namespace
 
 std::string in_words(Duration duration) {
-  constexpr std::array<std::pair<std::int64_t, std::string_view>, 7> units{{{604'800'000'000, "week"},
-                                                                            {86'400'000'000, "day"},
-                                                                            {3'600'000'000, "hour"},
-                                                                            {60'000'000, "minute"},
-                                                                            {1'000'000, "second"},
-                                                                            {1'000, "millisecond"},
-                                                                            {1, "microsecond"}}};
   if (duration.us == 0) return "0 seconds";
   std::string text;
   std::int64_t us = duration.us;
-  for (const auto& [size, unit] : units) {
-    if (us < size || (unit == "week" && us % size != 0)) continue;  // 10 days, not 1 week 3 days
-    text += fmt::format("{}{} {}{}", text.empty() ? "" : " ", us / size, unit, us / size == 1 ? "" : "s");
-    us %= size;
+  for (const auto& [name, word, length] : kDurationUnits) {
+    if (us < length.us || (length == days(7) && us % length.us != 0)) continue;  // 10 days, not 1 week 3 days
+    text += fmt::format("{}{} {}{}", text.empty() ? "" : " ", us / length.us, word, us / length.us == 1 ? "" : "s");
+    us %= length.us;
   }
   return text;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dsl/operators.h"
+#include "dsl/values.h"
 
 namespace tocsin::dsl {
 namespace {
@@ -14,15 +15,7 @@ using Kind = ast::Quantity::Kind;
 
 constexpr std::uint32_t kMany = SequenceInst::kMany;
 
-std::uint32_t number(const ast::Count& count) {
-  const auto* n = std::get_if<std::int64_t>(&count.value);
-  return n != nullptr ? static_cast<std::uint32_t>(*n) : 0;
-}
-
-Duration length(const ast::Length& written) {
-  const auto* d = std::get_if<Duration>(&written.value);
-  return d != nullptr ? *d : Duration{};
-}
+std::uint32_t number(const ast::Count& count) { return static_cast<std::uint32_t>(settled(count)); }
 
 struct Times {
   std::uint32_t low = 1, high = 1;
@@ -112,7 +105,7 @@ core::Link Rewriter::link(const ast::Step& step) const {
   out.next = step.link.next;
   if (step.link.within) {
     const auto& of = step.link.within->of;
-    out.within = core::Bound{length(step.link.within->length), of ? find_step(of->text) : kNone};
+    out.within = core::Bound{settled(step.link.within->length), of ? find_step(of->text) : kNone};
   }
   return out;
 }
@@ -134,7 +127,7 @@ core::Element Rewriter::element(const ast::Step& step) const {
     out.kind = Element::Kind::group;
     const ast::Pattern& inner = *group->pattern;
     if (const auto* steps = std::get_if<ast::Sequence>(&inner.form))
-      out.bodies.push_back(body(*steps, inner.within ? length(*inner.within) : Duration{}));
+      out.bodies.push_back(body(*steps, inner.within ? settled(*inner.within) : Duration{}));
   } else if (const auto* any = std::get_if<ast::AnyOf>(&step.what)) {
     out.kind = Element::Kind::any_of;
     const auto all = static_cast<std::uint32_t>(any->alternatives.size());
@@ -169,7 +162,7 @@ core::Body Rewriter::body(const ast::Sequence& sequence, Duration within) const 
   if (sequence.ending) {
     const ast::StepBound& bound = sequence.ending->within;
     out.ending = core::Absence{stream(sequence.ending->stream),
-                               {length(bound.length), bound.of ? find_step(bound.of->text) : kNone}};
+                               {settled(bound.length), bound.of ? find_step(bound.of->text) : kNone}};
   }
   out.within = within;
   return out;

@@ -6,6 +6,8 @@
 #include <cctype>
 #include <utility>
 
+#include "engine/base/units.h"
+
 namespace tocsin::dsl {
 
 namespace {
@@ -17,15 +19,12 @@ constexpr auto kRows = std::to_array<WordRow>({{"", Word::none, 0, Shape::none, 
 #undef X
 });
 
-constexpr auto kDurationUnits = std::to_array<UnitRow>({
-    {"w", 604'800'000'000, "weeks"},
-    {"d", 86'400'000'000, "days"},
-    {"h", 3'600'000'000, "hours"},
-    {"m", 60'000'000, "minutes"},
-    {"s", 1'000'000, "seconds"},
-    {"ms", 1'000, "milliseconds"},
-    {"us", 1, "microseconds"},
-});
+constexpr auto kDurationRows = [] {
+  std::array<UnitRow, kDurationUnits.size()> rows;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    rows[i] = {kDurationUnits[i].name, kDurationUnits[i].length.us, kDurationUnits[i].word};
+  return rows;
+}();
 
 constexpr auto kSizeUnits = std::to_array<UnitRow>({
     {"TiB", std::int64_t{1} << 40, "1024 GiB"},
@@ -118,7 +117,7 @@ Word find_word(std::string_view text) {
   return is_percentile(text) ? Word::p : Word::none;
 }
 
-std::span<const UnitRow> duration_units() { return kDurationUnits; }
+std::span<const UnitRow> duration_units() { return kDurationRows; }
 std::span<const UnitRow> size_units() { return kSizeUnits; }
 
 std::string_view duration_unit_meant(std::string_view text) {

@@ -135,26 +135,6 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   return near.empty() ? near : "did you mean " + ticked(near) + "?";
 }
 
-std::string text_of(Duration d) {
-  constexpr std::array<std::pair<std::int64_t, const char*>, 7> units{{{604'800'000'000, "w"},
-                                                                       {86'400'000'000, "d"},
-                                                                       {3'600'000'000, "h"},
-                                                                       {60'000'000, "m"},
-                                                                       {1'000'000, "s"},
-                                                                       {1'000, "ms"},
-                                                                       {1, "us"}}};
-  std::int64_t us = d.us;
-  std::string text;
-  for (const auto& [size, unit] : units) {
-    if (us < size) continue;
-    // Weeks only where nothing is left over: people say 30d, not 4w2d.
-    if (size == units[0].first && us % size != 0) continue;
-    text += std::to_string(us / size) + unit;
-    us %= size;
-  }
-  return text.empty() ? "0s" : text;
-}
-
 std::string text_of(const ast::Path& path) {
   std::string text;
   for (const ast::Name& part : path.parts) text += (text.empty() ? "" : ".") + part.text;

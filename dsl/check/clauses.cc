@@ -8,6 +8,7 @@
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "dsl/print.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl::checking {
 
@@ -617,7 +618,7 @@ void check_durations(Context& c, const std::vector<ast::Clause>& clauses, const 
   const auto see_length = [&](const ast::Length& length) {
     const auto d = value(length);
     if (d && *d > kDurationMax)
-      c.report("R074", length.span, "a duration of more than " + text_of(kDurationMax), "longer than ten years",
+      c.report("R074", length.span, "a duration of more than " + duration_text(kDurationMax), "longer than ten years",
                "look at the unit: `m` is minutes, `ms` milliseconds, `w` weeks");
   };
   if (pattern) walk(*pattern, see_length);
@@ -712,7 +713,7 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
   const Duration enough{std::max(days(30).us, 2 * rule.bounds.longest.value_or(Duration{}).us)};
   if (!why.empty())
     c.report("R109", rule.at, ticked(rule.name) + " keeps every key for ever", why,
-             "say when a key may be forgotten: `forget after " + text_of(enough) + " idle`");
+             "say when a key may be forgotten: `forget after " + duration_text(enough) + " idle`");
 }
 
 // ----- sessions and summaries --------------------------------------------------------------------

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "dsl/check.h"
+#include "dsl/values.h"
 
 namespace tocsin::dsl::checking {
 
@@ -66,7 +67,6 @@ inline std::string ticked(std::string_view name) { return "`" + std::string(name
 std::string joined(const std::vector<std::string>& words, std::string_view last = "and");  // "a, b and c"
 std::string ticked_list(const std::vector<std::string>& words, std::string_view last = "and");
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);  // or empty
-std::string text_of(Duration d);                                                              // `1h30m`
 std::string text_of(const ast::Path& path);
 
 // ----- types -------------------------------------------------------------------------------------
@@ -161,8 +161,6 @@ void check_pattern(PatternCheck& p);
 bool is_sequence(const ast::Pattern& pattern);  // C7: `then`, `any of`, `until`, `one or more`; else it counts
 std::vector<std::string> words_of(const RuleInfo& rule);  // N1
 const ast::Step* only_repeated(const ast::Pattern& pattern);
-std::optional<Duration> value(const ast::Length& length);
-std::optional<std::int64_t> value(const ast::Count& count);
 void add_events(std::vector<EventId>& to, const std::vector<EventId>& more);
 
 // ----- clauses, order, lints, tests --------------------------------------------------------------

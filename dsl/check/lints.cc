@@ -4,6 +4,7 @@
 
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -289,7 +290,7 @@ void lint_lateness(Context& c, const RuleInfo& rule) {
     const auto late = event.late ? value(event.late->length) : std::nullopt;
     if (!late || *late <= *rule.bounds.longest) continue;
     c.report("R115", rule.when.within->span, "the window is shorter than the wait for late events",
-             "the alert comes " + text_of(*late) + " later than it could",
+             "the alert comes " + duration_text(*late) + " later than it could",
              "shorten `late` of " + ticked(event.name) + ", or make the window longer")
         .cause = Label{event.late->span, "this long is waited"};
     return;

@@ -6,6 +6,7 @@
 #include "dsl/limits.h"
 #include "dsl/phrases.h"
 #include "dsl/print.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -326,14 +327,14 @@ void check_inner_bounds(PatternCheck& p, const ast::Pattern& pattern, const ast:
     if (one && *one > *whole)
       p.c.report("R112", step.link.within->span, "this bound never ends a match",
                  "longer than the bound of the whole pattern",
-                 "make it shorter than " + text_of(*whole) + ", or delete it")
+                 "make it shorter than " + duration_text(*whole) + ", or delete it")
           .cause = Label{pattern.within->span, "the whole takes no longer than this"};
     const auto* group = std::get_if<ast::Group>(&step.what);
     const auto inner = group && group->pattern->within ? value(*group->pattern->within) : std::nullopt;
     if (inner && *inner > *whole)
       p.c.report("R112", group->pattern->within->span, "this bound never ends a match",
                  "longer than the bound of the whole pattern",
-                 "make it shorter than " + text_of(*whole) + ", or delete it")
+                 "make it shorter than " + duration_text(*whole) + ", or delete it")
           .cause = Label{pattern.within->span, "the whole takes no longer than this"};
   }
 }
@@ -352,7 +353,7 @@ void check_sequence(PatternCheck& p, ast::Pattern& pattern, ast::Sequence& s, Sc
   if (only && pattern.within && only->quantity.kind == Kind::one && std::holds_alternative<ast::Stream>(only->what) &&
       !only->consecutive)
     p.c.report("R122", pattern.within->span, "this bound does nothing", "one event takes no time",
-               "say how many: `5 x within " + (value(*pattern.within) ? text_of(*value(*pattern.within)) : "5m") +
+               "say how many: `5 x within " + (value(*pattern.within) ? duration_text(*value(*pattern.within)) : "5m") +
                    "`, or delete it");
 }
 
@@ -405,10 +406,10 @@ void check_hold(PatternCheck& p, ast::Pattern& pattern) {
   const auto low = step && step->quantity.kind == Kind::at_least ? value(step->quantity.low) : std::nullopt;
   const std::string number = low ? std::to_string(*low) : "5";
   const auto within = pattern.within ? value(*pattern.within) : std::nullopt, hold = value(*pattern.hold);
-  const std::string window = within ? text_of(*within) : "5m";
+  const std::string window = within ? duration_text(*within) : "5m";
   refuse(p.c, pattern.hold->span, "`for` holds a state or a condition, and this is neither", "not of this pattern",
          "write the count as a condition: " + ticked("count(" + name + ") >= " + number + " within " + window +
-                                                     " for " + (hold ? text_of(*hold) : "10m")));
+                                                     " for " + (hold ? duration_text(*hold) : "10m")));
 }
 
 void check_aligned(Context& c, const ast::Aligned& aligned) {
@@ -482,7 +483,7 @@ void check_apart(PatternCheck& p, ast::Pattern& pattern, ast::Apart& f, Scope& s
   const auto gap = value(f.gap), whole = pattern.within ? value(*pattern.within) : std::nullopt;
   if (gap && whole && *gap >= *whole)
     p.c.report("R112", f.gap.span, "this bound never breaks the chain", "no shorter than the bound of the whole",
-               "make it shorter than " + text_of(*whole) + ", or delete `within`")
+               "make it shorter than " + duration_text(*whole) + ", or delete `within`")
         .cause = Label{pattern.within->span, "the whole takes no longer than this"};
 }
 
@@ -626,16 +627,6 @@ std::vector<std::string> words_of(const RuleInfo& rule) {
   for (std::string& word : words_of_form(rule.when)) words.push_back(std::move(word));
   if (find_clause<ast::FireAtMost>(rule.clauses)) words.emplace_back("suppressed");
   return words;
-}
-
-std::optional<Duration> value(const ast::Length& length) {
-  const auto* d = std::get_if<Duration>(&length.value);
-  return d ? std::optional(*d) : std::nullopt;
-}
-
-std::optional<std::int64_t> value(const ast::Count& count) {
-  const auto* n = std::get_if<std::int64_t>(&count.value);
-  return n ? std::optional(*n) : std::nullopt;
 }
 
 void add_events(std::vector<EventId>& to, const std::vector<EventId>& more) {

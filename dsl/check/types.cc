@@ -12,6 +12,7 @@
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "dsl/print.h"
+#include "engine/base/units.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -628,7 +629,7 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
   if (past && window && *past < *window)
     c.report("R055", its.over->span, "the average is over less than one window",
              "shorter than the window that it looks back on",
-             "look back several windows, such as " + ticked(text_of(Duration{window->us * 10})))
+             "look back several windows, such as " + ticked(duration_text(Duration{window->us * 10})))
         .cause = Label{aggregate->over->span, "one window"};
   return left_type;
 }
@@ -1183,7 +1184,7 @@ Type type_of_zscore(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
              "write `zscore(count(x over 1d), 14d)`");
   else if (window && std::get<Duration>(past->value).us < 2 * window->us)
     c.report("R055", a.args[1].span, "`zscore` needs two windows to look back on, at least", "shorter than two windows",
-             "write at least " + ticked(text_of(Duration{2 * window->us})));
+             "write at least " + ticked(duration_text(Duration{2 * window->us})));
   return kFloat;
 }
 

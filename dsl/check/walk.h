@@ -10,15 +10,9 @@
 #include <vector>
 
 #include "dsl/ast.h"
+#include "engine/base/overloaded.h"
 
 namespace tocsin::dsl::checking {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 template <class F>
 class Walk {

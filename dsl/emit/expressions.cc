@@ -4,6 +4,7 @@
 
 #include "dsl/emit/patterns.h"
 #include "dsl/simplify.h"
+#include "dsl/values.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -114,11 +115,6 @@ const std::string* regex_of(const ast::Expr& expr) {
   const auto* literal = std::get_if<ast::Literal>(&expr.node);
   const auto* regex = literal != nullptr ? std::get_if<ast::Regex>(&literal->value) : nullptr;
   return regex != nullptr ? &regex->pattern : nullptr;
-}
-
-std::optional<Duration> length_of(const ast::Length& length) {
-  const auto* d = std::get_if<Duration>(&length.value);
-  return d != nullptr ? std::optional(*d) : std::nullopt;
 }
 
 std::optional<Duration> length_of(const ast::Expr& expr) {
@@ -410,7 +406,7 @@ void ProgramMaker::put_its(const ast::Its& its, const ast::Expr& left, const Han
   if (aggregate == nullptr) return put(out, ExprOp::constant, code_.constant({}).index);
   Baseline baseline;
   baseline.kind = its.what == ast::Its::What::previous ? Baseline::Kind::previous : Baseline::Kind::average;
-  if (its.over) baseline.over = length_of(*its.over).value_or(Duration{});
+  if (its.over) baseline.over = settled(*its.over);
   put(out, ExprOp::cell, cell(*aggregate, hand, baseline).index);
   if (!its.factor) return;
   put(out, ExprOp::constant, code_.constant({*its.factor}).index);
@@ -481,11 +477,10 @@ Cell ProgramMaker::plain_cell(const ast::Aggregate& aggregate, const Hand& hand)
   if (aggregate.over) {
     out.window = {};
     if (const auto* d = std::get_if<ast::Length>(&aggregate.over->window)) {
-      out.window.length = length_of(*d).value_or(Duration{});
+      out.window.length = settled(*d);
     } else {
-      const auto* n = std::get_if<std::int64_t>(&std::get<ast::Count>(aggregate.over->window).value);
       out.window.kind = tocsin::Window::Kind::last;
-      out.window.count = n != nullptr ? static_cast<std::uint32_t>(*n) : 0;
+      out.window.count = static_cast<std::uint32_t>(settled(std::get<ast::Count>(aggregate.over->window)));
     }
   }
   if (aggregate.streams.empty()) {  // `count()` of a summary

@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dsl/values.h"
+#include "engine/base/overloaded.h"
 #include "engine/event/ip.h"
 
 namespace tocsin::dsl::emitting {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
 
 template <class T>
 std::string bytes_of(const T& value) {
@@ -167,8 +162,7 @@ EventTypeId SchemaPool::type(EventId event) {
   made.name = info.name;
   made.emitted = emitted(info.origin);
   if (info.late) {
-    const auto* d = std::get_if<Duration>(&info.late->length.value);
-    made.late = d != nullptr ? *d : Duration{};
+    made.late = settled(info.late->length);
     made.late_adaptive = info.late->adaptive;
   }
   if (info.timestamp) {

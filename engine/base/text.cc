@@ -4,6 +4,8 @@
 #include <limits>
 #include <system_error>
 
+#include "engine/base/units.h"
+
 namespace tocsin {
 namespace {
 
@@ -37,22 +39,15 @@ std::optional<Duration> parse_offset(std::string_view text) {
   return text[0] == '-' ? Duration{-offset.us} : offset;
 }
 
-struct Unit {
-  std::string_view name;
-  std::int64_t ns;
-};
-constexpr Unit kUnits[] = {
-    {"ms", 1'000'000},         {"us", 1'000},         {"\xC2\xB5s", 1'000},     {"ns", 1},
-    {"s", 1'000'000'000},      {"m", 60'000'000'000}, {"h", 3'600'000'000'000}, {"d", 86'400'000'000'000},
-    {"w", 604'800'000'000'000}};
-
-const Unit* take_unit(std::string_view& text) {
-  for (const Unit& unit : kUnits) {
-    if (!text.starts_with(unit.name)) continue;
-    text.remove_prefix(unit.name.size());
-    return &unit;
-  }
-  return nullptr;
+// Takes a unit from the front, up to the next number: so many nanoseconds. 0: there is none of this name.
+std::int64_t take_unit(std::string_view& text) {
+  const std::string_view name = text.substr(0, text.find_first_of("0123456789."));
+  text.remove_prefix(name.size());
+  if (name == "ns") return 1;
+  if (name == "\xC2\xB5s") return 1'000;
+  for (const DurationUnit& unit : kDurationUnits)
+    if (name == unit.name) return unit.length.us * 1'000;
+  return 0;
 }
 
 __extension__ typedef __int128 Wide;  // both compilers have it; -Wpedantic wants it said
@@ -109,9 +104,9 @@ std::optional<Duration> parse_duration(std::string_view text) {
     while (length < text.size() && (is_digit(text[length]) || text[length] == '.')) ++length;
     const std::string_view number = text.substr(0, length);
     text.remove_prefix(length);
-    const Unit* unit = take_unit(text);
-    if (number.empty() || unit == nullptr) return {};
-    const auto part = unit->ns >= 1000 ? parse_scaled(number, unit->ns / 1000, 1) : parse_scaled(number, 1, 1000);
+    const std::int64_t ns = take_unit(text);
+    if (number.empty() || ns == 0) return {};
+    const auto part = ns >= 1000 ? parse_scaled(number, ns / 1000, 1) : parse_scaled(number, 1, 1000);
     if (!part || !add(sum_us, *part)) return {};
   }
   return Duration{negative ? -sum_us : sum_us};

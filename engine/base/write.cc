@@ -3,7 +3,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
 
+#include "engine/base/units.h"
 #include "engine/base/utf8.h"
 
 namespace tocsin {
@@ -18,17 +20,6 @@ void append_padded(std::string& out, std::int64_t number, std::size_t width) {
   if (length < width) out.append(width - length, '0');
   out.append(digits.data(), length);
 }
-
-struct DurationUnit {
-  std::string_view name;
-  std::uint64_t us;
-};
-constexpr DurationUnit kUnits[] = {{"d", static_cast<std::uint64_t>(kDay)},
-                                   {"h", 3'600'000'000},
-                                   {"m", 60'000'000},
-                                   {"s", 1'000'000},
-                                   {"ms", 1'000},
-                                   {"us", 1}};
 
 // The digits of a double and where the point stands: 0.digits * 10^point.
 struct Decimal {
@@ -126,12 +117,19 @@ void append_duration(std::string& out, Duration duration) {
   // Unsigned, since the least 64-bit number has no positive.
   std::uint64_t rest =
       duration.us < 0 ? 0 - static_cast<std::uint64_t>(duration.us) : static_cast<std::uint64_t>(duration.us);
-  for (const DurationUnit& unit : kUnits) {
-    if (rest < unit.us) continue;
-    append_number(out, static_cast<std::int64_t>(rest / unit.us));
-    out += unit.name;
-    rest %= unit.us;
+  for (const auto& [name, word, length] : std::span(kDurationUnits).subspan(1)) {  // no weeks: 10d
+    const auto us = static_cast<std::uint64_t>(length.us);
+    if (rest < us) continue;
+    append_number(out, static_cast<std::int64_t>(rest / us));
+    out += name;
+    rest %= us;
   }
+}
+
+std::string duration_text(Duration duration) {
+  std::string out;
+  append_duration(out, duration);
+  return out;
 }
 
 void append_number(std::string& out, std::int64_t number) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/base/units.h"
+#include "engine/base/wording.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
 #include "engine/program/limits.h"
@@ -18,23 +20,6 @@ constexpr std::uint64_t kMarkBytes = 32;    // time, type, position
 constexpr std::uint64_t kEventBytes = 192;  // time, position, key, streams it is of; its fields come on top
 constexpr std::uint64_t kValueBytes = 48;   // sixteen, and 32 outside it
 constexpr std::uint64_t kStateBytes = 256;  // what every key has: key, flags, deadlines
-
-std::string text_of(Duration d) {
-  static constexpr std::pair<std::int64_t, const char*> kUnits[] = {
-      {86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"}, {1'000'000, "s"}, {1'000, "ms"}, {1, "us"}};
-  std::string text;
-  for (const auto& [size, unit] : kUnits) {
-    if (d.us >= size) text += std::to_string(d.us / size) + unit;
-    d.us %= size;
-  }
-  return text.empty() ? "0s" : text;
-}
-
-std::string grouped(std::uint64_t n) {
-  std::string text = std::to_string(n);
-  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
-  return text;
-}
 
 class Sum {
  public:
@@ -76,7 +61,7 @@ class Sum {
 
   static std::string every(const std::string& what, Duration d, std::uint64_t most) {
     if (d.us == 0) return fmt::format("every {}, at most {}", what, grouped(most));
-    return fmt::format("every {} within {}, at most {}", what, text_of(d), grouped(most));
+    return fmt::format("every {} within {}, at most {}", what, duration_text(d), grouped(most));
   }
 
   static std::string last(std::uint64_t n, const std::string& what) {
@@ -205,7 +190,7 @@ class Sum {
   }
 
   static std::string in_window(const std::string& what, Duration length) {
-    return length.us == 0 ? "every " + what : fmt::format("every {} within {}", what, text_of(length));
+    return length.us == 0 ? "every " + what : fmt::format("every {} within {}", what, duration_text(length));
   }
 
   std::string words_of(const Cell& cell, StreamId stream, const Pattern& p) const {

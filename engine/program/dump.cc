@@ -9,31 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "engine/base/overloaded.h"
+#include "engine/base/units.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
 namespace tocsin {
 namespace {
-
-template <class... Fs>
-struct Overloaded : Fs... {
-  using Fs::operator()...;
-};
-template <class... Fs>
-Overloaded(Fs...) -> Overloaded<Fs...>;
-
-std::string text_of(Duration d) {
-  static constexpr std::pair<std::int64_t, const char*> kUnits[] = {
-      {86'400'000'000, "d"}, {3'600'000'000, "h"}, {60'000'000, "m"}, {1'000'000, "s"}, {1'000, "ms"}, {1, "us"}};
-  if (d.us == 0) return "0s";
-  std::string text = d.us < 0 ? "-" : "";
-  std::int64_t us = d.us < 0 ? -d.us : d.us;
-  for (const auto& [size, unit] : kUnits) {
-    if (us >= size) text += std::to_string(us / size) + unit;
-    us %= size;
-  }
-  return text;
-}
 
 std::string text_of(const IpAddress& address) {
   static constexpr std::array<std::uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
@@ -61,7 +43,7 @@ std::string text_of(const Constant& constant) {
       Overloaded{[](std::monostate) { return std::string("missing"); },
                  [](bool b) { return std::string(b ? "true" : "false"); },
                  [](std::int64_t n) { return std::to_string(n); }, [](double d) { return fmt::format("{}", d); },
-                 [](const std::string& s) { return quoted(s); }, [](Duration d) { return text_of(d); },
+                 [](const std::string& s) { return quoted(s); }, [](Duration d) { return duration_text(d); },
                  [](Time t) { return fmt::format("@{}us", t.us); }, [](const IpAddress& a) { return text_of(a); }},
       constant.value);
 }
@@ -252,13 +234,13 @@ class Dumper {
   std::string window(const Window& w) const {
     switch (w.kind) {
       case Window::Kind::span:
-        return w.length.us == 0 ? "over all" : "over " + text_of(w.length);
+        return w.length.us == 0 ? "over all" : "over " + duration_text(w.length);
       case Window::Kind::last:
         return fmt::format("over last {}", w.count);
       case Window::Kind::streak:
         return "over the streak" + (w.breaking.exists() ? fmt::format(" broken by stream {}", w.breaking.index) : "");
       case Window::Kind::chain:
-        return "over the chain of gaps to " + text_of(w.length);
+        return "over the chain of gaps to " + duration_text(w.length);
       case Window::Kind::of_last:
         return fmt::format("among the last {} of the base", w.count);
       case Window::Kind::frame:
@@ -277,11 +259,11 @@ class Dumper {
       case Baseline::Kind::previous:
         return ", the window before";
       case Baseline::Kind::average:
-        return ", average over " + text_of(b.over);
+        return ", average over " + duration_text(b.over);
       case Baseline::Kind::zscore:
-        return ", zscore over " + text_of(b.over);
+        return ", zscore over " + duration_text(b.over);
       case Baseline::Kind::forecast:
-        return ", " + text_of(b.over) + " ahead";
+        return ", " + duration_text(b.over) + " ahead";
     }
     return {};
   }
@@ -294,7 +276,7 @@ class Dumper {
     if (c.alpha != 0) text += fmt::format(" at {}", c.alpha);
     if (c.number != 0) text += fmt::format(" first {}", c.number);
     text += " " + window(c.window);
-    if (c.window.cap.us != 0) text += " within " + text_of(c.window.cap);
+    if (c.window.cap.us != 0) text += " within " + duration_text(c.window.cap);
     line("  cell {}: {}{}", index, text, baseline(c.baseline));
   }
 
@@ -308,8 +290,8 @@ class Dumper {
     if (p.judged_at_expiry) text += " and expiry";
     if (p.compared.exists()) text += fmt::format(" compared with stream {}", p.compared.index);
     if (p.needs_seen) text += " once seen";
-    if (p.length.us != 0) text += " length " + text_of(p.length);
-    if (p.hold.us != 0) text += " for " + text_of(p.hold);
+    if (p.length.us != 0) text += " length " + duration_text(p.length);
+    if (p.hold.us != 0) text += " for " + duration_text(p.hold);
     if (!p.zone.empty()) text += " in " + p.zone;
     if (p.count != 0) text += fmt::format(" places {}", p.count);
     if (p.true_of_nothing) text += " true of nothing";
@@ -358,7 +340,7 @@ class Dumper {
     if (inst.stream.exists()) text += fmt::format(" stream {}", inst.stream.index);
     if (inst.breaking.exists()) text += fmt::format(" broken by stream {}", inst.breaking.index);
     const bool from = inst.op == SequenceOp::within || inst.op == SequenceOp::absence;
-    if (inst.bound.us != 0) text += (inst.op == SequenceOp::within ? " " : " within ") + text_of(inst.bound);
+    if (inst.bound.us != 0) text += (inst.op == SequenceOp::within ? " " : " within ") + duration_text(inst.bound);
     if (inst.step.exists()) text += fmt::format(" {} step {}", from ? "of" : "as", inst.step.index);
     const bool jumps = inst.op == SequenceOp::open || inst.op == SequenceOp::close || inst.op == SequenceOp::any_of ||
                        inst.op == SequenceOp::end_any;
@@ -381,13 +363,13 @@ class Dumper {
     if (rule.resolve.exists()) line("  resolve pattern {}", rule.resolve.index);
     if (rule.where.exists()) line("  where [{}]", expr(rule.where, {}, rule.when));
     for (const StreamId reset : rule.resets) line("  reset on stream {}", reset.index);
-    if (rule.learn.us != 0) line("  learn {}", text_of(rule.learn));
-    if (rule.forget.us != 0) line("  forget after {}", text_of(rule.forget));
+    if (rule.learn.us != 0) line("  learn {}", duration_text(rule.learn));
+    if (rule.forget.us != 0) line("  forget after {}", duration_text(rule.forget));
     if (rule.firing != Firing::once) line("  fire {}", name_of(rule.firing));
     for (const Budget& budget : rule.budgets) {
       std::string per;
       for (const ExprId key : budget.keys) per += " per [" + expr(key, {}, rule.when) + "]";
-      line("  at most {} per {}{}", budget.count, text_of(budget.per), per);
+      line("  at most {} per {}{}", budget.count, duration_text(budget.per), per);
     }
     if (rule.resume) line("  resume at {} of step {}", rule.resume->last ? "last" : "first", rule.resume->step.index);
     for (const Mute& mute : rule.mutes) {
@@ -398,9 +380,9 @@ class Dumper {
     }
     for (const Escalation& e : rule.escalations)
       line("  escalate to {} {}", name_of(e.to),
-           e.count != 0 ? fmt::format("after {} in {}", e.count, text_of(e.after))
-                        : "unresolved for " + text_of(e.after));
-    if (rule.remind.us != 0) line("  remind every {}", text_of(rule.remind));
+           e.count != 0 ? fmt::format("after {} in {}", e.count, duration_text(e.after))
+                        : "unresolved for " + duration_text(e.after));
+    if (rule.remind.us != 0) line("  remind every {}", duration_text(rule.remind));
     if (rule.alert) alert(*rule.alert, rule.when);
     for (const EmitDef& def : rule.emits) emit(def, rule.when);
   }
@@ -417,11 +399,11 @@ class Dumper {
   void body(const SessionBody& session) {
     line("  session of stream {}", session.of.index);
     for (const SessionBody::Gap& gap : session.gaps)
-      line("  ends after {} idle{}", text_of(gap.idle),
+      line("  ends after {} idle{}", duration_text(gap.idle),
            gap.when_last.exists() ? fmt::format(" when last is stream {}", gap.when_last.index) : "");
     for (const StreamId end : session.ends) line("  ends on stream {}", end.index);
     for (const StreamId start : session.starts) line("  starts on stream {}", start.index);
-    if (session.at_most.us != 0) line("  at most {}", text_of(session.at_most));
+    if (session.at_most.us != 0) line("  at most {}", duration_text(session.at_most));
     emit(session.emit, {});
     if (session.each) {
       const auto& alternatives = p_.streams[session.of.index].alternatives;
@@ -434,12 +416,12 @@ class Dumper {
   }
 
   void body(const SummaryBody& summary) {
-    std::string when = summary.every_event ? "every event" : "every " + text_of(summary.every);
-    if (summary.over.us != 0) when += " over " + text_of(summary.over);
+    std::string when = summary.every_event ? "every event" : "every " + duration_text(summary.every);
+    if (summary.over.us != 0) when += " over " + duration_text(summary.over);
     if (summary.over_all) when += " over all";
     if (!summary.zone.empty()) when += " in " + summary.zone;
     line("  summary of stream {} {}{}", summary.of.index, when, summary.even_if_empty ? " even if empty" : "");
-    if (summary.forget.us != 0) line("  forget after {}", text_of(summary.forget));
+    if (summary.forget.us != 0) line("  forget after {}", duration_text(summary.forget));
     emit(summary.emit, {});
     for (const std::string& sink : summary.sinks) line("  send to {}", quoted(sink));
   }

@@ -6,6 +6,8 @@
 #include <functional>
 #include <stdexcept>
 
+#include "engine/base/overloaded.h"
+
 namespace tocsin::reference {
 
 std::int64_t window_of(const NodePtr& node, const std::optional<Duration>& within) {
@@ -17,13 +19,6 @@ std::int64_t window_of(const NodePtr& node, const std::optional<Duration>& withi
 }
 
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 class Compiler {
  public:

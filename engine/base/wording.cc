@@ -1,23 +1,17 @@
-#include "app/wording.h"
-
-#include <fmt/format.h>
+#include "engine/base/wording.h"
 
 #include <algorithm>
 
-namespace tocsin::app {
-
-namespace {
+namespace tocsin {
 
 std::string grouped(std::uint64_t number) {
-  std::string text = fmt::format("{}", number);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, ",");
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3; at -= 3) text.insert(at - 3, ",");
   return text;
 }
 
-}  // namespace
-
 std::string counted(std::uint64_t number, std::string_view thing) {
-  return fmt::format("{} {}{}", grouped(number), thing, number == 1 ? "" : "s");
+  return grouped(number).append(" ").append(thing).append(number == 1 ? "" : "s");
 }
 
 std::string indented(std::string_view text, std::string_view by) {
@@ -31,4 +25,4 @@ std::string indented(std::string_view text, std::string_view by) {
   return out;
 }
 
-}  // namespace tocsin::app
+}  // namespace tocsin
