@@ -113,6 +113,7 @@ class Run {
     const bool ends = block.ends;
     std::shared_ptr<EventBatch> batch = pool_.take();
     partition.decoder->decode(block, *batch, dead_);
+    if (history_.from || history_.to) leave_out(*batch);
     for (const Event& event : batch->events()) {
       if (!result_.first || event.time < *result_.first) result_.first = event.time;
       if (!result_.last || event.time > *result_.last) result_.last = event.time;
@@ -123,6 +124,12 @@ class Run {
       if (outputs_.dead) outputs_.dead(letter, names_);
     dead_.letters.clear();
     hand_out();
+  }
+
+  void leave_out(EventBatch& batch) {
+    result_.left_out += batch.drop([&](const Event& event) {
+      return (history_.from && event.time < *history_.from) || (history_.to && event.time >= *history_.to);
+    });
   }
 
   void end(Partition& partition) {
@@ -145,7 +152,7 @@ class Run {
     result_.events = engine_.events();
     result_.late = engine_.late();
     result_.dead = dead_.count;
-    result_.records = result_.events + result_.late;
+    result_.records = result_.events + result_.late + result_.left_out;
     for (const std::uint64_t n : dead_.count) result_.records += n;
     for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i) {
       const ProgramCounters& counters = engine_.shard().runner(ProgramId{i}).counters();

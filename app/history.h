@@ -32,6 +32,7 @@ struct History {
   std::string source;            // its name in evidence
   std::optional<Duration> wait;  // instead of the events' own `late`
   std::size_t block_bytes = 128 * 1024;
+  std::optional<Time> from, to;  // events before `from`, and from `to` on, are as if they were not in the source
   EndOfInput end;
 };
 
@@ -49,6 +50,7 @@ struct Unjudged {
 
 struct HistoryResult {
   std::uint64_t records = 0, events = 0, late = 0, bytes = 0;
+  std::uint64_t left_out = 0;  // outside of `from` and `to`
   std::array<std::uint64_t, kDeadReasons> dead{};
   std::optional<Instant> pending;            // the first thing still due when the input ended
   std::vector<Pending> pending_rules;        // what is pending at the very end, time moved on or not; rules in order

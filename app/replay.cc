@@ -8,16 +8,19 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <sstream>
 #include <unordered_set>
 
 #include "app/command.h"
 #include "app/compare.h"
 #include "app/compiled.h"
+#include "app/diff.h"
 #include "app/files.h"
 #include "app/history.h"
 #include "app/inputs.h"
 #include "app/rules.h"
 #include "app/watching.h"
+#include "dsl/load.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
 
@@ -60,6 +63,7 @@ std::string input_in_words(const HistoryResult& result) {
   std::string text = counted(result.events, "event");
   if (result.first && result.last) text += fmt::format(" from {} to {}", written(*result.first), written(*result.last));
   if (result.late > 0) text += fmt::format(", {} late", result.late);
+  if (result.left_out > 0) text += fmt::format(", {} outside of --from and --to", result.left_out);
   std::uint64_t dead = 0;
   std::string reasons;
   for (std::size_t i = 0; i < kDeadReasons; ++i) {
@@ -108,6 +112,7 @@ std::string pending_in_words(const HistoryResult& result) {
 
 struct Wanted {
   std::string input;
+  std::optional<Time> from, to;
   EndOfInput end;
 };
 
@@ -134,6 +139,8 @@ class Replay {
     history.reference = set_.reference;
     history.codec = std::move(*codec);
     history.source = name_of_input(wanted_.input);
+    history.from = wanted_.from;
+    history.to = wanted_.to;
     history.end = wanted_.end;
     Result<std::unique_ptr<Source>> source = open_input(wanted_.input, console_);
     if (!source) return tl::unexpected(source.error());
@@ -239,16 +246,23 @@ OneSet compile_one(const std::vector<std::string>& paths, const Arguments& argum
   return {std::move(compiled.sets.front()), Exit::done};
 }
 
-Result<EndOfInput> end_of(const Arguments& arguments) {
-  EndOfInput end;
-  end.drain = arguments.has("--drain");
-  if (!arguments.has("--until")) return end;
-  if (end.drain)
+// --input, and which of its times.
+Result<Wanted> wanted_of(const Arguments& arguments) {
+  Wanted wanted;
+  wanted.input = arguments.value("--input");
+  wanted.end.drain = arguments.has("--drain");
+  if (wanted.end.drain && arguments.has("--until"))
     return failure(Error::Code::refused, "--until says how far time goes on, --drain as far as it must; give one");
-  Result<Time> until = time_on_command_line(arguments.value("--until"), arguments);
-  if (!until) return tl::unexpected(until.error());
-  end.until = *until;
-  return end;
+  for (const auto& [option, time] :
+       {std::pair{"--from", &wanted.from}, {"--to", &wanted.to}, {"--until", &wanted.end.until}}) {
+    if (!arguments.has(option)) continue;
+    const Result<Time> given = time_on_command_line(arguments.value(option), arguments);
+    if (!given) return tl::unexpected(given.error());
+    *time = *given;
+  }
+  if (wanted.from && wanted.to && *wanted.from >= *wanted.to)
+    return failure(Error::Code::refused, "--from is not before --to, so no event is between them");
+  return wanted;
 }
 
 // A file for outputs, where the option names one.
@@ -265,6 +279,15 @@ struct Written {
 
 Exit cannot_write(Console& console, const std::string& path) {
   return unreadable(console, "replay", {Error::Code::unreadable, fmt::format("cannot write {}", path)});
+}
+
+// Whether the alerts are those of the file; if not, the answer is what differs.
+Exit held_against(const std::string& path, const std::string& alerts, Console& console) {
+  const Result<std::string> expected = dsl::read_file(path);
+  if (!expected) return unreadable(console, "replay", expected.error());
+  if (*expected == alerts) return Exit::done;
+  console.out << unified_diff(path, *expected, alerts, console.colours);
+  return Exit::no;
 }
 
 // The same input under the old rules, then under the new ones.
@@ -299,15 +322,16 @@ Exit run_comparison(const OneSet& now, const Wanted& wanted, Streams streams, co
 Exit run_replay(const Arguments& arguments, Console& console) {
   if (!arguments.has("--input"))
     return refuse(console, "replay", "name the events: --input FILE, or --input - for standard input");
-  const Wanted wanted{arguments.value("--input"), {}};
   const std::vector<std::string> paths = paths_of(arguments.operands());
   const bool rules_from_input = std::ranges::find(paths, "-") != paths.end();
-  if (rules_from_input && wanted.input == "-")
+  const bool events_from_input = arguments.value("--input") == "-";
+  if (rules_from_input && events_from_input)
     return refuse(console, "replay", "rules and events cannot both come from standard input");
-  if ((rules_from_input || wanted.input == "-") && console.in_is_terminal) return refuse_terminal(console, "replay");
-  const Result<EndOfInput> end = end_of(arguments);
-  if (!end) return refuse(console, "replay", end.error().message);
-  const Wanted whole{wanted.input, *end};
+  if ((rules_from_input || events_from_input) && console.in_is_terminal) return refuse_terminal(console, "replay");
+  const Result<Wanted> wanted = wanted_of(arguments);
+  if (!wanted) return refuse(console, "replay", wanted.error().message);
+  if (arguments.has("--expect") && (arguments.has("--compare") || arguments.has("--out")))
+    return refuse(console, "replay", "--expect holds the alerts against a file; it goes without --compare and --out");
 
   const OneSet rules = compile_one(paths, arguments, console);
   if (rules.exit != Exit::done) return rules.exit;
@@ -318,12 +342,13 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   streams.alerts = out.stream();
   streams.dead = dead.stream();
   streams.emitted = arguments.has("--emitted");
-  if (arguments.has("--compare")) return run_comparison(rules, whole, streams, arguments, console);
+  if (arguments.has("--compare")) return run_comparison(rules, *wanted, streams, arguments, console);
   if (arguments.has("--fail-on-diff")) return refuse(console, "replay", "--fail-on-diff goes with --compare");
 
   streams.for_people = arguments.value("--format") == "human";
-  if (streams.alerts == nullptr) streams.alerts = &console.out;
-  Replay replay(rules.set, whole, streams, arguments, console);
+  std::ostringstream kept;  // for --expect
+  if (streams.alerts == nullptr) streams.alerts = arguments.has("--expect") ? &kept : &console.out;
+  Replay replay(rules.set, *wanted, streams, arguments, console);
   const Result<HistoryResult> result = replay.run();
   if (!result) return refuse(console, "replay", result.error().message);
   for (Written* file : {&out, &dead}) {
@@ -332,7 +357,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   }
   console.out.flush();
   if (!console.quiet) console.err << (result->stopped ? "stopped early\n" : "") << replay.summary(*result);
-  return result->stopped && console.out.good() ? Exit::interrupted : Exit::done;
+  if (result->stopped && console.out.good()) return Exit::interrupted;
+  return arguments.has("--expect") ? held_against(arguments.value("--expect"), kept.str(), console) : Exit::done;
 }
 
 }  // namespace tocsin::app

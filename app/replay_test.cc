@@ -176,6 +176,37 @@ TEST_CASE("--out takes the alerts, --emitted adds what rules emit, --format huma
   CHECK(nowhere.err == "tocsin replay: cannot write /nowhere/at.ndjson\n");
 }
 
+TEST_CASE("--from and --to: what lies outside is as if it were not there, and is counted") {
+  const Scene scene;  // three failures, at :20, :30 and :40
+  const auto fired = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--input", scene.input});
+    return lines_of(scene.replay(words).out).size();
+  };
+  CHECK(fired({"--from", "2026-02-25T06:13:20Z", "--to", "2026-02-25T06:13:41Z"}) == 1);
+  CHECK(fired({"--from", "2026-02-25T06:13:21Z"}) == 0);
+  CHECK(fired({"--to", "2026-02-25T06:13:40Z"}) == 0);  // not at that time itself
+  CHECK(contains(
+      scene.replay({"--input", scene.input, "--from", "2026-02-25T06:13:21Z"}).err,
+      "2 events from 2026-02-25T06:13:30.000000Z to 2026-02-25T06:13:40.000000Z, 1 outside of --from and --to"));
+  const Ran reversed = scene.replay({"--input", scene.input, "--from", "20000", "--to", "20000"});
+  CHECK(reversed.code == 2);
+  CHECK(contains(reversed.err, "--from is not before --to"));
+}
+
+TEST_CASE("--expect holds the alerts against those of an earlier replay") {
+  const Scene scene;
+  const std::string before = scene.folder.write("before.ndjson", scene.replay({"--input", scene.input}).out);
+  const Ran same = scene.replay({"--input", scene.input, "--expect", before});
+  CHECK(same.code == 0);
+  CHECK(same.out.empty());
+  const Ran other = scene.replay({"--input", scene.input, "--expect", scene.folder.write("none.ndjson", "")});
+  CHECK(other.code == 1);
+  CHECK(contains(other.out, "\n+{\"alert_id\""));
+  CHECK(contains(other.out, "\"text\":\"3 for ann\""));
+  CHECK(scene.replay({"--input", scene.input, "--expect", before, "--compare", scene.rules}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--expect", "/nowhere/at.ndjson"}).code == 2);
+}
+
 TEST_CASE("--compare tells what other rules would have changed") {
   const Scene scene;
   std::string two = kRules;

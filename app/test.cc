@@ -173,6 +173,17 @@ void run_set(const CompiledSet& set, const Wanted& wanted, HowToRun how, Report&
   }
 }
 
+// Those that would run, as they stand in the files.
+void list(const CompiledSet& set, const Wanted& wanted, Report& report) {
+  for (const dsl::TestInfo& test : set.compiled.model.tests) {
+    Ran ran;
+    ran.title = test.decl.title.value;
+    ran.rule = rule_of(test, set.compiled.model);
+    ran.place = place_of(test.decl.title.span, set.files);
+    if (wanted(ran.title, ran.rule)) report.tests.push_back(std::move(ran));
+  }
+}
+
 // ----- telling: in words ---------------------------------------------------------------------------------------------------
 
 std::string title_of(const Ran& ran) {
@@ -184,18 +195,29 @@ std::string failure_in_words(const Ran& ran, bool colours) {
                      title_of(ran), ran.failed_place, ran.failed_line, indented(ran.message));
 }
 
+struct Covered {
+  std::size_t both = 0, rules = 0, taken = 0, edges = 0;
+
+  bool at_least(std::uint64_t percent) const { return both * 100 >= rules * percent && taken * 100 >= edges * percent; }
+};
+
+Covered covered_by(const Report& report) {
+  Covered covered;
+  covered.rules = report.coverage.size();
+  for (const Coverage& c : report.coverage) {
+    covered.both += c.fired && c.silent;
+    covered.edges += c.edges.size();
+    covered.taken += static_cast<std::size_t>(std::ranges::count_if(c.edges, &EdgeTaken::taken));
+  }
+  return covered;
+}
+
 std::string coverage_in_words(const Report& report) {
   std::string out;
-  std::size_t both = 0, width = 0;
+  std::size_t width = 0;
+  for (const Coverage& c : report.coverage) width = std::max(width, c.rule.size());
   for (const Coverage& c : report.coverage) {
-    both += c.fired && c.silent;
-    width = std::max(width, c.rule.size());
-  }
-  std::size_t taken = 0, edges = 0;
-  for (const Coverage& c : report.coverage) {
-    edges += c.edges.size();
     for (const EdgeTaken& e : c.edges) {
-      taken += e.taken;
       if (!e.taken) out += fmt::format("  {:<{}}  no test shows: {}\n", c.rule, width, e.edge);
     }
     if (c.fired && c.silent) continue;
@@ -204,8 +226,9 @@ std::string coverage_in_words(const Report& report) {
                                                         : "is silent in a test; no test shows it fire";
     out += fmt::format("  {:<{}}  {}\n", c.rule, width, what);
   }
-  return fmt::format("coverage: {} of {} shown firing and silent, {} of {} of their automata taken\n{}", both,
-                     counted(report.coverage.size(), "rule"), taken, counted(edges, "edge"), out);
+  const Covered covered = covered_by(report);
+  return fmt::format("coverage: {} of {} shown firing and silent, {} of {} of their automata taken\n{}", covered.both,
+                     counted(covered.rules, "rule"), covered.taken, counted(covered.edges, "edge"), out);
 }
 
 std::string summary_of(const Report& report) {
@@ -375,6 +398,9 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const std::optional<std::uint64_t> permutations = number_of(arguments.value("--permute", "0"));
   if (!permutations) return refuse(console, "test", "--permute needs a number, such as 20");
   wanted.permutations = *permutations;
+  const std::optional<std::uint64_t> least = number_of(arguments.value("--min-coverage", "0"));
+  if (!least || *least > 100) return refuse(console, "test", "--min-coverage needs a percentage, such as 80");
+  const bool coverage = arguments.has("--coverage") || arguments.has("--min-coverage");
   if (arguments.has("--run")) {
     wanted.name = std::make_unique<RE2>(arguments.value("--run"), RE2::Quiet);
     if (!wanted.name->ok())
@@ -391,20 +417,36 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
   Report report;
-  for (const CompiledSet& set : compiled.sets)
-    run_set(set, wanted, {arguments.has("--fail-fast"), arguments.has("--coverage")}, report);
+  for (const CompiledSet& set : compiled.sets) {
+    if (arguments.has("--list")) {
+      list(set, wanted, report);
+    } else {
+      run_set(set, wanted, {arguments.has("--fail-fast"), coverage}, report);
+    }
+  }
   report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
-
-  if (arguments.has("--update") && report.failed() > 0) return update(report, console);
-  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
-  console.out << told(report, format, arguments.has("--coverage"), console);
   if (report.tests.empty()) {
     console.err << fmt::format("tocsin test: no test {} in {}\n",
                                wanted.name != nullptr ? fmt::format("fits `{}`", arguments.value("--run")) : "stands",
                                fmt::join(paths, ", "));
     return Exit::usage;  // a wrong path or name must not look like success
   }
+  if (arguments.has("--list")) {
+    for (const Ran& ran : report.tests) console.out << fmt::format("{}: {}\n", ran.place, title_of(ran));
+    return Exit::done;
+  }
+
+  if (arguments.has("--update") && report.failed() > 0) return update(report, console);
+  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
+  console.out << told(report, format, coverage, console);
   if (!console.quiet) (format == "human" ? console.out : console.err) << summary_of(report);
+  if (arguments.has("--junit"))
+    if (const Result<void> written = write_file(arguments.value("--junit"), in_junit(report)); !written)
+      return unreadable(console, "test", written.error());
+  if (!covered_by(report).at_least(*least)) {
+    console.err << fmt::format("tocsin test: coverage is under {} %\n", *least);
+    return Exit::no;
+  }
   return report.failed() > 0 ? Exit::no : Exit::done;
 }
 

@@ -109,6 +109,34 @@ TEST_CASE("machines get their answer alone on stdout") {
                                         {"edges", {{{"edge", "`within 5 minutes` runs out"}, {"taken", false}}}}});
 }
 
+TEST_CASE("--min-coverage is a gate over rules and edges alike") {
+  const std::string silent =
+      "test \"four do not\" rule brute_force\n  at 0s  4 login_failed {user: \"ann\"}\n  at 1s  expect no alert\n";
+  const std::string runs_out =
+      "test \"too slow\" rule brute_force\n  at 0s  5 login_failed every 2m {user: \"ann\"}\n"
+      "  at 9m  expect no alert\n";
+  CHECK(test(kRule + kPasses, {"--min-coverage", "1"}).code == 1);
+  CHECK(test(kRule + kPasses + silent, {"--min-coverage", "1"}).code == 1);  // no edge is taken
+  const Ran all = test(kRule + kPasses + runs_out, {"--min-coverage", "100"});
+  CHECK(all.code == 0);
+  CHECK(all.err.empty());
+  CHECK(test(kRule + kPasses, {"--min-coverage", "1"}).err == "tocsin test: coverage is under 1 %\n");
+  CHECK(test(kRule + kPasses, {"--min-coverage", "0"}).code == 0);
+  CHECK(test(kRule + kPasses, {"--min-coverage", "101"}).code == 2);
+}
+
+TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
+  const Ran listed = test(kRule + kPasses + kFails, {"--list"});
+  CHECK(listed.code == 0);
+  CHECK(listed.out ==
+        "x.rules:4: \"the fifth fires\" rule brute_force\nx.rules:7: \"six are wanted\" rule brute_force\n");
+  const Folder folder;
+  const Ran ran = test(kRule + kPasses + kFails, {"--junit", folder.path() + "/report.xml"});
+  CHECK(ran.code == 1);
+  CHECK(contains(ran.out, "FAILED  "));
+  CHECK(contains(Folder::read(folder.path() + "/report.xml"), "tests=\"2\" failures=\"1\""));
+}
+
 TEST_CASE("--coverage names the rules that are not shown both ways") {
   const std::string other = "rule other when login by user  alert low \"{user}\"\n";
   const Ran ran = test(kRule + other + kPasses, {"--coverage"});

@@ -35,6 +35,12 @@ class EventBatch {
   // REQUIRES: fields come from `row` of this batch (or outlive it).
   Event& add(const Event& event) { return events_.emplace_back(event); }
 
+  // Takes events out again, before anybody reads them; how many.
+  template <class Unwanted>
+  std::size_t drop(Unwanted unwanted) {
+    return std::erase_if(events_, unwanted);
+  }
+
   // For texts that do not stand in the block as they are, lists, addresses, points.
   Arena& arena() { return arena_; }
 
