@@ -1,95 +1,11 @@
-// A list or object on the heap is one block: its items first, then what they view, one part after the other, each on an
-// eight-byte boundary.
+// A list or object on the heap is one block: its items first, then what they view.
 #include "engine/event/owned.h"
 
+#include "engine/event/value_copy.h"
+
 namespace tocsin {
-namespace {
 
 static_assert(sizeof(IpAddress) <= OwnedValue::kInline && sizeof(Point) <= OwnedValue::kInline);
-static_assert(sizeof(Member) % 8 == 0);
-
-std::size_t rounded(std::size_t size) { return (size + 7) & ~std::size_t{7}; }
-
-// What a value's parts take beside the value itself.
-std::size_t size_of_parts(const Value& value) {
-  switch (value.type()) {
-    case Type::missing:
-    case Type::boolean:
-    case Type::integer:
-    case Type::floating:
-    case Type::time:
-    case Type::duration:
-      return 0;
-    case Type::text:
-      return rounded(value.as_text().size());
-    case Type::ip:
-      return rounded(sizeof(IpAddress));
-    case Type::point:
-      return rounded(sizeof(Point));
-    case Type::list: {
-      std::size_t size = value.as_list().size() * sizeof(Value);
-      for (const Value& item : value.as_list()) size += size_of_parts(item);
-      return size;
-    }
-    case Type::object: {
-      std::size_t size = value.as_object().size() * sizeof(Member);
-      for (const Member& member : value.as_object()) size += rounded(member.name.size()) + size_of_parts(member.value);
-      return size;
-    }
-  }
-  return 0;
-}
-
-// Writes parts one after the other into a block that has the room.
-struct Writer {
-  std::byte* at;
-
-  template <class T>
-  T* room(std::size_t count) {
-    T* place = reinterpret_cast<T*>(at);
-    at += rounded(count * sizeof(T));
-    return place;
-  }
-  std::string_view text(std::string_view from) {
-    if (from.empty()) return {};
-    char* place = room<char>(from.size());
-    std::memcpy(place, from.data(), from.size());
-    return {place, from.size()};
-  }
-
-  Value copy(const Value& value) {
-    switch (value.type()) {
-      case Type::missing:
-      case Type::boolean:
-      case Type::integer:
-      case Type::floating:
-      case Type::time:
-      case Type::duration:
-        return value;
-      case Type::text:
-        return Value::text(text(value.as_text()));
-      case Type::ip:
-        return Value::ip(new (room<IpAddress>(1)) IpAddress(value.as_ip()));
-      case Type::point:
-        return Value::point(new (room<Point>(1)) Point(value.as_point()));
-      case Type::list: {
-        const std::span<const Value> from = value.as_list();
-        Value* items = room<Value>(from.size());
-        for (std::size_t i = 0; i < from.size(); ++i) new (items + i) Value(copy(from[i]));
-        return Value::list({items, from.size()});
-      }
-      case Type::object: {
-        const std::span<const Member> from = value.as_object();
-        Member* members = room<Member>(from.size());
-        for (std::size_t i = 0; i < from.size(); ++i) new (members + i) Member{text(from[i].name), copy(from[i].value)};
-        return Value::object({members, from.size()});
-      }
-    }
-    return {};
-  }
-};
-
-}  // namespace
 
 void OwnedValue::allocate(std::size_t bytes) {
   std::byte* block = new std::byte[bytes];
@@ -129,8 +45,8 @@ OwnedValue::OwnedValue(const Value& value) {
       const bool list = value.type() == Type::list;
       size_ = static_cast<std::uint32_t>(list ? value.as_list().size() : value.as_object().size());
       if (size_ == 0) break;
-      allocate(size_of_parts(value));
-      Writer{block()}.copy(value);
+      allocate(bytes_outside(value));
+      ValueWriter(block()).copy(value);
       break;
     }
   }

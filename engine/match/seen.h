@@ -19,9 +19,6 @@ using StreamSet = std::bitset<kStreamsPerProgramMax>;
 // Steps of one pattern: the width of the mask that says which of them an event may fill (E2).
 using StepSet = std::bitset<64>;
 
-// Bytes of a value that stand outside its sixteen.
-std::size_t bytes_outside(const Value& value);
-
 // Values that own what they view: captures, keys, fields of emitted events.
 class OwnedValues {
  public:
