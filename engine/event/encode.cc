@@ -210,6 +210,14 @@ std::optional<Value> read_value(std::string_view& bytes, Reader reader) {
 }  // namespace
 
 void append_key(std::string& out, const Value& value) { append_value<true>(out, value); }
+char* write_text_key(char* out, std::string_view text) {
+  const auto size = static_cast<std::uint32_t>(text.size());
+  static_assert(kTextKeyExtra == 1 + sizeof size);
+  *out = static_cast<char>(Tag::text);
+  std::memcpy(out + 1, &size, sizeof size);
+  std::copy(text.begin(), text.end(), out + kTextKeyExtra);
+  return out + kTextKeyExtra + text.size();
+}
 void append_exact(std::string& out, const Value& value) { append_value<false>(out, value); }
 
 std::optional<Value> take_value(std::string_view& bytes, Arena& arena) { return read_value(bytes, {arena, true}); }

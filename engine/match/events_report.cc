@@ -127,15 +127,18 @@ Value EventsReport::fact(Fact fact) const {
 }
 
 void EventsReport::evidence(std::vector<Evidence>& out) const {
-  std::vector<std::pair<std::string_view, const Event*>> rows;
+  boost::container::small_vector<std::pair<std::string_view, const Event*>, 16> rows;
   for (std::size_t i = 0; i < steps_.size(); ++i)
     for (const Event* e : steps_[i])
       rows.emplace_back(label_of(program_, pattern_.steps[i], *e, evaluator_, context_), e);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; });
+  const auto before = [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; };
+  if (!std::is_sorted(rows.begin(), rows.end(), before)) std::stable_sort(rows.begin(), rows.end(), before);
   for (const auto& [label, event] : rows) {
     auto row = std::find_if(out.begin(), out.end(), [l = label](const Evidence& e) { return e.label == l; });
-    if (row == out.end()) row = out.insert(out.end(), Evidence{label, 0, {}});
+    if (row == out.end()) {
+      row = out.insert(out.end(), Evidence{label, 0, {}});
+      row->events.reserve(std::min(rows.size(), kEvidencePerStepMax));
+    }
     ++row->count;
     add_ids(*row, *event);
   }

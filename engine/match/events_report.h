@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <boost/container/small_vector.hpp>
 #include <functional>
 #include <span>
 #include <vector>
@@ -59,7 +60,7 @@ class EventsReport : public Report {
   const Evaluator& evaluator_;
   const EvalContext& context_;
   Time at_;
-  std::vector<std::vector<const Event*>> steps_;
+  std::vector<boost::container::small_vector<const Event*, 8>> steps_;
   std::vector<Evidence> inner_;
   std::vector<std::span<const Value>> inner_captures_;
   std::array<Value, 16> facts_{};

@@ -1,7 +1,11 @@
 #include "engine/runtime/alert_maker.h"
 
+#include <charconv>
+#include <utility>
+
 #include "engine/base/hash.h"
 #include "engine/program/limits.h"
+#include "engine/program/scratch.h"
 
 namespace tocsin {
 namespace {
@@ -46,8 +50,7 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
   if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
   std::vector<Evidence> evidence;
   report.evidence(evidence);
-  for (const Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, e.events});
-  alert.id = id_of(key.bytes, report, evidence, order.at.time);
+  alert.id = id_of(key.bytes, report, evidence, order.at.time, context.scratch->buffer());
   if (rule_.alert) {
     alert.severity = rule_.alert->severity;
     alert.text = text_of(rule_.alert->text, context);
@@ -57,6 +60,8 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
     alert.fields = OwnedValues(fields);
   }
   for (const EmitDef& e : rule_.emits) emitted.push_back(emit(e, key, context, evidence, order));
+  alert.evidence.reserve(evidence.size());
+  for (Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, std::move(e.events)});
   return alert;
 }
 
@@ -68,14 +73,25 @@ std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
 
 // F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
 std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
-                              Time fired) const {
-  std::string bytes = program_.name + '\0' + std::string(key) + '\0' + std::to_string(fired.us);
-  const auto add = [&bytes](const Position& p) {
-    bytes += '\0' + std::to_string(p.source.index) + '/' + std::to_string(p.partition) + '/' + std::to_string(p.offset);
+                              Time fired, std::string& bytes) const {
+  const auto add_number = [&bytes](auto n) {
+    char digits[24];
+    bytes.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
   };
+  const auto add = [&](const Position& p) {
+    bytes += '\0';
+    add_number(p.source.index);
+    bytes += '/';
+    add_number(p.partition);
+    bytes += '/';
+    add_number(p.offset);
+  };
+  bytes.append(program_.name) += '\0';
+  bytes.append(key) += '\0';
+  add_number(fired.us);
   if (rule_.firing == Firing::every_match) {
     for (const Evidence& e : evidence) {
-      bytes += '\0' + std::string(e.label);
+      (bytes += '\0').append(e.label);
       for (const Position& p : e.events) add(p);
     }
   } else {
@@ -83,6 +99,7 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
     if (const Event* last = report.last()) add(last->position);
   }
   std::string out;
+  out.reserve(32);
   for (const std::uint64_t half : {hash_bytes(bytes, 0), hash_bytes(bytes, 1)})
     for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(half >> shift) & 15];
   return out;

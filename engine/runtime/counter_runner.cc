@@ -425,19 +425,19 @@ class CounterGroup {
 
   void fire(const Slot& slot, Member& member, const Event& event, const EventKey& key, const OutputOrder& order,
             Outputs& out) {
-    std::vector<Value> values;
-    for (const SlotId part : shape_.types[type_of(event)].key) values.push_back(event.field(part));
+    fired_key_.clear();
+    for (const SlotId part : shape_.types[type_of(event)].key) fired_key_.push_back(event.field(part));
     EvalContext context = base(event);
-    context.key = values;
+    context.key = fired_key_;
     EventsReport report(member.program, member.pattern, *context_.evaluator, context, event.time);
-    std::vector<Event> events(member.n);
+    fired_events_.resize(member.n);
     for (std::uint32_t i = 0; i < member.n; ++i) {
-      events[i] = origins_.event(marks_->newest(slot, member.n - 1 - i));
-      report.add(0, events[i]);
+      fired_events_[i] = origins_.event(marks_->newest(slot, member.n - 1 - i));
+      report.add(0, fired_events_[i]);
     }
     report.set(Fact::count, Value::integer(member.n));
     ++member.counters.fired;
-    Alert alert = member.alerts.make({values, key.bytes}, report, context, order, 0, out.emitted);
+    Alert alert = member.alerts.make({fired_key_, key.bytes}, report, context, order, 0, out.emitted);
     if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
   }
 
@@ -467,6 +467,8 @@ class CounterGroup {
   ProgramCounters seen_;  // of all members alike
   std::vector<Look> ahead_ = std::vector<Look>(kAhead);
   std::vector<std::uint64_t> fetched_;
+  std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
+  std::vector<Event> fired_events_;
 };
 
 namespace {

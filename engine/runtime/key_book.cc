@@ -21,6 +21,12 @@ void KeyBook::begin() {
 }
 
 EventKey KeyBook::work_out(const std::vector<SlotId>& by, const Event& event) {
+  if (by.size() == 1 && event.fields[by[0].index].type() == Type::text) {  // nearly all; written where it stays
+    const std::string_view text = event.fields[by[0].index].as_text();
+    const std::span<char> bytes = arena_.array<char>(text.size() + kTextKeyExtra);
+    write_text_key(bytes.data(), text);
+    return {false, hash_bytes({bytes.data(), bytes.size()}), {bytes.data(), bytes.size()}};
+  }
   buffer_.clear();
   for (const SlotId part : by) {
     const Value& value = event.fields[part.index];

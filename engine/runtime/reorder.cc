@@ -136,7 +136,8 @@ void Intake::take(std::size_t partition, const std::shared_ptr<const EventBatch>
       late.push_back({&event, watermark_.stream(), frontier});
       continue;
     }
-    if (straight && !straight_.empty() && total_order(*straight_.back(), event) > 0) {
+    if (straight && !straight_.empty() && straight_.back()->time >= event.time &&
+        total_order(*straight_.back(), event) > 0) {
       straight = false;
       put_away(0);
     }

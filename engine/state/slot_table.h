@@ -14,13 +14,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "engine/base/contract.h"
+#include "engine/base/table_memory.h"
 
 namespace tocsin {
 
@@ -69,12 +69,12 @@ class SlotTable {
   }
 
   // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot.
-  void fetch_index(std::uint64_t hash) const { __builtin_prefetch(&index_[hash & mask()]); }
+  void fetch_index(std::uint64_t hash) const { prefetch(&index_[hash & mask()]); }
   void fetch_slot(std::uint64_t hash) const {
     for (std::size_t at = hash & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
       if (index_[at].tag != tag_of(hash)) continue;
       const std::byte* slot = address(index_[at].slot);
-      for (std::size_t line = 0; line < stride_ && line < 4 * kLine; line += kLine) __builtin_prefetch(slot + line, 1);
+      for (std::size_t line = 0; line < stride_ && line < 4 * kLine; line += kLine) prefetch(slot + line);
       return;
     }
   }
@@ -135,7 +135,7 @@ class SlotTable {
   std::uint32_t next_slot() {
     if (used_ == room_) {
       const std::size_t grown = std::max(room_, kFirstChunk);
-      chunks_.emplace_back(static_cast<std::byte*>(::operator new(grown * stride_, std::align_val_t(kLine))));
+      chunks_.push_back(make_table_memory(grown * stride_));
       room_ += grown;
     }
     return used_++;
@@ -180,12 +180,9 @@ class SlotTable {
     delete[] slot.key_view().data();
   }
 
-  struct Free {
-    void operator()(std::byte* chunk) const { ::operator delete(chunk, std::align_val_t(kLine)); }
-  };
   std::size_t stride_;
-  std::vector<Entry> index_;
-  std::vector<std::unique_ptr<std::byte[], Free>> chunks_;
+  std::vector<Entry, TableAllocator<Entry>> index_;
+  std::vector<TableMemory> chunks_;
   std::size_t room_ = 0;
   std::uint32_t used_ = 0;  // slots given out so far, the free ones among them
   std::vector<std::uint32_t> free_;
