@@ -307,6 +307,9 @@ TEST_CASE("explain: what a key keeps is what its matcher keeps, and the warnings
   CHECK(contains(chain, "a key keeps 1 event and "));
   CHECK(contains(chain, ": the latest a\n"));
   CHECK(contains(chain, "latest chain: single steps"));
+  const std::string every = explained("a then b within 5m by u  fire every match");
+  CHECK(contains(every, "every event that a match may need within 5m, at most 10,000\n"));
+  CHECK(contains(every, "every chain: single steps"));
   const std::string search = explained("a as x then b(v > x.v) within 5m by u");
   CHECK(contains(search, "every event that a match may need within 5m, at most 10,000\n"));
   CHECK(contains(search, "search: a filter looks at another step\n"));

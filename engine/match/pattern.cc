@@ -2,6 +2,7 @@
 
 #include "engine/base/contract.h"
 #include "engine/match/counter.h"
+#include "engine/match/every_chain.h"
 #include "engine/match/forms.h"
 #include "engine/match/latest_chain.h"
 #include "engine/match/sequence.h"
@@ -14,6 +15,7 @@ std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program
   if (options.fast) {
     const ChosenMatcher chosen = choose_matcher(rules, program, id, options);
     if (chosen.kind == MatcherKind::counter) return make_counter(rules, program, pattern, evaluator);
+    if (chosen.kind == MatcherKind::every_chain) return make_every_chain(program, pattern, evaluator, options);
     if (chosen.kind == MatcherKind::latest_chain) return make_latest_chain(program, pattern, evaluator, options);
   }
   switch (pattern.form) {

@@ -98,6 +98,7 @@ class Sum {
     const Pattern& p = program_.patterns[id.index];
     switch (choose_matcher(rules_, program_, id, options).kind) {
       case MatcherKind::sequence_search:
+      case MatcherKind::every_chain:
         return add(kSeenPerKeyMax, event_bytes(), every("event that a match may need", within(p), kSeenPerKeyMax));
       case MatcherKind::latest_chain:
         return chains(p, options);

@@ -94,11 +94,16 @@ std::string not_a_chain(const Program& program, const Pattern& pattern) {
 ChosenMatcher sequence(const RuleSet& rules, const Program& program, const Pattern& pattern,
                        const MatchOptions& options) {
   const auto search = [](std::string why) { return ChosenMatcher{MatcherKind::sequence_search, std::move(why)}; };
-  if (options.firing == Firing::every_match) return search("`fire every match` asks for all choices");
   if (options.where.exists()) return search("`where` may refuse the latest choice");
   if (options.resume) return search("`resume at` keeps partial matches");
   if (std::string why = not_a_chain(program, pattern); !why.empty()) return search(std::move(why));
   if (reads(rules, options, kReadsCells)) return search("the alert reads aggregates of its steps");
+  if (options.firing == Firing::every_match) {
+    const bool waits = std::any_of(pattern.code.begin(), pattern.code.end(),
+                                   [](const SequenceInst& i) { return i.op == SequenceOp::absence; });
+    if (waits) return search("`fire every match` waits with all choices");
+    return {MatcherKind::every_chain, "single steps that do not look at each other: every choice of them is a match"};
+  }
   if (pattern.code.size() == 2) return {MatcherKind::latest_chain, "one step alone: each such event is a match"};
   return {MatcherKind::latest_chain,
           "single steps that do not look at each other: the latest choice of each is the best"};
@@ -112,6 +117,8 @@ std::string_view name_of(MatcherKind kind) {
       return "search";
     case MatcherKind::latest_chain:
       return "latest chain";
+    case MatcherKind::every_chain:
+      return "every chain";
     case MatcherKind::window:
       return "window";
     case MatcherKind::running_window:

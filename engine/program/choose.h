@@ -16,6 +16,7 @@ namespace tocsin {
 enum class MatcherKind : std::uint8_t {
   sequence_search,  // keeps every candidate and searches when one can complete a match
   latest_chain,     // the best chain for every number of steps: constant work per event
+  every_chain,      // lists of what can take each step: the same work for every match
   window,           // keeps the events that a window still sees, and computes from them
   running_window,   // every aggregate as its events come and go: constant work per event
   counter,          // the N last events of the key

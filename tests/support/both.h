@@ -29,4 +29,7 @@ using Lines = std::vector<std::string>;
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, bool fast = true);
 Lines reference_lines(const Ready& ready, const Case& c);
 
+// The first line in which they differ; a count that the pattern does not have (F18) is any.
+std::optional<std::size_t> difference(const Lines& engine, const Lines& reference);
+
 }  // namespace tocsin::tests
