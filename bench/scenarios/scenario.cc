@@ -1,5 +1,7 @@
 #include "bench/scenarios/scenario.h"
 
+#include <fmt/format.h>
+
 #include <ctime>
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <thread>
+#include <utility>
 
 #include "adapters/codec/config.h"
 #include "dsl/compile.h"
@@ -40,6 +43,36 @@ bool is_tiny(int argc, char** argv) { return argc > 1 && std::string_view(argv[1
 void wrong(const std::string& why) {
   std::fprintf(stderr, "%s\n", why.c_str());
   std::exit(1);
+}
+
+void prove_against_reference(const std::string& rules, std::vector<tests::EventText> events, bool fast) {
+  std::string why;
+  const auto ready = tests::make_ready(rules, &why);
+  if (!ready) wrong("the rules have a mistake: " + why + "\n" + rules);
+  tests::Case c;
+  c.events = std::move(events);
+  for (std::size_t i = 0; i < c.events.size(); ++i) c.events[i].offset = i + 1;
+  const tests::Lines ours = tests::engine_lines(*ready, c, 64, fast), theirs = tests::reference_lines(*ready, c);
+  if (ours.empty() || tests::difference(ours, theirs))
+    wrong(fmt::format("{} lines of the engine, {} of the reference matcher, and they differ or are none\n{}",
+                      ours.size(), theirs.size(), rules));
+}
+
+namespace {
+
+// `./run bench` looks for these lines.
+bool goal(bool met, const char* bound, double target, double figure, const std::string& what) {
+  fmt::print("goal: {:<64} {:>8.2f}   {} {:<6g} {}\n", what, figure, bound, target, met ? "met" : "NOT MET");
+  return met;
+}
+
+}  // namespace
+
+bool at_least(double target, double figure, const std::string& what) {
+  return goal(figure >= target, ">=", target, figure, what);
+}
+bool at_most(double target, double figure, const std::string& what) {
+  return goal(figure <= target, "<=", target, figure, what);
 }
 
 std::shared_ptr<const RuleSet> compiled(const std::string& text) {

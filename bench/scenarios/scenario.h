@@ -16,6 +16,7 @@
 #include "engine/match/alert.h"
 #include "engine/program/program.h"
 #include "engine/runtime/engine.h"
+#include "tests/support/both.h"
 
 namespace tocsin::bench {
 
@@ -32,6 +33,14 @@ bool is_tiny(int argc, char** argv);
 
 // Ends the program with the text on stderr.
 [[noreturn]] void wrong(const std::string& why);
+
+// wrong(), unless the engine says of the events what the reference matcher says of them, and something at all. Their offsets are
+// given here. `fast` false: the engine's general matchers.
+void prove_against_reference(const std::string& rules, std::vector<tests::EventText> events, bool fast = true);
+
+// A figure that was asked for, and its bound: a line of the table with which `./run bench` ends. Returns whether it is met.
+bool at_least(double target, double figure, const std::string& what);
+bool at_most(double target, double figure, const std::string& what);
 
 // The rules, or wrong().
 std::shared_ptr<const RuleSet> compiled(const std::string& text);
