@@ -11,7 +11,10 @@ namespace tocsin::app {
 
 namespace {
 
+// COLUMNS of the environment, so that a narrow page can be asked for; else what the terminal says, else 80.
 int width_of_terminal() {
+  if (const char* asked = std::getenv("COLUMNS"); asked != nullptr)
+    if (const int columns = std::atoi(asked); columns > 0 && columns <= 10'000) return columns;
   winsize size{};
   for (const int fd : {STDOUT_FILENO, STDERR_FILENO})
     if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;

@@ -9,6 +9,7 @@
 
 #include "dsl/print.h"
 #include "dsl/reading.h"
+#include "dsl/values.h"
 
 namespace tocsin::app {
 
@@ -209,6 +210,21 @@ class Builder {
     return text;
   }
 
+  static std::int64_t wanted(const ast::AnyOf& any) {
+    return any.number ? value(*any.number).value_or(2) : static_cast<std::int64_t>(any.alternatives.size());
+  }
+
+  // The first of them begins; a state waits for the others, whichever comes.
+  void in_any_order(const ast::Step& s, std::int64_t number, const std::string& label, bool is_last) {
+    const bool alone = last() == 0 && is_last;
+    const std::size_t some = advance(label + ": the first", "some of them");
+    if (number > 2) edge(some, some, Edge::Kind::stay, "another of them");
+    const std::string complete = "the " + dsl::ordinal(number) + " of them";
+    if (alone && rule_.when.within) leave(some, of(*rule_.when.within) + " after the first");
+    if (is_last) return fires(Edge::Kind::advance, complete);
+    advance(complete, "after " + name(s));
+  }
+
   void step(const ast::Step& s, bool is_last) {
     using Kind = ast::Quantity::Kind;
     const std::size_t before = last();
@@ -216,7 +232,8 @@ class Builder {
     if (s.link.next) leave(before, "any other event of the pattern");
     const bool repeats = s.quantity.kind != Kind::one && s.quantity.kind != Kind::maybe;
     std::string label = what(s) + (s.as ? " as " + s.as->text : "") + condition(s.link);
-    if (std::holds_alternative<ast::AnyOf>(s.what) && before == 0 && is_last) label += window();
+    if (const auto* any = std::get_if<ast::AnyOf>(&s.what); any != nullptr && wanted(*any) > 1)
+      return in_any_order(s, wanted(*any), label, is_last);
     if (s.quantity.kind == Kind::maybe) label += " (or without it)";
     if (!repeats)
       return is_last ? fires(Edge::Kind::advance, label) : static_cast<void>(advance(label, "after " + name(s)));

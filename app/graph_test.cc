@@ -56,9 +56,12 @@ TEST_CASE("a y that was never seen leads to `x after D without y`, too") {
   CHECK(edges(graph("charge after 1d without login")) == "0-1 1 day of watching pass* 1-3 login! 1-2 charge>");
 }
 
-TEST_CASE("`any of` shows its bound") {
+TEST_CASE("`any of` waits for the others after the first, and for its bound") {
   CHECK(edges(graph("any 2 of (login, logout, charge) within 5m")) ==
-        "0-1 any 2 of login, logout, charge within 5 minutes>");
+        "0-1 any 2 of login, logout, charge: the first> 1-3 5 minutes after the first! 1-2 the second of them>");
+  CHECK(edges(graph("all of (login, logout, charge)")) ==
+        "0-1 all of login, logout, charge: the first> 1-1 another of them@ 1-2 the third of them>");
+  CHECK(edges(graph("any 1 of (login, logout)")) == "0-1 any 1 of login, logout>");
 }
 
 TEST_CASE("a repeated step at the start loses its oldest events alone") {

@@ -398,7 +398,8 @@ std::string manual_page() {
     out += fmt::format(".TP\n.B {}\n{}\n", static_cast<int>(row.code), roff(row.meaning));
   out +=
       ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nnot empty: no colours, unless \\-\\-color says otherwise\n"
-      ".TP\n.B CLICOLOR_FORCE\nneither empty nor 0: colours, also into files and pipes\n";
+      ".TP\n.B CLICOLOR_FORCE\nneither empty nor 0: colours, also into files and pipes\n"
+      ".TP\n.B COLUMNS\nthe width of a terminal, in place of its own; tocsin explain keeps to it in files, too\n";
   return out;
 }
 

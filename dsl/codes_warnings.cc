@@ -220,7 +220,9 @@ std::vector<CodeInfo> warning_codes() {
        "  timestamp ts\n"
        "rule r when 5 login within 5m by user  alert low \"{user}\"\n"},
       {"R122", Level::warning, "a bound that does nothing",
-       "One event takes no time, so `within` says nothing about it. Mostly a count is missing.",
+       "One event takes no time, so `within` says nothing about it; mostly a count is missing. And `within 0s` lets "
+       "only "
+       "events of one and the same instant lie together.",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "rule r when login within 5m by user  alert low \"{user}\"\n",
@@ -252,6 +254,20 @@ std::vector<CodeInfo> warning_codes() {
        "rule r when http(status = \"500\") by host  alert low \"{host}\"\n",
        "event http has status int?, host text\n"
        "rule r when http(status = 500) by host  alert low \"{host}\"\n"},
+      {"R126", Level::warning, "divided by nothing",
+       "What is divided by 0 is a missing value. A comparison with a missing value is never true, so a filter that "
+       "divides by a plain 0 lets no event through.",
+       "event http has status int, host text\n"
+       "rule r when http(status / 0 = 5) by host  alert low \"{host}\"\n",
+       "event http has status int, host text\n"
+       "rule r when http(status / 100 = 5) by host  alert low \"{host}\"\n"},
+      {"R127", Level::warning, "events that no window sees",
+       "`every` says how far the ends of the windows are apart, `over` how long each window is. Where `over` is the "
+       "shorter one, the events between two windows are in none of them. Mostly the two have changed places.",
+       "event view has visitor text\n"
+       "summary s of view by visitor every 1h over 5m  with n = count()\n",
+       "event view has visitor text\n"
+       "summary s of view by visitor every 5m over 1h  with n = count()\n"},
   };
 }
 

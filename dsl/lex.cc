@@ -558,7 +558,11 @@ class Lexer {
       add(TokenKind::duration, begin, letters).integer = value;
       return;
     }
-    std::string help = "units are `w d h m s ms us` for durations, `KB KiB MB MiB GB GiB TB TiB` for sizes";
+    std::string help = suffix == "M"
+                           ? "minutes are " + quoted(std::string(slice(begin, end)) + "m") + ", sizes " +
+                                 quoted(std::string(slice(begin, end)) + "MB") +
+                                 "; months have no fixed length: write days, such as `30d`"
+                           : "units are `w d h m s ms us` for durations, `KB KiB MB MiB GB GiB TB TiB` for sizes";
     if (lower == "mo" || lower == "month" || lower == "months" || lower == "y" || lower == "year" || lower == "years")
       help = "months and years have no fixed length: write days, such as `30d`";
     if (written.starts_with("0x") || written.starts_with("0X"))
@@ -773,10 +777,17 @@ class Lexer {
       at_ = end;
       return;
     }
-    report("R002", at_, end,
-           s.meant == " " ? "a space that is no plain space stands here" : "this sign is not part of the language",
-           s.meant == " " ? "an invisible character" : "write " + quoted(s.meant), "")
-        .fix = Edit{span(at_, end), std::string(s.meant)};
+    // A dash between words is one of prose, and no minus would be better there.
+    const bool prose = s.meant == "-" && at_ > 0 && text_[at_ - 1] == ' ' && end + 1 < text_.size() &&
+                       text_[end] == ' ' && is_letter(text_[end + 1]);
+    Diagnostic& d =
+        report("R002", at_, end,
+               s.meant == " " ? "a space that is no plain space stands here" : "this sign is not part of the language",
+               prose            ? "a dash"
+               : s.meant == " " ? "an invisible character"
+                                : "write " + quoted(s.meant),
+               prose ? "the minus sign is `-`; a comment begins with `//`" : "");
+    if (!prose) d.fix = Edit{span(at_, end), std::string(s.meant)};
     meant(s.meant, end);
   }
 

@@ -44,6 +44,13 @@ Result<std::string> read_stream(std::istream& in, const std::string& name) {
 
 bool is_hidden(const fs::path& path) { return path.filename().native().starts_with('.'); }
 
+std::string no_file(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return fmt::format("{} is no file that can be read", path.string());
+  return fmt::format("{} is a link to {}, where no file is; nothing is read until it is mended or deleted",
+                     path.string(), fs::read_symlink(path, error).string());
+}
+
 Result<std::vector<std::string>> rules_in(const std::string& folder) {
   std::vector<std::string> found;
   std::error_code error;
@@ -54,8 +61,7 @@ Result<std::vector<std::string>> rules_in(const std::string& folder) {
       it.disable_recursion_pending();
     } else if (it->path().extension() == ".rules" && !it->is_directory(error)) {
       // A link that leads nowhere, or a pipe: what it should have said would be missing without a word.
-      if (!it->is_regular_file(error))
-        return unreadable(fmt::format("{} is no file that can be read", it->path().string()));
+      if (!it->is_regular_file(error)) return unreadable(no_file(it->path()));
       found.push_back(it->path().lexically_normal().string());
     }
   }

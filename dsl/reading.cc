@@ -107,7 +107,7 @@ std::string what_of(const ast::Step& step) {
   if (const auto* group = std::get_if<ast::Group>(&step.what)) text += fmt::format("[{}]", noun(*group->pattern));
   if (const auto* any = std::get_if<ast::AnyOf>(&step.what)) text += noun(*any);
   if (step.consecutive) text += " in a row";
-  if (step.of) text += fmt::format(", with no other {} between them", of(*step.of));
+  if (step.of) text += fmt::format(", with no {} between them but these", of(*step.of));
   text += named(step.as);
   if (step.until) text += fmt::format(" up to the first {}{}", of(step.until->stream), named(step.until->as));
   return text;

@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "dsl/characters.h"
+#include "dsl/code_pages.h"
 #include "dsl/render_parts.h"
 
 namespace tocsin::dsl::rendering {
@@ -201,10 +202,12 @@ class Snippet {
 std::size_t digits(std::uint32_t number) { return fmt::formatted_size("{}", number); }
 
 // `help: ` and what follows; further lines stand under the first.
-std::string help_lines(std::string_view help, const Paint& paint) {
+std::string help_lines(std::string_view help, const Paint& paint, int width) {
+  constexpr std::size_t kIndent = 6;
   std::string text = readable(help);
+  if (width > 0) text = wrapped(text, std::max<std::size_t>(static_cast<std::size_t>(width), kIndent + 20) - kIndent);
   for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1))
-    text.insert(at + 1, 6, ' ');
+    text.insert(at + 1, kIndent, ' ');
   return paint(kCyan, "help") + ": " + text + "\n";
 }
 
@@ -243,7 +246,7 @@ std::string human(const Diagnostic& d, Atlas& atlas, const RenderOptions& option
     out += arrow_to(":::", atlas.place(d.cause->span));
     out += snippet(d.cause->span.file, there);
   }
-  if (!d.help.empty()) out += help_lines(d.help, paint);
+  if (!d.help.empty()) out += help_lines(d.help, paint, options.width);
   return out;
 }
 

@@ -87,6 +87,50 @@ TEST_CASE("each mistake gets its exact text") {
   }
 }
 
+SourceText mended(const SourceText& source, const Edit& fix) {
+  SourceText out = source;
+  out.text.replace(fix.span.begin, fix.span.end - fix.span.begin, fix.text);
+  return out;
+}
+
+std::ptrdiff_t times_told(const std::vector<Diagnostic>& diagnostics, const Diagnostic& d) {
+  return std::ranges::count_if(
+      diagnostics, [&](const Diagnostic& other) { return other.code == d.code && other.message == d.message; });
+}
+
+// Were a mend wrong, `check --fix` would write it into the file, and the author would find the next mistake there.
+TEST_CASE("a mend takes its message away, and where it was the only one, nothing is left to say") {
+  for (const fs::path& file : cases()) {
+    const SourceText source{file.filename().string(), read(file)};
+    const std::vector<Diagnostic> before = find_mistakes(source).diagnostics;
+    for (const Diagnostic& d : before) {
+      if (!d.fix) continue;
+      CAPTURE(source.path);
+      CAPTURE(d.message);
+      const Found after = find_mistakes(mended(source, *d.fix));
+      CAPTURE(after.text);
+      CHECK(times_told(after.diagnostics, d) < times_told(before, d));
+      if (before.size() == 1) CHECK(after.text == "");
+    }
+  }
+}
+
+// A file larger than the limit, which no golden can be.
+TEST_CASE("a file of more than 16 MiB is told so, at its first byte") {
+  const SourceText large{"large.rules", std::string((std::size_t{16} << 20) + 1, '\n')};
+  const Found found = find_mistakes(large);
+  REQUIRE(found.diagnostics.size() == 1);
+  CHECK(found.diagnostics.front().code == "R007");
+  CHECK(found.text ==
+        "error[R007]: this file is too large\n"
+        "  --> large.rules:1:1\n"
+        "  |\n"
+        "1 |\n"
+        "  | ^ 16 MiB\n"
+        "help: a file of rules has at most 16 MiB: put the rules into several files, and long lists into `list L from "
+        "\"file\"`\n");
+}
+
 TEST_CASE("no expectation is without its rules") {
   for (const auto& entry : fs::directory_iterator(kRoot / "tests/diagnostics")) {
     CAPTURE(entry.path().filename().string());

@@ -810,6 +810,23 @@ void check_session(Context& c, SessionInfo& session) {
              "no clause ends it", "add `ends after 30m idle`, `ends on x` or `at most 12h`");
 }
 
+namespace {
+
+// `every 1h over 5m`: what comes in the other 55 minutes is in no window.
+void lint_gaps(Context& c, const ast::Every& every) {
+  if (!every.aligned || !every.over) return;
+  const auto step = value(every.aligned->length), over = value(*every.over);
+  if (!step || !over || over->us <= 0 || *over >= *step) return;
+  const std::string short_one = duration_text(*over), long_one = duration_text(*step);
+  c.report("R127", every.over->span, "of each " + long_one + " only the last " + short_one + " are looked at",
+           "shorter than its `every`",
+           "write " + ticked("every " + short_one + " over " + long_one) + " if they have changed places, or " +
+               ticked("every " + long_one) + " for all events")
+      .cause = Label{every.aligned->span, "this far apart"};
+}
+
+}  // namespace
+
 void check_summary(Context& c, SummaryInfo& summary) {
   Scope scope;
   scope.where_word = "a filter";
@@ -825,6 +842,7 @@ void check_summary(Context& c, SummaryInfo& summary) {
     if (auto* n = std::get_if<ast::Every>(&clause.node)) {
       if (n->aligned) check_aligned_window(c, *n->aligned);
       if (n->over) check_positive(c, *n->over, "over");
+      lint_gaps(c, *n);
     }
     if (auto* n = std::get_if<ast::Forget>(&clause.node)) check_positive(c, n->idle, "forget after");
   }

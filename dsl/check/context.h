@@ -178,7 +178,7 @@ struct Verdict {
   enum class What { maybe, never, always } what = What::maybe;
   SourceSpan at, with;                        // the condition, and what it contradicts (never)
   std::string_view why = "contradicts this";  // what the other one says
-  std::string_view help = "did you mean `or`? Otherwise correct one of the two";
+  std::string help = "did you mean `or`? Otherwise correct one of the two";
 };
 Verdict judge(const Context& c, const std::vector<EventId>& events, const std::vector<const ast::Expr*>& all);
 void lint_filter(Context& c, const ast::Stream& stream);

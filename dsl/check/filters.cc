@@ -7,6 +7,7 @@
 
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
+#include "dsl/print.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -61,6 +62,16 @@ struct Known {
   }
 };
 
+// `hour(ts) between 22 and 4` means the night; of anything else, the numbers have changed places.
+std::string between_turned_round(const ast::Between& b) {
+  const std::string x = print(*b.what), low = print(*b.low), high = print(*b.high);
+  const auto* call = std::get_if<ast::Call>(&b.what->node);
+  const std::string around = ticked("(" + x + " >= " + low + " or " + x + " <= " + high + ")");
+  if (call != nullptr && (call->function.text == "hour" || call->function.text == "minute"))
+    return "over the turn of the clock it is " + around;
+  return "write the smaller number first; for all that lies outside: " + around;
+}
+
 class Judge {
  public:
   Judge(const Context& c, const std::vector<EventId>& events) : c_(c), events_(events) {}
@@ -101,7 +112,7 @@ class Judge {
     if (const auto* b = std::get_if<ast::Between>(&e.node)) {
       const Constant low = constant(*b->low), high = constant(*b->high);
       if (low.kind == Constant::Kind::number && high.kind == low.kind && low.number > high.number)
-        return {What::never, b->high->span, b->low->span, "more than this", "write the smaller number first"};
+        return {What::never, b->high->span, b->low->span, "more than this", between_turned_round(*b)};
     }
     if (const auto* is = std::get_if<ast::Is>(&e.node)) return presence(e, *is);
     const Constant value = constant(e);

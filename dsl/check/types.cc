@@ -666,7 +666,8 @@ Type search(Context& c, ast::Binary& b, Scope& s) {
   const std::string sign(sign_of(b.op));
   if (!fits_text(l))
     report_operand(c, *b.left, l, sign, "text on its left",
-                   is(l, F::ip) ? "ask for its network: `x in [10.0.0.0/8]`" : "`text(..)` makes text of it");
+                   is(l, F::ip) ? "ask for its network: " + ticked(print(*b.left) + " in [10.0.0.0/8]")
+                                : "make text of it: " + ticked("text(" + print(*b.left) + ")"));
   else
     infer(c, *b.left, s, kText);
   if (!fits_text(l)) return kBool;
@@ -674,15 +675,36 @@ Type search(Context& c, ast::Binary& b, Scope& s) {
     if (!is_regex(*b.right))
       report_operand(c, *b.right, r, sign, "a regular expression on its right", "write it between slashes: `/^adm/`");
   } else if (!fits_text(r)) {
-    report_operand(c, *b.right, r, sign, "text on its right", "text stands in quotes");
+    report_operand(c, *b.right, r, sign, "text on its right",
+                   std::holds_alternative<ast::Literal>(b.right->node)
+                       ? "text stands in quotes: " + ticked("\"" + print(*b.right) + "\"")
+                       : "`text(..)` makes text of it: " + ticked("text(" + print(*b.right) + ")"));
   }
   return kBool;
 }
 
-Type check_condition(Context& c, ast::Expr& expr, Scope& s, std::string_view sign) {
+// How the author's own words become a condition: `amount > ..`, `user is present`.
+std::string as_a_condition(const ast::Expr& expr) {
+  const std::string x = print(expr);
+  if (!std::holds_alternative<ast::Path>(expr.node)) return "compare it with something: " + ticked("FIELD = " + x);
+  return "compare it with something: " + ticked(x + " = ..") + ", " + ticked(x + " > ..") + ", " +
+         ticked(x + " is present");
+}
+
+// `outcome = "failure" or "error"`: the field is meant for both; empty when it is not so.
+std::string meant_for_both(const ast::Binary& b) {
+  const auto* first = std::get_if<ast::Binary>(&b.left->node);
+  while (first != nullptr && first->op == b.op) first = std::get_if<ast::Binary>(&first->right->node);
+  if (b.op != BinaryOp::logical_or || first == nullptr || first->op != BinaryOp::equal) return {};
+  if (!std::holds_alternative<ast::Literal>(b.right->node)) return {};
+  const std::string x = print(*first->left), a = print(*first->right), other = print(*b.right);
+  return "write " + ticked(x + " in [" + a + ", " + other + "]") + ", or " + ticked(x + " = " + other) + " here";
+}
+
+Type check_condition(Context& c, ast::Expr& expr, Scope& s, std::string_view sign, std::string help = {}) {
   const Type type = type_of(c, expr, s);
   if (!is_any(type) && !is(type, F::boolean))
-    report_operand(c, expr, type, sign, "conditions", "compare it with something: `= ..`, `> ..`, `is present`");
+    report_operand(c, expr, type, sign, "conditions", help.empty() ? as_a_condition(expr) : std::move(help));
   return kBool;
 }
 
@@ -700,6 +722,19 @@ bool is_dashed_name(Context& c, const ast::Binary& b, const Scope& s) {
   return true;
 }
 
+// X6: what is divided by zero is missing, and so is everything that is made of it.
+void lint_divisor(Context& c, const ast::Binary& b) {
+  const auto* literal = std::get_if<ast::Literal>(&b.right->node);
+  if (literal == nullptr) return;
+  const auto* n = std::get_if<std::int64_t>(&literal->value);
+  const auto* d = std::get_if<double>(&literal->value);
+  const auto* length = std::get_if<Duration>(&literal->value);
+  const bool zero = (n != nullptr && *n == 0) || (d != nullptr && *d == 0) || (length != nullptr && length->us == 0);
+  if (zero)
+    c.report("R126", b.right->span, "nothing can be divided by 0: this value is always missing", "zero",
+             "divide by another number");
+}
+
 Type calculate(Context& c, ast::Binary& b, Scope& s) {
   if (is_dashed_name(c, b, s)) return kAny;
   const Type l = type_of(c, *b.left, s), r = type_of(c, *b.right, s);
@@ -709,10 +744,11 @@ Type calculate(Context& c, ast::Binary& b, Scope& s) {
     if (is_any(type) || is_quantity(type) || ((plus || minus) && is(type, F::time))) continue;
     report_operand(c, *operand, type, sign, "numbers, durations or times",
                    is(type, F::text) && plus ? "texts are joined by `concat(a, b)`"
-                   : is(type, F::text)       ? "make a number of it: `number(..)`"
+                   : is(type, F::text)       ? "make a number of it: " + ticked("number(" + print(*operand) + ")")
                                              : "");
     return kAny;
   }
+  if (b.op == BinaryOp::divide || b.op == BinaryOp::remainder) lint_divisor(c, b);
   if ((plus || minus) && duration_and_number(l, r)) return report_units(c, *b.left, l, *b.right, r, b.op_span), kAny;
   if (minus && is(l, F::time) && is(r, F::time)) return kDuration;
   if ((plus || minus) && is(l, F::time) && is_number(r))
@@ -729,7 +765,7 @@ Type type_of_binary(Context& c, ast::Binary& b, Scope& s) {
     case BinaryOp::logical_or:
     case BinaryOp::logical_and:
       check_condition(c, *b.left, s, sign_of(b.op));
-      return check_condition(c, *b.right, s, sign_of(b.op));
+      return check_condition(c, *b.right, s, sign_of(b.op), meant_for_both(b));
     case BinaryOp::equal:
     case BinaryOp::not_equal:
     case BinaryOp::less:
@@ -834,6 +870,10 @@ constexpr ForeignFunction kForeignFunctions[] = {
     {"std", "write `stddev(x.f)`"},
     {"stdev", "write `stddev(x.f)`"},
     {"percentile", "write `p95(x.f)`"},
+    {"quantile", "write `p95(x.f)`"},
+    {"histogram_quantile", "write `p95(x.f)`"},
+    {"dc", "write `distinct_count(x.f)`"},
+    {"cidrmatch", "write `f in [10.0.0.0/8]`"},
     {"uniq", "write `distinct_count(x.f)`"},
     {"len", "write `length(..)`"},
     {"lowercase", "write `lower(..)`"},
@@ -1334,7 +1374,7 @@ void check_filter(Context& c, ast::Expr& expr, Scope& s) {
   const Type type = type_of(c, expr, s);
   if (is_any(type) || is(type, F::boolean)) return;
   c.report("R048", expr.span, "this is no condition", "this is " + name_of(type) + ", neither true nor false",
-           "compare it with something: `= ..`, `> ..`, `is present`");
+           as_a_condition(expr));
 }
 
 void check_template(Context& c, ast::Template& text, Scope& s) {

@@ -7,108 +7,34 @@
 #include <utility>
 
 #include "dsl/grammar/items.h"
-#include "dsl/grammar/messages.h"
+#include "dsl/grammar/place.h"
 
 namespace tocsin::dsl::grammar {
 
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
+// ----- what several rows say -------------------------------------------------------------------------------------------
 
-std::string code(std::string_view text) { return "`" + std::string(text) + "`"; }
-
-// The place where reading stopped, and its neighbours.
-class Place {
- public:
-  Place(const ParseState& s, const Token* first, const Token* last, const Token* unclosed)
-      : state(s), begin(first), end(last), at(s.farthest != nullptr ? s.farthest : first), opened(unclosed) {}
-
-  // The token so many places on or back; of kind `end` outside the item.
-  const Token& token(std::ptrdiff_t offset = 0) const {
-    static const Token kNone{};
-    const Token* t = at + offset;
-    return t >= begin && t < end ? *t : kNone;
-  }
-  std::string_view text(std::ptrdiff_t offset = 0) const { return spelling(token(offset), state.text); }
-  // A word in lower case, empty for anything else.
-  std::string word(std::ptrdiff_t offset = 0) const {
-    return token(offset).kind == TokenKind::word ? lower(text(offset)) : std::string();
-  }
-  bool is(Word w, std::ptrdiff_t offset = 0) const { return token(offset).word == w; }
-  bool is(Punct p, std::ptrdiff_t offset = 0) const { return token(offset).punct == p; }
-  bool is(TokenKind kind, std::ptrdiff_t offset = 0) const { return token(offset).kind == kind; }
-
-  bool wants(std::string_view what) const { return std::ranges::find(state.wants, what) != state.wants.end(); }
-  bool wants_clause() const { return wants("a clause"); }
-  bool wants_duration() const { return wants(kDurationWanted); }
-  bool wants_event() const { return wants("an event"); }
-  bool wants_operator() const { return wants("=") || wants("+"); }
-
-  std::size_t number(std::ptrdiff_t offset = 0) const { return static_cast<std::size_t>(at - begin + offset); }
-  SourceSpan span(std::ptrdiff_t from = 0, std::ptrdiff_t to = 0) const {
-    return state.span(token(from).begin, token(to).end);
-  }
-  std::string source(std::ptrdiff_t from, std::ptrdiff_t to) const {
-    // What was mended in may stand behind the last byte.
-    const std::size_t first = std::min<std::size_t>(token(from).begin, state.text.size());
-    const std::size_t behind = std::clamp<std::size_t>(token(to).end, first, state.text.size());
-    return std::string(state.text.substr(first, behind - first));
-  }
-
-  Repair repair(std::string_view number_of_code, SourceSpan here, std::string message, std::string label,
-                std::string help) const {
-    Repair out;
-    out.diagnostic = {number_of_code, std::move(message), {here, std::move(label)}, {}, std::move(help), {}};
-    out.at = number();
-    return out;
-  }
-
-  // A token of the language in the place of what stands at `offset`.
-  Token made(std::ptrdiff_t offset, TokenKind kind) const {
-    Token t;
-    t.kind = kind;
-    t.begin = token(offset).begin;
-    t.end = token(offset).end;
-    return t;
-  }
-  Token made(std::ptrdiff_t offset, Word w) const {
-    Token t = made(offset, TokenKind::word);
-    t.word = w;
-    return t;
-  }
-  Token made(std::ptrdiff_t offset, Punct p) const {
-    Token t = made(offset, TokenKind::punctuation);
-    t.punct = p;
-    return t;
-  }
-
-  const ParseState& state;
-  const Token *begin, *end, *at, *opened;
-};
-
-using Found = std::optional<Repair>;
-
-// Instead of the tokens from `from` to `to`, `meant` is written, and `tokens` are read.
-Repair instead(const Place& p, std::string_view number_of_code, std::ptrdiff_t from, std::ptrdiff_t to,
-               std::string message, std::string help, std::string meant, std::vector<Token> tokens) {
-  const std::string label = meant.empty() ? "leave this out" : "write " + code(meant);
-  Repair out = p.repair(number_of_code, p.span(from, to), std::move(message), label, std::move(help));
-  out.diagnostic.fix = Edit{p.span(from, to), std::move(meant)};
-  out.at = p.number(from);
-  out.remove = static_cast<std::size_t>(to - from + 1);
-  out.insert = std::move(tokens);
-  return out;
-}
-
-Repair uncertain(Repair r) {
-  r.certain = false;
-  r.diagnostic.fix.reset();
-  return r;
-}
+constexpr std::string_view kByNamesKeys = "`by` names the keys";
+constexpr std::string_view kARule = "a rule is `rule NAME when PATTERN`";
+constexpr std::string_view kNoYaml = "a rule is `rule NAME when PATTERN`; there is no YAML";
+constexpr std::string_view kWithinBounds = "`within` bounds the pattern";
+constexpr std::string_view kFireLimits = "`fire at most once per 1h` limits alerts";
+constexpr std::string_view kThenFollows = "steps follow each other with `then`";
+constexpr std::string_view kRegexSlashes = "a regular expression stands between slashes: `matches /^adm/`";
+constexpr std::string_view kAbsentEvent = "an absent event is `no x`: `a then no x within 5m`";
+constexpr std::string_view kSendTo = "alerts go to a sink by `send to \"name\"`";
+constexpr std::string_view kExceptDrops = "`except` drops single events before they are counted";
+constexpr std::string_view kOneEqual = "equality is one `=`";
+constexpr std::string_view kNotEqual = "inequality is `!=`";
+constexpr std::string_view kSeverityBehind = "the severity stands behind `alert`: `alert high \"...\"`";
+constexpr std::string_view kTextBehind = "the text stands behind `alert`: `alert high \"...\"`";
+constexpr std::string_view kNumberCounts = "a number alone counts: `5 login_failed`";
+constexpr std::string_view kWithAdds = "fields are added by `with a = e, b = e`";
+constexpr std::string_view kDeclaredBy = "an event is declared by `event NAME has field type, ...`";
+constexpr std::string_view kConstant = "a constant is `let $name = value`";
+constexpr std::string_view kReadTogether = "the rules of a folder are read together; nothing is imported";
+constexpr std::string_view kAtLeast = "a number alone is at least so many";
 
 // ----- words -----------------------------------------------------------------------------------------------------------
 
@@ -141,38 +67,38 @@ struct Phrase {
 };
 
 constexpr auto kPhrases = std::to_array<Phrase>({
-    {"group", "by", "a clause", "by", Word::by, "`by` names the keys"},
-    {"grouped", "by", "a clause", "by", Word::by, "`by` names the keys"},
-    {"partition", "by", "a clause", "by", Word::by, "`by` names the keys"},
-    {"partitioned", "by", "a clause", "by", Word::by, "`by` names the keys"},
-    {"split", "by", "by", "by", Word::by, "`by` names the keys"},
-    {"keyed", "by", "by", "by", Word::by, "`by` names the keys"},
-    {"keyby", "", "by", "by", Word::by, "`by` names the keys"},
-    {"groupby", "", "a clause", "by", Word::by, "`by` names the keys"},
-    {"per", "", "by", "by", Word::by, "`by` names the keys"},
-    {"followed", "by", "then", "then", Word::then, "steps follow each other with `then`"},
-    {"followedby", "", "then", "then", Word::then, "steps follow each other with `then`"},
-    {"followedbyany", "", "then", "then", Word::then, "steps follow each other with `then`"},
-    {"and", "then", "then", "then", Word::then, "steps follow each other with `then`"},
-    {"seq", "", "then", "then", Word::then, "steps follow each other with `then`"},
+    {"group", "by", "a clause", "by", Word::by, kByNamesKeys},
+    {"grouped", "by", "a clause", "by", Word::by, kByNamesKeys},
+    {"partition", "by", "a clause", "by", Word::by, kByNamesKeys},
+    {"partitioned", "by", "a clause", "by", Word::by, kByNamesKeys},
+    {"split", "by", "by", "by", Word::by, kByNamesKeys},
+    {"keyed", "by", "by", "by", Word::by, kByNamesKeys},
+    {"keyby", "", "by", "by", Word::by, kByNamesKeys},
+    {"groupby", "", "a clause", "by", Word::by, kByNamesKeys},
+    {"per", "", "by", "by", Word::by, kByNamesKeys},
+    {"followed", "by", "then", "then", Word::then, kThenFollows},
+    {"followedby", "", "then", "then", Word::then, kThenFollows},
+    {"followedbyany", "", "then", "then", Word::then, kThenFollows},
+    {"and", "then", "then", "then", Word::then, kThenFollows},
+    {"seq", "", "then", "then", Word::then, kThenFollows},
     {"having", "", "a clause", "where", Word::where,
      "`where` judges the finished match; a comparison of aggregates may be the pattern itself"},
     {"filter", "", "a clause", "where", Word::where, "`where` judges the finished match; `except` drops single events"},
-    {"unless", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
-    {"exclude", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
-    {"ignore", "", "a clause", "except", Word::except, "`except` drops single events before they are counted"},
-    {"if", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"on", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"match", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"pattern", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"detect", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"where", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"condition", "", "when", "when", Word::when, "a rule is `rule NAME when PATTERN`"},
-    {"equals", "", "=", "=", Word::none, "equality is one `=`"},
-    {"eq", "", "=", "=", Word::none, "equality is one `=`"},
-    {"is", "", "=", "=", Word::none, "equality is one `=`"},
-    {"ne", "", "!=", "!=", Word::none, "inequality is `!=`"},
-    {"neq", "", "!=", "!=", Word::none, "inequality is `!=`"},
+    {"unless", "", "a clause", "except", Word::except, kExceptDrops},
+    {"exclude", "", "a clause", "except", Word::except, kExceptDrops},
+    {"ignore", "", "a clause", "except", Word::except, kExceptDrops},
+    {"if", "", "when", "when", Word::when, kARule},
+    {"on", "", "when", "when", Word::when, kARule},
+    {"match", "", "when", "when", Word::when, kARule},
+    {"pattern", "", "when", "when", Word::when, kARule},
+    {"detect", "", "when", "when", Word::when, kARule},
+    {"where", "", "when", "when", Word::when, kARule},
+    {"condition", "", "when", "when", Word::when, kARule},
+    {"equals", "", "=", "=", Word::none, kOneEqual},
+    {"eq", "", "=", "=", Word::none, kOneEqual},
+    {"is", "", "=", "=", Word::none, kOneEqual},
+    {"ne", "", "!=", "!=", Word::none, kNotEqual},
+    {"neq", "", "!=", "!=", Word::none, kNotEqual},
     {"gt", "", ">", ">", Word::none, ""},
     {"ge", "", ">=", ">=", Word::none, ""},
     {"gte", "", ">=", ">=", Word::none, ""},
@@ -182,34 +108,31 @@ constexpr auto kPhrases = std::to_array<Phrase>({
     {"includes", "", "contains", "contains", Word::contains, ""},
     {"contain", "", "contains", "contains", Word::contains, ""},
     {"has", "", "contains", "contains", Word::contains, ""},
-    {"regex", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
-    {"regexp", "", "matches", "matches", Word::matches,
-     "a regular expression stands between slashes: `matches /^adm/`"},
-    {"rlike", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
-    {"match", "", "matches", "matches", Word::matches, "a regular expression stands between slashes: `matches /^adm/`"},
-    {"times", "", "an event", "", Word::none, "a number alone counts: `5 login_failed`"},
+    {"regex", "", "matches", "matches", Word::matches, kRegexSlashes},
+    {"regexp", "", "matches", "matches", Word::matches, kRegexSlashes},
+    {"rlike", "", "matches", "matches", Word::matches, kRegexSlashes},
+    {"match", "", "matches", "matches", Word::matches, kRegexSlashes},
+    {"times", "", "an event", "", Word::none, kNumberCounts},
     {"time", "", "an event", "", Word::none, "a number alone counts: `1 login_failed`"},
-    {"x", "", "an event", "", Word::none, "a number alone counts: `5 login_failed`"},
+    {"x", "", "an event", "", Word::none, kNumberCounts},
     {"at", "least", "an event", "", Word::none, "a number alone is at least so many; `exactly 5` is no more"},
     {"the", "", "an event", "", Word::none, ""},
     {"every", "", "an event", "", Word::none, "each match fires anyway: `fire once` and `fire always` say how often"},
-    {"not", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
-    {"without", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
-    {"absent", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
-    {"missing", "", "an event", "no", Word::no, "an absent event is `no x`: `a then no x within 5m`"},
-    {"output", "to", "a clause", "send to", Word::none, "alerts go to a sink by `send to \"name\"`"},
-    {"during", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"in", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"inside", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"not", "", "an event", "no", Word::no, kAbsentEvent},
+    {"without", "", "an event", "no", Word::no, kAbsentEvent},
+    {"absent", "", "an event", "no", Word::no, kAbsentEvent},
+    {"missing", "", "an event", "no", Word::no, kAbsentEvent},
+    {"output", "to", "a clause", "send to", Word::none, kSendTo},
+    {"during", "", "within", "within", Word::within, kWithinBounds},
+    {"in", "", "within", "within", Word::within, kWithinBounds},
+    {"inside", "", "within", "within", Word::within, kWithinBounds},
     {"over", "", "within", "within", Word::within, "`within` bounds the pattern; `over` stands inside an aggregate"},
-    {"last", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"window", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"timeframe", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"timewindow", "", "within", "within", Word::within, "`within` bounds the pattern"},
-    {"maxspan", "", "within", "within", Word::within, "`within` bounds the pattern"},
+    {"last", "", "within", "within", Word::within, kWithinBounds},
+    {"window", "", "within", "within", Word::within, kWithinBounds},
+    {"timeframe", "", "within", "within", Word::within, kWithinBounds},
+    {"timewindow", "", "within", "within", Word::within, kWithinBounds},
+    {"maxspan", "", "within", "within", Word::within, kWithinBounds},
 });
-
-bool is_time(const Token& t) { return t.kind == TokenKind::duration || t.kind == TokenKind::number; }
 
 Punct punct_of(std::string_view text) {
   for (auto p = Punct::none; p <= Punct::remainder; p = static_cast<Punct>(static_cast<int>(p) + 1))
@@ -247,44 +170,44 @@ struct Stranger {
   std::string_view word, help;
 };
 constexpr auto kStrangers = std::to_array<Stranger>({
-    {"throttle", "`fire at most once per 1h` limits alerts"},
-    {"cooldown", "`fire at most once per 1h` limits alerts"},
-    {"suppress", "`fire at most once per 1h` limits alerts"},
-    {"dedup", "`fire at most once per 1h` limits alerts"},
-    {"debounce", "`fire at most once per 1h` limits alerts"},
-    {"realert", "`fire at most once per 1h` limits alerts"},
+    {"throttle", kFireLimits},
+    {"cooldown", kFireLimits},
+    {"suppress", kFireLimits},
+    {"dedup", kFireLimits},
+    {"debounce", kFireLimits},
+    {"realert", kFireLimits},
     {"threshold", "a number before the event counts: `5 login_failed within 5m`"},
-    {"severity", "the severity stands behind `alert`: `alert high \"...\"`"},
-    {"level", "the severity stands behind `alert`: `alert high \"...\"`"},
-    {"priority", "the severity stands behind `alert`: `alert high \"...\"`"},
-    {"message", "the text stands behind `alert`: `alert high \"...\"`"},
-    {"msg", "the text stands behind `alert`: `alert high \"...\"`"},
-    {"raise", "the text stands behind `alert`: `alert high \"...\"`"},
-    {"notify", "alerts go to a sink by `send to \"name\"`"},
-    {"email", "alerts go to a sink by `send to \"name\"`"},
-    {"sink", "alerts go to a sink by `send to \"name\"`"},
+    {"severity", kSeverityBehind},
+    {"level", kSeverityBehind},
+    {"priority", kSeverityBehind},
+    {"message", kTextBehind},
+    {"msg", kTextBehind},
+    {"raise", kTextBehind},
+    {"notify", kSendTo},
+    {"email", kSendTo},
+    {"sink", kSendTo},
     {"into", "alerts go to a sink by `send to \"name\"`; an event is made by `emit NAME`"},
     {"insert", "an event is made by `emit NAME with f = e`"},
-    {"return", "fields are added by `with a = e, b = e`"},
+    {"return", kWithAdds},
     {"select", "there is no `select`: `with a = e, b = e` adds fields, `rule NAME when PATTERN` looks for events"},
-    {"fields", "fields are added by `with a = e, b = e`"},
+    {"fields", kWithAdds},
     {"description", "what a rule is for stands above it, behind `///`"},
     {"author", "who answers for a rule is `owner \"team\"`"},
     {"limit", "`fire at most N per D` limits alerts"},
     {"order", "events are always in the order of their times"},
-    {"detection", "a rule is `rule NAME when PATTERN`; there is no YAML"},
-    {"condition", "a rule is `rule NAME when PATTERN`; there is no YAML"},
-    {"logsource", "a rule is `rule NAME when PATTERN`; there is no YAML"},
+    {"detection", kNoYaml},
+    {"condition", kNoYaml},
+    {"logsource", kNoYaml},
     {"title", "a title stands behind the name: `rule NAME \"title\"`"},
-    {"def", "a rule is `rule NAME when PATTERN`"},
+    {"def", kARule},
     {"create", "a rule is `rule NAME when PATTERN`, an event `event NAME has ...`"},
-    {"stream", "an event is declared by `event NAME has field type, ...`"},
-    {"schema", "an event is declared by `event NAME has field type, ...`"},
+    {"stream", kDeclaredBy},
+    {"schema", kDeclaredBy},
     {"define", "a constant is `let $name = value`, an alias `event NAME = x(filter)`"},
-    {"var", "a constant is `let $name = value`"},
-    {"const", "a constant is `let $name = value`"},
-    {"import", "the rules of a folder are read together; nothing is imported"},
-    {"include", "the rules of a folder are read together; nothing is imported"},
+    {"var", kConstant},
+    {"const", kConstant},
+    {"import", kReadTogether},
+    {"include", kReadTogether},
 });
 
 // `5 times login`: the word was taken for the event.
@@ -307,13 +230,6 @@ Found strangers(const Place& p) {
 }
 
 // ----- durations -------------------------------------------------------------------------------------------------------
-
-Token duration_token(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, Duration d) {
-  Token t = p.made(from, TokenKind::duration);
-  t.end = p.token(to).end;
-  t.integer = d.us;
-  return t;
-}
 
 // `within 5`, `within 5 minutes`, `within "5m"`; and `5 minutes` where a value stands.
 Found durations(const Place& p) {
@@ -352,29 +268,6 @@ Found durations(const Place& p) {
 }
 
 // ----- patterns --------------------------------------------------------------------------------------------------------
-
-bool continues_pattern(const Place& p) { return p.wants("then") || p.wants("within"); }
-
-bool is_whole(const Place& p, std::ptrdiff_t offset) {
-  return p.is(TokenKind::number, offset) && !p.token(offset).real && p.token(offset).integer < 1'000'000'000'000;
-}
-
-Token whole_number(const Place& p, std::ptrdiff_t offset, std::int64_t value) {
-  Token t = p.made(offset, TokenKind::number);
-  t.integer = value;
-  return t;
-}
-
-bool is_name(const Place& p, std::ptrdiff_t offset) {
-  return p.is(TokenKind::word, offset) || p.is(TokenKind::quoted_name, offset);
-}
-
-// The event that begins at `from`, with its filter, as it stands there; `otherwise` when there is none.
-std::string stream_at(const Place& p, std::ptrdiff_t from, std::string_view otherwise) {
-  if (!is_name(p, from)) return std::string(otherwise);
-  const bool filtered = p.is(Punct::open_round, from + 1) && p.token(from + 1).partner > 0;
-  return p.source(from, filtered ? from + 1 + p.token(from + 1).partner : from);
-}
 
 // `login_failed > 5`: a number before the event counts.
 Found counted_by_comparison(const Place& p) {
@@ -498,13 +391,6 @@ Found twice(const Place& p) {
 
 // ----- counts, windows and absences as people say them -------------------------------------------------------------------
 
-// Where the stream that ends before here begins: its name, or that of its filter. 1 when there is none.
-std::ptrdiff_t stream_before(const Place& p) {
-  std::ptrdiff_t from = -1;
-  if (p.is(Punct::close_round, -1) && p.token(-1).partner < 0) from += p.token(-1).partner - 1;
-  return is_name(p, from) ? from : 1;
-}
-
 // `more than 5 x`, `> 5 x`, `>= 5 x`, `less than 5 x`, `5 or more x`.
 Found counts(const Place& p) {
   if (p.word(-1) == "less" && p.is(Word::than) && is_whole(p, 1))
@@ -516,11 +402,11 @@ Found counts(const Place& p) {
   if (words || signs) {
     const std::ptrdiff_t number = words ? 2 : 1;
     const std::int64_t least = p.token(number).integer + (p.is(Punct::greater_equal) ? 0 : 1);
-    return instead(p, "R012", 0, number, "a number alone is at least so many", "", std::to_string(least),
+    return instead(p, "R012", 0, number, std::string(kAtLeast), "", std::to_string(least),
                    {whole_number(p, number, least)});
   }
   if (p.is(Word::or_) && p.is(Word::more, 1) && is_whole(p, -1))
-    return instead(p, "R012", 0, 1, "`or more` is not needed here", "a number alone is at least so many", "", {});
+    return instead(p, "R012", 0, 1, "`or more` is not needed here", std::string(kAtLeast), "", {});
   return {};
 }
 
@@ -569,10 +455,11 @@ Found counted_behind(const Place& p) {
 Found keys_by_other_words(const Place& p) {
   const bool name = p.is(TokenKind::word) && !has_use(p.token().word, kReservedForItems);
   if (p.is(Word::per) && p.wants_clause() && p.is(TokenKind::word, 1))
-    return instead(p, "R012", 0, 0, "`per` is written `by`", "`by` names the keys", "by", {p.made(0, Word::by)});
+    return instead(p, "R012", 0, 0, "`per` is written `by`", std::string(kByNamesKeys), "by", {p.made(0, Word::by)});
   if (!p.wants_duration()) return {};
   if (p.is(Word::for_, -1) && p.is(Word::each) && p.is(TokenKind::word, 1))
-    return instead(p, "R012", -1, 0, "`for each` is written `by`", "`by` names the keys", "by", {p.made(-1, Word::by)});
+    return instead(p, "R012", -1, 0, "`for each` is written `by`", std::string(kByNamesKeys), "by",
+                   {p.made(-1, Word::by)});
   const bool key = p.is(TokenKind::end, 1) || p.is(Punct::comma, 1) || p.is(Punct::dot, 1) ||
                    (p.is(TokenKind::word, 1) && has_use(p.token(1).word, kClause));
   if (p.is(Word::for_, -1) && name && key && duration_unit_meant(p.word()).empty())
@@ -751,10 +638,19 @@ Found joined_events(const Place& p) {
   if (!p.is(Word::or_) && !p.is(Word::and_)) return {};
   const std::ptrdiff_t from = stream_before(p);
   if (!continues_pattern(p) || from > 0) return {};
-  if (!p.is(TokenKind::word, 1) && !p.is(TokenKind::quoted_name, 1)) return {};
-  const bool filtered = p.is(Punct::open_round, 2) && p.token(2).partner > 0;
-  const std::string a = p.source(from, -1), b = p.source(1, filtered ? 2 + p.token(2).partner : 1);
-  const std::string meant = p.is(Word::or_) ? "(" + a + " or " + b + ")" : "all of (" + a + ", " + b + ")";
+  if (p.is(Word::not_, 1))
+    return uncertain(p.repair("R012", p.span(0, 1), "events are not joined by " + code(p.source(0, 1)), "not here",
+                              "an event that must not come is `no x`: `a then no x then b`, or " +
+                                  code(p.source(from, -1) + " after 5m without " + stream_at(p, 2, "x")) +
+                                  "; what one event must be like stands in its brackets: `login(a and not b)`"));
+  const std::ptrdiff_t second = is_whole(p, 1) ? 2 : 1;  // `and 5 login_failed`
+  if (!is_name(p, second) || has_use(p.token(second).word, kReservedForItems)) return {};
+  const std::string a = p.source(is_whole(p, from - 1) ? from - 1 : from, -1);
+  const std::string b = (second == 2 ? p.source(1, 1) + " " : "") + stream_at(p, second, "b");
+  const bool counts = second == 2 || is_whole(p, from - 1);
+  const std::string meant = !p.is(Word::or_) ? "all of (" + a + ", " + b + ")"
+                            : counts         ? "any 1 of (" + a + ", " + b + ")"
+                                             : "(" + a + " or " + b + ")";
   return uncertain(
       p.repair("R012", p.span(), "events are not joined by a bare " + code(p.text()), "not here",
                "write " + code(meant) +
@@ -831,6 +727,10 @@ Found late_not(const Place& p) {
 // `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
 Found in_what(const Place& p) {
   if (!p.is(Word::in, -1) || !p.wants("[")) return {};
+  const bool named = p.is(Punct::open_round) && p.token().partner == 2 && p.is(TokenKind::word, 1);
+  if (named && p.is(Word::none, 1))
+    return instead(p, "R012", 0, 2, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
+                   "list " + p.source(1, 1), {p.made(0, Word::list), p.token(1)});
   if (p.is(Punct::open_round) && p.token().partner > 0) {
     const std::ptrdiff_t close = p.token().partner;
     std::string meant = p.source(0, close);
@@ -891,6 +791,21 @@ bool wants_name(const Place& p) {
   });
 }
 
+// Does an item of this file begin with a word of items and this name?
+bool is_declared(const Place& p, std::string_view name) {
+  for (const WordRow& item : all_words()) {
+    if ((item.uses & kItem) == 0) continue;
+    const std::string head = std::string(item.text) + " " + std::string(name);
+    for (std::size_t at = p.state.text.find(head); at != std::string_view::npos; at = p.state.text.find(head, at + 1)) {
+      const char before = at > 0 ? p.state.text[at - 1] : '\n';
+      const std::size_t behind = at + head.size();
+      const char after = behind < p.state.text.size() ? p.state.text[behind] : '\n';
+      if ((before == '\n' || before == ' ') && (after == ' ' || after == '\n')) return true;
+    }
+  }
+  return false;
+}
+
 // A word of the language as a name; capitals; a text; a dash.
 Found names(const Place& p) {
   const bool head = p.number() == 1;
@@ -904,9 +819,11 @@ Found names(const Place& p) {
       was_up = up;
     }
     Repair r = instead(p, "R016", 0, 0, "names are in lower case",
-                       "write " + code(snake) + "; a name that the data dictates stands in backticks", code(p.text()),
+                       "write " + code(snake) + "; a name that the data dictates stands in backticks", snake,
                        {p.made(0, TokenKind::quoted_name)});
     r.diagnostic.here.text = "capitals";
+    // An event that this file does not declare may be called so by the data: the author alone knows.
+    if (!head && !is_declared(p, p.text())) r.diagnostic.fix.reset();
     return r;
   }
   const bool absent = p.is(Word::when) || p.is(Word::uses) || p.is(Word::has) || p.is(Word::of);  // `rule when x`
@@ -983,8 +900,12 @@ Found test_fields(const Place& p) {
     const bool plain = !name.empty() && std::ranges::all_of(name, [](char c) {
       return c == '_' || std::isalnum(static_cast<unsigned char>(c)) != 0;
     });
-    return instead(p, "R012", 0, 0, "the name of a field has no quotes", "", plain ? name : code(name),
-                   {p.made(0, TokenKind::quoted_name)});
+    Token bare = p.made(0, TokenKind::word);
+    ++bare.begin, --bare.end;
+    Repair r = instead(p, "R012", 0, 0, "the name of a field has no quotes", "", plain ? name : code(name), {bare});
+    // With escapes in it, its letters are not those that stand there.
+    r.certain = bare.end - bare.begin == name.size();
+    return r;
   }
   return {};
 }
@@ -999,6 +920,11 @@ Found colons(const Place& p) {
 // `by user and ip`, `by user ip` in a list.
 Found keys(const Place& p) {
   if (!p.is(Word::and_) || !p.wants(",")) return {};
+  // `by user and ip = 10.0.0.1` is no key.
+  if (is_name(p, 1) && p.token(2).punct >= Punct::equal && p.token(2).punct <= Punct::greater_equal)
+    return uncertain(p.repair("R012", p.span(), "behind `by` stand keys, no conditions", "not here",
+                              "what an event must be like stands in its brackets: `login(outcome = \"failure\")`; "
+                              "`where` judges the finished match"));
   return instead(p, "R012", 0, 0, "the parts of a list have commas between them", "", ",", {p.made(0, Punct::comma)});
 }
 
@@ -1053,7 +979,7 @@ Found unclosed(const Place& p) {
 
 // A word that resembles one that fits.
 Found misspelt(const Place& p) {
-  if (!p.is(TokenKind::word)) return {};
+  if (!p.is(TokenKind::word) || p.is(Word::has)) return {};  // `user has 5 login` is spelt well
   std::vector<std::string> candidates;
   for (const std::string_view w : p.state.wants)
     if (w.find(' ') == std::string_view::npos && find_word(w) != Word::none) candidates.emplace_back(w);
@@ -1072,6 +998,9 @@ Found misspelt(const Place& p) {
       (p.is(TokenKind::word, 1) || p.is(TokenKind::text, 1) || p.is(TokenKind::quoted_name, 1))) {
     candidates.clear();
     add(kItem);
+    // `lst devs = [` is a list: `let` is followed by a dollar sign.
+    if (!p.is(TokenKind::param, 1)) std::erase(candidates, row(Word::let).text);
+    if (p.is(Punct::equal, 2) && p.is(Punct::open_square, 3)) candidates = {std::string(row(Word::list).text)};
     meant = nearest(p.text(), candidates);
     begins_item = !meant.empty();
   }
@@ -1106,20 +1035,6 @@ Found listed_events(const Place& p) {
   return uncertain(p.repair("R012", p.span(), "events have no commas between them", "not here",
                             "`(a or b)` is one of them, `a then b` one after the other, `all of (a, b)` both in any "
                             "order"));
-}
-
-// `login[outcome = "failure"]`.
-Found square_filter(const Place& p) {
-  if (!p.is(Punct::open_square) || !continues_pattern(p) || p.token().partner <= 0) return {};
-  const std::ptrdiff_t close = p.token().partner;
-  std::string meant = p.source(0, close);
-  meant.front() = '(';
-  meant.back() = ')';
-  Repair r = instead(p, "R012", 0, close, "what an event must be like stands in round brackets", "", meant, {});
-  for (std::ptrdiff_t i = 0; i <= close; ++i) r.insert.push_back(p.token(i));
-  r.insert.front().punct = Punct::open_round;
-  r.insert.back().punct = Punct::close_round;
-  return r;
 }
 
 // `test a title rule R at 0s ..`
@@ -1178,9 +1093,12 @@ Found time_of_a_line(const Place& p) {
 
 // `count(distinct login.ip)`.
 Found count_distinct(const Place& p) {
-  if (!p.is(Word::distinct, -1) || !p.is(Punct::open_round, -2) || !p.is(Word::count, -3)) return {};
-  return instead(p, "R012", -3, -1, "different values are counted by `distinct_count`", "", "distinct_count(",
-                 {p.made(-3, Word::distinct_count), p.token(-2)});
+  const std::ptrdiff_t last = p.token(-2).partner - 3;  // of what stands in the brackets
+  if (!p.is(Word::distinct, -1) || !p.is(Punct::open_round, -2) || !p.is(Word::count, -3) || last < 0) return {};
+  Repair r = instead(p, "R012", -3, last + 1, "different values are counted by `distinct_count`", "",
+                     "distinct_count(" + p.source(0, last) + ")", {p.made(-3, Word::distinct_count), p.token(-2)});
+  for (std::ptrdiff_t i = 0; i <= last + 1; ++i) r.insert.push_back(p.token(i));
+  return r;
 }
 
 Found severity_unknown(const Place& p) {
@@ -1211,6 +1129,7 @@ Found outside(const Place& p) {
 std::optional<Repair> habit(const ParseState& state, const Token* begin, const Token* end, const Token* opened) {
   const Place place(state, begin, end, opened);
   for (const auto row : {capitals,
+                         rewriting,
                          budget,
                          title_without_quotes,
                          steps_behind_a_form,
@@ -1258,7 +1177,6 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          times,
                          strangers,
                          listed_events,
-                         square_filter,
                          count_in_words,
                          count_distinct,
                          time_of_a_line,

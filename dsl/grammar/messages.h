@@ -27,4 +27,7 @@ struct Repair {
 // bracket that is not closed, or null.
 std::optional<Repair> habit(const ParseState& state, const Token* begin, const Token* end, const Token* opened);
 
+// The same of what can be read, but as something that nobody means: asked before the item is read.
+std::optional<Repair> misread(ParseState& state, const Token* begin, const Token* end);
+
 }  // namespace tocsin::dsl::grammar

@@ -70,15 +70,16 @@ class Items {
       ast::Item item;
       const Token* begin = tokens.data();
       const Token* end = begin + tokens.size();
-      if (parse_one(state, begin, end, item)) {
+      std::optional<Repair> repair = misread(state, begin, end);
+      if (!repair && parse_one(state, begin, end, item)) {
         // Guesses are good enough to go on, not to be judged by others.
         if (certain_) return take(tokens, std::move(item));
         return give_up(tokens);
       }
       // What the text of a failed reading complained about will be told when it is read again.
       out_.diagnostics.resize(told);
-      if (uses_refused(tokens, state)) continue;
-      std::optional<Repair> repair = habit(state, begin, end, brackets.opened);
+      if (!repair && uses_refused(tokens, state)) continue;
+      if (!repair) repair = habit(state, begin, end, brackets.opened);
       // What is missing at the end of an item is one mistake, however much it is.
       const bool at_end = repair ? repair->at >= tokens.size() : state.farthest == end;
       const SourceSpan repaired = repair ? repair->diagnostic.here.span : SourceSpan{};
