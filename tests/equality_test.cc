@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "engine/program/choose.h"
 #include "engine/runtime/engine.h"
 #include "tests/support/both.h"
 
@@ -236,6 +237,46 @@ TEST_CASE("every choice of single steps: lists of what can take each step say wh
     std::string why;
     const auto ready = make_ready(c.text(), &why);
     if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
+    const Lines ours = engine_lines(*ready, c, 1 + generator.below(50));
+    alerts += ours.size();
+    if (ours != engine_lines(*ready, c, 1, false))
+      FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
+    if (difference(ours, reference_lines(*ready, c)))
+      FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+  }
+  CHECK(alerts > seeds);
+}
+
+// The latest chain serves `(a then b within D) then no x within E`, too: the parentheses are around all that it keeps.
+TEST_CASE("an absence behind single steps in parentheses: the latest chain says what the search says") {
+  const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 10;
+  std::size_t alerts = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Generator generator(seed * 32452843);
+    const auto pick = [&](std::initializer_list<const char*> choices) {
+      return std::string(*(choices.begin() + generator.below(choices.size())));
+    };
+    RuleText rule;
+    rule.head = "rule r1";
+    rule.pattern = "(" + pick({"a", "b", "ab", "a_high"});
+    for (std::uint64_t i = 1 + generator.below(2); i > 0; --i)
+      rule.pattern += " then " + pick({"a", "b", "c", "ab", "a_high", "b_x"});
+    rule.pattern += " within " + pick({"1s", "2s", "5s"}) + ") then no " + pick({"a", "c", "b_x"}) + " within " +
+                    pick({"1s", "2s", "5s"});
+    rule.by = generator.one_in(5) ? "all" : "k";
+    if (generator.one_in(4)) rule.clauses.push_back("reset on c");
+    if (generator.one_in(2)) rule.clauses.push_back(pick({"fire always", "fire and start over"}));
+    rule.clauses.push_back("alert low \"{first} {last} {span}\"");
+    Case c;
+    c.rules = {rule};
+    c.events = generator.events(40);
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
+    const RuleSet& rules = *ready->rules;
+    const auto& when = std::get<RuleBody>(rules.programs.front().body).when;
+    CHECK(choose_matcher(rules, rules.programs.front(), when, match_options(rules.programs.front())).kind ==
+          MatcherKind::latest_chain);
     const Lines ours = engine_lines(*ready, c, 1 + generator.below(50));
     alerts += ours.size();
     if (ours != engine_lines(*ready, c, 1, false))

@@ -6,6 +6,7 @@
 
 #include "engine/match/events_report.h"
 #include "engine/match/ring.h"
+#include "engine/program/choose.h"
 #include "engine/program/limits.h"
 
 namespace tocsin {
@@ -73,11 +74,9 @@ struct State : PatternState {
 class EveryChain : public PatternMatcher {
  public:
   EveryChain(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
-    for (const SequenceInst& inst : pattern.code) {
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), within_(chain_within(pattern)) {
+    for (const SequenceInst& inst : pattern.code)
       if (inst.op == SequenceOp::take) places_.push_back({inst.stream, inst.step});
-      if (inst.op == SequenceOp::match) within_ = inst.bound;
-    }
   }
 
   std::unique_ptr<PatternState> begin(Time, bool) const override {
@@ -190,7 +189,7 @@ class EveryChain : public PatternMatcher {
   const Evaluator& evaluator_;
   MatchOptions options_;
   std::vector<Place> places_;
-  Duration within_{};
+  const Duration within_;
 };
 
 }  // namespace

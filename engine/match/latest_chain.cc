@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/match/events_report.h"
+#include "engine/program/choose.h"
 
 namespace tocsin {
 namespace {
@@ -38,10 +39,9 @@ struct Place {
 class LatestChain : public PatternMatcher {
  public:
   LatestChain(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
-      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {
+      : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), within_(chain_within(pattern)) {
     for (const SequenceInst& inst : pattern.code) {
       if (inst.op == SequenceOp::take) places_.push_back({inst.stream, inst.step});
-      if (inst.op == SequenceOp::match) within_ = inst.bound;
       if (inst.op != SequenceOp::absence) continue;
       absent_ = inst.stream;
       wait_ = inst.bound;
@@ -131,8 +131,9 @@ class LatestChain : public PatternMatcher {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   MatchOptions options_;
+  const Duration within_;
   std::vector<Place> places_;
-  Duration within_{}, wait_{};
+  Duration wait_{};
   StreamId absent_;
 };
 

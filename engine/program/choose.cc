@@ -50,6 +50,14 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
               ", and the alert shows no more than these N"};
 }
 
+// `(a then b within D) then no x within E`: parentheses around all steps, before an absence. Their bound is that of the chain.
+bool is_around_all_steps(const Pattern& pattern, const SequenceInst& open) {
+  const auto& code = pattern.code;
+  const bool once = open.low == 1 && open.high == 1 && code.back().op == SequenceOp::match && code.back().bound.us == 0;
+  return once && &open == &code.front() && open.jump + 3 == code.size() &&
+         code[open.jump + 1].op == SequenceOp::absence;
+}
+
 // Why the pattern is no sequence of single steps that do not look at each other; empty: it is one.
 std::string not_a_chain(const Program& program, const Pattern& pattern) {
   const auto relates = [&](StreamId id) {
@@ -75,8 +83,10 @@ std::string not_a_chain(const Program& program, const Pattern& pattern) {
       case SequenceOp::until:
         return "a repeated step takes all events of its place";
       case SequenceOp::open:
+        if (!is_around_all_steps(pattern, inst)) return "a pattern in parentheses has bounds of its own";
+        break;
       case SequenceOp::close:
-        return "a pattern in parentheses has bounds of its own";
+        break;
       case SequenceOp::any_of:
       case SequenceOp::alternative:
       case SequenceOp::end_any:
@@ -129,6 +139,11 @@ std::string_view name_of(MatcherKind kind) {
       return "instant";
   }
   return {};
+}
+
+Duration chain_within(const Pattern& pattern) {
+  const auto& code = pattern.code;
+  return code.front().op == SequenceOp::open ? code[code.front().jump].bound : code.back().bound;
 }
 
 ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, PatternId id, const MatchOptions& options) {

@@ -59,6 +59,9 @@ ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, Patte
 // How a rule's `when` is matched. Its `resolve when` and the patterns that it counts like events are matched as MatchOptions{}.
 MatchOptions match_options(const Program& program);
 
+// The bound of a chain, from its first step to its last; 0: there is none. REQUIRES: a chain was chosen.
+Duration chain_within(const Pattern& pattern);
+
 // The N of a condition that is `count(x) >= N` over one sliding window or one streak; none: it is something else.
 std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern);
 
