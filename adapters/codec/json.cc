@@ -96,7 +96,7 @@ std::vector<Node> make_tree(const Plan& plan) {
 // ----- the shape of the record before -------------------------------------------------------------------
 
 // Sources write the same keys in the same order, line after line. So a record is first held against the keys of one before it,
-// byte by byte as they stood there, with quotes and colon: when all agree, its fields stand at the same tokens, and nothing
+// byte by byte as they stood there, from one value to the next: when all agree, its fields stand at the same tokens, and nothing
 // has to be looked up. Only for objects without lists and objects inside; all others, and those that differ, are walked.
 class Shape {
  public:
@@ -105,60 +105,79 @@ class Shape {
   // REQUIRES: `token` is that of the opening brace of a whole, valid object. Nothing is learnt when it is not flat.
   void learn(const char* bytes, const std::uint32_t* token) {
     keys_.clear();
-    if (bytes[token[1]] == '}') return;
-    for (++token;; token += 4) {
-      const char first = bytes[token[2]];
+    long_.clear();
+    breaks_ = false;
+    for (;; token += 4) {
+      if (bytes[token[1]] == '}') return keys_.clear();  // no key at all
+      const char first = bytes[token[3]];
       if (first == '{' || first == '[') return keys_.clear();
-      Key key;
-      key.text.assign(bytes + token[0], bytes + token[2]);
-      for (std::size_t i = 0; i < std::min<std::size_t>(key.text.size(), 16); ++i) {
-        key.mask[i / 8] |= std::uint64_t{0xff} << (i % 8 * 8);
-        key.words[i / 8] |= std::uint64_t{static_cast<unsigned char>(key.text[i])} << (i % 8 * 8);
-      }
-      key.behind = bytes[token[3]];
-      keys_.push_back(std::move(key));
-      if (keys_.back().behind == '}') return;
+      keys_.push_back(key_of({bytes + token[0], token[3] - token[0]}));
+      if (bytes[token[4]] == '}') return;
     }
   }
 
-  // The token of the closing brace; null: the record has another shape. REQUIRES: 16 bytes may be read behind each token.
-  const std::uint32_t* fit(const char* bytes, const std::uint32_t* token) const {
-    ++token;
+  // The token of the closing brace; null: the record has another shape. `in_one_line`: no line break stands inside; else perhaps.
+  // REQUIRES: not empty; 16 bytes may be read behind each token before `end`.
+  const std::uint32_t* fit(const char* bytes, const std::uint32_t* token, const std::uint32_t* end,
+                           bool& in_one_line) const {
+    const std::size_t last = keys_.size() * 4;
+    if (static_cast<std::size_t>(end - token) <= last || bytes[token[last]] != '}') return nullptr;
+    // Nearly all fit, so that it is not asked at each key whether to go on.
+    Bytes16 differs = {};
+    std::uint32_t unfit = 0;
+    std::uint8_t lowest =
+        0xff;  // of the bytes behind which a comma or brace stands: a blank among them may be a line break
+    const std::uint32_t* at = token;
     for (const Key& key : keys_) {
-      const char* text = bytes + token[0];
-      std::uint64_t words[2];
-      std::memcpy(words, text, sizeof words);
-      if ((((words[0] ^ key.words[0]) & key.mask[0]) | ((words[1] ^ key.words[1]) & key.mask[1])) != 0) return nullptr;
-      if (token[2] - token[0] != key.text.size()) return nullptr;
-      if (key.text.size() > 16 && std::memcmp(text + 16, key.text.data() + 16, key.text.size() - 16) != 0)
-        return nullptr;
-      if (kNoScalar[static_cast<unsigned char>(bytes[token[2]])] || bytes[token[3]] != key.behind) return nullptr;
-      token += 4;
+      Bytes16 here;
+      std::memcpy(&here, bytes + at[0], sizeof here);
+      differs |= (here ^ key.bytes) & key.mask;
+      unfit |= ((at[3] - at[0]) ^ key.size) | kNoScalar[static_cast<unsigned char>(bytes[at[3]])];
+      lowest = std::min(lowest, static_cast<std::uint8_t>(bytes[at[4] - 1]));
+      at += 4;
     }
-    return token - 1;
+    std::uint64_t words[2];
+    std::memcpy(words, &differs, sizeof words);
+    if ((words[0] | words[1] | unfit) != 0) return nullptr;
+    for (const auto& [number, rest] : long_)
+      if (std::memcmp(bytes + token[number * 4] + sizeof(Bytes16), rest.data(), rest.size()) != 0) return nullptr;
+    in_one_line = lowest > ' ' && !breaks_;
+    return at;
   }
 
  private:
+  using Bytes16 = std::uint8_t __attribute__((vector_size(16)));  // compilers make one register of it
   struct Key {
-    std::uint64_t words[2] = {}, mask[2] = {};  // the first 16 bytes of the text
-    std::string text;                           // from the key's first quote to the value
-    char behind = ',';                          // the value
+    Bytes16 bytes = {}, mask = {};  // the text's first
+    std::uint32_t size = 0;
   };
-  static constexpr std::array<bool, 256> kNoScalar = [] {
-    std::array<bool, 256> out{};
-    for (const char c : {'{', '[', ',', ':', '}', ']'}) out[static_cast<unsigned char>(c)] = true;
+  // `text`: from the brace or comma before the key to its value.
+  Key key_of(std::string_view text) {
+    Key key;
+    key.size = static_cast<std::uint32_t>(text.size());
+    for (std::size_t i = 0; i < std::min(text.size(), sizeof(Bytes16)); ++i) {
+      key.bytes[i] = static_cast<std::uint8_t>(text[i]);
+      key.mask[i] = 0xff;
+    }
+    breaks_ = breaks_ || text.find('\n') != std::string_view::npos;
+    if (text.size() > sizeof(Bytes16)) long_.emplace_back(keys_.size(), text.substr(sizeof(Bytes16)));
+    return key;
+  }
+
+  static constexpr std::array<std::uint32_t, 256> kNoScalar = [] {
+    std::array<std::uint32_t, 256> out{};
+    for (const char c : {'{', '[', ',', ':', '}', ']'}) out[static_cast<unsigned char>(c)] = 1;
     return out;
   }();
-  static_assert(std::endian::native == std::endian::little);
   std::vector<Key> keys_;
+  std::vector<std::pair<std::size_t, std::string>> long_;  // the number of a key and its text behind the first bytes
+  bool breaks_ = false;                                    // a line break stands between values
 };
 
 // ----- numbers and strings ------------------------------------------------------------------------------
 
-// Eight digits at once; false when one of them is none.
-bool eight_digits(const char* at, std::int64_t& value) {
-  std::uint64_t w;
-  std::memcpy(&w, at, sizeof w);
+// Eight digits, the first in the lowest byte; false when one of them is none.
+bool eight_digits(std::uint64_t w, std::int64_t& value) {
   if ((((w + 0x4646464646464646) | (w - 0x3030303030303030)) & 0x8080808080808080) != 0) return false;
   w = (w & 0x0f0f0f0f0f0f0f0f) * 2561 >> 8;
   w = (w & 0x00ff00ff00ff00ff) * 6553601 >> 16;
@@ -167,22 +186,33 @@ bool eight_digits(const char* at, std::int64_t& value) {
   return true;
 }
 
-// A whole number of at most 18 digits as JSON writes it; anything else takes the longer way.
+// The first n of the eight bytes as digits, with zeros before them. REQUIRES: 1 <= n <= 8, eight bytes may be read.
+bool some_digits(const char* at, std::size_t n, std::int64_t& value) {
+  constexpr std::uint64_t kZeros = 0x3030303030303030;
+  static_assert(std::endian::native == std::endian::little);
+  std::uint64_t w;
+  std::memcpy(&w, at, sizeof w);
+  if (n < 8) w = w << (64 - 8 * n) | kZeros >> (8 * n);
+  return eight_digits(w, value);
+}
+
+// A whole number of at most 16 digits as JSON writes it; anything else takes the longer way. REQUIRES: 16 bytes may be read.
 bool short_integer(std::string_view text, std::int64_t& value) {
-  const char *at = text.data(), *end = at + text.size();
+  static constexpr std::int64_t kTens[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+  const char* at = text.data();
+  std::size_t n = text.size();
   const bool negative = *at == '-';
   at += negative;
-  if (end - at > 18 || at == end || (*at == '0' && end - at > 1)) return false;
-  std::int64_t n = 0;
-  for (std::int64_t eight = 0; end - at >= 8; at += 8) {
-    if (!eight_digits(at, eight)) return false;
-    n = n * 100'000'000 + eight;
+  n -= negative;
+  if (n - 1 >= 16 || (*at == '0' && n > 1)) return false;
+  std::int64_t number = 0;
+  if (!some_digits(at, std::min<std::size_t>(n, 8), number)) return false;
+  if (n > 8) {
+    std::int64_t rest = 0;
+    if (!some_digits(at + 8, n - 8, rest)) return false;
+    number = number * kTens[n - 8] + rest;
   }
-  for (; at != end; ++at) {
-    if (!is_digit(*at)) return false;
-    n = n * 10 + (*at - '0');
-  }
-  value = negative ? -n : n;
+  value = negative ? -number : number;
   return true;
 }
 
@@ -263,10 +293,13 @@ class JsonDecoder final : public Decoder {
 
  private:
   void decode_lines(Block& block, DeadLetters& dead);
+  std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
   bool decode_object(const Frame& frame);
+  bool put_together(const Frame& frame);
   const std::uint32_t* find_fields();
+  const std::uint32_t* fit_known_shape(bool& in_one_line);
   void learn_shape();
   const TypePlan* type_of_record();
 
@@ -279,6 +312,7 @@ class JsonDecoder final : public Decoder {
 
   // Converting.
   std::string_view scalar(const std::uint32_t* token) const;
+  bool plain_text(const std::uint32_t* token, Value& out) const;
   Fault string(const std::uint32_t* token, std::string_view& out);
   Fault convert(Type type, const std::uint32_t* token, Value& out);
   Fault convert_integer(std::string_view text, Value& out) const;
@@ -319,10 +353,15 @@ class JsonDecoder final : public Decoder {
   const TypePlan* type_ = nullptr;
   Complaint complaint_;
 
-  Shape shape_;
-  std::vector<std::uint32_t> shape_found_;    // found_ of a record of the shape
-  const std::uint32_t* found_now_ = nullptr;  // found_ or shape_found_
-  std::uint32_t misses_ = 0;                  // records since one had the shape
+  struct KnownShape {
+    Shape shape;
+    std::vector<std::uint32_t> found;  // found_ of a record of the shape
+  };
+  static constexpr std::size_t kShapesMax = 8;
+  std::vector<KnownShape> shapes_;
+  std::size_t shape_ = 0;                     // the one that fitted last
+  std::uint32_t misses_ = 0;                  // records that had none of them
+  const std::uint32_t* found_now_ = nullptr;  // found_, or that of the shape
 
   std::string scratch_;
   std::vector<Value> items_;
@@ -366,11 +405,34 @@ void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
   std::uint64_t line = block.first_offset;
   const std::size_t size = block.bytes.size();
   for (std::size_t begin = 0; begin < size; ++line) {
-    const void* newline = std::memchr(block_ + begin, '\n', size - begin);
-    const std::size_t end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
-    decode_record({begin, end, line, block.arrived}, dead);
+    std::size_t end = decode_known_line({begin, size, line, block.arrived}, dead);
+    if (end == 0) {
+      const void* newline = std::memchr(block_ + begin, '\n', size - begin);
+      end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
+      decode_record({begin, end, line, block.arrived}, dead);
+    }
     begin = end + 1;
   }
+}
+
+// Nearly every line: an object of a known shape and nothing else. Where it ends says its last token, so nobody looks for the line
+// break. Gives the line's end; 0: it is another, and nothing has happened yet. `frame` ends with the block.
+std::size_t JsonDecoder::decode_known_line(const Frame& frame, DeadLetters& dead) {
+  if (!whole_) return 0;
+  while (*token_ < frame.begin) ++token_;  // what a refused record left over
+  bool in_one_line = false;
+  const std::uint32_t* brace = *token_ == frame.begin ? fit_known_shape(in_one_line) : nullptr;
+  if (brace == nullptr || !in_one_line) return 0;
+  const std::size_t end = *brace + (bytes_[*brace + 1] == '\r' ? 2 : 1);
+  if ((end < frame.end && bytes_[end] != '\n') || end > frame.end || end - frame.begin > record_max_) return 0;
+  if (next_backslash_ < bytes_ + frame.begin) find_backslash(bytes_ + frame.begin);
+  end_ = end;
+  tokens_ = token_;
+  token_ = brace + 1;
+  if (!put_together(frame))
+    dead.add(complaint_.reason, {source_, partition_, frame.offset}, std::move(complaint_.detail),
+             {bytes_ + frame.begin, end - frame.begin});
+  return end;
 }
 
 void JsonDecoder::decode_record(const Frame& frame, DeadLetters& dead) {
@@ -413,6 +475,11 @@ bool JsonDecoder::decode_object(const Frame& frame) {
   if (*(behind - 1) >= end_) return refuse(DeadReason::broken_record, "the record ends inside the object") != nullptr;
   if (*behind < end_) return refuse(DeadReason::broken_record, "something follows the object") != nullptr;
   token_ = behind;
+  return put_together(frame);
+}
+
+// The event of fields that were found.
+bool JsonDecoder::put_together(const Frame& frame) {
   type_ = type_of_record();
   if (type_ == nullptr) return false;
   if (make_event(*type_, *this, {source_, partition_, frame.offset}, frame.time, *batch_, complaint_)) return true;
@@ -424,13 +491,8 @@ bool JsonDecoder::decode_object(const Frame& frame) {
 
 // The token behind the object; null with complaint_ set.
 const std::uint32_t* JsonDecoder::find_fields() {
-  if (!shape_.empty()) {
-    if (const std::uint32_t* brace = shape_.fit(bytes_, token_); brace != nullptr && at(token_) == '{') {
-      misses_ = 0;
-      found_now_ = shape_found_.data();
-      return brace + 1;
-    }
-  }
+  bool in_one_line = false;
+  if (const std::uint32_t* brace = fit_known_shape(in_one_line)) return brace + 1;
   found_now_ = found_.data();
   std::fill(found_.begin(), found_.end(), kNoToken);
   if (any_visited_) std::fill(visited_.begin(), visited_.end(), false);
@@ -441,12 +503,31 @@ const std::uint32_t* JsonDecoder::find_fields() {
   return behind;
 }
 
+// The token of the closing brace, with found_now_ set; null: no shape fits.
+const std::uint32_t* JsonDecoder::fit_known_shape(bool& in_one_line) {
+  const std::uint32_t* end = structure_.tokens() + structure_.size();
+  for (std::size_t tries = 0; tries < shapes_.size(); ++tries) {
+    const KnownShape& known = shapes_[shape_];
+    if (const std::uint32_t* brace = known.shape.fit(bytes_, token_, end, in_one_line)) {
+      found_now_ = known.found.data();
+      return brace;
+    }
+    shape_ = shape_ + 1 == shapes_.size() ? 0 : shape_ + 1;
+  }
+  return nullptr;
+}
+
 // Where every record has another shape, learning would only cost: so ever more seldom.
 void JsonDecoder::learn_shape() {
   ++misses_;
-  if (!std::has_single_bit(misses_) && misses_ % 1024 != 0) return;
-  shape_.learn(bytes_, token_);
-  shape_found_ = found_;
+  if (shapes_.size() == kShapesMax && !std::has_single_bit(misses_) && misses_ % 1024 != 0) return;
+  Shape shape;
+  shape.learn(bytes_, token_);
+  if (shape.empty()) return;
+  if (shapes_.size() < kShapesMax)
+    shapes_.push_back({std::move(shape), found_});
+  else
+    shapes_[misses_ / 1024 % kShapesMax] = {std::move(shape), found_};
 }
 
 const TypePlan* JsonDecoder::type_of_record() {
@@ -566,6 +647,14 @@ std::string_view JsonDecoder::scalar(const std::uint32_t* token) const {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
+// Nearly every text: without escapes, the next token right behind its quote. False: something else, which tells nothing.
+bool JsonDecoder::plain_text(const std::uint32_t* token, Value& out) const {
+  const char *begin = bytes_ + token[0], *last = bytes_ + token[1] - 1;
+  if (*begin != '"' || *last != '"' || begin == last || next_backslash_ < last) return false;
+  out = Value::text({begin + 1, static_cast<std::size_t>(last - begin - 1)});
+  return true;
+}
+
 Fault JsonDecoder::string(const std::uint32_t* token, std::string_view& out) {
   const std::string_view quoted = scalar(token);
   if (quoted.size() < 2 || quoted.back() != '"') return DeadReason::broken_record;
@@ -583,6 +672,7 @@ Fault JsonDecoder::value(Entry entry, const FieldSlot& slot, Value& out) {
   const std::uint32_t found = found_now_[entry];
   if (found == kNoToken) return {};
   const std::uint32_t* token = tokens_ + found;
+  if (slot.type == Type::text && !slot.list && plain_text(token, out)) return {};
   if (slot.list) return at(token) == 'n' ? convert(Type::object, token, out) : convert_list(slot.type, token, out);
   return convert(slot.type, token, out);
 }

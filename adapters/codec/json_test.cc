@@ -460,6 +460,34 @@ TEST_CASE("json: any bytes give events or dead letters, one at most per line, an
   }
 }
 
+// Known shapes (json.cc) are a shorter way to the same end: would a line that nearly has one be taken for one that has?
+TEST_CASE("json: a line between others of known shapes is what it is alone") {
+  const Lines shapes = {R"({"type":"login","ts":1000,"user":"ann","n":5,"a_key_longer_than_sixteen_bytes":1})",
+                        R"({"ts": 2, "type": "logout", "user": "bob"})"};
+  const Lines pieces = {"\n", "\r", " ", ",", ":", "{", "}", "[", "]", "{}", "\"", "x", "1", "\r\n", "\\n", ",\"n\":6"};
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 3'000; ++i) {
+    std::string odd = shapes[random() % 2];
+    const std::size_t at = random() % (odd.size() + 1);
+    if (random() % 3 == 0 && at < odd.size()) odd.erase(at, 1 + random() % 3);
+    odd.insert(std::min(at, odd.size()), pieces[random() % pieces.size()]);
+    const std::string before = shapes[0] + "\n" + shapes[1] + "\n", after = "\n" + shapes[1] + "\n" + shapes[0];
+    const Decoded all = decode(by_field("type"), login_schema(), before + odd + after);
+    Lines events, dead;
+    std::string rest = before + odd + after, alone;
+    for (std::size_t line = 1; !rest.empty(); ++line, alone += '\n') {  // empty lines keep its number
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      const Decoded one = decode(by_field("type"), login_schema(), alone + rest.substr(0, end) + "\n");
+      events.insert(events.end(), one.events.begin(), one.events.end());
+      dead.insert(dead.end(), one.dead.begin(), one.dead.end());
+      rest.erase(0, end + 1);
+    }
+    CAPTURE(odd);
+    CHECK(all.events == events);
+    CHECK(all.dead == dead);
+  }
+}
+
 TEST_CASE("json: what cannot work is said before the first record") {
   CHECK_FALSE(make_decoder(fixed("nobody"), login_schema()).has_value());
   CHECK_FALSE(make_decoder(CodecConfig{}, login_schema()).has_value());

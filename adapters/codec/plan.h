@@ -62,13 +62,7 @@ template <class Fields>
 bool make_event(const TypePlan& plan, Fields& fields, const Position& position, Time own_time, EventBatch& into,
                 Complaint& complaint) {
   const EventType& type = *plan.type;
-  Event event{.type = plan.id,
-              .time = own_time,
-              .position = position,
-              .ordinal = 0,
-              .tiebreak = {},
-              .fields = {},
-              .origins = {}};
+  Time at = own_time;
   if (plan.time_entry != kNoEntry) {
     std::optional<Time> time;
     if (const auto fault = fields.time(plan.time_entry, plan.time, own_time, time)) {
@@ -79,12 +73,12 @@ bool make_event(const TypePlan& plan, Fields& fields, const Position& position, 
       complaint = {DeadReason::missing_time, {}};
       return false;
     }
-    event.time = *time;
+    at = *time;
   }
   const std::span<Value> row = into.row(type.fields.size());
   for (std::size_t i = 0; i < row.size(); ++i) {
     if (i == plan.time_slot) {
-      row[i] = Value::time(event.time);
+      row[i] = Value::time(at);
       continue;
     }
     const FieldSlot& slot = type.fields[i];
@@ -96,15 +90,14 @@ bool make_event(const TypePlan& plan, Fields& fields, const Position& position, 
       return false;
     }
     // The source names another field for the time: that stands for the schema's, where a record lacks it.
-    if (row[i].is_missing() && type.timestamp && type.timestamp->index == i) row[i] = Value::time(event.time);
+    if (row[i].is_missing() && type.timestamp && type.timestamp->index == i) row[i] = Value::time(at);
     if (slot.required && row[i].is_missing()) {
       complaint = complain_of_field(DeadReason::missing_field, slot);
       return false;
     }
   }
+  Event& event = into.add(plan.id, at, position, row);
   if (type.tiebreak) event.tiebreak = row[type.tiebreak->index];
-  event.fields = row;
-  into.add(event);
   return true;
 }
 

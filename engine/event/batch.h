@@ -34,6 +34,14 @@ class EventBatch {
 
   // REQUIRES: fields come from `row` of this batch (or outlive it).
   Event& add(const Event& event) { return events_.emplace_back(event); }
+  Event& add(EventTypeId type, Time time, const Position& position, std::span<const Value> fields) {
+    Event& event = events_.emplace_back();
+    event.type = type;
+    event.time = time;
+    event.position = position;
+    event.fields = fields;
+    return event;
+  }
 
   // Takes events out again, before anybody reads them; how many.
   template <class Unwanted>
