@@ -200,6 +200,10 @@ struct Evaluator::Compiled {
 
   Value run(std::uint32_t begin, std::uint32_t end, std::uint32_t depth, const EvalContext& context,
             const Around* around) const;
+  [[gnu::noinline]] bool all_hold(const Conjunct* at, const Conjunct* end, std::uint32_t depth,
+                                  const EvalContext& context) const {
+    return std::all_of(at, end, [&](const Conjunct& c) { return holds(c, depth, context); });
+  }
   bool holds(const Conjunct& c, std::uint32_t depth, const EvalContext& context) const {
     if (c.test != nullptr) return c.test(field_of(context.event, c.slot), c);
     return operators::is_true(run(c.begin, c.end, depth, context, nullptr));
@@ -410,9 +414,19 @@ Value Evaluator::evaluate(ExprId expr, const EvalContext& context) const {
 bool Evaluator::holds(ExprId expr, const EvalContext& context) const {
   if (!expr.exists()) return true;
   const Compiled::Body& body = compiled_->bodies[expr.index];
-  for (std::uint32_t i = body.first_conjunct; i != body.last_conjunct; ++i)
-    if (!compiled_->holds(compiled_->conjuncts[i], body.depth, context)) return false;
-  return true;
+  const Conjunct* at = compiled_->conjuncts.data() + body.first_conjunct;
+  const Conjunct* end = compiled_->conjuncts.data() + body.last_conjunct;
+  // Nearly always one conjunct or two, each with a test.
+  for (; at != end && at->test != nullptr; ++at)
+    if (!at->test(field_of(context.event, at->slot), *at)) return false;
+  return at == end || compiled_->all_hold(at, end, body.depth, context);
+}
+
+void Evaluator::add_memory(ExprId expr, std::vector<const void*>& out) const {
+  if (!expr.exists()) return;
+  const Compiled::Body& body = compiled_->bodies[expr.index];
+  out.push_back(&body);
+  for (std::uint32_t i = body.first_conjunct; i != body.last_conjunct; ++i) out.push_back(&compiled_->conjuncts[i]);
 }
 
 void Evaluator::filter(ExprId expr, std::span<const Event> events, EvalContext context,

@@ -190,7 +190,7 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
         if (std::find(used.begin(), used.end(), best) != used.end()) continue;
         used.push_back(best);
         const auto [field, fresh] = fields.try_emplace(best.slot, type.fields.size());
-        if (fresh) type.fields.push_back({best.slot, {}, {}, {}});
+        if (fresh) type.fields.push_back({best.slot, {}, {}, {}, {}});
         Field& into = type.fields[field->second];
         if (best.kind != Access::Kind::among) {
           const double bound = value_of(set.code.constants[best.constants.front().index]).number();
@@ -206,7 +206,30 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
         }
       }
     }
+    for (Field& field : type.fields) {
+      std::set<std::string> texts;
+      for (const auto& [program, used] : type.access)
+        for (const Access& access : used)
+          for (const ConstantId constant : access.constants)
+            if (const Value value = value_of(set.code.constants[constant.index]);
+                access.slot == field.slot && value.type() == Type::text)
+              texts.emplace(value.as_text());
+      if (texts.size() > kFew || texts.size() != field.lists.size()) continue;
+      for (const std::string& text : texts) field.few.emplace_back(text, field.lists.at(hash_of(Value::text(text))));
+    }
   }
+}
+
+const std::vector<ProgramId>* PredicateIndex::Field::find(const Value& value) const {
+  if (!few.empty()) {
+    if (value.type() != Type::text) return nullptr;
+    for (const auto& [text, programs] : few)
+      if (value.as_text() == text) return &programs;
+    return nullptr;
+  }
+  if (lists.empty()) return nullptr;
+  const auto found = lists.find(hash_of(value));
+  return found == lists.end() ? nullptr : &found->second;
 }
 
 void PredicateIndex::Ranges::add(double bound, ProgramId program) {
@@ -225,7 +248,7 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
   const PerType& type = types_[event.type.index];
   const auto begin = static_cast<std::ptrdiff_t>(out.size());
   std::size_t lists = type.rest.empty() ? 0 : 1;
-  out.insert(out.end(), type.rest.begin(), type.rest.end());
+  for (const ProgramId program : type.rest) out.push_back(program);
   for (const Field& field : type.fields) {
     const Value value = event.field(field.slot);
     if (value.is_missing()) continue;  // a comparison with a missing value is unknown (X1)
@@ -233,10 +256,9 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
     if (value.is_number() &&
         field.at_least.append(value.number(), out) + field.at_most.append(-value.number(), out) > 0)
       lists += 2;  // not in the order of programs
-    if (field.lists.empty()) continue;
-    const auto found = field.lists.find(hash_of(value));
-    if (found == field.lists.end()) continue;
-    out.insert(out.end(), found->second.begin(), found->second.end());
+    const std::vector<ProgramId>* found = field.find(value);
+    if (found == nullptr) continue;
+    for (const ProgramId program : *found) out.push_back(program);
     ++lists;
   }
   if (lists < 2) return;  // each list is in order, and names a program once

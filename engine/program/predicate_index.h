@@ -58,7 +58,11 @@ class PredicateIndex {
     SlotId slot;
     Ranges at_least, at_most;
     boost::unordered_flat_map<std::uint64_t, std::vector<ProgramId>, AlreadyHashed> lists;  // by hash of the value
+    // The same lists by the value itself, where there are few and all are of texts: comparing is less work than hashing.
+    std::vector<std::pair<std::string, std::vector<ProgramId>>> few;
+    const std::vector<ProgramId>* find(const Value& value) const;
   };
+  static constexpr std::size_t kFew = 4;
   struct PerType {
     std::vector<Field> fields;
     std::vector<ProgramId> rest;

@@ -1,10 +1,12 @@
 #include "engine/runtime/counter_runner.h"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <optional>
 
 #include "engine/base/hash.h"
+#include "engine/base/table_memory.h"
 #include "engine/match/events_report.h"
 #include "engine/program/choose.h"
 #include "engine/runtime/alert_maker.h"
@@ -268,12 +270,8 @@ std::optional<Shape> shape_of(const RuleSet& rules, const Program& program) {
   return out;
 }
 
-// What an event is for the group: worked out before its turn.
-struct Look {
-  bool counts = false, breaks = false, resets = false;
-  EventKey key;
-  bool matters() const { return !key.missing && (counts || breaks || resets); }
-};
+// What an event is for the group: Look::what.
+constexpr std::uint8_t kCounts = 1, kBreaks = 2, kResets = 4;
 
 }  // namespace
 
@@ -284,7 +282,11 @@ class CounterGroup {
   static constexpr std::size_t kMembersMax = 32;  // a bit each in Tally
 
   CounterGroup(const RunContext& context, const Shape& shape) : context_(context), shape_(shape) {
-    for (const TypePlan& type : shape.types) keys_.push_back(context.keys->number_of(type.key));
+    for (const TypePlan& type : shape.types) {
+      const bool only_counts = type.counts && !type.refused.exists() && !type.rest_breaks && !type.always_breaks &&
+                               !type.always_resets && type.breaks.empty() && type.resets.empty();
+      types_.push_back({type.type, only_counts, type.filter, context.keys->number_of(type.key)});
+    }
   }
   ~CounterGroup() {
     if (table_) table_->each([this](Slot& slot) { marks_->clear(slot); });
@@ -300,41 +302,45 @@ class CounterGroup {
   std::size_t join(ProgramId id, const Shape& shape) {
     const Program& program = context_.rules->programs[id.index];
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
-    members_.push_back(
-        {shape.n, shape.window, program, pattern, AlertMaker(id, program, *context_.evaluator), ProgramCounters{}});
+    members_.push_back({program, pattern, AlertMaker(id, program, *context_.evaluator), ProgramCounters{}});
+    bounds_.push_back({shape.n, shape.window});
     shape_.n = std::max(shape_.n, shape.n);
     shape_.window = std::max(shape_.window, shape.window);
     return members_.size() - 1;
   }
 
-  bool look_ahead(const Event& event, std::size_t at) {
-    Look& look = ahead_[at];
+  bool look_ahead(const Event& event, std::size_t at, Look& look) {
     const std::size_t type = type_of(event);
-    look = type == shape_.types.size() ? Look() : look_at(event, type);
-    if (!look.resets && !look.counts && !look.breaks) return false;
-    look.key = context_.keys->key(keys_[type], at, event);
+    if (type == types_.size()) return false;
+    look.what = judge(event, type);
+    if (look.what == 0) return false;
+    look.key = context_.keys->key(types_[type].key, at, event);
     note(look);
     if (look.key.missing) return false;
     if (table_) table_->fetch_index(look.key.hash);
-    fetched_.push_back(look.key.hash);
     return true;
   }
-  void fetch() {
-    if (table_)
-      for (const std::uint64_t hash : fetched_) table_->fetch_slot(hash);
-    fetched_.clear();
+  void fetch(Look& look) {
+    if (table_) look.place = table_->fetch_slot(look.key.hash);
   }
-  void on_event_ahead(const Event& event, std::size_t at, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
-    step(event, ahead_[at], {{event.time, Phase::event}, cause, depth}, out);
+  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
+    step(event, look, {{event.time, Phase::event}, cause, depth}, out);
   }
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
     const std::size_t type = type_of(event);
-    if (type == shape_.types.size()) return;
-    Look look = look_at(event, type);
-    if (!look.resets && !look.counts && !look.breaks) return;
-    look.key = context_.keys->key(keys_[type], event);
+    if (type == types_.size()) return;
+    Look look;
+    look.what = judge(event, type);
+    if (look.what == 0) return;
+    look.key = context_.keys->key(types_[type].key, event);
     note(look);
-    step(event, look, {{event.time, Phase::event}, cause, depth}, out);
+    if (!look.key.missing) step(event, look, {{event.time, Phase::event}, cause, depth}, out);
+  }
+  void add_memory(std::vector<const void*>& out) const {
+    for (const char* line = reinterpret_cast<const char*>(this); line < reinterpret_cast<const char*>(&members_);
+         line += table_memory::kCacheLine)
+      out.push_back(line);
+    context_.evaluator->add_memory(types_.front().filter, out);
   }
 
   const ProgramCounters& counters(std::size_t member) const {
@@ -349,93 +355,97 @@ class CounterGroup {
   std::size_t bytes() const { return table_ ? table_->bytes() + marks_->bytes() : 0; }
 
  private:
+  // The filter and key of a type that does nothing but count: nearly all.
+  struct Type {
+    EventTypeId id;
+    bool only_counts = false;
+    ExprId filter;
+    std::size_t key = 0;  // its number in the book
+  };
+  struct Bounds {
+    std::uint32_t n = 0;
+    Duration window{};
+  };
   struct Member {
-    std::uint32_t n;
-    Duration window;
     const Program& program;
     const Pattern& pattern;
     AlertMaker alerts;
     ProgramCounters counters;
   };
 
-  EvalContext base(const Event& event) const {
-    EvalContext out;
-    out.event = &event;
-    out.time = event.time;
-    out.reference = context_.reference;
-    out.scratch = context_.scratch;
-    return out;
-  }
-
   std::size_t type_of(const Event& event) const {
     std::size_t i = 0;
-    while (i < shape_.types.size() && shape_.types[i].type != event.type) ++i;
+    while (i < types_.size() && types_[i].id != event.type) ++i;
     return i;
   }
 
   // Reads the event and nothing else, so it may run before the event's turn.
-  Look look_at(const Event& event, std::size_t number) {
-    const TypePlan& type = shape_.types[number];
-    const EvalContext context = base(event);
-    const Evaluator& evaluator = *context_.evaluator;
-    Look look;
-    if (type.refused.exists() && evaluator.holds(type.refused, context)) {
+  std::uint8_t judge(const Event& event, std::size_t number) {
+    const EvalContext context = context_.at(&event, event.time);
+    if (types_[number].only_counts) return context_.evaluator->holds(types_[number].filter, context) ? kCounts : 0;
+    return judge_all(shape_.types[number], context);
+  }
+  std::uint8_t judge_all(const TypePlan& type, const EvalContext& context) {
+    const auto holds = [&](ExprId filter) { return context_.evaluator->holds(filter, context); };
+    if (type.refused.exists() && holds(type.refused)) {
       ++seen_.refused;
-      return look;
+      return 0;
     }
-    const auto holds = [&](ExprId filter) { return evaluator.holds(filter, context); };
-    look.counts = type.counts && holds(type.filter);
-    look.breaks = !look.counts && (type.rest_breaks || type.always_breaks ||
-                                   std::any_of(type.breaks.begin(), type.breaks.end(), holds));
-    look.resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
-    return look;
+    const bool counts = type.counts && holds(type.filter);
+    const bool breaks = !counts && (type.rest_breaks || type.always_breaks ||
+                                    std::any_of(type.breaks.begin(), type.breaks.end(), holds));
+    const bool resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
+    return static_cast<std::uint8_t>((counts ? kCounts : 0) | (breaks ? kBreaks : 0) | (resets ? kResets : 0));
   }
   void note(const Look& look) { ++(look.key.missing ? seen_.missing_key : seen_.events); }
 
+  // REQUIRES: the event has a key.
   void step(const Event& event, const Look& look, const OutputOrder& order, Outputs& out) {
-    if (look.key.missing) return;
-    Slot* slot = table_ ? table_->find(look.key.hash, look.key.bytes) : nullptr;
-    if (slot != nullptr && (look.resets || look.breaks)) {  // F9: as if the key were new
+    Slot* slot = table_ ? table_->find(look.key.hash, look.key.bytes, static_cast<Slot*>(look.place)) : nullptr;
+    if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
       marks_->clear(*slot);
       slot->body.armed = ~std::uint32_t{0};
     }
-    if (!look.counts) return;
+    if ((look.what & kCounts) == 0) return;
     if (slot == nullptr) slot = &make(look.key, event.time);
     const bool was_empty = slot->body.size == 0;
     const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
     marks_->push(*slot, origins_.mark(event));
-    for (std::size_t i = 0; i < members_.size(); ++i) judge(*slot, i, was_empty, before, event, look.key, order, out);
+    for (std::size_t i = 0; i < bounds_.size(); ++i)
+      judge_member(*slot, i, was_empty, before, event, look.key, order, out);
   }
 
   // F1: the edge. Nothing left in the window before the event arms, and so does finding it false.
-  void judge(Slot& slot, std::size_t number, bool was_empty, Time before, const Event& event, const EventKey& key,
-             const OutputOrder& order, Outputs& out) {
-    Member& member = members_[number];
+  void judge_member(Slot& slot, std::size_t number, bool was_empty, Time before, const Event& event,
+                    const EventKey& key, const OutputOrder& order, Outputs& out) {
+    const Bounds& bounds = bounds_[number];
     const std::uint32_t bit = std::uint32_t{1} << number;
-    const auto is_out = [&](Time time) { return !shape_.streak && event.time - time > member.window; };
-    const bool holds = slot.body.size >= member.n && !is_out(marks_->newest(slot, member.n - 1).time);
+    const auto is_out = [&](Time time) { return !shape_.streak && event.time - time > bounds.window; };
+    const bool holds = slot.body.size >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
     if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
     if (!holds || (slot.body.armed & bit) == 0) return;
     slot.body.armed &= ~bit;
-    fire(slot, member, event, key, order, out);
+    fire(slot, number, event, key, order, out);
     if (!shape_.starts_over) return;
     marks_->clear(slot);
     slot.body.armed = ~std::uint32_t{0};
   }
 
-  void fire(const Slot& slot, Member& member, const Event& event, const EventKey& key, const OutputOrder& order,
+  void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key, const OutputOrder& order,
             Outputs& out) {
+    Member& member = members_[number];
+    const std::uint32_t n = bounds_[number].n;
     fired_key_.clear();
     for (const SlotId part : shape_.types[type_of(event)].key) fired_key_.push_back(event.field(part));
-    EvalContext context = base(event);
+    EvalContext context = context_.at(&event, event.time);
     context.key = fired_key_;
     EventsReport report(member.program, member.pattern, *context_.evaluator, context, event.time);
-    fired_events_.resize(member.n);
-    for (std::uint32_t i = 0; i < member.n; ++i) {
-      fired_events_[i] = origins_.event(marks_->newest(slot, member.n - 1 - i));
+    fired_events_.resize(n);
+    for (std::uint32_t i = 0; i < n; ++i) {
+      fired_events_[i] = origins_.event(marks_->newest(slot, n - 1 - i));
       report.add(0, fired_events_[i]);
     }
-    report.set(Fact::count, Value::integer(member.n));
+    report.set(Fact::count, Value::integer(n));
     ++member.counters.fired;
     Alert alert = member.alerts.make({fired_key_, key.bytes}, report, context, order, 0, out.emitted);
     if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
@@ -457,16 +467,16 @@ class CounterGroup {
     return slot;
   }
 
+  // What every event reads stands first (add_memory).
   const RunContext context_;
-  Shape shape_;                    // of all members: the largest N, the longest window
-  std::vector<std::size_t> keys_;  // by type: their number in the book
-  mutable std::vector<Member> members_;
+  boost::container::small_vector<Type, 2> types_;
   std::optional<Marks> marks_;
   std::optional<Table> table_;
+  boost::container::small_vector<Bounds, 2> bounds_;  // by member
+  ProgramCounters seen_;                              // of all members alike
+  mutable std::vector<Member> members_;
+  Shape shape_;  // of all members: the largest N, the longest window
   Origins origins_;
-  ProgramCounters seen_;  // of all members alike
-  std::vector<Look> ahead_ = std::vector<Look>(kAhead);
-  std::vector<std::uint64_t> fetched_;
   std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;
 };
@@ -480,11 +490,15 @@ class CounterRunner : public Runner {
   bool is_asked() const override { return member_ == 0; }
   bool has_timers() const override { return false; }
   void watch(Time) override {}
-  bool look_ahead(const Event& event, std::size_t at) override { return group_->look_ahead(event, at); }
-  void fetch() override { group_->fetch(); }
-  void on_event_ahead(const Event& event, std::size_t at, std::uint64_t cause, std::uint32_t depth,
+  bool looks_ahead() const override { return true; }
+  void add_memory(std::vector<const void*>& out) const override { group_->add_memory(out); }
+  bool look_ahead(const Event& event, std::size_t at, Look& look) override {
+    return group_->look_ahead(event, at, look);
+  }
+  void fetch(Look& look) override { group_->fetch(look); }
+  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
                       Outputs& out) override {
-    group_->on_event_ahead(event, at, cause, depth, out);
+    group_->on_event_ahead(event, look, cause, depth, out);
   }
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
     group_->on_event(event, cause, depth, out);

@@ -13,6 +13,7 @@
 #include "engine/match/pattern.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
+#include "engine/runtime/key_book.h"
 
 namespace tocsin {
 
@@ -33,7 +34,6 @@ struct ProgramCounters {
 };
 
 class Runner;
-class KeyBook;
 
 // What runners of one shard share.
 struct RunContext {
@@ -44,6 +44,23 @@ struct RunContext {
   KeyBook* keys = nullptr;                                  // of the events in hand
   bool fast = true;                                         // false: the general matchers only
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
+
+  // What an expression can read at an event, or at `time` without one; the rest is the runner's.
+  EvalContext at(const Event* event, Time time) const {
+    EvalContext out;
+    out.event = event;
+    out.time = time;
+    out.reference = reference;
+    out.scratch = scratch;
+    return out;
+  }
+};
+
+// What a runner has worked out about an event before its turn, kept for it by the shard.
+struct Look {
+  EventKey key;
+  void* place = nullptr;  // where the runner has the key's state, if it knows
+  std::uint8_t what = 0;  // the runner's own
 };
 
 class Runner {
@@ -57,13 +74,16 @@ class Runner {
   // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key) may be worked
   // out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not come. Nothing that could
   // be seen changes before on_event_ahead, which is on_event for such an event.
-  virtual bool look_ahead(const Event&, std::size_t /*at*/) { return true; }
-  // All in hand have been looked at.
-  virtual void fetch() {}
-  virtual void on_event_ahead(const Event& event, std::size_t /*at*/, std::uint64_t cause, std::uint32_t depth,
-                              Outputs& out) {
+  virtual bool look_ahead(const Event&, std::size_t /*at*/, Look&) { return true; }
+  // All in hand have been looked at: what look_ahead fetched has come.
+  virtual void fetch(Look&) {}
+  virtual void on_event_ahead(const Event& event, const Look&, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
     on_event(event, cause, depth, out);
   }
+  // False: look_ahead and fetch do nothing.
+  virtual bool looks_ahead() const { return false; }
+  // Memory that look_ahead reads, the same at all events: where there are thousands of programs, it is not at hand.
+  virtual void add_memory(std::vector<const void*>&) const {}
   // An event older than the watermark, which stands at `now`: all that it may do is withdraw an alert (F14).
   virtual void on_late(const Event&, Time /*now*/, const OutputOrder&, Outputs&) {}
 

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "engine/base/table_memory.h"
+
 namespace tocsin {
 
 Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast)
@@ -22,8 +24,13 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
     for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(ProgramId{i});
     has_timers_.push_back(runners_[i]->has_timers());
+    looks_ahead_.push_back(runners_[i]->looks_ahead());
+    if (runners_.size() <= kFewPrograms) continue;
+    std::vector<const void*> lines{runners_[i].get()};
+    runners_[i]->add_memory(lines);
+    lines.resize(kLines, runners_[i].get());
+    memory_.insert(memory_.end(), lines.begin(), lines.end());
   }
-  looked_at_.resize(runners_.size());
   watching_.assign(runners_.size(), false);
   due_at_.resize(runners_.size());
 }
@@ -59,38 +66,45 @@ void Shard::on_events(std::span<const Event* const> events) {
 }
 
 void Shard::look_ahead(std::span<const Event* const> events) {
-  ++hand_;
+  asked_.clear();
   ahead_.clear();
-  looked_.clear();
   keys_.begin();
   for (std::size_t i = 0; i < events.size(); ++i) {
-    const std::size_t begin = ahead_.size();
-    find_wanted(*events[i], ahead_);
-    std::size_t kept = begin;
-    for (std::size_t j = begin; j < ahead_.size(); ++j) {
-      const ProgramId id = ahead_[j];
-      if (!runners_[id.index]->look_ahead(*events[i], i)) continue;
-      ahead_[kept++] = id;
-      if (std::exchange(looked_at_[id.index], hand_) != hand_) looked_.push_back(id.index);
-    }
-    ahead_.resize(kept);
-    ahead_end_[i] = kept;
+    find_wanted(*events[i], asked_);
+    asked_end_[i] = asked_.size();
   }
-  for (const std::uint32_t program : looked_) runners_[program]->fetch();
+  if (!memory_.empty()) bring_programs();
+  for (std::size_t i = 0, j = 0; i < events.size(); ++i) {
+    for (; j < asked_end_[i]; ++j) {
+      Ahead& ahead = ahead_.emplace_back();
+      ahead.program = asked_[j].index;
+      ahead.has_looked = looks_ahead_[ahead.program];
+      if (ahead.has_looked && !runners_[ahead.program]->look_ahead(*events[i], i, ahead.look)) ahead_.pop_back();
+    }
+    ahead_end_[i] = ahead_.size();
+  }
+  for (Ahead& ahead : ahead_)
+    if (ahead.has_looked) runners_[ahead.program]->fetch(ahead.look);
   scratch_.reset();
+}
+
+// Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events overlap.
+void Shard::bring_programs() const {
+  for (const ProgramId id : asked_)
+    for (std::size_t line = 0; line < kLines; ++line) prefetch(memory_[id.index * kLines + line]);
 }
 
 void Shard::on_event_ahead(const Event& event, std::size_t at) {
   if (!dues_.empty()) advance({event.time, Phase::event});
   ++cause_;
-  const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1];
-  if (begin == ahead_end_[at]) return;
+  const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1], end = ahead_end_[at];
+  if (begin == end) return;
   ordinal_ = 0;
   phase_ = Phase::event;
-  for (std::size_t i = begin; i < ahead_end_[at]; ++i) {
-    const std::uint32_t program = ahead_[i].index;
-    runners_[program]->on_event_ahead(event, at, cause_, 0, outputs_);
-    after_program(program, emitted_now_);
+  for (std::size_t i = begin; i < end; ++i) {
+    const Ahead& ahead = ahead_[i];
+    runners_[ahead.program]->on_event_ahead(event, ahead.look, cause_, 0, outputs_);
+    after_program(ahead.program, emitted_now_);
   }
   if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}), cause_);
   scratch_.reset();

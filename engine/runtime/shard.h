@@ -61,8 +61,16 @@ class Shard {
     friend bool operator<(const Due& a, const Due& b) { return a.at != b.at ? a.at > b.at : a.program > b.program; }
   };
 
+  // An event in hand and a program that wants it.
+  struct Ahead {
+    std::uint32_t program = 0;
+    bool has_looked = false;
+    Look look;
+  };
+
   void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
   void look_ahead(std::span<const Event* const> events);
+  void bring_programs() const;
   void on_event_ahead(const Event& event, std::size_t at);
   void deliver(const Event& event, std::uint64_t cause, std::uint32_t depth);
   void after_program(std::uint32_t program, std::vector<Emitted>& emitted);
@@ -81,12 +89,15 @@ class Shard {
   std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
   std::vector<bool> has_timers_;                   // by program
   KeyBook keys_;
-  // Of the events in hand: the programs that want them, event after event, and where each event's end.
-  std::vector<ProgramId> ahead_;
+  // Of the events in hand: who can want them, event after event, and where each event's end; then those that do.
+  std::vector<ProgramId> asked_;
+  std::array<std::size_t, kAhead> asked_end_{};
+  std::vector<Ahead> ahead_;
   std::array<std::size_t, kAhead> ahead_end_{};
-  std::vector<std::uint32_t> looked_;     // programs that have looked at some
-  std::vector<std::uint64_t> looked_at_;  // by program: the hand in which it was noted there
-  std::uint64_t hand_ = 0;
+  std::vector<bool> looks_ahead_;  // by program
+  // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
+  static constexpr std::size_t kLines = 6, kFewPrograms = 64;
+  std::vector<const void*> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;
   std::vector<bool> watching_;

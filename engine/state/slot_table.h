@@ -68,15 +68,17 @@ class SlotTable {
     return index_.size() * sizeof(Entry) + room_ * stride_ + free_.capacity() * sizeof(std::uint32_t) + key_bytes_;
   }
 
-  // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot.
+  // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot, which is most likely
+  // the one that find() will give.
   void fetch_index(std::uint64_t hash) const { prefetch(&index_[hash & mask()]); }
-  void fetch_slot(std::uint64_t hash) const {
+  Slot* fetch_slot(std::uint64_t hash) const {
     for (std::size_t at = hash & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
       if (index_[at].tag != tag_of(hash)) continue;
-      const std::byte* slot = address(index_[at].slot);
+      std::byte* slot = address(index_[at].slot);
       for (std::size_t line = 0; line < stride_ && line < 4 * kLine; line += kLine) prefetch(slot + line);
-      return;
+      return reinterpret_cast<Slot*>(slot);
     }
+    return nullptr;
   }
 
   // Null: there is no such key. Good until `make`.
@@ -84,9 +86,13 @@ class SlotTable {
     for (std::size_t at = hash & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
       if (index_[at].tag != tag_of(hash)) continue;
       Slot& slot = *reinterpret_cast<Slot*>(address(index_[at].slot));
-      if (slot.hash == hash && slot.key_view() == key) return &slot;
+      if (is_of(slot, hash, key)) return &slot;
     }
     return nullptr;
+  }
+  // The same, when fetch_slot() has given `likely`, whatever has happened since.
+  Slot* find(std::uint64_t hash, std::string_view key, Slot* likely) {
+    return likely != nullptr && likely->in_use && is_of(*likely, hash, key) ? likely : find(hash, key);
   }
 
   // A new key, its body as constructed. REQUIRES: find() gave null. `is_idle(slot)`: the slot can be given up; it is asked for
@@ -122,6 +128,9 @@ class SlotTable {
       8;  // slots; each chunk has as many as all before it, so an idle rule costs little
   static constexpr std::size_t kLine = 64;
 
+  static bool is_of(const Slot& slot, std::uint64_t hash, std::string_view key) {
+    return slot.hash == hash && slot.key_view() == key;
+  }
   std::size_t mask() const { return index_.size() - 1; }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
 
