@@ -29,7 +29,7 @@ constexpr const char* kShapes[] = {
     R"(login_failed(app = "app{i}") as f then login(app = "app{i}" and outcome = "success") within {d}s by user)",
     R"({n} http(host = "host{i}" and latency > 400) within {d}s by ip)",
     R"({n} http(service = "service{i}" and path contains "/admin") within {d}s by ip)",
-    R"({n} consecutive http_error of http(service = "service{i}") by host)",
+    R"({n} consecutive http_error(service = "service{i}") of http(service = "service{i}") by host)",
     R"({n} http(host = "host{i}" and path matches /\.(php|cgi)$/) within {d}s by ip)",
     R"({n} distinct login(app = "app{i}").ip within {d}s by user)",
     R"({n} login_failed(app in ["app{i}", "app0"]) within {d}s by ip)",
