@@ -60,6 +60,7 @@ class Counter : public PatternMatcher {
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant) const override { static_cast<State&>(base).clear(); }
   bool idle(const PatternState& base) const override { return static_cast<const State&>(base).ring.empty(); }

@@ -97,6 +97,7 @@ class Gap : public Instants {
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant now) const override {
     auto& state = static_cast<LastSeen&>(base);
@@ -144,6 +145,7 @@ class Novelty : public Instants {
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant) const override {
     auto& state = static_cast<ValuesSeen&>(base);

@@ -94,6 +94,7 @@ class LatestChain : public PatternMatcher {
     report(state, ripe.chain, context, ripe.deadline, found);
   }
 
+  bool has_timers() const override { return absent_.exists(); }
   std::optional<Instant> due(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
     if (state.waiting.empty()) return std::nullopt;

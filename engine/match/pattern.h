@@ -82,6 +82,8 @@ class PatternMatcher {
   virtual std::unique_ptr<PatternState> begin(Time from, bool seen) const = 0;
   virtual void on_event(PatternState& state, const Visit& visit, const Findings& found) const = 0;
   virtual void on_timer(PatternState& state, Instant now, const EvalContext& context, const Findings& found) const = 0;
+  // False: nothing is ever due.
+  virtual bool has_timers() const { return true; }
   // The next instant at which something is due without an event; none: nothing is.
   virtual std::optional<Instant> due(const PatternState& state) const = 0;
   // Was the key seen, so that a silence or `fewer than` runs (F9)?

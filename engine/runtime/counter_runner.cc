@@ -178,14 +178,9 @@ bool plain(const Code& code, ExprId id) {
   return !id.exists() || (code.exprs[id.index].reads & ~(kReadsEvent | kReadsReference)) == 0;
 }
 
-// The field that a part of a key is; none: it is worked out, or different values have equal bytes (1 and 1.0), so that the key could
-// not be told from the event at which it fires.
-std::optional<SlotId> key_field(const RuleSet& rules, EventTypeId type, ExprId id) {
-  const Expr& e = rules.code.exprs[id.index];
-  if (e.end - e.begin != 1 || rules.code.instructions[e.begin].op != ExprOp::field) return std::nullopt;
-  const SlotId slot(std::size_t{rules.code.instructions[e.begin].a});
-  const FieldSlot& field = rules.schema[type].fields[slot.index];
-  if (field.list) return std::nullopt;
+// Can a value of the field be told from the bytes of a key? Not where different values have equal bytes (1 and 1.0).
+bool is_told_by_key(const FieldSlot& field) {
+  if (field.list) return false;
   switch (field.type) {
     case Type::text:
     case Type::integer:
@@ -193,15 +188,15 @@ std::optional<SlotId> key_field(const RuleSet& rules, EventTypeId type, ExprId i
     case Type::time:
     case Type::duration:
     case Type::ip:
-      return slot;
+      return true;
     case Type::missing:
     case Type::floating:
     case Type::point:
     case Type::list:
     case Type::object:
-      return std::nullopt;
+      return false;
   }
-  return std::nullopt;
+  return false;
 }
 
 // Clauses that only the general way knows. choose.h has refused learn, where, resolve, mute, at most and during already.
@@ -229,11 +224,11 @@ std::optional<TypePlan> type_plan(const RuleSet& rules, const Program& program, 
   out.type = input.type;
   out.refused = input.refused;
   if (input.roles.size() != 1 || !plain(rules.code, input.refused)) return std::nullopt;
-  for (const ExprId part : input.roles.front().key) {
-    const auto slot = key_field(rules, input.type, part);
-    if (!slot) return std::nullopt;
-    out.key.push_back(*slot);
-  }
+  const auto key = key_fields(rules, input.roles.front());
+  if (!key) return std::nullopt;
+  for (const SlotId part : *key)
+    if (!is_told_by_key(rules.schema[input.type].fields[part.index])) return std::nullopt;
+  out.key = *key;
   const bool streak = cell.window.kind == Window::Kind::streak;
   for (const Alternative& a : program.streams[cell.stream.index].alternatives) {  // a type stands there once at most
     if (a.type != input.type) continue;

@@ -10,6 +10,16 @@ const Input* input_of(const Program& program, EventTypeId type) {
   return at == program.inputs.end() ? nullptr : &*at;
 }
 
+std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& role) {
+  std::vector<SlotId> out;
+  for (const ExprId part : role.key) {
+    const Expr& e = rules.code.exprs[part.index];
+    if (e.end - e.begin != 1 || rules.code.instructions[e.begin].op != ExprOp::field) return std::nullopt;
+    out.emplace_back(std::size_t{rules.code.instructions[e.begin].a});
+  }
+  return out;
+}
+
 void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
              KeyedVisits& out, std::uint64_t& missing) {
   out.clear();

@@ -53,38 +53,65 @@ class KeyedVisits {
 void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
              KeyedVisits& out, std::uint64_t& missing);
 
+// The fields that are the role's key, in order; nothing: some part of it is worked out.
+std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& role);
+
 // Does the program see the event at all (E1)?
 const Input* input_of(const Program& program, EventTypeId type);
 
 // The program's streams that the event is of; relations are not judged.
 StreamSet fits_of(const Program& program, const EvalContext& context, const Evaluator& evaluator);
 
+// A key whose hash is known (KeyBook).
+struct HashedKey {
+  std::string_view bytes;
+  std::uint64_t hash = 0;
+};
 struct StringHash {
   using is_transparent = void;
+  using is_avalanching = void;
   std::size_t operator()(std::string_view s) const { return hash_bytes(s); }
+  std::size_t operator()(const HashedKey& key) const { return key.hash; }
 };
 struct StringEqual {
   using is_transparent = void;
   bool operator()(std::string_view a, std::string_view b) const { return a == b; }
+  bool operator()(const HashedKey& a, std::string_view b) const { return a.bytes == b; }
+  bool operator()(std::string_view a, const HashedKey& b) const { return a == b.bytes; }
 };
 
 template <class State>
 class Keyed {
  public:
-  State* find(std::string_view key) {
+  State* find(std::string_view key) { return find({key, hash_bytes(key)}); }
+  State* find(const HashedKey& key) {
     const auto at = states_.find(key);
     return at == states_.end() ? nullptr : at->second.get();
   }
+  // How often a state has gone: what find() gave before is good as long as this stays the same.
+  std::uint64_t erasures() const { return erasures_; }
   State& insert(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
     states_.emplace(std::move(key), std::move(state));
     return out;
   }
   void erase(std::string_view key) {
-    const auto at = states_.find(key);
-    if (at != states_.end()) states_.erase(at);
+    const auto at = states_.find(HashedKey{key, hash_bytes(key)});
+    if (at == states_.end()) return;
+    states_.erase(at);
+    ++erasures_;
   }
   std::size_t size() const { return states_.size(); }
+  // The earliest of what is due for any key. Walks all of them: for what is asked once.
+  template <class DueOf>
+  std::optional<Instant> earliest(const DueOf& due_of) const {
+    std::optional<Instant> out;
+    for (const auto& [key, state] : states_) {
+      const std::optional<Instant> due = due_of(*state);
+      if (due && (!out || *due < *out)) out = due;
+    }
+    return out;
+  }
   auto begin() const { return states_.begin(); }
   auto end() const { return states_.end(); }
 
@@ -136,6 +163,7 @@ class Keyed {
   };
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
   std::priority_queue<Entry> queue_;
+  std::uint64_t erasures_ = 0;
 };
 
 }  // namespace tocsin

@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 
+#include "engine/base/table_memory.h"
 #include "engine/base/write.h"
 #include "engine/program/choose.h"
 #include "engine/program/reference_data.h"
@@ -11,6 +12,7 @@
 #include "engine/runtime/alert_maker.h"
 #include "engine/runtime/counter_runner.h"
 #include "engine/runtime/fired_absences.h"
+#include "engine/runtime/key_book.h"
 #include "engine/runtime/keyed.h"
 #include "engine/runtime/runner.h"
 
@@ -65,6 +67,9 @@ class RuleRunner : public Runner {
       return std::any_of(s.alternatives.begin(), s.alternatives.end(),
                          [&](const Alternative& a) { return reads_previous(a.filter) || reads_previous(a.relation); });
     });
+    waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
+             !rule_.escalations.empty();
+    find_plain_inputs();
   }
 
   void watch(Time from) override {
@@ -80,7 +85,7 @@ class RuleRunner : public Runner {
   }
 
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     const Input* input = input_of(program_, event.type);
     if (input == nullptr) return;
     if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
@@ -91,15 +96,54 @@ class RuleRunner : public Runner {
     for (const KeyedVisit& v : visits_.all()) {
       if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false))
         continue;  // E3
-      visit(v, event, cause, depth, out);
+      visit(v, keys_.find(v.key), event, cause, depth, out);
     }
   }
+
+  bool looks_ahead() const override { return !plain_inputs_.empty(); }
+  void add_memory(std::vector<const void*>& out) const override {
+    out.push_back(&plain_inputs_);
+    out.push_back(plain_inputs_.data());
+    for (const Stream& stream : program_.streams)
+      for (const Alternative& a : stream.alternatives) context_.evaluator->add_memory(a.filter, out);
+  }
+  bool look_ahead(const Event& event, std::size_t at, Look& look) override {
+    const PlainInput* input = plain_input(event.type);
+    if (input == nullptr) return true;
+    look.key = context_.keys->key(input->key, at, event);
+    if (look.key.missing) ++counters_.missing_key;
+    look.what = 1;
+    return !look.key.missing;
+  }
+  void fetch(Look& look) override {
+    if (look.what == 0) return;
+    look.place = keys_.find(HashedKey{look.key.bytes, look.key.hash});
+    fetched_ = keys_.erasures();
+    if (look.place == nullptr) return;
+    for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
+      prefetch(static_cast<const char*>(look.place) + line);
+  }
+  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
+                      Outputs& out) override {
+    if (look.what == 0) return on_event(event, cause, depth, out);
+    const PlainInput& input = *plain_input(event.type);
+    visits_.clear();
+    KeyedVisit& v = visits_.add();
+    v.key = look.key.bytes;
+    v.steps = input.steps;
+    auto* state = static_cast<KeyState*>(look.place);
+    if (state == nullptr || fetched_ != keys_.erasures()) state = keys_.find(HashedKey{look.key.bytes, look.key.hash});
+    if (state == nullptr)
+      for (const SlotId part : input.fields) v.values.push_back(event.field(part));
+    visit(v, state, event, cause, depth, out);
+  }
+  bool has_timers() const override { return waits_; }
 
   // F14. Who is not watched any more, or not open, has nothing to withdraw.
   void on_late(const Event& event, Time now, const OutputOrder& order, Outputs& out) override {
     const Input* input = input_of(program_, event.type);
     if (!absent_.exists() || input == nullptr) return;
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) return;  // E1
     std::uint64_t missing_key = 0;  // a late event is counted as late
     keys_of(program_, event, context, *context_.evaluator, visits_, missing_key);
@@ -113,15 +157,10 @@ class RuleRunner : public Runner {
   }
 
   std::optional<Instant> due() const override {
-    return next([this](const KeyState& s) { return due_of(s, true); });
+    return keys_.next([this](const KeyState& s) { return due_of(s, true); });
   }
   std::optional<Instant> due_but_renewing() const override {
-    std::optional<Instant> out;
-    for (const auto& [key, state] : keys_) {
-      const auto due = due_of(*state, false);
-      if (due && (!out || *due < *out)) out = due;
-    }
-    return out;
+    return keys_.earliest([this](const KeyState& s) { return due_of(s, false); });
   }
 
   void on_instant(Instant now, Outputs& out) override {
@@ -162,18 +201,30 @@ class RuleRunner : public Runner {
     return id.exists() && (context_.rules->code.exprs[id.index].reads & kReadsPrevious) != 0;
   }
 
-  EvalContext base(const Event* event, Time time) const {
-    EvalContext out;
-    out.event = event;
-    out.time = time;
-    out.reference = context_.reference;
-    out.scratch = context_.scratch;
-    return out;
+  // An event type that plays one role and is kept by fields alone, as nearly all are: its keys are in the shard's book.
+  struct PlainInput {
+    EventTypeId type;
+    std::vector<SlotId> fields;
+    std::size_t key = 0;  // their number there
+    StepSet steps;
+  };
+  void find_plain_inputs() {
+    if (program_.keys_from.exists()) return;
+    for (const Input& input : program_.inputs) {
+      if (input.roles.size() != 1 || input.refused.exists()) continue;
+      const Role& role = input.roles.front();
+      const auto fields = key_fields(*context_.rules, role);
+      if (!fields) continue;
+      PlainInput plain{input.type, *fields, context_.keys->number_of(*fields), {}};
+      if (role.steps.empty()) plain.steps = ~StepSet();
+      for (const StepId step : role.steps) plain.steps.set(step.index);
+      plain_inputs_.push_back(std::move(plain));
+    }
   }
-
-  template <class DueOf>
-  std::optional<Instant> next(const DueOf& due_of_state) const {
-    return keys_.next(due_of_state);
+  const PlainInput* plain_input(EventTypeId type) const {
+    for (const PlainInput& input : plain_inputs_)
+      if (input.type == type) return &input;
+    return nullptr;
   }
 
   // ----- keys ------------------------------------------------------------------------------------------
@@ -226,8 +277,9 @@ class RuleRunner : public Runner {
 
   // ----- events ----------------------------------------------------------------------------------------
 
-  void visit(const KeyedVisit& v, const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
-    KeyState* found = keys_.find(v.key);
+  // `found`: the key's state, null where it is new.
+  void visit(const KeyedVisit& v, KeyState* found, const Event& event, std::uint64_t cause, std::uint32_t depth,
+             Outputs& out) {
     KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
     ++counters_.events;
     if (std::exchange(s.forgotten, false)) s.from = event.time;
@@ -235,7 +287,7 @@ class RuleRunner : public Runner {
     Visit visit;
     visit.event = &event;
     visit.steps = v.steps;
-    visit.context = base(&event, event.time);
+    visit.context = context_.at(&event, event.time);
     visit.context.key = s.key.values();
     if (uses_previous_) {
       const auto before = s.previous.find(event.type.index);
@@ -257,7 +309,7 @@ class RuleRunner : public Runner {
       resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, order, out); });
     when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
     if (uses_previous_) s.previous.insert_or_assign(event.type.index, Seen(event, visit.fits));
-    keys_.schedule(v.key, s, due_of(s, true));
+    if (waits_) keys_.schedule(v.key, s, due_of(s, true));
   }
 
   // F9: as if the rule began to watch the key now; what was seen counts as seen, open alerts and budgets stay.
@@ -268,7 +320,7 @@ class RuleRunner : public Runner {
   }
 
   void on_timers(const std::string& key, KeyState& s, Instant now, Outputs& out) {
-    EvalContext context = base(nullptr, now.time);
+    EvalContext context = context_.at(nullptr, now.time);
     context.key = s.key.values();
     const OutputOrder order{now, 0, 0};
     if (s.open && s.resolve)
@@ -473,7 +525,10 @@ class RuleRunner : public Runner {
   const AlertMaker alerts_;
   std::unique_ptr<PatternMatcher> when_, resolve_;
   StreamId absent_;  // what the rule waits for not to come; none: it does not
+  std::vector<PlainInput> plain_inputs_;
+  std::uint64_t fetched_ = 0;  // keys_.erasures() when the hand was fetched
   bool judges_where_ = true, uses_previous_ = false;
+  bool waits_ = true;  // something may be due
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;

@@ -32,7 +32,7 @@ class SessionRunner : public Runner {
   void watch(Time) override {}
 
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     const Input* input = input_of(program_, event.type);
     if (input == nullptr) return;
     if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
@@ -73,17 +73,8 @@ class SessionRunner : public Runner {
   }
 
  private:
-  EvalContext base(const Event* event, Time time) const {
-    EvalContext out;
-    out.event = event;
-    out.time = time;
-    out.reference = context_.reference;
-    out.scratch = context_.scratch;
-    return out;
-  }
-
   void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = fits_of(program_, context, *context_.evaluator);
     const auto is = [&](const std::vector<StreamId>& streams) {
@@ -155,7 +146,7 @@ class SessionRunner : public Runner {
 
   void end(const Session& s, const std::string& key, Time now, const OutputOrder& order, Outputs& out) {
     if (s.events.empty()) return;
-    EvalContext context = base(nullptr, now);
+    EvalContext context = context_.at(nullptr, now);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
     look(rows, s);
@@ -180,7 +171,7 @@ class SessionRunner : public Runner {
 
   // `emit each`: the event itself, enriched.
   void send_on(const Session& s, const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
     look(rows, s);

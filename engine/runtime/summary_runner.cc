@@ -37,7 +37,7 @@ class SummaryRunner : public Runner {
   }
 
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     const Input* input = input_of(program_, event.type);
     if (input == nullptr) return;
     if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
@@ -52,12 +52,7 @@ class SummaryRunner : public Runner {
     return keys_.next([this](const Summed& s) { return due_of(s, true); });
   }
   std::optional<Instant> due_but_renewing() const override {
-    std::optional<Instant> out;
-    for (const auto& [key, s] : keys_) {
-      const auto due = due_of(*s, false);
-      if (due && (!out || *due < *out)) out = due;
-    }
-    return out;
+    return keys_.earliest([this](const Summed& s) { return due_of(s, false); });
   }
 
   void on_instant(Instant now, Outputs& out) override {
@@ -92,15 +87,6 @@ class SummaryRunner : public Runner {
   }
 
  private:
-  EvalContext base(const Event* event, Time time) const {
-    EvalContext out;
-    out.event = event;
-    out.time = time;
-    out.reference = context_.reference;
-    out.scratch = context_.scratch;
-    return out;
-  }
-
   Duration window() const { return body_.over.us != 0 ? body_.over : body_.every; }
 
   Summed& begin(const std::string& key, std::span<const Value> values, Time at) {
@@ -114,7 +100,7 @@ class SummaryRunner : public Runner {
   }
 
   void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
-    EvalContext context = base(&event, event.time);
+    EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = fits_of(program_, context, *context_.evaluator);
     if (!fits[body_.of.index]) return;
@@ -174,7 +160,7 @@ class SummaryRunner : public Runner {
 
   void emit(const Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order,
             Outputs& out) {
-    EvalContext context = base(nullptr, end);
+    EvalContext context = context_.at(nullptr, end);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
     for (const Seen& e : s.events)
