@@ -1,3 +1,5 @@
+// A configured source becomes the words that the command line would have had, so that nothing is decided twice. toml11
+// throws; all of it is caught here.
 #include "app/config.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// One walk over the table for each kind of page: help, manual, Markdown, and a script for each shell, each with its own escapes.
 #include "app/help.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// A run is one engine and one source, read until it ends or somebody says stop.
 #include "app/history.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// A test is played line by line into an engine in memory: what is expected is looked for when all of its time has passed.
 #include "app/test_run.h"
 
 #include <fmt/format.h>

@@ -3,18 +3,24 @@
 #   room(base SOURCES text.cc FRIENDS tl::expected TESTS text_test.cc)      library tocsin_base
 #     FRIENDS  what its headers and sources may use: rooms and packages. cmake/arrows.txt says the same of includes.
 #     PRIVATE_FRIENDS  packages that only its sources see
-#     TESTS    unit tests beside the unit; they join the test program of the house's part (engine_test, dsl_test, app_test)
+#     TESTS    unit tests beside the unit; they join TEST_PROGRAM, that of the house's part (engine_test, dsl_test, app_test)
+#     TEST_FRIENDS  what these tests may use besides
 #   test_program(engine_test)             a doctest program; main() is given, so no file defines one
 #   fuzz_target(parse_fuzz SOURCES .. FRIENDS ..)
 #   bench_program(dsl_bench SOURCES .. FRIENDS ..)
 #   scenario(many_rules SOURCES .. FRIENDS ..)   the program many_rules_scenario of bench/scenarios
 
+# A word that no list of arguments takes is a slip: what stands behind it would be left out without a word.
+macro(refuse_unknown what unknown)
+  if(NOT "${unknown}" STREQUAL "")
+    message(FATAL_ERROR "${what}: what is `${unknown}`?")
+  endif()
+endmacro()
+
 function(room name)
   cmake_parse_arguments(PARSE_ARGV 1 ROOM "" "TEST_PROGRAM" "SOURCES;FRIENDS;PRIVATE_FRIENDS;TESTS;TEST_FRIENDS")
   set(target tocsin_${name})
-  if(ROOM_UNPARSED_ARGUMENTS)
-    message(FATAL_ERROR "room ${name}: what is `${ROOM_UNPARSED_ARGUMENTS}`?")
-  endif()
+  refuse_unknown("room ${name}" "${ROOM_UNPARSED_ARGUMENTS}")
   if(ROOM_SOURCES)
     add_library(${target} STATIC ${ROOM_SOURCES})
     target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
@@ -39,6 +45,7 @@ endfunction()
 # All test programs lie in build/<preset>/bin, where `./run test` finds them.
 function(test_program name)
   cmake_parse_arguments(PARSE_ARGV 1 TEST "" "" "SOURCES;FRIENDS")
+  refuse_unknown("test_program ${name}" "${TEST_UNPARSED_ARGUMENTS}")
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE tocsin_test_main ${TEST_FRIENDS})
   target_compile_definitions(${name} PRIVATE TOCSIN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
@@ -47,6 +54,7 @@ endfunction()
 
 function(fuzz_target name)
   cmake_parse_arguments(PARSE_ARGV 1 FUZZ "" "" "SOURCES;FRIENDS")
+  refuse_unknown("fuzz_target ${name}" "${FUZZ_UNPARSED_ARGUMENTS}")
   add_executable(${name} ${FUZZ_SOURCES})
   target_link_libraries(${name} PRIVATE ${FUZZ_FRIENDS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
@@ -55,6 +63,7 @@ endfunction()
 
 function(bench_program name)
   cmake_parse_arguments(PARSE_ARGV 1 BENCH "" "" "SOURCES;FRIENDS")
+  refuse_unknown("bench_program ${name}" "${BENCH_UNPARSED_ARGUMENTS}")
   add_executable(${name} ${BENCH_SOURCES})
   target_link_libraries(${name} PRIVATE benchmark::benchmark ${BENCH_FRIENDS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
@@ -62,6 +71,7 @@ endfunction()
 
 function(scenario name)
   cmake_parse_arguments(PARSE_ARGV 1 SCENARIO "" "" "SOURCES;FRIENDS")
+  refuse_unknown("scenario ${name}" "${SCENARIO_UNPARSED_ARGUMENTS}")
   add_executable(${name}_scenario ${SCENARIO_SOURCES})
   target_link_libraries(${name}_scenario PRIVATE tocsin_scenario ${SCENARIO_FRIENDS})
   set_target_properties(${name}_scenario PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)

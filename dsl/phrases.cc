@@ -1,3 +1,4 @@
+// A shape is cut at its spaces, a rewrite into tokens, all rows when somebody first asks.
 #include "dsl/phrases.h"
 
 #include <array>

@@ -1,3 +1,4 @@
+// Constants are told apart by their bytes, expressions by a hash of their instructions and then by these.
 #include "dsl/emit/pools.h"
 
 #include <algorithm>

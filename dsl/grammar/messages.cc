@@ -1,3 +1,4 @@
+// Wants are put in the order in which people need them, and cut where a list of all would say nothing.
 #include "dsl/grammar/messages.h"
 
 #include "dsl/grammar/absence.h"

@@ -1,3 +1,4 @@
+// Where a slot ends is found on tokens alone; then the phrase's meaning is read as if the author had written it.
 #include "dsl/grammar/phrase.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// If this fails, messages count in the wrong number: "1 rules".
 #include "engine/base/wording.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names.
+"""The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names, no
+header that does not say first what it is for.
 
 usage: check_house.py [ROOT]        prints one line a mistake and exits 1, or says what it looked at
 
@@ -86,6 +87,13 @@ def unlisted(root, paths):
                 break
 
 
+def unopened(root, paths):
+    """Headers are the manual: each says first what it is for."""
+    for path in paths:
+        if path.endswith(".h") and not (root / path).read_text().startswith("//"):
+            yield f"{path}: does not open with what it is for"
+
+
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     rooms, packages = read_arrows(root / "cmake/arrows.txt")
@@ -93,6 +101,7 @@ def main():
                    if p.suffix in (".h", ".cc"))
     mistakes = [m for path in paths for m in mistakes_of(root, path, rooms, packages)]
     mistakes += unlisted(root, paths)
+    mistakes += unopened(root, paths)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:

@@ -10,7 +10,8 @@ failed=0
 
 plant() { # FILE LINE: the file and its list
   mkdir -p "$root/$(dirname "$1")"
-  echo "$2" > "$root/$1"
+  [[ $1 != *.h ]] || echo "// What it is for." > "$root/$1"
+  echo "$2" >> "$root/$1"
   basename "$1" >> "$root/$(dirname "$1")/CMakeLists.txt"
 }
 expect() { # TITLE WORDS-OR-NOTHING: checks what was planted, then clears the ground
@@ -44,6 +45,8 @@ plant engine/shed/b.cc ""
 expect "a folder that is no room" "engine/shed/b.cc: its folder is no room"
 mkdir -p "$root/dsl"; echo > "$root/dsl/CMakeLists.txt"; echo > "$root/dsl/lost_test.cc"
 expect "a test that no list names" "dsl/lost_test.cc: no CMakeLists.txt names it"
+mkdir -p "$root/dsl"; echo "#pragma once" > "$root/dsl/silent.h"
+expect "a header without a purpose" "dsl/silent.h: does not open with what it is for"
 
 plant engine/event/event.h ""; plant engine/match/a.cc '#include "engine/event/event.h"'
 expect "an arrow" ""
@@ -54,5 +57,5 @@ expect "X3 in the grammar" ""
 plant dsl/parser.h ""; plant app/check.cc '#include "dsl/parser.h"'
 expect "app sees all" ""
 
-[ $failed -eq 0 ] && echo "10 planted mistakes found, 4 arrows let through"
+[ $failed -eq 0 ] && echo "11 planted mistakes found, 4 arrows let through"
 exit $failed

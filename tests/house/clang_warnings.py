@@ -12,9 +12,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-# What only g++ knows; and what clang is told not to say (cmake/compiler.cmake, dsl/grammar/CMakeLists.txt).
-DROP = {"-Wno-tsan", "-Wno-restrict"}
-ADD = {"/": ["-Wno-deprecated-declarations"], "/dsl/grammar/": ["-Wno-overloaded-shift-op-parentheses"]}
+# What only g++ knows; and what clang is told not to say (cmake/compiler.cmake).
+DROP = {"-Wno-restrict"}
+ADD = ["-Wno-deprecated-declarations"]
 
 
 def compiled_by(build):
@@ -38,10 +38,7 @@ def arguments_of(entry):
     output = words.index("-o")
     arguments = ["clang++-19", "-fsyntax-only"]
     arguments += [word for word in words[1:output] + words[output + 2:] if word not in DROP and word != "-c"]
-    for folder, options in ADD.items():
-        if folder in entry["file"]:
-            arguments += options
-    return arguments
+    return arguments + ADD
 
 
 def main():
