@@ -282,6 +282,22 @@ TEST_CASE("candidates of a sequence") {
   }
 }
 
+// The oldest wait goes first: that absence is not told.
+TEST_CASE("waits for the end of an absence, under `fire always`") {
+  for (const std::size_t waits : {kSeenPerKeyMax - 1, kSeenPerKeyMax, kSeenPerKeyMax + 1}) {
+    std::string input;
+    for (std::size_t i = 0; i < waits; ++i)
+      input += "{\"event\":\"b\",\"k\":\"u\",\"ts\":" + std::to_string(1'000'000 + i) + "}\n";
+    const Ran ran = run("rule gone when b then no slow within 1h by k  fire always  alert low \"\"\n",
+                        input + event("b", "w", 7'200));
+    const bool fits = waits <= kSeenPerKeyMax;
+    CHECK(ran.alerts.size() == std::min(waits, kSeenPerKeyMax));
+    // All but the last of those that were told are not remembered, for late events to withdraw.
+    CHECK(ran.result.unjudged.at("gone").cut_short == ran.alerts.size() - kFiredAbsencesPerKeyMax + (fits ? 0 : 1));
+    if (!fits) CHECK(ran.alerts.front()["first"] == "1970-01-01T00:16:40.001000Z");
+  }
+}
+
 // The oldest value goes first: when it comes again, it is new again.
 TEST_CASE("values that `new` remembers") {
   for (const std::size_t values : {kValuesPerKeyMax - 1, kValuesPerKeyMax, kValuesPerKeyMax + 1}) {

@@ -76,6 +76,7 @@ struct Element {
   Stream until;
   std::uint32_t until_step = kNone;
   std::vector<Body> bodies;  // group: one; any_of: one per alternative
+  bool repeats = false;      // a group with a number, be it `exactly 1`: its place takes its default fires (Q3)
 };
 
 struct Absence {

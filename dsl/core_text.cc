@@ -393,7 +393,7 @@ class Writer {
         stream(e.stream);
         break;
       case Element::Kind::group:
-        if (e.low != 1 || e.high != 1) times(e.low, e.high);
+        if (e.repeats || e.low != 1 || e.high != 1) times(e.low, e.high);
         put("(");
         body(e.bodies.front());
         put(")");

@@ -125,6 +125,7 @@ core::Element Rewriter::element(const ast::Step& step) const {
     if (step.of) out.breaking = stream(*step.of);
   } else if (const auto* group = std::get_if<ast::Group>(&step.what)) {
     out.kind = Element::Kind::group;
+    out.repeats = step.quantity.kind != Kind::one && step.quantity.kind != Kind::maybe;
     const ast::Pattern& inner = *group->pattern;
     if (const auto* steps = std::get_if<ast::Sequence>(&inner.form))
       out.bodies.push_back(body(*steps, inner.within ? settled(*inner.within) : Duration{}));

@@ -252,8 +252,9 @@ TEST_CASE("aggregates") {
   CHECK(alerts("rule r when ema(a.v, 0.5) = 3.5 within 1m by all", x) == "20 r a[1,2,3]");
   CHECK(alerts("rule r when p75(a.v) = 4 within 1m by all", x) == "20 r a[1,2,3]");
   CHECK(alerts("rule r when rate(a) = 0.05 within 1m by all", x) == "20 r a[1,2,3]");
+  // Judged at each x; what ends its span is only read.
   CHECK(alerts("rule r when duration(a(v > 1)) >= 15s within 1m by all",
-               R"(a 0 {"v":2}; a 10 {"v":1}; a 20 {"v":5}; a 25 {"v":1}; c 100)") == "25 r a[1,3]");
+               R"(a 0 {"v":2}; a 10 {"v":1}; a 20 {"v":5}; a 25 {"v":1}; a 30 {"v":2}; c 100)") == "30 r a[1,3,5]");
 }
 
 TEST_CASE("C7: a pattern in parentheses is counted at its default fires") {

@@ -85,7 +85,7 @@ namespace {
 
 bool repeats(const Element& e) {
   if (e.kind == Element::Kind::repeat || e.kind == Element::Kind::streak) return true;
-  return e.kind == Element::Kind::group && !(e.low == 1 && e.high == 1) && !(e.low == 0 && e.high == 1);
+  return e.kind == Element::Kind::group && e.repeats;
 }
 
 // F18: the only repeated element, if there is exactly one.
@@ -167,6 +167,7 @@ void ProgramMaker::emit_element(PatternScope& scope, const Element& element) {
   SequenceInst inst = instruction(op_of(element.kind));
   inst.low = element.low;
   inst.high = element.high;
+  inst.repeats = element.kind == Element::Kind::group && repeats(element);
   const bool takes = element.bodies.empty();
   // A group has a step of its own only where something can ask for it.
   const bool named = element.step < steps_.size() && (steps_[element.step].bound || repeats(element));

@@ -500,8 +500,9 @@ class Condition : public PatternMatcher {
     return {};
   }
 
+  // `after`: right after `now`, so that what happened at `from` lies before the window (T5).
   Value over(const State& state, const Cell& cell, const Selected& selected, const EvalContext& context, Time from,
-             Time now, std::size_t second) const {
+             Time now, std::size_t second, bool after) const {
     const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
     std::vector<Sample> samples;
     samples.reserve(selected.size());
@@ -513,7 +514,7 @@ class Condition : public PatternMatcher {
     if (duration) {  // the x before the window reaches into it, cut there (A7)
       const Entry* before = nullptr;
       for (const Entry& e : state.entries) {
-        if (e.seen.time() >= from) break;
+        if (after ? e.seen.time() > from : e.seen.time() >= from) break;
         if (is_base(cell.stream, e.seen.event())) before = &e;
       }
       if (before != nullptr && before->seen.fits(cell.stream))
@@ -548,11 +549,12 @@ class Condition : public PatternMatcher {
         if (cell.window.kind != Window::Kind::span || w.us == 0)
           from = selected.empty() ? now : selected.front()->seen.time();
         if (cell.window.kind == Window::Kind::frame) from = frame_begin_;
-        return over(state, cell, selected, context, from, now, second);
+        return over(state, cell, selected, context, from, now, second, after);
       }
       case Baseline::Kind::previous: {
         const Time from{now.us - 2 * w.us};
-        return over(state, cell, between(state, cell, from, now - w, after, false), context, from, now - w, second);
+        return over(state, cell, between(state, cell, from, now - w, after, false), context, from, now - w, second,
+                    after);
       }
       case Baseline::Kind::average:
       case Baseline::Kind::zscore:
@@ -568,11 +570,11 @@ class Condition : public PatternMatcher {
     for (std::int64_t i = 1; i <= cell.baseline.over.us / w.us; ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
-      const Value v = over(state, cell, between(state, cell, from, to, after, false), context, from, to, 0);
+      const Value v = over(state, cell, between(state, cell, from, to, after, false), context, from, to, 0, after);
       if (v.is_number()) values.push_back(v.number());
     }
     const Value current = cell.baseline.kind == Baseline::Kind::zscore
-                              ? over(state, cell, select(state, cell, now, after), context, now - w, now, 0)
+                              ? over(state, cell, select(state, cell, now, after), context, now - w, now, 0, after)
                               : Value();
     return compared_with(cell.baseline, values, current);
   }
@@ -686,8 +688,16 @@ class Condition : public PatternMatcher {
       const auto first = std::partition_point(state.entries.begin(), state.entries.end(), [&](const Entry& e) {
         return Instant{e.seen.time() + offset, Phase::waited} <= state.judged;
       });
-      if (first == state.entries.end()) continue;
-      const Time t = first->seen.time() + offset;
+      // What only ends a `duration` or a streak, or has no value to count (E5), is in no window.
+      const auto leaves = std::find_if(first, state.entries.end(), [&](const Entry& e) {
+        if (pattern_.form == Pattern::Form::ranking) return e.seen.fits(pattern_.stream);
+        return std::any_of(cells_.begin(), cells_.end(), [&](CellId id) {
+          const Cell& cell = program_.cells[id.index];
+          return (e.seen.fits(cell.stream) && counts(e, cell)) || (cell.second.exists() && e.seen.fits(cell.second));
+        });
+      });
+      if (leaves == state.entries.end()) continue;
+      const Time t = leaves->seen.time() + offset;
       if (!out || t < *out) out = t;
     }
     return out;

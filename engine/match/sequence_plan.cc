@@ -116,8 +116,8 @@ class Reader {
   }
 
   void group(const SequenceInst& inst, Link& link, Items& out) {
-    const bool maybe = inst.low == 0 && inst.high == 1;
-    if (!maybe && (inst.low != 1 || inst.high != 1)) return repeated(inst, link, out);
+    if (inst.repeats) return repeated(inst, link, out);
+    const bool maybe = inst.low == 0;
     const std::uint32_t around = maybe ? std::exchange(maybe_, plan_->maybes++) : maybe_;
     const std::size_t begin = out.size();
     Item& open = add(Item::Kind::open, out);

@@ -279,11 +279,12 @@ void SequenceSearch::finish(const Place& place) {
     done_ = plan_.first_is_best;
     return;
   }
-  // Each set of events in its steps once; of two that differ in their `maybe` only, the later (Q4).
-  const auto without_maybes = [](const Choice& c) {
-    std::vector<std::pair<SeenIndex, std::uint32_t>> out;
+  // Each set of events in its steps once, as an alert names them: which of two `a` without a name an event is, nobody can tell. Of
+  // two that differ in their `maybe` only, the later (Q4).
+  const auto without_maybes = [this](const Choice& c) {
+    std::vector<std::pair<SeenIndex, std::string_view>> out;
     for (const Taken& t : c.taken)
-      if (t.item->maybe == Item::kNone && t.shown) out.emplace_back(t.event, t.step.index);
+      if (t.item->maybe == Item::kNone && t.shown) out.emplace_back(t.event, pattern_.steps[t.step.index].label);
     std::sort(out.begin(), out.end());
     return out;
   };

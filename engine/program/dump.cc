@@ -312,6 +312,7 @@ class Dumper {
 
   static std::string times(const SequenceInst& inst) {
     if (inst.high == SequenceInst::kMany) return fmt::format(" {} or more", inst.low);
+    if (inst.repeats && inst.low == 1 && inst.high == 1) return " exactly 1";
     return inst.low == inst.high ? fmt::format(" {}", inst.low) : fmt::format(" {} to {}", inst.low, inst.high);
   }
 

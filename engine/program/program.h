@@ -118,6 +118,7 @@ struct SequenceInst {
   std::uint32_t low = 1, high = 1;  // kMany: no upper bound
   Duration bound{};
   std::uint32_t jump = 0;
+  bool repeats = false;  // open: a pattern of its own, taken as often as it fires
   static constexpr std::uint32_t kMany = 0xffffffff;
 };
 

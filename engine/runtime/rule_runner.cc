@@ -407,7 +407,7 @@ class RuleRunner : public Runner {
     }
     if (rule_.firing == Firing::start_over) {
       when_->start_over(*s.when, order.at);
-      s.armed = true;
+      arm(s);
     }
   }
 

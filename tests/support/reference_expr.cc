@@ -460,9 +460,9 @@ Value path(const Node& node, const Scope& scope) {
 std::vector<Value> before(const NodePtr& what, std::int64_t all, const Scope& scope) {
   std::vector<Value> out;
   const std::int64_t width = window_of(what, scope.windows->within);
-  if (width <= 0 || scope.windows->events->empty()) return out;
+  const Events& events = scope.windows->named != nullptr ? *scope.windows->named : *scope.windows->events;
+  if (width <= 0 || events.empty()) return out;
   // The key's first event; one without events for D + W is new.
-  const Events& events = *scope.windows->events;
   std::size_t first = 0;
   for (std::size_t i = 1; i < events.size(); ++i)
     if (events[i]->time.us - events[i - 1]->time.us > all + width) first = i;

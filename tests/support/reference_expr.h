@@ -23,12 +23,14 @@ struct Taken {
   const Seen* event = nullptr;
   std::string name;  // bound, or as written
   int slot = 0;
-  bool shown = true;  // false: a group's name beside the names inside it
+  bool shown = true;        // false: a group's name beside the names inside it
+  bool ends_group = false;  // the last event of one turn of a repeated group
 };
 
 // Where aggregates look. Times are doubled, so that "right after T" is 2T + 1 (T5).
 struct Windows {
   const Events* events = nullptr;  // of the key, since the last start-over
+  const Events* named = nullptr;   // those of them that the condition names (A5); none: all
   std::int64_t at2 = 0;
   std::optional<Duration> within;
   std::optional<std::pair<std::int64_t, std::int64_t>> range2;  // `each`: both ends included

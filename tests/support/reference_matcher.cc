@@ -88,7 +88,13 @@ class Run {
 
  private:
   struct Wakes {
-    std::set<std::pair<std::size_t, KeyState*>> who;
+    // Programs in their order, then keys.
+    struct InOrder {
+      bool operator()(const std::pair<std::size_t, KeyState*>& a, const std::pair<std::size_t, KeyState*>& b) const {
+        return std::tie(a.first, a.second->canonical) < std::tie(b.first, b.second->canonical);
+      }
+    };
+    std::set<std::pair<std::size_t, KeyState*>, InOrder> who;
     bool real = false;  // not renewed by time alone
   };
 
@@ -186,14 +192,15 @@ Output Run::run(const std::vector<Event>& events) {
     for (const auto& e : events) largest[{e.source, e.partition}];
   std::optional<Time> last;
   for (const Event& e : events) {
-    if (e.time < watermark_) {
+    auto& mine = largest[{e.source, e.partition}];
+    // Older than what its own partition waits for is late, too, whatever the others say.
+    if (e.time < watermark_ || (mine && e.time < *mine - lateness(e.source))) {
       output_.late.push_back(e);
       late(e);
       continue;
     }
     buffer_.insert(std::upper_bound(buffer_.begin(), buffer_.end(), e, before), e);
     last = last ? std::max(*last, e.time) : e.time;
-    auto& mine = largest[{e.source, e.partition}];
     mine = mine ? std::max(*mine, e.time) : e.time;
     std::optional<Time> least;
     bool all = true;
@@ -236,15 +243,8 @@ void Run::process(Time limit, bool limit_too) {
 // T3.
 void Run::instant(Time t) {
   now_ = t;
-  const auto who = wakes_.contains(t) ? wakes_[t].who : std::set<std::pair<std::size_t, KeyState*>>{};
-  const auto in_order = [](const std::set<std::pair<std::size_t, KeyState*>>& set) {
-    std::vector<std::pair<std::size_t, KeyState*>> out(set.begin(), set.end());
-    std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) {
-      return std::tie(a.first, a.second->canonical) < std::tie(b.first, b.second->canonical);
-    });
-    return out;
-  };
-  for (const auto& [r, key] : in_order(who)) due(r, *key, t, 1);
+  const auto woken = wakes_.contains(t) ? wakes_[t].who : decltype(Wakes::who){};
+  for (const auto& [r, key] : woken) due(r, *key, t, 1);
   flush(2);
   while (!buffer_.empty() && buffer_.front().time == t) {
     const Event e = buffer_.front();
@@ -253,17 +253,13 @@ void Run::instant(Time t) {
     deliver(made_events_.back(), nullptr, 2);
   }
   // Rules that make events come before those that use them; what is woken for this instant meanwhile is due, too.
-  std::set<std::pair<std::size_t, KeyState*>> done;
-  for (bool more = true; more;) {
-    more = false;
-    if (!wakes_.contains(t)) break;
-    for (const auto& [r, key] : in_order(wakes_[t].who)) {
-      if (!done.insert({r, key}).second) continue;
-      due(r, *key, t, 3);
-      flush(3);
-      more = true;
-      break;
-    }
+  decltype(Wakes::who) done;
+  while (wakes_.contains(t) && !wakes_[t].who.empty()) {
+    const auto next = *wakes_[t].who.begin();
+    wakes_[t].who.erase(next);
+    if (!done.insert(next).second) continue;
+    due(next.first, *next.second, t, 3);
+    flush(3);
   }
   wakes_.erase(t);
 }

@@ -506,16 +506,10 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
     if (!width) out.unbounded = true;
     for (const auto& s : node->streams) {
       out.judged.push_back(s.stream);
-      out.counted.push_back({s.stream, width, node->over_last});
-      if (node->name == "duration")  // sums up to the next event of the base: that one is judged, too
-        for (const int b : s.stream.bases) {
-          Stream base;
-          base.base = b;
-          base.bases = {b};
-          out.judged.push_back(base);
-        }
+      const auto field = node->name == "distinct_count" ? s.field : std::vector<std::string>();
+      out.counted.push_back({s.stream, width, node->over_last, field});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
-        out.expiries.emplace_back(s.stream, Duration{i * width->us});
+        out.expiries.push_back({s.stream, Duration{i * width->us}, field});
     }
   }
   for (const auto& kid : node->kids) look_at(kid, out, times);
@@ -626,7 +620,7 @@ Pattern Compiler::pattern(const ast::Pattern& p) {
                    out.form = Form::condition;
                    out.condition = expr(c.expr);
                    look_at(out.condition, out, 0);
-                   for (const auto& [ignored, delay] : out.expiries) out.delays.push_back(delay);
+                   for (const auto& expiry : out.expiries) out.delays.push_back(expiry.delay);
                    for (const auto& s : out.judged) {
                      out.names.insert(s.name);
                      named_.insert(s.bases.begin(), s.bases.end());

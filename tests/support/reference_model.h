@@ -150,11 +150,17 @@ struct Pattern {
   std::set<int> bases;          // all that it names (Q8)
   // Condition: the streams of its aggregates, and after how long an event of one leaves a window or enters an older one.
   std::vector<Stream> judged;
-  std::vector<std::pair<Stream, Duration>> expiries;
+  struct Expiry {
+    Stream stream;
+    Duration delay;
+    std::vector<std::string> field;  // E5: an event without it is not counted; empty: all are
+  };
+  std::vector<Expiry> expiries;
   struct Counted {  // what an aggregate of the condition counts now: its window, or its last so many (0, none: all)
     Stream stream;
     std::optional<Duration> window;
     std::int64_t last = 0;
+    std::vector<std::string> field;  // as above
   };
   std::vector<Counted> counted;
   bool unbounded = false;        // an aggregate without a window, or `over last N`: never nothing left

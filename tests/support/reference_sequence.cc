@@ -543,8 +543,10 @@ class Solver {
           after.deadlines.push_back(these.back()->at);
         }
         for (const InnerFire* f : these)
-          for (Taken t : f->taken) {
+          for (const Taken& one : f->taken) {
+            Taken t = one;
             t.slot = item.slot;
+            t.ends_group = &one == &f->taken.back();
             taken_.push_back(t);
             ++pushed;
           }

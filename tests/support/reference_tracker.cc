@@ -8,6 +8,18 @@ namespace tocsin::reference {
 namespace {
 using Form = Pattern::Form;
 using How = ast::Fire::How;
+
+bool has(const Seen& x, const std::vector<std::string>& path) { return path.empty() || !field(x, path).missing(); }
+
+const Item* only_repeated(const Variants& variants) {
+  for (const Items& items : variants)
+    for (const Item& item : items) {
+      if (item.kind == Item::Kind::repeat || item.kind == Item::Kind::repeat_group) return &item;
+      for (const Variants& alternative : item.alternatives)
+        if (const Item* inside = only_repeated(alternative)) return inside;
+    }
+  return nullptr;
+}
 }  // namespace
 
 std::optional<Time> Match::first() const {
@@ -49,8 +61,35 @@ Scope Tracker::scope(const std::vector<Taken>* taken) const {
 }
 
 void Tracker::wake_for(const Seen& e) {
-  for (const Duration d : p_.delays) wakes.push_back({e.time + d});
+  for (const Duration d : p_.delays) wakes.push_back({e.time + d, !judged_by_time()});
   if (p_.each) wakes.push_back({aligned_window(*p_.each, e.time).second});
+}
+
+// Can it say something when only time goes on? Nobody waits for the others (T8).
+bool Tracker::judged_by_time() const {
+  switch (p_.form) {
+    case Form::silence:
+    case Form::fewer:
+    case Form::ranking:
+    case Form::condition:
+    case Form::held:
+      return true;
+    case Form::sequence:
+      return p_.timed;
+    case Form::count:
+      return p_.inner != nullptr || p_.hold;
+    case Form::consecutive:
+    case Form::apart:
+    case Form::distinct:
+    case Form::of_last:
+    case Form::changes:
+      return p_.hold.has_value();
+    case Form::fresh:
+    case Form::idle:
+    case Form::without:
+      return false;
+  }
+  return false;
 }
 
 // F3, "fire and start over": everything of the key up to now is gone.
@@ -133,7 +172,7 @@ std::vector<Match> Tracker::event(const Seen& e, bool held) {
     }
     case Form::ranking: {
       const std::vector<Taken> none;
-      if (!fits(p_.stream, e, scope(&none))) return {};
+      if (!fits(p_.stream, e, scope(&none)) || !has(e, p_.values.at(0))) return {};
       return ranking(2 * e.time.us, held);
     }
     case Form::fewer:
@@ -192,12 +231,10 @@ std::vector<Match> Tracker::holding(Judgement judged, Time at, bool by_event, bo
     wakes.push_back({at + *p_.hold});
   }
   if (at - *true_since_ < *p_.hold) return {};
-  const bool now = by_event ? judged.where && !held : judged.where && !held && at > *true_since_ + *p_.hold;
   if (!judged.where || held) {
     if (by_event) armed_ = true;
     return {};
   }
-  if (!now) return {};
   const bool fires = armed_ || (by_event && s_.how == How::always);
   armed_ = false;
   if (!fires) return {};
@@ -252,7 +289,7 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
     return std::any_of(events.begin(), events.end(), [&](const Seen* x) { return x != e; });
   };
   Judgement j;
-  Events counted;
+  Events counted, named_by_condition;
   bool truth = false;
   std::vector<Taken> taken;
   bool have_taken = false;
@@ -391,6 +428,9 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
       };
       if (e != nullptr && !names_it(*e)) return std::nullopt;
       windows.events = &all;
+      for (const Seen* x : all)
+        if (names_it(*x)) named_by_condition.push_back(x);
+      windows.named = &named_by_condition;
       windows.at2 = at2;
       windows.within = p_.within;
       with_windows = true;
@@ -405,8 +445,9 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
       }
       j.left_before = p_.unbounded && all.size() > 1;
       for (const Seen* x : all)
-        for (const auto& [stream, delay] : p_.expiries)
-          if (x != e && e != nullptr && e->time - x->time <= delay && fits(stream, *x, scope(&none)))
+        for (const Pattern::Expiry& of : p_.expiries)
+          if (x != e && e != nullptr && e->time - x->time <= of.delay && has(*x, of.field) &&
+              fits(of.stream, *x, scope(&none)))
             j.left_before = true;
       // C2: what is counted now, in the window of each aggregate.
       std::set<const Seen*> in;
@@ -415,6 +456,7 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         for (const Seen* x : all)
           if ((!c.window || 2 * x->time.us >= at2 - 2 * c.window->us) && fits(c.stream, *x, scope(&none)))
             of.push_back(x);
+        std::erase_if(of, [&](const Seen* x) { return !has(*x, c.field); });
         if (c.last > 0 && static_cast<std::int64_t>(of.size()) > c.last) of.erase(of.begin(), of.end() - c.last);
         in.insert(of.begin(), of.end());
       }
@@ -524,16 +566,12 @@ std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
     Match m = matched(c.taken, c.at);
     if (p_.places != 1 && p_.repeats != 1) m.count.reset();
     if (p_.places != 1 && p_.repeats == 1) {  // F18
-      std::int64_t n = 0;
-      for (const Items& items : p_.variants)
-        for (const Item& i : items)
-          if (i.kind == Item::Kind::repeat || i.kind == Item::Kind::repeat_group) {
-            n = 0;
-            for (const Taken& t : c.taken)
-              n += t.slot == i.slot && t.shown && (i.until_name.empty() || t.name != i.until_name) ? 1 : 0;
-            if (i.until != nullptr) --n;
-          }
-      m.count = n;
+      const Item* repeated = only_repeated(p_.variants);
+      const bool groups = repeated->kind == Item::Kind::repeat_group;
+      m.count = std::count_if(c.taken.begin(), c.taken.end(), [&](const Taken& t) {
+        return t.slot == repeated->slot && (groups ? t.ends_group : t.shown);
+      });
+      if (repeated->until != nullptr && !groups) --*m.count;
     }
     if (deadline)
       for (const Items& items : p_.variants)
@@ -580,10 +618,10 @@ bool Tracker::expires_at(Time t) const {
   for (const Seen* e : events_) {
     if (e->order <= start_) continue;
     if (p_.form == Form::condition) {
-      for (const auto& [stream, delay] : p_.expiries)
-        if (e->time + delay == t && fits(stream, *e, sc)) return true;
+      for (const Pattern::Expiry& of : p_.expiries)
+        if (e->time + of.delay == t && fits(of.stream, *e, sc)) return true;
     } else if (p_.form == Form::ranking) {
-      if (e->time + p_.length == t && fits(p_.stream, *e, sc)) return true;
+      if (e->time + p_.length == t && has(*e, p_.values.at(0)) && fits(p_.stream, *e, sc)) return true;
     } else if (p_.within && e->time + *p_.within == t && (p_.inner != nullptr || fits(p_.stream, *e, sc))) {
       return true;
     }

@@ -68,6 +68,7 @@ class Tracker {
   Events visible() const;
   Scope scope(const std::vector<Taken>* taken) const;
   bool where_holds(Match& match, const Windows* windows);
+  bool judged_by_time() const;
   void wake_for(const Seen& e);
   void start_over(std::int64_t order);
 

@@ -33,6 +33,8 @@ struct Case {
   std::int64_t late_ms = 0;
   std::optional<std::int64_t> until_ms;
   bool drain = false;
+  bool silent_partition =
+      false;                 // one more that never says anything, and is not waited for any more after a while (T2)
   std::string text() const;  // of the rules, with what they name
   std::string events_text() const;
 };

@@ -1,0 +1,22 @@
+// What a test does when engine and reference, or two ways through the engine, do not say the same: where they differ, and the
+// smallest rules and events that are found for which they still do.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "tests/support/both.h"
+
+namespace tocsin::tests {
+
+// Does the engine say something else than the reference; its fast matchers something else than the general ones?
+bool differs(const Case& c);
+bool ways_differ(const Case& c);
+
+// Leaves away what is not needed for the difference: events, rules, clauses, fields.
+Case minimised(Case c, const std::function<bool(const Case&)>& still);
+
+// The rules, the events, and what each of them says.
+std::string report(const Case& c);
+
+}  // namespace tocsin::tests
