@@ -1,5 +1,7 @@
 #include "engine/runtime/rows.h"
 
+#include <algorithm>
+
 #include "engine/base/hash.h"
 #include "engine/match/aggregate.h"
 #include "engine/program/aggregates.h"
@@ -19,27 +21,72 @@ std::string session_id_of(std::string_view program, std::string_view key, const 
   return out;
 }
 
+namespace {
+
+// What the cell reads of a row.
+Value value_of(const Program& program, const Cell& cell, const Event& event, const EvalContext& from,
+               const Evaluator& evaluator) {
+  for (const Alternative& a : program.streams[cell.stream.index].alternatives) {
+    if (a.type != event.type || a.values.empty()) continue;
+    EvalContext context = from;
+    context.event = &event;
+    context.time = event.time;
+    context.match = nullptr;
+    return evaluator.evaluate(a.values.front(), context);
+  }
+  return {};
+}
+
+}  // namespace
+
+RunningRows::RunningRows(const Program& program) : program_(&program) {
+  for (std::size_t i = 0; i < program.cells.size(); ++i)
+    if (RunningAggregate::supports(program.cells[i])) kept_.push_back({CellId(i), RunningAggregate(program.cells[i])});
+}
+
+void RunningRows::insert(const Seen& row, const EvalContext& context, const Evaluator& evaluator) {
+  for (Kept& kept : kept_) {
+    const Cell& cell = program_->cells[kept.cell.index];
+    if (cell.second.exists() && row.fits(cell.second)) ++kept.second;
+    if (row.fits(cell.stream))
+      kept.aggregate.insert({row.time(), 0}, value_of(*program_, cell, row.event(), context, evaluator));
+  }
+}
+
+void RunningRows::evict(const Seen& row) {
+  for (Kept& kept : kept_) {
+    const Cell& cell = program_->cells[kept.cell.index];
+    if (cell.second.exists() && row.fits(cell.second)) --kept.second;
+    if (row.fits(cell.stream)) kept.aggregate.evict();
+  }
+}
+
+std::optional<Value> RunningRows::value(CellId cell, Time from, Time now) const {
+  const auto kept = std::find_if(kept_.begin(), kept_.end(), [cell](const Kept& k) { return k.cell == cell; });
+  if (kept == kept_.end()) return std::nullopt;
+  return kept->aggregate.value(from, now, kept->second);
+}
+
+std::size_t RunningRows::bytes() const {
+  std::size_t sum = 0;
+  for (const Kept& kept : kept_) sum += sizeof(Kept) + kept.aggregate.bytes();
+  return sum;
+}
+
 Value Rows::cell(CellId id) const {
+  if (running_ != nullptr)
+    if (const auto kept = running_->value(id, start_, end_)) return *kept;
   const Cell& cell = program_.cells[id.index];
   const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
-  const auto& alternatives = program_.streams[cell.stream.index].alternatives;
   std::vector<Sample> samples;
   std::size_t second = 0;
-  for (std::size_t i = 0; i < rows_.size(); ++i) {
-    const Event& e = rows_[i]->event();
-    if (cell.second.exists() && rows_[i]->fits(cell.second)) ++second;
-    if (!rows_[i]->fits(cell.stream)) continue;
-    Sample sample{e.time, {}, end_};
-    for (const Alternative& a : alternatives) {
-      if (a.type != e.type || a.values.empty()) continue;
-      EvalContext context = context_;
-      context.event = &e;
-      context.time = e.time;
-      context.match = nullptr;
-      sample.value = evaluator_.evaluate(a.values.front(), context);
-      break;
-    }
-    if (duration && i + 1 < rows_.size()) sample.until = rows_[i + 1]->time();
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Seen& row = (*this)[i];
+    const Event& e = row.event();
+    if (cell.second.exists() && row.fits(cell.second)) ++second;
+    if (!row.fits(cell.stream)) continue;
+    Sample sample{e.time, value_of(program_, cell, e, context_, evaluator_), end_};
+    if (duration && i + 1 < count_) sample.until = (*this)[i + 1].time();
     samples.push_back(sample);
   }
   return aggregate_of(cell, samples, start_, end_, second, *context_.scratch);
@@ -48,11 +95,11 @@ Value Rows::cell(CellId id) const {
 Value Rows::fact(Fact fact) const {
   switch (fact) {
     case Fact::count:
-      return Value::integer(static_cast<std::int64_t>(rows_.size()));
+      return Value::integer(static_cast<std::int64_t>(count_));
     case Fact::first:
-      return rows_.empty() ? Value() : Value::time(rows_.front()->time());
+      return count_ == 0 ? Value() : Value::time((*this)[0].time());
     case Fact::last:
-      return rows_.empty() ? Value() : Value::time(rows_.back()->time());
+      return count_ == 0 ? Value() : Value::time((*this)[count_ - 1].time());
     case Fact::span:
       return Value::duration(end_ - start_);
     case Fact::start:

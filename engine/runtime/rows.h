@@ -2,9 +2,11 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "engine/match/running.h"
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
@@ -14,14 +16,46 @@ namespace tocsin {
 // The first event of a key and session, hashed: the same for the same input, always (language.md, section 9).
 std::string session_id_of(std::string_view program, std::string_view key, const Event& first);
 
+// The aggregates of one key's rows, kept as rows come and go: what Rows would work out from all of them at every emission. Those that
+// read every value anyhow (running.h) are left to it.
+class RunningRows {
+ public:
+  // REQUIRES: the program outlives this.
+  explicit RunningRows(const Program& program);
+
+  // A row newer than all joins; the oldest leaves. `context` gives all but the event.
+  void insert(const Seen& row, const EvalContext& context, const Evaluator& evaluator);
+  void evict(const Seen& row);
+
+  // As aggregate_of() says of the rows that joined; nothing: the cell is not kept.
+  std::optional<Value> value(CellId cell, Time from, Time now) const;
+  std::size_t bytes() const;
+
+ private:
+  struct Kept {
+    CellId cell;
+    RunningAggregate aggregate;
+    std::size_t second = 0;  // rows of ratio's second stream
+  };
+  const Program* program_;
+  std::vector<Kept> kept_;
+};
+
 class Rows : public MatchView {
  public:
   Rows(const Program& program, const Evaluator& evaluator, const EvalContext& context)
       : program_(program), evaluator_(evaluator), context_(context) {}
 
-  void add(const Seen& seen) { rows_.push_back(&seen); }
-  bool empty() const { return rows_.empty(); }
-  const std::vector<const Seen*>& rows() const { return rows_; }
+  // The rows are `count` of the events from the `first`-th on. REQUIRES: they stay as they are.
+  void set_rows(const std::deque<Seen>& events, std::size_t first, std::size_t count) {
+    events_ = &events;
+    first_ = first;
+    count_ = count;
+  }
+  // All rows have joined `running`, and no others.
+  void set_running(const RunningRows* running) { running_ = running; }
+  std::size_t size() const { return count_; }
+  const Seen& operator[](std::size_t i) const { return (*events_)[first_ + i]; }
   void set(Time start, Time end) {
     start_ = start;
     end_ = end;
@@ -38,10 +72,12 @@ class Rows : public MatchView {
   const Program& program_;
   const Evaluator& evaluator_;
   const EvalContext& context_;
-  std::vector<const Seen*> rows_;
+  const std::deque<Seen>* events_ = nullptr;
+  std::size_t first_ = 0, count_ = 0;
   Time start_{}, end_{};
   std::string session_id_;
   std::uint64_t sequence_ = 0;
+  const RunningRows* running_ = nullptr;
 };
 
 }  // namespace tocsin

@@ -17,7 +17,8 @@ struct Session {
   std::deque<Seen> events;  // empty: no session is open
   std::string id;
   std::uint64_t count = 0;
-  Duration gap{};  // of the last event
+  std::optional<RunningRows> running;  // of all events
+  Duration gap{};                      // of the last event
   std::optional<Instant> scheduled;
 };
 
@@ -67,8 +68,10 @@ class SessionRunner : public Runner {
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {
     std::size_t sum = 0;
-    for (const auto& [key, s] : keys_)
+    for (const auto& [key, s] : keys_) {
       for (const Seen& e : s->events) sum += e.bytes();
+      if (s->running) sum += s->running->bytes();
+    }
     return sum;
   }
 
@@ -103,6 +106,7 @@ class SessionRunner : public Runner {
     auto s = std::make_unique<Session>();
     s->key = OwnedValues(v.values);
     s->id = session_id_of(program_.name, v.key, event);
+    if (context_.fast) s->running.emplace(program_);
     Session& out = keys_.insert(v.key, std::move(s));
     counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
     return out;
@@ -112,8 +116,14 @@ class SessionRunner : public Runner {
            Outputs& out) {
     s.events.emplace_back(event, fits);
     ++s.count;
+    if (s.running) {
+      EvalContext context = context_.at(nullptr, event.time);
+      context.key = s.key.values();
+      s.running->insert(s.events.back(), context, *context_.evaluator);
+    }
     if (s.events.size() > kWindowEventsPerKeyMax) {  // keeps the first: `start` and the id are its
       s.events.erase(s.events.begin() + 1);
+      s.running.reset();  // takes nothing from the middle
       ++counters_.cut_short;
     }
     // S2: the first `when last is` that fits decides, else the plain gap (emit has put it last).
@@ -138,10 +148,11 @@ class SessionRunner : public Runner {
   }
 
   void look(Rows& rows, const Session& s) const {
-    for (const Seen& e : s.events) rows.add(e);
+    rows.set_rows(s.events, 0, s.events.size());
     rows.set(s.events.front().time(), s.events.back().time());
     rows.set_session(s.id);
     rows.set_sequence(s.count);
+    if (s.running) rows.set_running(&*s.running);
   }
 
   void end(const Session& s, const std::string& key, Time now, const OutputOrder& order, Outputs& out) {
@@ -162,8 +173,8 @@ class SessionRunner : public Runner {
     e.key = s.key;
     e.key_bytes = key;
     e.fields = OwnedValues(fields);
-    for (const Seen& row : s.events)
-      if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(row.event().position);
+    for (std::size_t i = 0; i < std::min(s.events.size(), kEvidencePerStepMax); ++i)
+      e.origins.push_back(s.events[i].event().position);
     e.order = order;
     ++counters_.fired;
     out.emitted.push_back(std::move(e));

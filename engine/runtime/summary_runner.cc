@@ -16,6 +16,8 @@ namespace {
 struct Summed {
   OwnedValues key;
   std::deque<Seen> events;
+  std::optional<RunningRows> running;  // of the oldest `joined` of them
+  std::size_t joined = 0;
   std::optional<Time> next;  // the next window's end
   Time last_event{};
   std::optional<Instant> scheduled;
@@ -28,7 +30,8 @@ class SummaryRunner : public Runner {
         id_(id),
         program_(context.rules->programs[id.index]),
         body_(std::get<SummaryBody>(program_.body)),
-        step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone) {}
+        step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone),
+        overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {}
 
   void watch(Time from) override {
     if (!program_.by_all || !body_.even_if_empty || body_.every_event) return;
@@ -81,8 +84,10 @@ class SummaryRunner : public Runner {
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {
     std::size_t sum = 0;
-    for (const auto& [key, s] : keys_)
+    for (const auto& [key, s] : keys_) {
       for (const Seen& e : s->events) sum += e.bytes();
+      if (s->running) sum += s->running->bytes();
+    }
     return sum;
   }
 
@@ -94,6 +99,7 @@ class SummaryRunner : public Runner {
     s->key = OwnedValues(values);
     s->last_event = at;
     if (!body_.every_event && body_.every.us != 0) s->next = step_.end(at);
+    if (context_.fast && overlaps_) s->running.emplace(program_);
     Summed& out = keys_.insert(key, std::move(s));
     counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
     return out;
@@ -111,12 +117,12 @@ class SummaryRunner : public Runner {
     if (!s->next && !body_.every_event && body_.every.us != 0) s->next = step_.end(event.time);
     s->events.emplace_back(event, fits);
     if (s->events.size() > kWindowEventsPerKeyMax) {
-      s->events.pop_front();
+      drop_oldest(*s);
       ++counters_.cut_short;
     }
     if (body_.every_event) {
       if (body_.over.us != 0)
-        while (s->events.front().time() < event.time - body_.over) s->events.pop_front();
+        while (s->events.front().time() < event.time - body_.over) drop_oldest(*s);
       emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, order,
            out);
     }
@@ -140,14 +146,35 @@ class SummaryRunner : public Runner {
   void close(Summed& s, const std::string& key, Outputs& out) {
     const Time end = *s.next;
     const Time from = body_.over_all ? (s.events.empty() ? end : s.events.front().time()) : start_of(end);
-    const bool any = std::any_of(s.events.begin(), s.events.end(),
-                                 [&](const Seen& e) { return e.time() >= from && e.time() < end; });
+    const bool any = earlier_than(s, from) < earlier_than(s, end);
     if (any || body_.even_if_empty) emit(s, key, from, end, false, {{end, Phase::over}, 0, 0}, out);
     s.next = step_.end(end);
     if (body_.over_all) return;
     const Time keep = start_of(*s.next);
-    while (!s.events.empty() && s.events.front().time() < keep) s.events.pop_front();
+    while (!s.events.empty() && s.events.front().time() < keep) drop_oldest(s);
     if (s.events.empty() && !body_.even_if_empty) s.next.reset();
+  }
+
+  // Of its events, which are in order.
+  static std::size_t earlier_than(const Summed& s, Time time) {
+    const auto at =
+        std::partition_point(s.events.begin(), s.events.end(), [time](const Seen& e) { return e.time() < time; });
+    return static_cast<std::size_t>(at - s.events.begin());
+  }
+
+  void drop_oldest(Summed& s) {
+    if (s.joined > 0) {
+      s.running->evict(s.events.front());
+      --s.joined;
+    }
+    s.events.pop_front();
+  }
+
+  // The first `n` rows and no others have joined what is kept running. False: nothing is, or more have joined already.
+  bool join(Summed& s, std::size_t n, const EvalContext& context) {
+    if (!s.running || s.joined > n) return false;
+    for (; s.joined < n; ++s.joined) s.running->insert(s.events[s.joined], context, *context_.evaluator);
+    return true;
   }
 
   Time start_of(Time end) const {
@@ -158,14 +185,15 @@ class SummaryRunner : public Runner {
     return start;
   }
 
-  void emit(const Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order,
+  void emit(Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order,
             Outputs& out) {
     EvalContext context = context_.at(nullptr, end);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
-    for (const Seen& e : s.events)
-      if (e.time() >= from && (closed ? e.time() <= end : e.time() < end)) rows.add(e);
+    const std::size_t first = earlier_than(s, from), last = earlier_than(s, closed ? end + Duration{1} : end);
+    rows.set_rows(s.events, first, last - first);
     rows.set(from, end);
+    if (first == 0 && join(s, last, context)) rows.set_running(&*s.running);
     EvalContext at = context;
     at.match = &rows;
     std::vector<Value> fields;
@@ -178,8 +206,8 @@ class SummaryRunner : public Runner {
     e.key = s.key;
     e.key_bytes = key;
     e.fields = OwnedValues(fields);
-    for (const Seen* row : rows.rows())
-      if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(row->event().position);
+    for (std::size_t i = 0; i < std::min(rows.size(), kEvidencePerStepMax); ++i)
+      e.origins.push_back(rows[i].event().position);
     e.order = order;
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
@@ -190,6 +218,7 @@ class SummaryRunner : public Runner {
   const Program& program_;
   const SummaryBody& body_;
   AlignedWindow step_;
+  bool overlaps_;  // an event is emitted in more than one window
   mutable Keyed<Summed> keys_;
   KeyedVisits visits_;
   ProgramCounters counters_;
