@@ -309,14 +309,14 @@ class CounterGroup {
     if (type == types_.size()) return false;
     look.what = judge(event, type);
     if (look.what == 0) return false;
-    look.key = context_.keys->key(types_[type].key, at, event);
+    look.key = &context_.keys->key(types_[type].key, at, event);
     note(look);
-    if (look.key.missing) return false;
-    if (table_) table_->fetch_index(look.key.hash);
+    if (look.key->missing) return false;
+    if (table_) table_->fetch_index(look.key->hash);
     return true;
   }
   void fetch(Look& look) {
-    if (table_) look.place = table_->fetch_slot(look.key.hash);
+    if (table_) look.place = table_->fetch_slot(look.key->hash);
   }
   void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
     step(event, look, {{event.time, Phase::event}, cause, depth}, out);
@@ -327,9 +327,9 @@ class CounterGroup {
     Look look;
     look.what = judge(event, type);
     if (look.what == 0) return;
-    look.key = context_.keys->key(types_[type].key, event);
+    look.key = &context_.keys->key(types_[type].key, event);
     note(look);
-    if (!look.key.missing) step(event, look, {{event.time, Phase::event}, cause, depth}, out);
+    if (!look.key->missing) step(event, look, {{event.time, Phase::event}, cause, depth}, out);
   }
   void add_memory(std::vector<const void*>& out) const {
     for (const char* line = reinterpret_cast<const char*>(this); line < reinterpret_cast<const char*>(&members_);
@@ -392,22 +392,22 @@ class CounterGroup {
     const bool resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
     return static_cast<std::uint8_t>((counts ? kCounts : 0) | (breaks ? kBreaks : 0) | (resets ? kResets : 0));
   }
-  void note(const Look& look) { ++(look.key.missing ? seen_.missing_key : seen_.events); }
+  void note(const Look& look) { ++(look.key->missing ? seen_.missing_key : seen_.events); }
 
   // REQUIRES: the event has a key.
   void step(const Event& event, const Look& look, const OutputOrder& order, Outputs& out) {
-    Slot* slot = table_ ? table_->find(look.key.hash, look.key.bytes, static_cast<Slot*>(look.place)) : nullptr;
+    Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
     if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
       marks_->clear(*slot);
       slot->body.armed = ~std::uint32_t{0};
     }
     if ((look.what & kCounts) == 0) return;
-    if (slot == nullptr) slot = &make(look.key, event.time);
+    if (slot == nullptr) slot = &make(*look.key, event.time);
     const bool was_empty = slot->body.size == 0;
     const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
     marks_->push(*slot, origins_.mark(event));
     for (std::size_t i = 0; i < bounds_.size(); ++i)
-      judge_member(*slot, i, was_empty, before, event, look.key, order, out);
+      judge_member(*slot, i, was_empty, before, event, *look.key, order, out);
   }
 
   // F1: the edge. Nothing left in the window before the event arms, and so does finding it false.

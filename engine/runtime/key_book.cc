@@ -20,20 +20,25 @@ void KeyBook::begin() {
   arena_.clear();
 }
 
-EventKey KeyBook::work_out(const std::vector<SlotId>& by, const Event& event) {
+// Part by part into its place: what is copied right after it was written in parts has to wait for the writes.
+void KeyBook::work_out(const std::vector<SlotId>& by, const Event& event, EventKey& out) {
   if (by.size() == 1 && event.fields[by[0].index].type() == Type::text) {  // nearly all; written where it stays
     const std::string_view text = event.fields[by[0].index].as_text();
     const std::span<char> bytes = arena_.array<char>(text.size() + kTextKeyExtra);
     write_text_key(bytes.data(), text);
-    return {false, hash_bytes({bytes.data(), bytes.size()}), {bytes.data(), bytes.size()}};
+    out.bytes = {bytes.data(), bytes.size()};
+  } else {
+    buffer_.clear();
+    for (const SlotId part : by) {
+      const Value& value = event.fields[part.index];
+      out.missing = value.is_missing();
+      if (out.missing) return;
+      append_key(buffer_, value);
+    }
+    out.bytes = arena_.text(buffer_);
   }
-  buffer_.clear();
-  for (const SlotId part : by) {
-    const Value& value = event.fields[part.index];
-    if (value.is_missing()) return {};
-    append_key(buffer_, value);
-  }
-  return {false, hash_bytes(buffer_), arena_.text(buffer_)};
+  out.missing = false;
+  out.hash = hash_bytes(out.bytes);
 }
 
 }  // namespace tocsin

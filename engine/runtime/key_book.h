@@ -29,24 +29,27 @@ class KeyBook {
 
   // Other events are in hand: all keys told so far are void.
   void begin();
-  // Of the `at`-th event in hand, at < kAhead. REQUIRES: the same event for the same `at` until `begin`.
+  // Of the `at`-th event in hand, at < kAhead; it stays where it is until `begin`. REQUIRES: the same event for the same `at` until `begin`.
   const EventKey& key(std::size_t by, std::size_t at, const Event& event) {
     Entry& entry = entries_[by * kAhead + at];
     if (entry.stamp != stamp_) {
       entry.stamp = stamp_;
-      entry.key = work_out(bys_[by], event);
+      work_out(bys_[by], event, entry.key);
     }
     return entry.key;
   }
   // Of an event that is in no hand: good until the next call, or `begin`.
-  const EventKey& key(std::size_t by, const Event& event) { return alone_ = work_out(bys_[by], event); }
+  const EventKey& key(std::size_t by, const Event& event) {
+    work_out(bys_[by], event, alone_);
+    return alone_;
+  }
 
  private:
   struct Entry {
     std::uint64_t stamp = 0;
     EventKey key;
   };
-  EventKey work_out(const std::vector<SlotId>& by, const Event& event);
+  void work_out(const std::vector<SlotId>& by, const Event& event, EventKey& out);
 
   std::vector<std::vector<SlotId>> bys_;
   std::vector<Entry> entries_;

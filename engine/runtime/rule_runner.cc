@@ -110,14 +110,14 @@ class RuleRunner : public Runner {
   bool look_ahead(const Event& event, std::size_t at, Look& look) override {
     const PlainInput* input = plain_input(event.type);
     if (input == nullptr) return true;
-    look.key = context_.keys->key(input->key, at, event);
-    if (look.key.missing) ++counters_.missing_key;
+    look.key = &context_.keys->key(input->key, at, event);
+    if (look.key->missing) ++counters_.missing_key;
     look.what = 1;
-    return !look.key.missing;
+    return !look.key->missing;
   }
   void fetch(Look& look) override {
     if (look.what == 0) return;
-    look.place = keys_.find(HashedKey{look.key.bytes, look.key.hash});
+    look.place = keys_.find(HashedKey{look.key->bytes, look.key->hash});
     fetched_ = keys_.erasures();
     if (look.place == nullptr) return;
     for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
@@ -129,10 +129,11 @@ class RuleRunner : public Runner {
     const PlainInput& input = *plain_input(event.type);
     visits_.clear();
     KeyedVisit& v = visits_.add();
-    v.key = look.key.bytes;
+    v.key = look.key->bytes;
     v.steps = input.steps;
     auto* state = static_cast<KeyState*>(look.place);
-    if (state == nullptr || fetched_ != keys_.erasures()) state = keys_.find(HashedKey{look.key.bytes, look.key.hash});
+    if (state == nullptr || fetched_ != keys_.erasures())
+      state = keys_.find(HashedKey{look.key->bytes, look.key->hash});
     if (state == nullptr)
       for (const SlotId part : input.fields) v.values.push_back(event.field(part));
     visit(v, state, event, cause, depth, out);

@@ -58,9 +58,9 @@ struct RunContext {
 
 // What a runner has worked out about an event before its turn, kept for it by the shard.
 struct Look {
-  EventKey key;
-  void* place = nullptr;  // where the runner has the key's state, if it knows
-  std::uint8_t what = 0;  // the runner's own
+  const EventKey* key = nullptr;  // in the book
+  void* place = nullptr;          // where the runner has the key's state, if it knows
+  std::uint8_t what = 0;          // the runner's own
 };
 
 class Runner {
