@@ -220,7 +220,7 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
   }
 }
 
-const std::vector<ProgramId>* PredicateIndex::Field::find(const Value& value) const {
+const PredicateIndex::Programs* PredicateIndex::Field::find(const Value& value) const {
   if (!few.empty()) {
     if (value.type() != Type::text) return nullptr;
     for (const auto& [text, programs] : few)
@@ -256,7 +256,7 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
     if (value.is_number() &&
         field.at_least.append(value.number(), out) + field.at_most.append(-value.number(), out) > 0)
       lists += 2;  // not in the order of programs
-    const std::vector<ProgramId>* found = field.find(value);
+    const Programs* found = field.find(value);
     if (found == nullptr) continue;
     for (const ProgramId program : *found) out.push_back(program);
     ++lists;

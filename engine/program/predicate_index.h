@@ -7,6 +7,7 @@
 // programs found; 10,000 rules with an equality each cost as much as the few that fit.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
@@ -54,13 +55,14 @@ class PredicateIndex {
     void add(double bound, ProgramId program);
     std::size_t append(double value, std::vector<ProgramId>& out) const;
   };
+  using Programs = boost::container::small_vector<ProgramId, 4>;  // nearly all lists have one
   struct Field {
     SlotId slot;
     Ranges at_least, at_most;
-    boost::unordered_flat_map<std::uint64_t, std::vector<ProgramId>, AlreadyHashed> lists;  // by hash of the value
+    boost::unordered_flat_map<std::uint64_t, Programs, AlreadyHashed> lists;  // by hash of the value
     // The same lists by the value itself, where there are few and all are of texts: comparing is less work than hashing.
-    std::vector<std::pair<std::string, std::vector<ProgramId>>> few;
-    const std::vector<ProgramId>* find(const Value& value) const;
+    std::vector<std::pair<std::string, Programs>> few;
+    const Programs* find(const Value& value) const;
   };
   static constexpr std::size_t kFew = 4;
   struct PerType {

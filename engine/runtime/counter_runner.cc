@@ -299,6 +299,7 @@ class CounterGroup {
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
     members_.push_back({program, pattern, AlertMaker(id, program, *context_.evaluator), ProgramCounters{}});
     bounds_.push_back({shape.n, shape.window});
+    least_ = std::min(least_, shape.n);
     shape_.n = std::max(shape_.n, shape.n);
     shape_.window = std::max(shape_.window, shape.window);
     return members_.size() - 1;
@@ -332,10 +333,10 @@ class CounterGroup {
     if (!look.key->missing) step(event, look, {{event.time, Phase::event}, cause, depth}, out);
   }
   void add_memory(std::vector<const void*>& out) const {
-    for (const char* line = reinterpret_cast<const char*>(this); line < reinterpret_cast<const char*>(&members_);
+    context_.evaluator->add_memory(types_.front().filter, out);
+    for (const char* line = reinterpret_cast<const char*>(this); line < reinterpret_cast<const char*>(&seen_);
          line += table_memory::kCacheLine)
       out.push_back(line);
-    context_.evaluator->add_memory(types_.front().filter, out);
   }
 
   const ProgramCounters& counters(std::size_t member) const {
@@ -406,6 +407,10 @@ class CounterGroup {
     const bool was_empty = slot->body.size == 0;
     const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
     marks_->push(*slot, origins_.mark(event));
+    if (slot->body.size < least_) {  // no member can hold
+      slot->body.armed = ~std::uint32_t{0};
+      return;
+    }
     for (std::size_t i = 0; i < bounds_.size(); ++i)
       judge_member(*slot, i, was_empty, before, event, *look.key, order, out);
   }
@@ -463,11 +468,12 @@ class CounterGroup {
   }
 
   // What every event reads stands first (add_memory).
+  boost::container::small_vector<Type, 1> types_;
   const RunContext context_;
-  boost::container::small_vector<Type, 2> types_;
-  std::optional<Marks> marks_;
   std::optional<Table> table_;
-  boost::container::small_vector<Bounds, 2> bounds_;  // by member
+  std::optional<Marks> marks_;
+  std::uint32_t least_ = ~std::uint32_t{0};           // the smallest N of all members
+  boost::container::small_vector<Bounds, 1> bounds_;  // by member
   ProgramCounters seen_;                              // of all members alike
   mutable std::vector<Member> members_;
   Shape shape_;  // of all members: the largest N, the longest window
@@ -529,8 +535,10 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
   if (!context_.fast || muted_on_[id.index]) return nullptr;
   const auto shape = shape_of(*context_.rules, context_.rules->programs[id.index]);
   if (!shape) return nullptr;
-  auto group = std::find_if(groups_.begin(), groups_.end(), [&](const auto& g) { return g->takes(*shape); });
-  if (group == groups_.end()) group = groups_.insert(groups_.end(), std::make_shared<CounterGroup>(context_, *shape));
+  const TypePlan& first = shape->types.front();
+  auto& groups = groups_[{first.type.index, first.filter.index}];
+  auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });
+  if (group == groups.end()) group = groups.insert(groups.end(), std::make_shared<CounterGroup>(context_, *shape));
   const std::size_t member = (*group)->join(id, *shape);
   return std::make_unique<CounterRunner>(*group, member);
 }

@@ -7,7 +7,9 @@
 // forget), keys from a list, an event with several parts to play, keys that are worked out.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/runtime/runner.h"
@@ -26,8 +28,9 @@ class CounterRunners {
 
  private:
   RunContext context_;
-  std::vector<bool> muted_on_;                         // by program: a rule is muted while it fires
-  std::vector<std::shared_ptr<CounterGroup>> groups_;  // those that take more members
+  std::vector<bool> muted_on_;  // by program: a rule is muted while it fires
+  // By type and filter of the first input: of thousands of rules few can share.
+  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::shared_ptr<CounterGroup>>> groups_;
 };
 
 }  // namespace tocsin

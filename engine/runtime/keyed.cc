@@ -54,15 +54,22 @@ void keys_of(const Program& program, const Event& event, const EvalContext& cont
   if (out.empty()) ++missing;
 }
 
-StreamSet fits_of(const Program& program, const EvalContext& context, const Evaluator& evaluator) {
-  StreamSet fits;
+StreamFilters::StreamFilters(const Program& program) {
   for (std::size_t i = 0; i < program.streams.size(); ++i)
-    for (const Alternative& a : program.streams[i].alternatives) {
-      if (a.type != context.event->type || !evaluator.holds(a.filter, context)) continue;
-      fits.set(i);
-      break;
-    }
-  return fits;
+    for (const Alternative& a : program.streams[i].alternatives)
+      filters_.push_back({static_cast<std::uint32_t>(i), a.type, a.filter});
+}
+
+StreamSet StreamFilters::fits(const EvalContext& context, const Evaluator& evaluator) const {
+  StreamSet out;
+  for (const Filter& f : filters_)
+    if (f.type == context.event->type && !out[f.stream] && evaluator.holds(f.filter, context)) out.set(f.stream);
+  return out;
+}
+
+void StreamFilters::add_memory(const Evaluator& evaluator, std::vector<const void*>& out) const {
+  out.push_back(filters_.data());
+  for (const Filter& f : filters_) evaluator.add_memory(f.filter, out);
 }
 
 }  // namespace tocsin

@@ -59,8 +59,24 @@ std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& 
 // Does the program see the event at all (E1)?
 const Input* input_of(const Program& program, EventTypeId type);
 
-// The program's streams that the event is of; relations are not judged.
-StreamSet fits_of(const Program& program, const EvalContext& context, const Evaluator& evaluator);
+// What puts an event into the streams of one program, in one piece: with thousands of programs it is never in the cache.
+class StreamFilters {
+ public:
+  explicit StreamFilters(const Program& program);
+
+  // The program's streams that the event is of; relations are not judged.
+  StreamSet fits(const EvalContext& context, const Evaluator& evaluator) const;
+  // The memory that fits() reads, to be fetched ahead.
+  void add_memory(const Evaluator& evaluator, std::vector<const void*>& out) const;
+
+ private:
+  struct Filter {
+    std::uint32_t stream = 0;
+    EventTypeId type;
+    ExprId filter;
+  };
+  std::vector<Filter> filters_;
+};
 
 // A key whose hash is known (KeyBook).
 struct HashedKey {

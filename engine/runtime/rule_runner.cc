@@ -53,6 +53,7 @@ class RuleRunner : public Runner {
   RuleRunner(const RunContext& context, ProgramId id)
       : context_(context),
         program_(context.rules->programs[id.index]),
+        streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
         alerts_(id, program_, *context.evaluator) {
     MatchOptions options = match_options(program_);
@@ -104,8 +105,7 @@ class RuleRunner : public Runner {
   void add_memory(std::vector<const void*>& out) const override {
     out.push_back(&plain_inputs_);
     out.push_back(plain_inputs_.data());
-    for (const Stream& stream : program_.streams)
-      for (const Alternative& a : stream.alternatives) context_.evaluator->add_memory(a.filter, out);
+    streams_.add_memory(*context_.evaluator, out);
   }
   bool look_ahead(const Event& event, std::size_t at, Look& look) override {
     const PlainInput* input = plain_input(event.type);
@@ -294,14 +294,14 @@ class RuleRunner : public Runner {
       const auto before = s.previous.find(event.type.index);
       if (before != s.previous.end()) visit.context.previous = &before->second.event();
     }
-    visit.fits = fits_of(program_, visit.context, *context_.evaluator);
+    visit.fits = streams_.fits(visit.context, *context_.evaluator);
     const bool resets = std::any_of(rule_.resets.begin(), rule_.resets.end(),
                                     [&](StreamId r) { return static_cast<bool>(visit.fits[r.index]); });
     if (resets) {
       reset(s, event.time);
       if (uses_previous_) {
         visit.context.previous = nullptr;
-        visit.fits = fits_of(program_, visit.context, *context_.evaluator);
+        visit.fits = streams_.fits(visit.context, *context_.evaluator);
       }
     }
     const OutputOrder order{{event.time, Phase::event}, cause, depth};
@@ -522,6 +522,7 @@ class RuleRunner : public Runner {
 
   RunContext context_;
   const Program& program_;
+  const StreamFilters streams_;
   const RuleBody& rule_;
   const AlertMaker alerts_;
   std::unique_ptr<PatternMatcher> when_, resolve_;

@@ -28,6 +28,7 @@ class SessionRunner : public Runner {
       : context_(context),
         id_(id),
         program_(context.rules->programs[id.index]),
+        streams_(program_),
         body_(std::get<SessionBody>(program_.body)) {}
 
   void watch(Time) override {}
@@ -79,7 +80,7 @@ class SessionRunner : public Runner {
   void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
-    const StreamSet fits = fits_of(program_, context, *context_.evaluator);
+    const StreamSet fits = streams_.fits(context, *context_.evaluator);
     const auto is = [&](const std::vector<StreamId>& streams) {
       return std::any_of(streams.begin(), streams.end(), [&](StreamId s) { return static_cast<bool>(fits[s.index]); });
     };
@@ -209,6 +210,7 @@ class SessionRunner : public Runner {
   RunContext context_;
   ProgramId id_;
   const Program& program_;
+  const StreamFilters streams_;
   const SessionBody& body_;
   mutable Keyed<Session> keys_;
   KeyedVisits visits_;

@@ -96,7 +96,7 @@ class Shard {
   std::array<std::size_t, kAhead> ahead_end_{};
   std::vector<bool> looks_ahead_;  // by program
   // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
-  static constexpr std::size_t kLines = 6, kFewPrograms = 64;
+  static constexpr std::size_t kLines = 8, kFewPrograms = 64;
   std::vector<const void*> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;

@@ -29,6 +29,7 @@ class SummaryRunner : public Runner {
       : context_(context),
         id_(id),
         program_(context.rules->programs[id.index]),
+        streams_(program_),
         body_(std::get<SummaryBody>(program_.body)),
         step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone),
         overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {}
@@ -108,7 +109,7 @@ class SummaryRunner : public Runner {
   void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
-    const StreamSet fits = fits_of(program_, context, *context_.evaluator);
+    const StreamSet fits = streams_.fits(context, *context_.evaluator);
     if (!fits[body_.of.index]) return;
     ++counters_.events;
     Summed* s = keys_.find(v.key);
@@ -216,6 +217,7 @@ class SummaryRunner : public Runner {
   RunContext context_;
   ProgramId id_;
   const Program& program_;
+  const StreamFilters streams_;
   const SummaryBody& body_;
   AlignedWindow step_;
   bool overlaps_;  // an event is emitted in more than one window
