@@ -15,6 +15,7 @@
 #include "engine/match/forms.h"
 #include "engine/match/openings.h"
 #include "engine/match/running_windows.h"
+#include "engine/match/stream_values.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/scratch.h"
 
@@ -471,33 +472,11 @@ class Condition : public PatternMatcher {
 
   // ----- values --------------------------------------------------------------------------------------
 
-  bool append_values(std::string& key, const Cell& cell, const Event& event, EvalContext context) const {
-    context.event = &event;
-    context.time = event.time;
-    context.match = nullptr;
-    for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
-      if (a.type != event.type) continue;
-      for (const ExprId id : a.values) {
-        const Value value = evaluator_.evaluate(id, context);
-        if (value.is_missing()) return false;
-        append_key(key, value);
-      }
-      return true;
-    }
-    return false;
+  bool append_values(std::string& key, const Cell& cell, const Event& event, const EvalContext& context) const {
+    return tocsin::append_values(key, program_, cell.stream, event, context, evaluator_);
   }
-
-  Value sample_value(const Cell& cell, const Event& event, EvalContext context) const {
-    context.event = &event;
-    context.time = event.time;
-    context.match = nullptr;
-    for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
-      if (a.type != event.type || a.values.empty()) continue;
-      if (a.values.size() == 1) return evaluator_.evaluate(a.values.front(), context);
-      std::string key;
-      return append_values(key, cell, event, context) ? Value::text(context.scratch->text(key)) : Value();
-    }
-    return {};
+  Value sample_value(const Cell& cell, const Event& event, const EvalContext& context) const {
+    return tocsin::sample_value(program_, cell.stream, event, context, evaluator_);
   }
 
   // `after`: right after `now`, so that what happened at `from` lies before the window (T5).

@@ -16,6 +16,8 @@ std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program
     const ChosenMatcher chosen = choose_matcher(rules, program, id, options);
     if (chosen.kind == MatcherKind::counter) return make_counter(rules, program, pattern, evaluator);
     if (chosen.kind == MatcherKind::every_chain) return make_every_chain(program, pattern, evaluator, options);
+    if (chosen.kind == MatcherKind::running_window && pattern.form == Pattern::Form::ranking)
+      return make_ranking(program, pattern, evaluator, options);
     if (chosen.kind == MatcherKind::latest_chain) return make_latest_chain(program, pattern, evaluator, options);
   }
   switch (pattern.form) {

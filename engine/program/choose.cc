@@ -156,7 +156,11 @@ ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, Patte
     case Pattern::Form::aligned:
       return {MatcherKind::window, "the window stands still and is judged at its end"};
     case Pattern::Form::ranking:
-      return {MatcherKind::window, "a ranking counts every value of its window"};
+      if (!cells_read(rules, pattern, options).cells.empty())
+        return {MatcherKind::window, "the alert reads aggregates"};
+      if (program.streams[pattern.stream.index].nested.exists())
+        return {MatcherKind::window, "it counts matches, not events"};
+      return {MatcherKind::running_window, "how often each value is there is kept as events come and go"};
     case Pattern::Form::idle:
     case Pattern::Form::without:
     case Pattern::Form::novelty:
