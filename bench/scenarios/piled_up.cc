@@ -12,6 +12,7 @@
 #include <cstdio>
 
 #include "bench/scenarios/scenario.h"
+#include "engine/program/choose.h"
 
 namespace tocsin::bench {
 namespace {
@@ -63,6 +64,16 @@ std::size_t expected(const Shape& shape, std::int64_t lines, int seconds) {
   for (std::int64_t i = kEvery - 1; i < lines; i += kEvery)
     out += !waits || line_at(i).ms + seconds * 1000 <= last ? 1u : 0u;
   return out;
+}
+
+// A search over a few events says the same, and tells nobody that it is one.
+void prove_constant(const Shape& shape) {
+  const auto rules = compiled(rules_of(shape, 4));
+  const Program& program = rules->programs.front();
+  const PatternId when = std::get<RuleBody>(program.body).when;
+  const bool is_chain = choose_matcher(*rules, program, when, match_options(program)).kind == MatcherKind::latest_chain;
+  if (is_chain != shape.constant)
+    wrong(fmt::format("{}: another matcher than this scenario takes for granted", shape.name));
 }
 
 void prove_small(const Shape& shape) {
@@ -123,7 +134,10 @@ double ratio_of(const Shape& shape, int few, int many, int chunks, bool print) {
 }
 
 int run(bool tiny) {
-  for (const Shape& shape : kShapes) prove_small(shape);
+  for (const Shape& shape : kShapes) {
+    prove_constant(shape);
+    prove_small(shape);
+  }
   if (tiny) {
     for (const Shape& shape : kShapes) ratio_of(shape, 10, 100, 1, false);
     return 0;
