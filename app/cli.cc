@@ -151,7 +151,7 @@ Exit dispatch(const std::vector<std::string>& words, Console& console) {
   }
   console.quiet = arguments.has("--quiet");
   console.verbose = static_cast<int>(arguments.count("--verbose"));
-  console.colours = use_colours(arguments.value("--color", "auto"), console);
+  decide_colours(arguments.value("--color", "auto"), console);
 
   for (const std::string& word : app.remaining(true))
     if (word != "--") return unknown(console, command, word);

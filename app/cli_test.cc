@@ -213,6 +213,18 @@ TEST_CASE("colours: --color, then NO_COLOR, then CLICOLOR_FORCE, then the termin
   CHECK(!coloured({"--color=never"}, true, {{"CLICOLOR_FORCE", "1"}}));
 }
 
+TEST_CASE("the letter of an option is completed with what its name is") {
+  CHECK(contains(completions("bash"), "check:-c) compopt -o filenames"));
+  std::istringstream lines(completions("zsh"));
+  std::size_t letters = 0;
+  for (std::string line; std::getline(lines, line);)
+    if (contains(line, "'-c[")) {
+      ++letters;
+      CHECK(contains(line, ":FILE:_files'"));
+    }
+  CHECK(letters > 0);
+}
+
 TEST_CASE("every command has help, a section of the manual, and its options in every completion") {
   const std::string manual = run({"man"}).out;
   for (const Command& command : all_commands()) {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <ostream>
 #include <utility>
 
@@ -15,12 +14,8 @@
 
 namespace tocsin::app {
 
-namespace fs = std::filesystem;
-
 Result<std::string> CompiledSet::read_beside(std::uint32_t file, const std::string& name) const {
-  const fs::path beside = fs::path(files[file].path).parent_path() / name;
-  std::error_code error;
-  return dsl::read_file(fs::exists(beside, error) ? beside.string() : name);
+  return dsl::read_file(beside(files, file, name).string());
 }
 
 namespace {
@@ -30,7 +25,7 @@ Exit tell_errors(std::string_view command, const CompiledSet& set, Console& cons
   std::vector<dsl::Diagnostic> errors;
   std::ranges::copy_if(set.compiled.diagnostics, std::back_inserter(errors),
                        [](const dsl::Diagnostic& d) { return d.level() == dsl::Level::error; });
-  console.err << dsl::render(errors, set.files, dsl::Format::human, {false, console.width(), {}});
+  console.err << dsl::render(errors, set.files, dsl::Format::human, {console.err_colours, console.err_width(), {}});
   console.err << fmt::format("tocsin {}: nothing runs while the rules have errors\n", command);
   return Exit::no;
 }
@@ -41,7 +36,7 @@ Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
   set.compiled = dsl::compile(set.files, options);
   if (!set.compiled.ok()) return tell_errors(command, set, console);
   if (command == "test" && set.compiled.model.tests.empty()) return Exit::done;  // nothing of it runs
-  Result<std::shared_ptr<const ReferenceData>> reference = read_reference(*set.compiled.rules, set.files);
+  Result<std::shared_ptr<const ReferenceData>> reference = read_reference(set.compiled, set.files);
   if (!reference) return unreadable(console, command, reference.error());
   set.reference = std::move(*reference);
   return Exit::done;

@@ -19,7 +19,7 @@ struct CompiledSet {
   dsl::Compiled compiled;
   std::shared_ptr<const ReferenceData> reference;
 
-  // The text of a file named in rule file number `file`: beside that, else as it stands.
+  // The text of a file named in rule file number `file`: beside that.
   Result<std::string> read_beside(std::uint32_t file, const std::string& name) const;
 };
 

@@ -28,15 +28,19 @@ std::optional<std::string> from_environment(const char* name) {
 
 }  // namespace
 
-bool use_colours(std::string_view flag, const Console& console) {
-  if (flag == "always") return true;
-  if (flag == "never") return false;
+void decide_colours(std::string_view flag, Console& console) {
   const auto value = [&](const char* name) {
     return console.environment ? console.environment(name).value_or("") : "";
   };
-  if (!value("NO_COLOR").empty()) return false;
-  if (const std::string force = value("CLICOLOR_FORCE"); !force.empty() && force != "0") return true;
-  return console.out_is_terminal && value("TERM") != "dumb";
+  const std::string force = value("CLICOLOR_FORCE");
+  const auto decide = [&](bool is_terminal) {
+    if (flag == "always") return true;
+    if (flag == "never" || !value("NO_COLOR").empty()) return false;
+    if (!force.empty() && force != "0") return true;
+    return is_terminal && value("TERM") != "dumb";
+  };
+  console.colours = decide(console.out_is_terminal);
+  console.err_colours = decide(console.err_is_terminal);
 }
 
 Console process_console() {

@@ -21,14 +21,17 @@ struct Console {
   std::function<std::optional<std::string>(const char*)> environment = {};
   bool quiet = false;    // -q
   int verbose = 0;       // -v, -vv
-  bool colours = false;  // of `out`; decided by use_colours
+  bool colours = false;  // of `out`
+  bool err_colours = false;
 
   // For what is cut to fit, such as the author's lines: as wide as it needs, unless a terminal shows it.
   int width() const { return out_is_terminal ? terminal_width : 0; }
+  int err_width() const { return err_is_terminal ? terminal_width : 0; }
 };
 
-// `--color` > NO_COLOR > CLICOLOR_FORCE > is it a terminal; TERM=dumb has none. `flag` is always, never, or auto.
-bool use_colours(std::string_view flag, const Console& console);
+// Of both streams: `--color` > NO_COLOR > CLICOLOR_FORCE > is it a terminal; TERM=dumb has none. `flag` is always, never,
+// or auto.
+void decide_colours(std::string_view flag, Console& console);
 
 // Of the process: its streams, its environment, the width by ioctl (80 where nobody says).
 Console process_console();

@@ -94,7 +94,7 @@ Exit run_fmt(const Arguments& arguments, Console& console) {
     if (!after.mistakes.empty()) {
       const dsl::SourceText shown{job.path, markdown ? dsl::only_rules(job.before) : job.before};
       console.err << dsl::render(after.mistakes, std::span(&shown, 1), dsl::Format::human,
-                                 {console.colours, console.width(), {}});
+                                 {console.err_colours, console.err_width(), {}});
       ++broken;
     }
     const bool differs = after.text != job.before;

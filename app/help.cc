@@ -147,12 +147,16 @@ std::string markdown_of(const Command& command) {
 
 // ----- completions -------------------------------------------------------------------------------------------------
 
+// `--config`, `-c`.
+std::vector<std::string> names_of(const Option& option) {
+  std::vector<std::string> names{std::string(option.name)};
+  if (!option.letter.empty()) names.emplace_back(option.letter);
+  return names;
+}
+
 std::vector<std::string> words_of(const std::vector<Option>& options) {
   std::vector<std::string> words;
-  for (const Option& option : options) {
-    words.emplace_back(option.name);
-    if (!option.letter.empty()) words.emplace_back(option.letter);
-  }
+  for (const Option& option : options) std::ranges::copy(names_of(option), std::back_inserter(words));
   return words;
 }
 
@@ -190,8 +194,9 @@ std::string bash() {
     const std::vector<Option> all = with_globals(command);
     for (const Option& option : all)
       if (!option.value.empty())
-        values += fmt::format("    {}:{}) {}; return ;;\n", command.name, option.name,
-                              bash_words(option.fills, option.choices));
+        for (const std::string& name : names_of(option))
+          values +=
+              fmt::format("    {}:{}) {}; return ;;\n", command.name, name, bash_words(option.fills, option.choices));
     options += fmt::format("    {}) options=\"{}\" ;;\n", command.name, fmt::join(words_of(all), " "));
     if (!command.operands.empty())
       operands += fmt::format("    {}) {} ;;\n", command.name,
@@ -266,10 +271,9 @@ std::string zsh() {
       const std::string value = option.value.empty() ? ""
                                                      : fmt::format(":{}:{}", zsh_text(option.value),
                                                                    zsh_action(option.fills, option.choices));
-      cases += fmt::format("            '{}{}[{}]{}' \\\n", option.repeats ? "*" : "", option.name,
-                           zsh_text(option.help), value);
-      if (!option.letter.empty())
-        cases += fmt::format("            '{}[{}]' \\\n", option.letter, zsh_text(option.help));
+      for (const std::string& name : names_of(option))
+        cases +=
+            fmt::format("            '{}{}[{}]{}' \\\n", option.repeats ? "*" : "", name, zsh_text(option.help), value);
     }
     for (std::size_t i = 0; i < command.operands.size(); ++i) {
       const Operand& operand = command.operands[i];

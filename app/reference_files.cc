@@ -4,23 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <utility>
 
 namespace tocsin::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-// Beside one of the rule files, or as it stands.
-std::optional<fs::path> find(const std::string& name, std::span<const dsl::SourceText> texts) {
-  if (!fs::path(name).is_absolute())
-    for (const dsl::SourceText& text : texts) {
-      const fs::path beside = fs::path(text.path).parent_path() / name;
-      if (fs::is_regular_file(beside)) return beside;
-    }
-  if (fs::is_regular_file(name)) return fs::path(name);
-  return std::nullopt;
-}
 
 std::string trimmed(std::string line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
@@ -50,7 +40,8 @@ std::vector<std::vector<std::string>> read_csv(std::istream& in, std::size_t mos
     } else if (ch == ',') {
       row.push_back(std::exchange(cell, {}));
     } else if (ch == '\n') {
-      row.push_back(trimmed(std::exchange(cell, {})));
+      if (cell.ends_with('\r')) cell.pop_back();
+      row.push_back(std::exchange(cell, {}));
       if (row.size() > 1 || !row.front().empty()) rows.push_back(std::move(row));
       row.clear();
       any = false;
@@ -59,22 +50,17 @@ std::vector<std::vector<std::string>> read_csv(std::istream& in, std::size_t mos
     }
   }
   if (any && rows.size() < most) {
-    row.push_back(trimmed(cell));
+    row.push_back(std::move(cell));
     rows.push_back(std::move(row));
   }
   return rows;
 }
 
-tl::unexpected<Error> not_there(const char* what, const std::string& name, const std::string& file) {
-  return failure(Error::Code::unreadable, std::string(what) + " `" + name + "`: the file " + file + " is not there");
-}
+}  // namespace
 
-// Of the file that a rule file names: the one beside it.
 fs::path beside(std::span<const dsl::SourceText> texts, std::uint32_t file, std::string_view name) {
   return fs::path(texts[file].path).parent_path() / name;
 }
-
-}  // namespace
 
 void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts) {
   options.sources = texts;
@@ -93,44 +79,73 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
   };
 }
 
-Result<std::shared_ptr<const ReferenceData>> read_reference(const RuleSet& rules,
+namespace {
+
+Result<std::ifstream> open(const char* what, const std::string& name, const ast::FromFile& from,
+                           std::span<const dsl::SourceText> texts) {
+  const fs::path path = beside(texts, from.file.span.file, from.file.value);
+  std::error_code error;
+  if (!fs::is_regular_file(path, error))
+    return failure(Error::Code::unreadable,
+                   std::string(what) + " `" + name + "`: the file " + from.file.value + " is not there");
+  return std::ifstream(path, std::ios::binary);
+}
+
+Result<std::vector<std::string>> read_list(const std::string& name, const ast::FromFile& from,
+                                           std::span<const dsl::SourceText> texts) {
+  Result<std::ifstream> in = open("list", name, from, texts);
+  if (!in) return tl::unexpected(in.error());
+  std::vector<std::string> items;
+  if (!from.column) {
+    for (std::string line; std::getline(*in, line);)
+      if (line = trimmed(line); !line.empty()) items.push_back(line);
+    return items;
+  }
+  const auto rows = read_csv(*in);
+  const std::vector<std::string> header = rows.empty() ? std::vector<std::string>() : rows.front();
+  const auto column = std::ranges::find(header, from.column->text);
+  if (column == header.end())
+    return failure(Error::Code::malformed,
+                   "list `" + name + "`: " + from.file.value + " has no column `" + from.column->text + "`");
+  const auto at = static_cast<std::size_t>(column - header.begin());
+  for (std::size_t r = 1; r < rows.size(); ++r)
+    if (at < rows[r].size() && !rows[r][at].empty()) items.push_back(rows[r][at]);
+  return items;
+}
+
+Result<TableText> read_table(const std::string& name, const ast::FromFile& from,
+                             std::span<const dsl::SourceText> texts) {
+  Result<std::ifstream> in = open("table", name, from, texts);
+  if (!in) return tl::unexpected(in.error());
+  auto rows = read_csv(*in);
+  if (rows.empty()) return failure(Error::Code::malformed, "table `" + name + "`: " + from.file.value + " is empty");
+  TableText table;
+  table.columns = std::move(rows.front());
+  table.rows.assign(std::move_iterator(rows.begin() + 1), std::move_iterator(rows.end()));
+  return table;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const ReferenceData>> read_reference(const dsl::Compiled& compiled,
                                                             std::span<const dsl::SourceText> texts) {
+  const dsl::Model& model = compiled.model;  // its lists and tables are the program's, in the same order
   ReferenceTexts data;
-  data.lists.resize(rules.lists.size());
-  data.tables.resize(rules.tables.size());
-  for (std::size_t i = 0; i < rules.lists.size(); ++i) {
-    const ListDef& def = rules.lists[i];
-    if (def.file.empty()) continue;
-    const auto path = find(def.file, texts);
-    if (!path) return not_there("list", def.name, def.file);
-    std::ifstream in(*path, std::ios::binary);
-    if (def.column.empty()) {
-      for (std::string line; std::getline(in, line);)
-        if (line = trimmed(line); !line.empty()) data.lists[i].push_back(line);
-      continue;
+  data.lists.resize(model.lists.size());
+  data.tables.resize(model.tables.size());
+  for (std::size_t i = 0; i < model.lists.size(); ++i)
+    if (const auto* from = std::get_if<ast::FromFile>(&model.lists[i].source)) {
+      auto items = read_list(model.lists[i].name.text, *from, texts);
+      if (!items) return tl::unexpected(items.error());
+      data.lists[i] = std::move(*items);
     }
-    const auto rows = read_csv(in);
-    const std::vector<std::string> header = rows.empty() ? std::vector<std::string>() : rows.front();
-    const auto column = std::find(header.begin(), header.end(), def.column);
-    if (column == header.end())
-      return failure(Error::Code::malformed,
-                     "list `" + def.name + "`: " + def.file + " has no column `" + def.column + "`");
-    const auto at = static_cast<std::size_t>(column - header.begin());
-    for (std::size_t r = 1; r < rows.size(); ++r)
-      if (at < rows[r].size() && !rows[r][at].empty()) data.lists[i].push_back(rows[r][at]);
-  }
-  for (std::size_t i = 0; i < rules.tables.size(); ++i) {
-    const TableDef& def = rules.tables[i];
-    if (def.file.empty()) continue;
-    const auto path = find(def.file, texts);
-    if (!path) return not_there("table", def.name, def.file);
-    std::ifstream in(*path, std::ios::binary);
-    auto rows = read_csv(in);
-    if (rows.empty()) return failure(Error::Code::malformed, "table `" + def.name + "`: " + def.file + " is empty");
-    data.tables[i].columns = rows.front();
-    data.tables[i].rows.assign(rows.begin() + 1, rows.end());
-  }
-  return ReferenceData::make(rules, data);
+  for (std::size_t i = 0; i < model.tables.size(); ++i)
+    if (const auto* from = std::get_if<ast::FromFile>(&model.tables[i].source)) {
+      auto table = read_table(model.tables[i].name.text, *from, texts);
+      if (!table) return tl::unexpected(table.error());
+      data.tables[i] = std::move(*table);
+    }
+  return ReferenceData::make(*compiled.rules, data);
 }
 
 }  // namespace tocsin::app

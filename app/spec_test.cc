@@ -206,7 +206,7 @@ const Set& set_of(const std::string& name) {
                                  d.message);
     return set;
   }
-  Result<std::shared_ptr<const ReferenceData>> reference = app::read_reference(*set.compiled.rules, set.texts);
+  Result<std::shared_ptr<const ReferenceData>> reference = app::read_reference(set.compiled, set.texts);
   if (reference)
     set.reference = *reference;
   else

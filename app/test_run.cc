@@ -12,6 +12,7 @@
 #include "dsl/ast.h"
 #include "dsl/print.h"
 #include "dsl/values.h"
+#include "engine/base/contract.h"
 #include "engine/base/text.h"
 #include "engine/base/write.h"
 #include "engine/event/ip.h"
@@ -164,7 +165,9 @@ class Test {
     if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
       return kFirstMonday + settled(*length);
     }
-    return parse_rfc3339(std::get<ast::Text>(*line.at).value).value_or(kFirstMonday);
+    const std::optional<Time> time = parse_rfc3339(std::get<ast::Text>(*line.at).value);
+    TOCSIN_ASSERT(time.has_value());  // else it is R077, and nothing runs
+    return *time;
   }
 
   // ----- events ------------------------------------------------------------------------------------------

@@ -278,5 +278,24 @@ TEST_CASE("a list file that is missing keeps tests from running") {
   CHECK(contains(ran.err, "bad.txt"));
 }
 
+TEST_CASE("the file of a list lies beside the rule file that names it, whatever another folder has under this name") {
+  const Folder folder;
+  const auto rules = [](const std::string& name) {
+    return "list " + name + " from \"users.txt\"\nrule in_" + name + " when login(user in list " + name +
+           ") by user  alert low \"x\"\n";
+  };
+  folder.write("a/users.txt", "ann\n");
+  folder.write("a/a.rules", "event login has user text\n" + rules("ones"));
+  folder.write("b/users.txt", "bob\n");
+  folder.write("b/b.rules", rules("twos") +
+                                "test \"bob alone\" rule in_twos\n"
+                                "  at 0s  login {user: \"ann\"}\n"
+                                "  at 1s  login {user: \"bob\"}\n"
+                                "  at 1s  expect alert {user: \"bob\"}\n");
+  const Ran ran = run({"test", folder.path()});
+  CAPTURE(ran.err);
+  CHECK(ran.code == 0);
+}
+
 }  // namespace
 }  // namespace tocsin::app

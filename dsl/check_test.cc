@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -217,8 +218,40 @@ TEST_CASE("the bounds of a rule: how long an event matters, what is kept") {
   CHECK(bounds("rule r when a as x then b(v > x.v) within 5m by k").keeps_candidates);
   CHECK(!bounds("rule r when a then b by k").longest);
   CHECK(bounds("rule r when (a then b within 5s) then no a within 10s by k").longest == seconds(15));
+  // The end of the absence is counted from the first event: nothing between may come later.
+  CHECK(bounds("rule r when a as x then b then no a within 1h of x by k").longest == hours(1));
+  CHECK(bounds("rule r when a as x then b then within 1h of x a by k").longest == hours(1));
+  CHECK(!bounds("rule r when a then b as x then a then no a within 1h of x by k").longest);
   CHECK(bounds("rule r when a after 5d idle by k").keeps_keys);
   CHECK(!bounds("rule r when a after 5d idle by k forget after 9d idle").keeps_keys);
+}
+
+TEST_CASE("what is beyond a limit is told once, and takes no time of its own") {
+  const auto many = [](const std::string& part, const char* between = ", ") {
+    std::string all;
+    for (int i = 0; i < 20'000; ++i) {
+      std::string one = part;
+      if (const std::size_t at = one.find('#'); at != std::string::npos) one.replace(at, 1, std::to_string(i));
+      all += (i == 0 ? "" : between) + one;
+    }
+    return all;
+  };
+  const std::string event = "event a has k text\n", alert = "  alert low \"x\"\n";
+  for (const std::string& text : {"event a has k text, " + many("f# int") + "\nrule r when a by k" + alert,
+                                  event + "rule r when any 2 of (" + many("a") + ") within 5m by k" + alert,
+                                  event + "rule r when " + many("a", " then ") + " within 5m by k" + alert,
+                                  event + "rule r when a by " + many("x# = k") + alert,
+                                  event + "rule r when a by k  with " + many("f# = 0") + alert,
+                                  event + "rule r when a by k  emit e with " + many("f# = 0") + alert}) {
+    CAPTURE(text.substr(0, 60));
+    const std::clock_t begin = std::clock();
+    const SourceText source{"t.rules", text};
+    const std::vector<Parsed> parsed{parse(source)};
+    REQUIRE(parsed.front().diagnostics.empty());
+    const Checked checked = check(parsed);
+    CHECK(std::ranges::count(checked.diagnostics, "R074", &Diagnostic::code) == 1);
+    CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 5);  // ten times what it takes
+  }
 }
 
 // The rules of the sample files are right, so a mistake found in them is a mistake of the checker.

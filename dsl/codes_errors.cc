@@ -603,6 +603,19 @@ std::vector<CodeInfo> error_codes() {
        "event charge has card text\n"
        "table cards from \"cards.csv\" key id\n"
        "rule r when charge(cards[card].tier = \"gold\") by card  alert low \"{card}\"\n"},
+      {"R080", Level::error, "a wrong time format",
+       "`time(text, format)` reads a text by a format of strptime: `%Y` year, `%m` month, `%d` day, `%b` month's name, "
+       "`%H` `%M` `%S` time of day (or `%T`), `%f` fraction, `%I` `%p` twelve hours, `%z` offset, `%Z` UTC or GMT, "
+       "`%j` day "
+       "of the year, `%s` seconds since 1970, `%F` year-month-day, `%y` `%e` `%B` `%h` `%a` `%A` `%k` `%l` `%R` `%D` "
+       "`%n` "
+       "`%t` `%%`. It has to say the year and the day; whatever else it misses is zero.",
+       "event login has user text, ip ip, outcome text, at text, ts time\n"
+       "  timestamp ts\n"
+       "rule r when login(ts - time(at, \"%d/%N/%Y\") > 1h) by user  alert low \"{user}\"\n",
+       "event login has user text, ip ip, outcome text, at text, ts time\n"
+       "  timestamp ts\n"
+       "rule r when login(ts - time(at, \"%d/%m/%Y\") > 1h) by user  alert low \"{user}\"\n"},
   };
 }
 

@@ -268,6 +268,24 @@ std::vector<CodeInfo> warning_codes() {
        "summary s of view by visitor every 1h over 5m  with n = count()\n",
        "event view has visitor text\n"
        "summary s of view by visitor every 5m over 1h  with n = count()\n"},
+      {"R128", Level::warning, "an address compared with a network",
+       "`=` asks for the very same value, and what a record brings is one address. `in` asks whether an address lies "
+       "in a "
+       "network.",
+       "event login has user text, ip ip\n"
+       "rule r when login(ip = 10.0.0.0/8) by user  alert low \"{user}\"\n",
+       "event login has user text, ip ip\n"
+       "rule r when login(ip in [10.0.0.0/8]) by user  alert low \"{user}\"\n"},
+      {"R129", Level::warning, "forgotten before it can match",
+       "`forget after D idle` drops all that is known of a key which has been silent for D. Where the pattern waits "
+       "longer, "
+       "a pause of D ends the match.",
+       "event login has user text\n"
+       "event charge has user text\n"
+       "rule r when login then charge within 1h by user  forget after 5m idle  alert low \"{user}\"\n",
+       "event login has user text\n"
+       "event charge has user text\n"
+       "rule r when login then charge within 1h by user  forget after 1h idle  alert low \"{user}\"\n"},
   };
 }
 

@@ -60,7 +60,9 @@ constexpr auto kProductions = std::to_array<Production>({
     {"", "distinct", "count \"distinct\" ( stream_field | \"(\" stream_field { \",\" stream_field } \")\" )"},
     {"", "idle", "stream [ as ] \"after\" length ( \"idle\" | \"without\" stream )"},
     {"", "silence", "\"no\" stream \"for\" length"},
-    {"", "condition", "aggregate comparison_sign sum { ( \"and\" | \"or\" ) aggregate comparison_sign sum }"},
+    {"", "condition", "judged { ( \"and\" | \"or\" ) judged }"},
+    {"", "judged", "{ \"not\" } ( measured comparison_sign sum | \"(\" condition \")\" ) | NUMBER order_sign measured"},
+    {"", "measured", "aggregate { ( \"+\" | \"-\" | \"*\" | \"/\" | \"%\" ) signed }"},
     {"", "stream", "( NAME | \"(\" stream { \"or\" stream } \")\" ) [ \"(\" expression \")\" ]"},
     {"", "stream_path", "stream [ \".\" path ]"},
     {"", "stream_field", "stream \".\" path"},
@@ -112,8 +114,8 @@ constexpr auto kProductions = std::to_array<Production>({
      "sum [ comparison_sign sum ignoring | \"matches\" REGEX ignoring | [ \"not\" ] \"in\" among ignoring | "
      "\"between\" sum \"and\" sum | \"is\" ( "
      "\"missing\" | \"present\" ) ]"},
-    {"", "comparison_sign",
-     "\"=\" | \"!=\" | \"<\" | \"<=\" | \">\" | \">=\" | \"contains\" | \"starts\" \"with\" | \"ends\" \"with\""},
+    {"", "comparison_sign", "order_sign | \"contains\" | \"starts\" \"with\" | \"ends\" \"with\""},
+    {"", "order_sign", "\"=\" | \"!=\" | \"<\" | \"<=\" | \">\" | \">=\""},
     {"", "ignoring", "[ \"ignoring\" \"case\" ]"},
     {"", "among", "values | \"list\" NAME | \"calendar\" NAME"},
     {"", "sum", "product { ( \"+\" | \"-\" ) product }"},
@@ -123,7 +125,8 @@ constexpr auto kProductions = std::to_array<Production>({
      "literal | PARAM | \"(\" expression \")\" | aggregate | function | lookup | its | \"some\" path \"(\" expression "
      "\")\" | values | path"},
     {"", "literal", "NUMBER | PERCENT | SIZE | DURATION | TEXT | ADDRESS | \"true\" | \"false\""},
-    {"", "function", "FUNCTION arguments"},
+    {"", "function", "FUNCTION \"(\" [ argument { \",\" argument } ] \")\""},
+    {"", "argument", "expression | REGEX"},
     {"", "arguments", "\"(\" [ expression { \",\" expression } ] \")\""},
     {"", "lookup", "NAME \"[\" expression \"]\" \".\" path"},
     {"", "its", "[ FACTOR ] \"its\" ( \"average\" \"over\" length | \"previous\" )"},

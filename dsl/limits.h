@@ -11,6 +11,8 @@ namespace tocsin::dsl {
 
 // A key is hashed at every event: more parts than this is a mistake of a generator.
 inline constexpr std::size_t kKeysPerRuleMax = 16;
+// Fields of one event, declared or made by one clause: beyond, it is no event that anybody described.
+inline constexpr std::size_t kFieldsMax = 1'000;
 // Steps of one pattern: the automaton keeps a bit per step in one word.
 inline constexpr std::size_t kStepsPerPatternMax = 64;
 // `N x`: as many timestamps may have to be kept per key.

@@ -133,14 +133,24 @@ std::string noun(const ast::Sequence& sequence) {
   return fmt::format("{}, and then no {} in the {} {}", text, of(ending.stream), of(ending.within.length), from);
 }
 
-bool is_counting(const ast::Pattern& pattern) {
+// `(a then b) within 5m` is what stands in the brackets, with a bound.
+const ast::Pattern& inside(const ast::Pattern& pattern) {
   const auto* sequence = std::get_if<ast::Sequence>(&pattern.form);
+  if (sequence == nullptr || sequence->steps.size() != 1 || sequence->ending) return pattern;
+  const ast::Step& step = sequence->steps.front();
+  const auto* group = std::get_if<ast::Group>(&step.what);
+  if (group == nullptr || step.until || step.quantity.kind != ast::Quantity::Kind::one) return pattern;
+  return inside(*group->pattern);
+}
+
+bool is_counting(const ast::Pattern& pattern) {
+  const auto* sequence = std::get_if<ast::Sequence>(&inside(pattern).form);
   return sequence != nullptr && sequence->steps.size() == 1 && !sequence->ending && !sequence->steps.front().until &&
          sequence->steps.front().quantity.kind == ast::Quantity::Kind::at_least;
 }
 
 bool is_sequence(const ast::Pattern& pattern) {
-  const auto* sequence = std::get_if<ast::Sequence>(&pattern.form);
+  const auto* sequence = std::get_if<ast::Sequence>(&inside(pattern).form);
   return sequence != nullptr && !is_counting(pattern) &&
          (sequence->steps.size() > 1 || sequence->ending || sequence->steps.front().until ||
           std::holds_alternative<ast::AnyOf>(sequence->steps.front().what) ||
@@ -242,6 +252,9 @@ std::string first_sentence(const RuleInfo& rule, const Model& model) {
   return text + ".";
 }
 
+constexpr const char* kWhenOver =
+    "It fires when that time is over, without waiting for an event; one that comes exactly then is in time.";
+
 // The moment, where the words leave it open.
 struct Moment {
   const ast::Pattern& pattern;
@@ -249,7 +262,7 @@ struct Moment {
   std::string operator()(const ast::Sequence& s) const {
     if (pattern.hold) return "It fires at the end of that time, without waiting for an event.";
     if (pattern.each) return "It is judged once, when the window ends.";
-    if (s.ending) return "It fires when that time is over, without waiting for an event.";
+    if (s.ending) return kWhenOver;
     if (!is_counting(pattern)) return {};
     const auto number = value(s.steps.front().quantity.low);
     return number.has_value() ? fmt::format("The {} fires.", ordinal(*number)) : std::string();
@@ -258,12 +271,8 @@ struct Moment {
     return "It is judged at every such event and whenever one leaves the window, once the key has been seen for as "
            "long as the window.";
   }
-  std::string operator()(const ast::Silence&) const {
-    return "It fires when that time is over, without waiting for an event; one that comes exactly then is in time.";
-  }
-  std::string operator()(const ast::NoAfter&) const {
-    return "It fires when that time is over, without waiting for an event; one that comes exactly then is in time.";
-  }
+  std::string operator()(const ast::Silence&) const { return kWhenOver; }
+  std::string operator()(const ast::NoAfter&) const { return kWhenOver; }
   std::string operator()(const ast::Idle&) const { return "The first one of a key is not idle."; }
   std::string operator()(const ast::Condition&) const {
     return "It is judged at every event that it names, and whenever an event leaves a window.";
@@ -274,14 +283,13 @@ struct Moment {
 bool is_edge_of_its_own(const ast::Pattern& p) {
   const bool plain = std::holds_alternative<ast::Sequence>(p.form) && !is_counting(p) && !is_sequence(p) && !p.hold;
   return plain || p.each || std::holds_alternative<ast::Idle>(p.form) || std::holds_alternative<ast::Without>(p.form) ||
-         std::holds_alternative<ast::New>(p.form) || std::holds_alternative<ast::NoAfter>(p.form) ||
-         std::holds_alternative<ast::Ranking>(p.form);
+         std::holds_alternative<ast::New>(p.form) || std::holds_alternative<ast::Ranking>(p.form);
 }
 
 std::string again(const RuleInfo& rule) {
   const auto* fire = find_clause<ast::Fire>(rule.clauses);
   const auto how = fire != nullptr ? fire->how : ast::Fire::How::once;
-  const bool sequence = is_sequence(rule.when);
+  const bool sequence = is_sequence(rule.when) || std::holds_alternative<ast::NoAfter>(rule.when.form);  // C5
   switch (how) {
     case ast::Fire::How::once:
       if (sequence) return "After it has fired, the key starts over: the next match uses later events only.";

@@ -118,6 +118,10 @@ TEST_CASE("sequences are told step by step") {
   CHECK(first("any 2 of (login, logout, charge) within 5m by user") ==
         "Fires when the same `user` has any 2 of a `login`, a `logout` or a `charge`, in any order, all within 5 "
         "minutes.");
+  CHECK(first("(login then logout) within 5m by user") ==
+        "Fires when the same `user` has a [a `login`, then a `logout`], all within 5 minutes.");
+  CHECK(read("rule r when (login then logout) within 5m by user  alert low \"x\"\n").find("the key starts over") !=
+        std::string::npos);
   CHECK(first("one or more charge until logout within 1h by user") ==
         "Fires when the same `user` has one or more `charge` up to the first `logout`, all within 1 hour.");
 }

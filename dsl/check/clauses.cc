@@ -41,9 +41,6 @@ std::vector<KeyInfo> named_keys(Context& c, const std::vector<ast::Clause>& clau
           .cause = Label{twice->at, "the first"};
     keys.push_back(std::move(info));
   }
-  if (by->keys.size() > kKeysPerRuleMax)
-    c.report("R074", by->keys[kKeysPerRuleMax].span, "more than " + std::to_string(kKeysPerRuleMax) + " keys",
-             "one too many", "join several into one: `by who = concat(a, \"/\", b)`");
   return keys;
 }
 
@@ -204,7 +201,10 @@ void parted_key(Context& c, ast::Key& key, KeyInfo& info, const std::vector<Keye
 
 void watched_list(Context& c, const ast::By& by, ast::Key& key, KeyInfo& info) {
   if (!key.list) return;
-  if (const auto list = find_list(c, *key.list)) info.list = *list;
+  if (const auto list = find_list(c, *key.list)) {
+    info.list = *list;
+    check_listed(c, *list, key.list->span, info.type, key.span);
+  }
   if (by.keys.size() > 1)
     c.report("R066", key.list->span, "a list names the keys to watch only when it is the only key",
              "beside another key", "use one key, or `x in list " + key.list->text + "` as a filter");
@@ -499,24 +499,27 @@ std::optional<Duration> longest_step(const ast::Step& step, bool first) {
   return value(step.link.within->length).value_or(Duration{0}) + inside;
 }
 
-// From the first event to the last, by the bounds of single steps: D runs from the step before, or from NAME (Q10).
+// From the first event to the last, by the bounds of single steps: D runs from the step before, or from NAME (Q10). Where it
+// runs from NAME, it bounds the steps between, too: `x as d then y then no z within 1h of d`.
 std::optional<Duration> longest_sequence(const ast::Sequence& s) {
-  Duration sum{0};
-  std::map<std::string_view, Duration> ends;  // of the steps so far, by name
+  std::optional<Duration> sum = Duration{0};                 // none: since then nothing has bounded it
+  std::map<std::string_view, std::optional<Duration>> ends;  // of the steps so far, by name
   const auto begin_of = [&](const ast::StepBound& bound) {
     const auto named = bound.of ? ends.find(bound.of->text) : ends.end();
     return named == ends.end() ? sum : named->second;
+  };
+  const auto behind = [](std::optional<Duration> begin, std::optional<Duration> length) {
+    return begin && length ? std::optional(*begin + *length) : std::nullopt;
   };
   const bool goes_on = s.steps.size() > 1 || s.ending;
   if (goes_on && s.steps.front().consecutive) return std::nullopt;  // a streak may be as long as it likes
   for (const ast::Step& step : s.steps) {
     const auto d = longest_step(step, &step == &s.steps.front());
-    if (!d) return std::nullopt;
-    sum = (step.link.within ? begin_of(*step.link.within) : sum) + *d;
+    sum = behind(step.link.within ? begin_of(*step.link.within) : sum, d);
     if (step.as) ends[step.as->text] = sum;
     if (const auto* stream = std::get_if<ast::Stream>(&step.what)) ends.try_emplace(stream->name.text, sum);
   }
-  if (s.ending) sum = begin_of(s.ending->within) + value(s.ending->within.length).value_or(Duration{0});
+  if (s.ending) sum = behind(begin_of(s.ending->within), value(s.ending->within.length).value_or(Duration{0}));
   return sum;
 }
 
@@ -627,7 +630,30 @@ void check_durations(Context& c, const std::vector<ast::Clause>& clauses, const 
 
 }  // namespace
 
+// What is beyond a limit is told once, and then it is as if it were not there: nothing may take time for it.
+void cut_to_limits(Context& c, std::vector<ast::Clause>& clauses) {
+  const auto cut = [&](auto& all, std::size_t most, const char* what, const char* help) {
+    if (all.size() <= most) return;
+    c.report("R074", all[most].span, "more than " + std::to_string(most) + " " + what, "one too many", help);
+    all.resize(most);
+  };
+  const auto fields = [&](auto& clause) {
+    cut(clause.fields, kFieldsMax, "fields", "emit several events, or one field with the others joined in it");
+  };
+  for (ast::Clause& clause : clauses)
+    std::visit(Overloaded{[&](ast::By& by) {
+                            cut(by.keys, kKeysPerRuleMax, "keys",
+                                "join several into one: `by who = concat(a, \"/\", b)`");
+                          },
+                          [&](ast::With& with) { fields(with); }, [&](ast::Emit& emit) { fields(emit); },
+                          [&](ast::EmitEach& emit) { fields(emit); }, [](auto&) {}},
+               clause.node);
+}
+
 void describe_makers(Context& c) {
+  for (RuleInfo& rule : c.model.rules) cut_to_limits(c, rule.clauses);
+  for (SessionInfo& s : c.model.sessions) cut_to_limits(c, s.decl.clauses);
+  for (SummaryInfo& s : c.model.summaries) cut_to_limits(c, s.decl.clauses);
   for (RuleInfo& rule : c.model.rules) {
     rule.keys = named_keys(c, rule.clauses, rule.by_all);
     give_fields(c.model.events[rule.alert], rule.keys, with_fields(rule.clauses));
@@ -709,6 +735,17 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
              bound_missing(rule.when) + "; more: `tocsin explain R107`");
   const std::string why = keeps_for_ever(rule, uses_previous(rule.when));
   rule.bounds.keeps_keys = !why.empty();
+  if (const auto* forget = find_clause<ast::Forget>(rule.clauses); forget && rule.bounds.longest) {
+    const auto idle = value(forget->idle);
+    if (idle && *idle < *rule.bounds.longest)
+      c.report(
+           "R129", forget->idle.span,
+           "forgotten after " + duration_text(*idle) + ", and waited for up to " + duration_text(*rule.bounds.longest),
+           "shorter than what the pattern may take",
+           "a pause of " + duration_text(*idle) + " ends the match; if that is meant, bound the steps: `then within " +
+               duration_text(*idle) + " x`")
+          .cause = Label{rule.when.span, "this pattern"};
+  }
   // Sooner than the rule looks back, it would forget what it waits for.
   const Duration enough{std::max(days(30).us, 2 * rule.bounds.longest.value_or(Duration{}).us)};
   if (!why.empty())

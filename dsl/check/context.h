@@ -49,6 +49,7 @@ struct Context {
 
   NameMap<std::string> regexes;  // pattern -> its error, empty when it is fine
   NameMap<bool> zones;
+  std::vector<Type> list_types;  // of what each list of the model has; any where nobody knows yet
   NameMap<std::optional<std::vector<std::string>>> columns;  // of the files that were looked into
 
   // A mistake inside a template is shown there, with the `uses` that led to it.
@@ -94,8 +95,9 @@ struct Scope {
   Place place = Place::filter;
   std::vector<EventId> events;  // what the event in hand may be; empty: unknown, everything passes
   const std::vector<StepInfo>* steps = nullptr;
-  std::vector<bool> visible;  // steps that have been taken here
-  std::uint32_t own = kNone;  // the repeated step whose filter this is
+  const std::vector<StepInfo>* fired = nullptr;  // in `resolve when`: the rule's own, which are not known here
+  std::vector<bool> visible;                     // steps that have been taken here
+  std::uint32_t own = kNone;                     // the repeated step whose filter this is
   const std::vector<KeyInfo>* keys = nullptr;
   std::vector<std::string> words;  // of N1, those that the pattern has
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
@@ -136,6 +138,8 @@ void check_column(Context& c, const ast::FromFile& from, std::string_view column
 // `own`: the rule that asks, which nobody suggests to it.
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here,
                                        std::string_view own = {});
+// Can a value of this type, which stands at `value`, be in the list that is named `at`?
+void check_listed(Context& c, std::uint32_t list, SourceSpan at, Type type, SourceSpan value);
 void check_zone(Context& c, const ast::Text& zone);
 void check_data(Context& c);  // lists, tables, calendars, constants
 

@@ -83,13 +83,6 @@ void lint_by(Context& c, const RuleInfo& rule) {
 
 // ----- conditions --------------------------------------------------------------------------------
 
-void conjuncts(const ast::Expr& e, std::vector<const ast::Binary*>& out) {
-  const auto* b = std::get_if<ast::Binary>(&e.node);
-  if (!b) return;
-  if (b->op == ast::BinaryOp::logical_and) return conjuncts(*b->left, out), conjuncts(*b->right, out);
-  out.push_back(b);
-}
-
 bool is_upper(const ast::Binary& b) { return b.op == ast::BinaryOp::less || b.op == ast::BinaryOp::less_equal; }
 bool is_lower(const ast::Binary& b) { return b.op == ast::BinaryOp::greater || b.op == ast::BinaryOp::greater_equal; }
 
@@ -100,20 +93,28 @@ const ast::Aggregate* counting(const ast::Expr& e) {
              : nullptr;
 }
 
+// Is it true as soon as there is one event? Nothing: that depends on the event.
+std::optional<bool> at_first(const ast::Expr& e) {
+  const auto* b = std::get_if<ast::Binary>(&e.node);
+  if (b == nullptr) return std::nullopt;
+  if (b->op == ast::BinaryOp::logical_and || b->op == ast::BinaryOp::logical_or) {
+    const bool decides = b->op == ast::BinaryOp::logical_or;  // one that is so makes the whole so
+    const auto left = at_first(*b->left), right = at_first(*b->right);
+    if (left == decides || right == decides) return decides;
+    if (decides) return left && right ? left : std::nullopt;
+    return left ? left : right;  // `count(x) < 5 and host = "a"` is true at first for some
+  }
+  if (is_lower(*b)) return false;
+  return is_upper(*b) && counting(*b->left) != nullptr ? std::optional(true) : std::nullopt;
+}
+
 // A4: a window that has just begun is not full, and so `<` is true at first.
 void lint_warm_up(Context& c, const RuleInfo& rule) {
   const auto* condition = std::get_if<ast::Condition>(&rule.when.form);
-  if (!condition || find_clause<ast::Learn>(rule.clauses)) return;
-  std::vector<const ast::Binary*> all;
-  conjuncts(condition->expr, all);
-  if (std::any_of(all.begin(), all.end(), [](const ast::Binary* b) { return is_lower(*b); })) return;
-  for (const ast::Binary* b : all) {
-    if (!is_upper(*b) || !counting(*b->left)) continue;
-    c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
-             "a window that has just begun is not full",
-             "add `learn 1h` to stay silent at first, or write `fewer than 10 x within 1h`");
-    return;
-  }
+  if (!condition || find_clause<ast::Learn>(rule.clauses) || at_first(condition->expr) != true) return;
+  c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
+           "a window that has just begun is not full",
+           "add `learn 1h` to stay silent at first, or write `fewer than 10 x within 1h`");
 }
 
 // ----- firing ------------------------------------------------------------------------------------

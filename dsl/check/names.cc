@@ -109,7 +109,11 @@ void declare_base_event(Context& c, const ast::EventDecl& decl, const std::strin
   info.tiebreak = decl.tiebreak;
   info.doc = doc;
   info.at = decl.name.span;
-  for (const ast::Field& field : decl.fields) add_field(c, info, field);
+  if (decl.fields.size() > kFieldsMax)
+    c.report("R074", decl.fields[kFieldsMax].name.span, "more than " + std::to_string(kFieldsMax) + " fields",
+             "one too many", "declare those that rules ask for: an event may carry more");
+  for (const ast::Field& field : std::span(decl.fields).first(std::min(decl.fields.size(), kFieldsMax)))
+    add_field(c, info, field);
   check_timestamp(c, info);
   if (info.tiebreak) check_special_field(c, info, *info.tiebreak, "tiebreak");
   if (info.timestamp && !info.has_schema)
@@ -303,14 +307,15 @@ void check_file(Context& c, const ast::FromFile& from) {
            "create it beside the rules, or correct its path: it counts from the folder of this file");
 }
 
-void check_list(Context& c, ast::ListDecl& list) {
+// What it has; any where a file or a topic says so.
+Type check_list(Context& c, ast::ListDecl& list) {
   if (const auto* from = std::get_if<ast::FromFile>(&list.source)) {
     check_file(c, *from);
     if (from->column) check_column(c, *from, from->column->text, from->column->span);
-    return;
+    return {};
   }
   auto* items = std::get_if<std::vector<ast::Expr>>(&list.source);
-  if (!items) return;
+  if (!items) return {};
   Type first;
   const ast::Expr* first_item = nullptr;
   for (ast::Expr& item : *items) {
@@ -327,6 +332,7 @@ void check_list(Context& c, ast::ListDecl& list) {
       d.cause = Label{first_item->span, "this is " + name_of(first)};
     }
   }
+  return first;
 }
 
 void check_hours(Context& c, const ast::OpenHours& open) {
@@ -393,6 +399,14 @@ std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name) {
   }
   return find_item(c, c.model.list_ids, c.used.lists, name, "R025", "list", "`list " + name.text + " = [..]`");
 }
+void check_listed(Context& c, std::uint32_t list, SourceSpan at, Type type, SourceSpan value) {
+  const Type items = list < c.list_types.size() ? c.list_types[list] : Type{};
+  if (type.list || comparable(items, type)) return;
+  const std::string list_name = "list " + ticked(c.model.lists[list].name.text);
+  c.report("R042", at, name_of(type) + " is never in " + list_name, "each of its values is " + name_of(items),
+           "write its values as " + name_of(type) + ", or ask for another field")
+      .cause = Label{value, "this is " + name_of(type)};
+}
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name) {
   return find_item(c, c.model.table_ids, c.used.tables, name, "R026", "table",
                    "`table " + name.text + " from \"file.csv\" key k`");
@@ -440,7 +454,7 @@ void check_zone(Context& c, const ast::Text& zone) {
 }
 
 void check_data(Context& c) {
-  for (ast::ListDecl& list : c.model.lists) check_list(c, list);
+  for (ast::ListDecl& list : c.model.lists) c.list_types.push_back(check_list(c, list));
   for (const ast::TableDecl& table : c.model.tables)
     if (const auto* from = std::get_if<ast::FromFile>(&table.source)) {
       check_file(c, *from);

@@ -498,6 +498,21 @@ std::string phrase_words(const ast::Phrase& phrase) {
   return out;
 }
 
+// `count(x over 1h) > 3 within 5m`: the window of each aggregate is its own.
+void lint_unused_window(PatternCheck& p, const ast::Length& within, const ast::Condition& f) {
+  const ast::Aggregate* own = nullptr;
+  bool used = false;
+  walk(f.expr, Overloaded{[&](const ast::Aggregate& a) {
+                            if (a.over) own = &a;
+                            used |= !a.over;
+                          },
+                          [&](const ast::Its&) { used = true; }});
+  if (own == nullptr || used) return;
+  p.c.report("R122", within.span, "this bound does nothing", "no aggregate counts within it",
+             "delete it, or the `over` inside the brackets")
+      .cause = Label{own->over->span, "its window is this"};
+}
+
 void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, Scope scope) {
   const std::string phrase = pattern.phrase ? phrase_words(*pattern.phrase) : "";
   scope.phrase = phrase;
@@ -513,6 +528,7 @@ void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, 
     add_events(p.streams, events);
     p.named.emplace_back(&*sp.stream, events);
   });
+  if (pattern.within) lint_unused_window(p, *pattern.within, f);
 }
 
 void check_form(PatternCheck& p, ast::Pattern& pattern, Scope& scope) {
@@ -567,10 +583,12 @@ void check_pattern(PatternCheck& p) {
     p.c.report("R074", p.steps[kStepsPerPatternMax].at,
                "a pattern of more than " + std::to_string(kStepsPerPatternMax) + " steps", "one step too many",
                "split it: a rule's name is an event that other rules use");
+  if (p.steps.size() > kStepsPerPatternMax) return;  // nothing may take time for what is one mistake
   check_step_names(p);
   Scope scope;
   scope.where_word = "a filter";
   scope.steps = &p.steps;
+  if (p.resolve) scope.fired = &p.rule.steps;
   scope.visible.assign(p.steps.size(), false);
   check_inner(p, p.pattern, scope, false);
 }

@@ -5,6 +5,7 @@
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
+#include "engine/base/text.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -268,15 +269,30 @@ constexpr const char* kAlertFields[] = {"alert_id",   "rule",     "rule_version"
                                         "text",       "time",     "first",        "last",     "count",  "fields",
                                         "suppressed", "reminder", "tags",         "owner",    "runbook"};
 
+// A value that no alert can carry: the test could never pass.
+void check_expected(Context& c, ast::FieldValue& field, Type type, const std::string& rule) {
+  if (!std::holds_alternative<ast::Literal>(field.value.node)) return;
+  Scope scope;
+  scope.place = Place::constant;
+  const Type given = type_of(c, field.value, scope);
+  if (may_stand_for(type, given)) return;
+  c.report("R042", field.value.span,
+           ticked(text_of(field.name)) + " in an alert of " + ticked(rule) + " is " + name_of(type),
+           "this is " + name_of(given), "expect a value of that type");
+}
+
 void check_alert_fields(Context& c, ast::Expect& expect, std::uint32_t rule) {
   check_values(c, expect.fields, kNone);
   if (rule == kNone) return;
   const RuleInfo& info = c.model.rules[rule];
   const EventInfo& event = c.model.events[info.alert];
-  for (const ast::FieldValue& field : expect.fields) {
+  for (ast::FieldValue& field : expect.fields) {
     const std::string name = text_of(field.name);
-    if (event.find(name) || std::find(std::begin(kAlertFields), std::end(kAlertFields), name) != std::end(kAlertFields))
+    if (const FieldInfo* own = event.find(name)) {
+      check_expected(c, field, own->type, info.name);
       continue;
+    }
+    if (std::find(std::begin(kAlertFields), std::end(kAlertFields), name) != std::end(kAlertFields)) continue;
     std::vector<std::string> names;
     for (const FieldInfo& f : event.fields) names.push_back(f.name);
     const std::size_t own = names.size();
@@ -311,35 +327,6 @@ void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
 
 // ----- times -------------------------------------------------------------------------------------
 
-// RFC 3339 to microseconds; nothing where it is not one.
-std::optional<std::int64_t> read_time(const std::string& text) {
-  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, used = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6)
-    return std::nullopt;
-  if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || s > 60) return std::nullopt;
-  const char* rest = text.c_str() + used;
-  std::int64_t us = 0;
-  if (*rest == '.') {
-    std::int64_t unit = 100'000;
-    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) us += (*rest - '0') * unit;
-  }
-  std::int64_t offset = 0;
-  if (*rest == 'Z' || *rest == 'z')
-    ++rest;
-  else if (int oh = 0, om = 0, n = 0;
-           std::sscanf(rest + 1, "%2d:%2d%n", &oh, &om, &n) == 2 && (*rest == '+' || *rest == '-'))
-    offset = (*rest == '-' ? -1 : 1) * (oh * 60 + om), rest += n + 1;
-  else
-    return std::nullopt;
-  if (*rest != '\0') return std::nullopt;
-  // Days from civil (Hinnant): March first, so that leap days come last.
-  const std::int64_t year = y - (mo <= 2), era = (year >= 0 ? year : year - 399) / 400, yoe = year - era * 400;
-  const std::int64_t doy = (153 * (mo + (mo > 2 ? -3 : 9)) + 2) / 5 + d - 1,
-                     doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
-  const std::int64_t all_days = era * 146097 + doe - 719468;
-  return (((all_days * 24 + h) * 60 + mi - offset) * 60 + s) * 1'000'000 + us;
-}
-
 struct Clock {
   std::optional<std::int64_t> last;
   SourceSpan at;
@@ -355,9 +342,9 @@ void check_time(Context& c, const ast::TestLine& line, Clock& clock) {
   } else {
     const ast::Text& text = std::get<ast::Text>(*line.at);
     span = text.span;
-    now = read_time(text.value);
+    if (const auto time = parse_rfc3339(text.value)) now = time->us;
     if (!now)
-      c.report("R077", text.span, "\"" + text.value + "\" is no time", "not of the form of RFC 3339",
+      c.report("R077", text.span, "\"" + text.value + "\" is no time", "no day and time as RFC 3339 writes them",
                "write `\"2026-01-31T12:00:00Z\"`, or a duration such as `5m`");
   }
   if (now && clock.last && *now < *clock.last)

@@ -12,7 +12,9 @@
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "dsl/print.h"
+#include "engine/base/time_format.h"
 #include "engine/base/units.h"
+#include "engine/event/ip.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -280,6 +282,12 @@ bool as_step(Context& c, ast::Path& path, const Scope& s, Type& type) {
   return true;
 }
 
+void report_of_the_match(Context& c, const ast::Path& path) {
+  c.report("R023", path.span, "`resolve when` does not know the match that fired",
+           ticked(path.parts.front().text) + " is a step of `when`",
+           "what both have in common stands in `by`; the rest of the match is gone by then");
+}
+
 Type in_filter(Context& c, ast::Path& path, const Scope& s) {
   const std::string& first = path.parts.front().text;
   if (first == "previous" && path.parts.size() > 1) {
@@ -292,6 +300,8 @@ Type in_filter(Context& c, ast::Path& path, const Scope& s) {
   }
   if (Type type = kAny; as_step(c, path, s, type)) return type;
   if (path.parts.size() > 1 && !some_event_has(c, s.events, path)) {
+    if (s.fired != nullptr && std::ranges::find(*s.fired, first, &StepInfo::name) != s.fired->end())
+      return report_of_the_match(c, path), kAny;
     const std::vector<std::string> steps = step_names(s);
     if (!nearest(first, steps).empty()) return report_unknown_name(c, path.parts.front(), s), kAny;
   }
@@ -634,6 +644,21 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
   return left_type;
 }
 
+bool is_network(const ast::Address& address) {
+  const std::optional<IpAddress> ip = parse_ip(address.text);
+  return ip && ip->prefix < 128;
+}
+
+// `ip = 10.0.0.0/8`: a record brings addresses.
+void lint_network(Context& c, const ast::Binary& b) {
+  const auto* literal = std::get_if<ast::Literal>(&b.right->node);
+  const auto* address = literal != nullptr ? std::get_if<ast::Address>(&literal->value) : nullptr;
+  if (address == nullptr || !std::holds_alternative<ast::Path>(b.left->node) || !is_network(*address)) return;
+  const std::string in = print(*b.left) + " in [" + print(*b.right) + "]";
+  c.report("R128", b.right->span, "an address is never equal to a network", "a network",
+           "write " + ticked(b.op == BinaryOp::equal ? in : "not " + in));
+}
+
 Type compare(Context& c, ast::Binary& b, Scope& s) {
   const Type l = type_of(c, *b.left, s);
   if (auto* its = std::get_if<ast::Its>(&b.right->node)) {
@@ -648,6 +673,7 @@ Type compare(Context& c, ast::Binary& b, Scope& s) {
     if (Diagnostic& d = c.diagnostics.back(); d.code == "R022" && d.help.starts_with("it has"))
       d.help = "a text stands in quotes: " + ticked("\"" + word->parts.front().text + "\"") + "; " + d.help;
   const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
+  if (!order && is(l, F::ip)) lint_network(c, b);
   check_comparable(c, *b.left, l, *b.right, r, b.op_span, s, order ? Asks::order : Asks::equality);
   for (const auto& [operand, type] : {std::pair{&*b.left, l}, std::pair{&*b.right, r}})
     if (order && (is(type, F::boolean) || is(type, F::point) || type.list)) {
@@ -834,14 +860,21 @@ Wanted wanted(ArgType arg) {
     case ArgType::regex:
       return {"a regular expression between slashes", {}};
     case ArgType::constant_text:
+    case ArgType::zone:
+    case ArgType::time_format:
       return {"text in quotes", {kText}};
   }
   return {};
 }
 
+// Text that the rule itself has to say.
+bool is_written(ArgType arg) {
+  return arg == ArgType::constant_text || arg == ArgType::zone || arg == ArgType::time_format;
+}
+
 bool fits(ArgType arg, Type type, const ast::Expr& expr) {
   if (arg == ArgType::regex) return is_regex(expr);
-  if (arg == ArgType::constant_text) return is_literal(expr) && is(type, F::text);
+  if (is_written(arg)) return is_literal(expr) && is(type, F::text);
   if (is_any(type)) return true;
   if (arg == ArgType::list || (arg == ArgType::countable && type.list)) return type.list;
   const Wanted want = wanted(arg);
@@ -936,6 +969,8 @@ Type result_of(const Function& f, const std::vector<Type>& types) {
       return kInt;
     case ArgType::text:
     case ArgType::constant_text:
+    case ArgType::zone:
+    case ArgType::time_format:
       return kText;
     case ArgType::boolean:
       return kBool;
@@ -958,6 +993,25 @@ Type result_of(const Function& f, const std::vector<Type>& types) {
   return kAny;
 }
 
+// What the engine could only answer with a missing value, event after event.
+void check_time_format(Context& c, const ast::Text& format) {
+  const Result<TimeFormat> compiled = TimeFormat::compile(format.value);
+  if (!compiled)
+    c.report("R080", format.span, compiled.error().message, "no text can be read by it",
+             "such as \"%Y-%m-%d %H:%M:%S\"; all of them: `tocsin explain R080`");
+  else if (!compiled->has_year())
+    c.report("R080", format.span, "the time format `" + format.value + "` does not say the year",
+             "a time without a year is none", "it needs `%Y`, `%y` or `%s`");
+}
+
+void check_written(Context& c, ArgType want, const ast::Expr& arg) {
+  const auto* literal = std::get_if<ast::Literal>(&arg.node);
+  const auto* text = literal != nullptr ? std::get_if<std::string>(&literal->value) : nullptr;
+  if (text == nullptr) return;
+  if (want == ArgType::zone) check_zone(c, {*text, arg.span});
+  if (want == ArgType::time_format) check_time_format(c, {*text, arg.span});
+}
+
 void check_argument(Context& c, const Function& f, ast::Expr& arg, Type type, std::size_t index,
                     const std::vector<Type>& types, const Scope& s) {
   const ArgType want = f.args[std::min(index, f.args.size() - 1)];
@@ -969,25 +1023,16 @@ void check_argument(Context& c, const Function& f, ast::Expr& arg, Type type, st
   if (fits(want, type, arg)) {
     const Wanted w = wanted(want);
     if (!w.types.empty() && is_any(type)) infer(c, arg, s, w.types.size() == 1 ? w.types[0] : kAny);
-    return;
+    return check_written(c, want, arg);
   }
   std::string help = std::string(f.name) + ": " + std::string(f.help);
   if (want == ArgType::duration && is_number(type))
     help = "it makes a number of a duration, such as `" + std::string(f.name) + "(b.ts - a.ts)`";
   if (want == ArgType::ip && is(type, F::text)) help = "make an address of it: `ip(..)`";
   if (want == ArgType::number && is(type, F::text)) help = "make a number of it: `number(..)`";
-  const bool written = want == ArgType::constant_text || want == ArgType::regex;
+  const bool written = is_written(want) || want == ArgType::regex;
   c.report("R046", arg.span, ticked(f.name) + " needs " + std::string(wanted(want).words) + " here",
            written ? "it has to be written in the rule" : "this is " + name_of(type), help);
-}
-
-void check_constant_zone(Context& c, const Function& f, const ast::Call& call) {
-  const std::size_t at = f.name == "time" ? 2 : 1;
-  if (f.name != "hour" && f.name != "weekday" && f.name != "date" && f.name != "time") return;
-  if (call.args.size() <= at) return;
-  const auto* literal = std::get_if<ast::Literal>(&call.args[at].node);
-  if (literal && std::holds_alternative<std::string>(literal->value))
-    check_zone(c, {std::get<std::string>(literal->value), call.args[at].span});
 }
 
 Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
@@ -1010,7 +1055,6 @@ Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
     return result_of(f, types);
   }
   for (std::size_t i = 0; i < call.args.size(); ++i) check_argument(c, f, call.args[i], types[i], i, types, s);
-  check_constant_zone(c, f, call);
   return result_of(f, types);
 }
 
@@ -1294,7 +1338,8 @@ Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s)
 
 Type type_of_in(Context& c, ast::In& in, Scope& s) {
   const Type what = type_of(c, *in.what, s);
-  if (const auto* list = std::get_if<ast::InList>(&in.where)) find_list(c, list->list);
+  if (const auto* named = std::get_if<ast::InList>(&in.where))
+    if (const auto list = find_list(c, named->list)) check_listed(c, *list, named->list.span, what, in.what->span);
   if (const auto* calendar = std::get_if<ast::InCalendar>(&in.where)) {
     find_calendar(c, calendar->calendar);
     if (!is_any(what) && !is(what, F::time))

@@ -9,6 +9,7 @@
 #include "dsl/check/context.h"
 #include "dsl/diagnostic.h"
 #include "dsl/words.h"
+#include "engine/program/zone.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -52,11 +53,7 @@ std::size_t distance(std::string_view a, std::string_view b, std::size_t most) {
   return edit_distance(a, b);
 }
 
-bool is_zone(std::string_view name) {
-  if (!looks_like_zone(name)) return false;
-  std::error_code error;
-  return std::filesystem::is_regular_file(std::filesystem::path(kZones) / name, error);
-}
+bool is_zone(std::string_view name) { return looks_like_zone(name) && find_zone(name) != nullptr; }
 
 std::string near_zone(std::string_view name) {
   std::error_code error;

@@ -45,6 +45,12 @@ class Walk {
   static constexpr bool is = std::is_same_v<std::remove_const_t<T>, U>;
 
   template <class T>
+  static constexpr bool is_leaf =
+      is<T, ast::Name> || is<T, ast::Count> || is<T, ast::Length> || is<T, ast::Literal> || is<T, ast::Param> ||
+      is<T, ast::During> || is<T, ast::Fire> || is<T, ast::Resume> || is<T, ast::Owner> || is<T, ast::SendTo> ||
+      is<T, ast::Tags> || is<T, ast::EvenIfEmpty>;
+
+  template <class T>
   void variant(T& v) {
     std::visit([this](auto& node) { (*this)(node); }, v);
   }
@@ -185,6 +191,8 @@ class Walk {
       (*this)(n.idle), maybe(n.when_last);
     else if constexpr (is<T, Every>)
       maybe(n.aligned), maybe(n.over);
+    else
+      static_assert(is_leaf<T>, "a node that holds others needs its row here");
   }
 
   template <class T>

@@ -428,10 +428,10 @@ const std::vector<Function>& functions() {
       {"seconds", {duration}, 1, false, number, 0, "the seconds of a duration, as a float", in_units<seconds(1).us>},
       {"ms", {duration}, 1, false, number, 0, "the milliseconds of a duration, as a float", in_units<milliseconds(1).us>},
       {"days", {duration}, 1, false, number, 0, "the days of 24 hours of a duration, as a float", in_units<days(1).us>},
-      {"hour", {time, constant_text}, 1, false, integer, 0, "the hour of the day, 0 to 23, in UTC or a zone", hour_of},
-      {"minute", {time, constant_text}, 1, false, integer, 0, "the minute of the hour, 0 to 59, in UTC or a zone", minute_of},
-      {"weekday", {time, constant_text}, 1, false, text, 0, "the day of the week, \"mon\" to \"sun\", in UTC or a zone", weekday_name},
-      {"date", {time, constant_text}, 1, false, text, 0, "the date as 2026-01-31, in UTC or a zone", date_of},
+      {"hour", {time, zone}, 1, false, integer, 0, "the hour of the day, 0 to 23, in UTC or a zone", hour_of},
+      {"minute", {time, zone}, 1, false, integer, 0, "the minute of the hour, 0 to 59, in UTC or a zone", minute_of},
+      {"weekday", {time, zone}, 1, false, text, 0, "the day of the week, \"mon\" to \"sun\", in UTC or a zone", weekday_name},
+      {"date", {time, zone}, 1, false, text, 0, "the date as 2026-01-31, in UTC or a zone", date_of},
       {"subnet", {ip, integer}, 2, false, network, 0, "the network of an address with so many leading bits", subnet_of},
       {"in_network", {ip, network}, 2, false, boolean, 0, "does the address lie in the network", in_network_of},
       {"distance_km", {point, point}, 2, false, number, 0, "the great-circle distance of two points", distance_of},
@@ -443,7 +443,7 @@ const std::vector<Function>& functions() {
       {"number", {any, integer}, 1, false, number, 0, "a text as a number, in base 10 or another from 2 to 36", number_of},
       {"text", {any}, 1, false, text, 0, "any value as alert texts write it", text_of},
       {"ip", {text}, 1, false, ip, 0, "a text as an address or network", ip_of},
-      {"time", {text, constant_text, constant_text}, 2, false, time, 0, "a text as a time, by a format such as \"%Y-%m-%d %H:%M:%S\", in UTC or a zone", time_of},
+      {"time", {text, time_format, zone}, 2, false, time, 0, "a text as a time, by a format such as \"%Y-%m-%d %H:%M:%S\", in UTC or a zone", time_of},
       {"extract", {text, regex}, 2, false, text, 0, "the first group of the regular expression where it is found, without a group the whole match", extract_of},
   };
   // clang-format on

@@ -16,7 +16,7 @@ namespace tocsin {
 
 // What an argument may be. `any`: whatever comes; `same`: as argument `like`, where int and float count as one;
 // `quantity`: a number or a duration; `countable`: a text or a list; `network`: an ip, written as an address or with a
-// prefix. `constant_text` must be written in the rule, so that a wrong time format or zone is an author's mistake.
+// prefix. `constant_text`, `zone` and `time_format` must be written in the rule, so that a wrong one is an author's mistake.
 // A `regex` is written in the rule too; it reaches the code as an integer constant, its RegexId.
 enum class ArgType : std::uint8_t {
   any,
@@ -34,7 +34,9 @@ enum class ArgType : std::uint8_t {
   point,
   list,
   regex,
-  constant_text
+  constant_text,
+  zone,
+  time_format
 };
 
 class Scratch;  // where a function puts texts and lists it makes (engine/program/scratch.h)
