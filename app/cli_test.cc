@@ -316,7 +316,7 @@ TEST_CASE("explain: what a key keeps is what its matcher keeps, and the warnings
   };
   const std::string chain = explained("a then b within 5m by u");
   CHECK(contains(chain, "an event matters for 5 minutes at most\n"));
-  CHECK(contains(chain, "a key keeps 1 event and "));
+  CHECK(contains(chain, "a key keeps 1 record and "));
   CHECK(contains(chain, ": the latest a\n"));
   CHECK(contains(chain, "latest chain: single steps"));
   const std::string every = explained("a then b within 5m by u  fire every match");
@@ -326,7 +326,7 @@ TEST_CASE("explain: what a key keeps is what its matcher keeps, and the warnings
   CHECK(contains(search, "every event that a match may need within 5m, at most 10,000\n"));
   CHECK(contains(search, "search: a filter looks at another step\n"));
   const std::string count = explained("5 a(v = 1) within 5m by u");
-  CHECK(contains(count, "a key keeps 5 events and "));
+  CHECK(contains(count, "a key keeps 5 records and "));
   CHECK(contains(count, "the 5 last a\n"));
   CHECK(contains(count, "counter: N of one stream in one window"));
   CHECK(contains(count, "asked at\n  a: v = 1\n"));

@@ -186,7 +186,7 @@ std::string bounds_in_words(const Known& known) {
   const Bounds& bounds = *known.bounds;
   if (bounds.bytes_per_key == 0) return "nothing is kept of a key\n";
   return reach_in_words(known) + fmt::format("a key keeps {} and {} at most: {}\n",
-                                             counted(bounds.events_per_key, "event"),
+                                             counted(bounds.events_per_key, "record"),
                                              counted(bounds.bytes_per_key, "byte"), bounds.limited_by);
 }
 

@@ -22,6 +22,12 @@ std::string of(const ast::Length& length) {
   return duration != nullptr ? dsl::in_words(*duration) : "$" + std::get<ast::Param>(length.value).name;
 }
 
+// "1 hour passes", "5 minutes pass".
+std::string passing(const std::string& length) {
+  const bool one = length.starts_with("1 ") && length.find(' ', 2) == std::string::npos;
+  return length + (one ? " passes" : " pass");
+}
+
 std::string of(const ast::Count& count) {
   const std::int64_t* number = std::get_if<std::int64_t>(&count.value);
   return number != nullptr ? fmt::format("{}", *number) : "$" + std::get<ast::Param>(count.value).name;
@@ -56,7 +62,8 @@ class Builder {
       step(sequence.steps[i], i + 1 == sequence.steps.size() && !sequence.ending);
     if (sequence.ending) {
       const std::size_t waiting = last();
-      fires(Edge::Kind::timer, of(sequence.ending->within.length) + " pass");
+      const auto& from = sequence.ending->within.of;
+      fires(Edge::Kind::timer, passing(of(sequence.ending->within.length)) + (from ? " after " + from->text : ""));
       leave(waiting, of(sequence.ending->stream));
     }
     if (!rule_.when.within || sequence.steps.size() < 2) return;
@@ -83,19 +90,19 @@ class Builder {
   void operator()(const ast::Without& f) {
     // A y that was never seen counts, too, once the stream has been watched for D (C6): so a key waits from the start.
     const std::size_t waiting = add(Node::Kind::waiting, "no " + of(f.missing) + " for " + of(f.length));
-    edge(0, waiting, Edge::Kind::timer, of(f.length) + " of watching pass");
+    edge(0, waiting, Edge::Kind::timer, passing(of(f.length) + " of watching"));
     leave(waiting, of(f.missing));
     fires(Edge::Kind::advance, of(f.stream));
   }
   void operator()(const ast::Silence& f) {
-    wait(of(f.stream), of(f.length) + " pass", of(f.stream));
+    wait(of(f.stream), passing(of(f.length)), of(f.stream));
     const bool listed = std::ranges::any_of(rule_.keys, [](const dsl::KeyInfo& key) { return key.list != dsl::kNone; });
     if (listed || rule_.by_all)
       edge(0, 1, Edge::Kind::advance, listed ? "the key is in the list" : "the first event of the sources");
   }
   void operator()(const ast::NoAfter& f) {
     const std::size_t waiting = advance(of(f.after), "waiting for " + of(f.missing));
-    fires(Edge::Kind::timer, of(f.within) + " pass");
+    fires(Edge::Kind::timer, passing(of(f.within)));
     leave(waiting, of(f.missing));
   }
   void operator()(const ast::Ranking& f) { judged(of(f.value), "the first " + of(f.number) + " change"); }
@@ -167,7 +174,7 @@ class Builder {
   void hold(const ast::Step& s) {
     const std::size_t holds = advance(what(s), "holds");
     edge(holds, holds, Edge::Kind::stay, what(s));
-    fires(Edge::Kind::timer, of(*rule_.when.hold) + " pass");
+    fires(Edge::Kind::timer, passing(of(*rule_.when.hold)));
     leave(holds, "an event of its kind that is not so");
   }
 

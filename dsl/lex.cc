@@ -207,7 +207,7 @@ class Lexer {
     if (is_hex(peek()) && address()) return;
     std::size_t end = at_;
     while (end < text_.size() && is_name(text_[end])) ++end;
-    if (end < text_.size() && is_beyond_ascii(text_[end])) return foreign_name(end);
+    if (end < text_.size() && is_beyond_ascii(text_[end]) && !starts_sign(end)) return foreign_name(end);
     end = with_percentile_decimals(end);
     Token& token = add(TokenKind::word, at_, end);
     token.word = find_word(slice(token.begin, end));
@@ -413,7 +413,7 @@ class Lexer {
 
   void too_large(std::size_t begin, std::size_t end) {
     report("R008", begin, end, "this number is too large", "beyond what can be counted",
-           "whole numbers go up to 9_223_372_036_854_775_807, durations to 292_000 years");
+           "whole numbers go up to 9_223_372_036_854_775_807");
   }
 
   void plain_number(std::size_t begin, std::size_t end, bool real) {
@@ -433,8 +433,10 @@ class Lexer {
       return;
     }
     std::int64_t value = 0;
-    if (std::from_chars(written.data(), written.data() + written.size(), value).ec != std::errc())
+    if (std::from_chars(written.data(), written.data() + written.size(), value).ec != std::errc()) {
       too_large(begin, end);
+      value = 2;  // a count of which nothing else is to be said
+    }
     add(TokenKind::number, begin, end).integer = value;
   }
 
@@ -512,7 +514,11 @@ class Lexer {
     if (!wrong.empty())
       report("R008", begin, after, quoted(slice(begin, after)) + " is not a duration", wrong,
              "units are `w d h m s ms us`, the largest first: `1h30m`");
-    if (overflow) too_large(begin, after), sum = 0;
+    if (overflow) {
+      report("R008", begin, after, "this duration is too long", "beyond what can be counted",
+             "a rule looks back ten years at most");
+      sum = hours(1).us;  // of which nothing else is to be said
+    }
     add(TokenKind::duration, begin, after).integer = sum;
   }
 
@@ -531,6 +537,21 @@ class Lexer {
       d.fix = Edit{span(begin, letters), meant};
     }
     add(TokenKind::duration, begin, letters).integer = std::max<std::int64_t>(whole, 1);
+  }
+
+  // `9am`, `12pm`.
+  bool hour_of_half_a_day(std::size_t begin, std::size_t end, std::size_t behind, bool afternoon) {
+    int hour = 0;
+    const std::string_view written = slice(begin, end);
+    std::from_chars(written.data(), written.data() + written.size(), hour);
+    if (hour < 1 || hour > 12) return false;
+    hour = hour % 12 + (afternoon ? 12 : 0);
+    const std::string meant = (hour < 10 ? "0" : "") + std::to_string(hour) + ":00";
+    report("R008", begin, behind, "a time of day is counted to 24 hours", quoted(slice(begin, behind)),
+           "write " + quoted(meant))
+        .fix = Edit{span(begin, behind), meant};
+    add(TokenKind::clock, begin, behind).integer = std::int64_t{hour} * 60;
+    return true;
   }
 
   // `5min`, `0x1f`, `10k`, `5th`: a number that something else sticks to.
@@ -558,6 +579,7 @@ class Lexer {
       add(TokenKind::duration, begin, letters).integer = value;
       return;
     }
+    if ((lower == "am" || lower == "pm") && !real && hour_of_half_a_day(begin, end, letters, lower == "pm")) return;
     std::string help = suffix == "M"
                            ? "minutes are " + quoted(std::string(slice(begin, end)) + "m") + ", sizes " +
                                  quoted(std::string(slice(begin, end)) + "MB") +
@@ -590,8 +612,12 @@ class Lexer {
     }
     if (end >= text_.size() || text_[end] != quote) {
       end = trimmed(begin, std::min(end, text_.size()));
-      report("R003", begin, end, "this text is not closed", "the closing quote is missing",
-             "a text ends on its line; a new line inside is written `\\n`");
+      if (const Token* first = end == begin + 1 ? glued_text() : nullptr)
+        report("R003", first->begin, end, "this text is not closed", "a quote is missing in here",
+               "close the first text where it ends: all that follows on this line reads the wrong way round");
+      else
+        report("R003", begin, end, "this text is not closed", "the closing quote is missing",
+               "a text ends on its line; a new line inside is written `\\n`");
       add(TokenKind::text, begin, end);
       return;
     }
@@ -602,6 +628,18 @@ class Lexer {
           Edit{span(begin, end + 1), meant};
     }
     add(TokenKind::text, begin, end + 1);
+  }
+
+  // A quote that opens nothing at the end of a line closes what was meant: one before it is missing. From there on the
+  // quotes stand the wrong way round, so the first text that touches what follows it is the one without its end.
+  const Token* glued_text() const {
+    const std::size_t line = text_.rfind('\n', at_) + 1;  // 0 on the first line
+    const auto touches = [&](const Token& t) {
+      return t.kind == TokenKind::text && t.begin >= line && t.end < text_.size() &&
+             (is_name(text_[t.end]) || text_[t.end] == '{');
+    };
+    const auto found = std::ranges::find_if(tokens_, touches);
+    return found == tokens_.end() ? nullptr : &*found;
   }
 
   void bad_escape(std::size_t at) {
@@ -642,6 +680,8 @@ class Lexer {
     while (flags < text_.size() && is_letter(text_[flags])) ++flags;
     if (flags > end + 1) {
       const std::string letters(slice(end + 1, flags));
+      // `/usr/bin/`: no flags, but the slashes of a path.
+      if (flags < text_.size() && text_[flags] == '/') return slashes_inside(begin);
       Diagnostic& d = report("R015", end + 1, flags, "flags do not stand behind a regular expression", "not here",
                              letters == "i" ? "write `ignoring case` behind it, or begin it with `(?i)`"
                                             : "begin it with `(?" + letters + ")`");
@@ -649,6 +689,21 @@ class Lexer {
     }
     add(TokenKind::regex, begin, end + 1);
     at_ = flags;
+  }
+
+  // `/a/b/`: up to the last slash of the word, those between with a backslash.
+  void slashes_inside(std::size_t begin) {
+    std::size_t end = begin + 1;
+    for (std::size_t at = end; at < text_.size() && (is_name(text_[at]) || text_[at] == '/'); ++at)
+      if (text_[at] == '/') end = at;
+    ++end;
+    std::string meant = "/";
+    for (const char c : slice(begin + 1, end - 1)) meant += c == '/' ? "\\/" : std::string(1, c);
+    report("R015", begin, end, "a slash ends a regular expression", "more than two slashes",
+           "a slash inside is `\\/`: " + quoted(meant + "/"))
+        .fix = Edit{span(begin, end), meant + "/"};
+    add(TokenKind::regex, begin, end);
+    at_ = end;
   }
 
   void comment(std::size_t mark) {
@@ -721,10 +776,11 @@ class Lexer {
     std::string_view meaning = op.meant;
     const std::size_t operand = text_.find_first_not_of(' ', end);
     if (op.written == "=>" && operand != std::string_view::npos && is_digit(text_[operand])) meaning = ">=";
+    const bool whole = !meaning.empty() && op.written != "!~" && op.written != "**";  // the sign alone is the mistake
     Diagnostic& d = report("R011", at_, end, quoted(op.written) + " is not an operator here",
-                           meaning.empty() ? "not here" : "write " + quoted(meaning), std::string(op.help));
+                           whole ? "write " + quoted(meaning) : "not here", std::string(op.help));
     const bool is_word = !meaning.empty() && is_letter(meaning[0]);
-    if (!meaning.empty() && op.written != "!~" && op.written != "**") {
+    if (whole) {
       const bool joined = is_word && end < text_.size() && text_[end] != ' ' && text_[end] != '\n';
       const bool glued = is_word && at_ > 0 && is_name(text_[at_ - 1]);
       d.fix = Edit{span(at_, end), (glued ? " " : "") + std::string(meaning) + (joined ? " " : "")};

@@ -25,6 +25,13 @@ std::string of(const ast::Length& length) {
   return duration != nullptr ? in_words(*duration) : ticked("$" + std::get<ast::Param>(length.value).name);
 }
 
+// "1 hour" behind "the": "the hour after it".
+std::string of_that(const ast::Length& length) {
+  std::string text = of(length);
+  const bool one = text.starts_with("1 ") && text.find(' ', 2) == std::string::npos;
+  return one ? text.substr(2) : text;
+}
+
 std::string of(const ast::Count& count) {
   const std::int64_t* number = std::get_if<std::int64_t>(&count.value);
   return number != nullptr ? fmt::format("{}", *number) : ticked("$" + std::get<ast::Param>(count.value).name);
@@ -130,7 +137,7 @@ std::string noun(const ast::Sequence& sequence) {
   if (!sequence.ending) return text;
   const ast::Absence& ending = *sequence.ending;
   const std::string from = ending.within.of ? fmt::format("after {}", ticked(ending.within.of->text)) : "after it";
-  return fmt::format("{}, and then no {} in the {} {}", text, of(ending.stream), of(ending.within.length), from);
+  return fmt::format("{}, and then no {} in the {} {}", text, of(ending.stream), of_that(ending.within.length), from);
 }
 
 // `(a then b) within 5m` is what stands in the brackets, with a bound.
@@ -164,7 +171,7 @@ struct Noun {
 
   std::string operator()(const ast::Sequence& s) const {
     if (pattern.hold && s.steps.size() == 1)
-      return fmt::format("nothing but {} for {} at least (the last one holds in silence)", of_hold(s.steps.front()),
+      return fmt::format("{} for {} at least (the last one holds in silence)", of_hold(s.steps.front()),
                          of(*pattern.hold));
     if (!is_counting(pattern)) return noun(s);
     std::string text = what_of(s.steps.front());
@@ -190,20 +197,21 @@ struct Noun {
     return fmt::format("{} changes of {}", of(f.number), of(f.value));
   }
   std::string operator()(const ast::New& f) const {
-    return fmt::format("a value of {} that was not there in the {} before", of(f.value), of(f.in));
+    return fmt::format("a value of {} that was not there in the {} before", of(f.value), of_that(f.in));
   }
   std::string operator()(const ast::Idle& f) const {
     return fmt::format("a {}{} after {} or more without one", of(f.stream), named(f.as), of(f.length));
   }
   std::string operator()(const ast::Without& f) const {
-    return fmt::format("a {}{} and no {} in the {} before it", of(f.stream), named(f.as), of(f.missing), of(f.length));
+    return fmt::format("a {}{} and no {} in the {} before it", of(f.stream), named(f.as), of(f.missing),
+                       of_that(f.length));
   }
   std::string operator()(const ast::Silence& f) const {
-    return fmt::format("no {} in the {} after the last one", of(f.stream), of(f.length));
+    return fmt::format("no {} in the {} after the last one", of(f.stream), of_that(f.length));
   }
   std::string operator()(const ast::NoAfter& f) const {
     return fmt::format("a {}{}, and then no {} in the {} after it", of(f.after), named(f.as), of(f.missing),
-                       of(f.within));
+                       of_that(f.within));
   }
   std::string operator()(const ast::Ranking& f) const {
     return fmt::format("a change among the first {} {} by count over {}", of(f.number), of(f.value), of(f.over));
@@ -212,13 +220,16 @@ struct Noun {
 
   static std::string of_hold(const ast::Step& step) {
     const auto* stream = std::get_if<ast::Stream>(&step.what);
-    return stream != nullptr ? of(*stream) : what_of(step);
+    if (stream == nullptr) return "nothing but " + what_of(step);
+    // Events of other kinds do not break it.
+    return fmt::format("{} and no other {}", of(*stream), stream->filter ? ticked(stream->name.text) : "of its kind");
   }
 };
 
 std::string noun(const ast::Pattern& pattern) {
   std::string text = std::visit(Noun{pattern}, pattern.form);
-  if (pattern.within) text += (is_sequence(pattern) ? ", all within " : " within ") + of(*pattern.within);
+  const bool listed = is_sequence(pattern) || std::holds_alternative<ast::Apart>(pattern.form);
+  if (pattern.within) text += (listed ? ", all within " : " within ") + of(*pattern.within);
   if (pattern.each)
     text += fmt::format(" in a window of {} by the clock{}", of(pattern.each->length),
                         pattern.each->zone ? fmt::format(" of {}", pattern.each->zone->value) : "");
@@ -346,7 +357,7 @@ struct Told {
     return fmt::format("A {} makes it forget what it has seen of the key.", of(c.on));
   }
   std::string operator()(const ast::Learn& c) const {
-    return fmt::format("It stays silent for the first {} of a key.", of(c.length));
+    return fmt::format("It stays silent for the first {} of a key.", of_that(c.length));
   }
   std::string operator()(const ast::Resolve& c) const {
     return fmt::format("An open alert is resolved when there is {}; until then the key has no second one.",
@@ -396,7 +407,7 @@ struct Told {
                        c.at.text);
   }
   std::string operator()(const ast::EndsAfter& c) const {
-    const std::string when = c.when_last ? fmt::format(" when the last event is {}", of(*c.when_last)) : "";
+    const std::string when = c.when_last ? fmt::format(" when the last event is a {}", of(*c.when_last)) : "";
     return fmt::format("It ends when nothing comes for {}{}.", of(c.idle), when);
   }
   std::string operator()(const ast::EndsOn& c) const { return fmt::format("A {} ends it.", of(c.on)); }
@@ -436,9 +447,27 @@ std::vector<std::string> with_articles(std::vector<std::string> sentences) {
   return sentences;
 }
 
+// S2: with `when last is`, or the one that holds when no such one fits.
+bool is_end_of_idle(const ast::Clause& clause, bool guarded) {
+  const auto* ends = std::get_if<ast::EndsAfter>(&clause.node);
+  return ends != nullptr && guarded == static_cast<bool>(ends->when_last);
+}
+
 void tell(const std::vector<ast::Clause>& clauses, bool of_rule, std::vector<std::string>& out) {
-  for (const ast::Clause& clause : clauses)
-    if (std::string sentence = told(clause, of_rule); !sentence.empty()) out.push_back(std::move(sentence));
+  const bool guarded = std::ranges::any_of(clauses, [](const auto& c) { return is_end_of_idle(c, true); });
+  std::string other;
+  std::ptrdiff_t behind = 0;  // of the last end that asks for the last event
+  for (const ast::Clause& clause : clauses) {
+    std::string sentence = told(clause, of_rule);
+    if (sentence.empty()) continue;
+    if (guarded && is_end_of_idle(clause, false)) {
+      other = "With any other last event i" + sentence.substr(1);
+      continue;
+    }
+    out.push_back(std::move(sentence));
+    if (is_end_of_idle(clause, true)) behind = std::ssize(out);
+  }
+  if (!other.empty()) out.insert(out.begin() + behind, std::move(other));
 }
 
 std::string whose(const std::vector<KeyInfo>& keys) {
@@ -447,7 +476,7 @@ std::string whose(const std::vector<KeyInfo>& keys) {
 
 std::string window_of(const ast::Every& every) {
   const std::string over = every.over_all ? ", over all that ever came"
-                           : every.over   ? fmt::format(", over the last {}", of(*every.over))
+                           : every.over   ? fmt::format(", over the last {}", of_that(*every.over))
                                           : "";
   if (every.event || !every.aligned) return "at every event" + over;
   const std::string zone = every.aligned->zone ? fmt::format(" by the clock of {}", every.aligned->zone->value) : "";

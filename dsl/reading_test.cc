@@ -88,14 +88,14 @@ TEST_CASE("each form has its noun") {
   CHECK(first("login as l after 90d idle by user") ==
         "Fires when the same `user` has a `login` (called `l`) after 90 days or more without one.");
   CHECK(first("charge after 24h without login by user") ==
-        "Fires when the same `user` has a `charge` and no `login` in the 1 day before it.");
+        "Fires when the same `user` has a `charge` and no `login` in the day before it.");
   CHECK(first("no heartbeat for 2m by user from list devices") ==
         "Fires when the same `user` from list `devices` has no `heartbeat` in the 2 minutes after the last one.");
   CHECK(first("no logout within 12h after login by user") ==
         "Fires when the same `user` has a `login`, and then no `logout` in the 12 hours after it.");
   CHECK(first("charge(amount > 5) for 10m by user") ==
-        "Fires when the same `user` has nothing but `charge(amount > 5)` for 10 minutes at least (the last one holds "
-        "in silence).");
+        "Fires when the same `user` has `charge(amount > 5)` and no other `charge` for 10 minutes at least (the last "
+        "one holds in silence).");
   CHECK(first("sum(charge.amount) > 10_000 within 1h by user") ==
         "Fires when `sum(charge.amount) > 10_000` within 1 hour becomes true for a `user`.");
   CHECK(first("5 login within 1m by all") ==
@@ -132,8 +132,13 @@ TEST_CASE("sessions and summaries are told too") {
         "Gathers all `(login or charge)` of the same `user` into sessions; each is an event `visit` when it is over. "
         "It ends "
         "when nothing comes for 30 minutes. A `logout` ends it. It lasts 12 hours at most. The event carries `n`.");
+  CHECK(read("session visit of (login or charge) by user  ends after 30m idle  ends after 2h idle when last is "
+             "charge\n") ==
+        "Gathers all `(login or charge)` of the same `user` into sessions; each is an event `visit` when it is over. "
+        "It ends when nothing comes for 2 hours when the last event is a `charge`. With any other last event it ends "
+        "when nothing comes for 30 minutes.");
   CHECK(read("summary spent of charge by user every 5m over 1h  with total = sum(amount)\n") ==
-        "Sums up all `charge` of the same `user` every 5 minutes, over the last 1 hour; each is an event `spent`. The "
+        "Sums up all `charge` of the same `user` every 5 minutes, over the last hour; each is an event `spent`. The "
         "event "
         "carries `total`.");
 }

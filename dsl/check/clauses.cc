@@ -103,7 +103,9 @@ void key_types(Context& c, const ast::Key& key, KeyInfo& info, const std::vector
       c.report("R042", key.span, ticked(info.name) + " has two types",
                name_of(*type) + " in " + ticked(c.model.events[first].name) + ", " + name_of(one) + " in " +
                    ticked(c.model.events[event].name),
-               "such keys are never equal; convert one: `by " + info.name + " = text(" + info.name + ")`");
+               key.parts.empty()
+                   ? "such keys are never equal; make text of both: `by " + info.name + " = text(" + info.name + ")`"
+                   : "such keys are never equal: name fields of one type");
       return;
     }
     if (!type || is_any(*type)) type = one, first = event;
@@ -111,7 +113,37 @@ void key_types(Context& c, const ast::Key& key, KeyInfo& info, const std::vector
   if (type) info.type = *type;
 }
 
+// `by login.user`: a key names a field of every event, without an event.
+bool names_its_event(Context& c, const ast::Key& key, KeyInfo& info, const std::vector<Keyed>& events) {
+  const std::vector<ast::Name>& parts = key.field.parts;
+  if (parts.size() < 2 || (!c.declared.contains(parts[0].text) && !c.model.event_ids.contains(parts[0].text)))
+    return false;
+  ast::Stream owner;
+  owner.name = parts[0];
+  const std::vector<EventId> named = c.model.events_of(owner);
+  const auto is_named = [&](const Keyed& k) { return std::ranges::find(named, k.event) != named.end(); };
+  ast::Path field = key.field;
+  field.parts.erase(field.parts.begin());
+  const auto has = [&](const Keyed& k) { return may_have(c, k.event, field); };
+  if (!std::ranges::any_of(events, is_named) || !std::ranges::any_of(events, has) ||
+      std::ranges::any_of(events, [&](const Keyed& k) {
+        return c.model.events[k.event].has_schema && may_have(c, k.event, key.field);
+      }))
+    return false;
+  const std::string name = text_of(field);
+  const bool all = std::ranges::all_of(events, has);
+  Diagnostic& d =
+      c.report("R022", key.field.span, "a key has no event before it: " + ticked(text_of(key.field)),
+               "`by` names a field that every event has",
+               all ? "write " + ticked("by " + name)
+                   : "say which field it is in each event: " + ticked("by k = (" + text_of(key.field) + ", y.FIELD)"));
+  if (all) d.fix = Edit{key.field.span, name};
+  info.name = name;  // it is told; its uses are no mistakes of their own
+  return true;
+}
+
 void plain_key(Context& c, const ast::Key& key, KeyInfo& info, const std::vector<Keyed>& events) {
+  if (names_its_event(c, key, info, events)) return;
   std::vector<Keyed> without;
   std::vector<std::pair<EventId, Type>> types;
   for (const Keyed& k : events) {

@@ -193,7 +193,7 @@ const ast::Expr* resolve_constant(Context& c, const std::string& name, std::vect
     c.report("R074", let->second->name.span,
              "constant `$" + name + "` is made of more than " + std::to_string(kConstantPartsMax) + " parts",
              "with the constants in it put in", "write it with fewer of them");
-    value.node = ast::Literal{std::int64_t{0}, {}};
+    value.node = ast::Param{name, value.span};  // what is made of it is too long for the same reason
   }
   Scope scope;
   scope.place = Place::constant;
@@ -214,12 +214,17 @@ void resolve_constants(Context& c) {
 bool bind_arguments(Context& c, const ast::Uses& uses, const ast::TemplateDecl& t, NameMap<ast::Expr>& out) {
   if (uses.args.size() != t.params.size()) {
     std::string shape = t.name.text + "(";
-    for (const ast::Param& p : t.params) shape += (&p == &t.params.front() ? "$" : ", $") + p.name;
+    std::vector<std::string> params;
+    for (const ast::Param& p : t.params) {
+      shape += params.empty() ? ".." : ", ..";
+      params.push_back("$" + p.name);
+    }
     Diagnostic& d =
         c.report("R039", uses.span,
                  ticked(t.name.text) + " takes " + std::to_string(t.params.size()) +
                      (t.params.size() == 1 ? " value" : " values") + ", not " + std::to_string(uses.args.size()),
-                 "the wrong number of values", "write " + ticked(shape + ")"));
+                 "the wrong number of values",
+                 "write " + ticked(shape + ")") + (params.empty() ? "" : ", with a value for " + ticked_list(params)));
     d.cause = Label{t.name.span, "declared here"};
     return false;
   }

@@ -4,6 +4,7 @@
 
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
+#include "dsl/print.h"
 #include "engine/base/units.h"
 
 namespace tocsin::dsl::checking {
@@ -108,13 +109,29 @@ std::optional<bool> at_first(const ast::Expr& e) {
   return is_upper(*b) && counting(*b->left) != nullptr ? std::optional(true) : std::nullopt;
 }
 
+// `fewer than 9 charge within 1h` says what `count(charge) < 9 within 1h` was to say; empty for what counts otherwise.
+std::string as_fewer_than(const RuleInfo& rule, const ast::Condition& condition) {
+  const auto* b = std::get_if<ast::Binary>(&condition.expr.node);
+  if (b == nullptr || !is_upper(*b) || !rule.when.within) return {};
+  const auto* a = std::get_if<ast::Aggregate>(&b->left->node);
+  const auto* limit = std::get_if<ast::Literal>(&b->right->node);
+  const auto* n = limit ? std::get_if<std::int64_t>(&limit->value) : nullptr;
+  if (a == nullptr || n == nullptr || a->function.text != "count" || a->streams.size() != 1 || a->over) return {};
+  const std::int64_t least = *n + (b->op == ast::BinaryOp::less_equal ? 1 : 0);
+  const std::optional<Duration> window = value(*rule.when.within);
+  return "fewer than " + std::to_string(least) + " " + print(*a->streams.front().stream) + " within " +
+         (window ? duration_text(*window) : "..");
+}
+
 // A4: a window that has just begun is not full, and so `<` is true at first.
 void lint_warm_up(Context& c, const RuleInfo& rule) {
   const auto* condition = std::get_if<ast::Condition>(&rule.when.form);
   if (!condition || find_clause<ast::Learn>(rule.clauses) || at_first(condition->expr) != true) return;
+  const std::string fewer = as_fewer_than(rule, *condition);
   c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
            "a window that has just begun is not full",
-           "add `learn 1h` to stay silent at first, or write `fewer than 10 x within 1h`");
+           "add `learn 1h` to stay silent at first" +
+               (fewer.empty() ? "" : ", or write " + ticked(fewer) + ", which waits for a full window"));
 }
 
 // ----- firing ------------------------------------------------------------------------------------

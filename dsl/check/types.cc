@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cstring>
 
 #include "dsl/check/context.h"
@@ -38,6 +39,10 @@ bool is_quantity(Type t) { return is_number(t) || is(t, F::duration); }
 bool fits_text(Type t) { return is_any(t) || is(t, F::text); }
 
 // ----- steps by name -----------------------------------------------------------------------------
+
+bool known_event(const Context& c, const std::string& name) {
+  return c.declared.contains(name) || c.model.event_ids.contains(name);
+}
 
 enum class Found { no, yes, later, own, twice };
 struct StepFound {
@@ -184,6 +189,12 @@ std::string not_its_field(const Context& c, const EventInfo& event) {
 
 void report_no_field(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip) {
   const std::string name = field_text(path, skip);
+  const SourceSpan at = field_span(path, skip);
+  const auto told = [&](const Diagnostic& d) {  // letters that no name has: it is no field's name as it stands
+    return d.code == "R016" && d.here.span.file == at.file && d.here.span.begin == at.begin;
+  };
+  if (std::ranges::any_of(c.files, [&](const Parsed& file) { return std::ranges::any_of(file.diagnostics, told); }))
+    return;
   std::vector<std::string> fields, owners;
   for (EventId id : events) {
     const EventInfo& event = c.model.events[id];
@@ -288,6 +299,37 @@ void report_of_the_match(Context& c, const ast::Path& path) {
            "what both have in common stands in `by`; the rest of the match is gone by then");
 }
 
+// `except login.ip = ..`: each event is looked at by itself, and its fields stand bare.
+bool report_own_event(Context& c, const ast::Path& path, const Scope& s) {
+  ast::Path field = path;
+  field.parts.erase(field.parts.begin());
+  ast::Stream owner;
+  owner.name = path.parts.front();
+  if (!known_event(c, owner.name.text) || !some_event_has(c, s.events, field)) return false;
+  // Of another event it would be another field.
+  const std::vector<EventId> named = c.model.events_of(owner);
+  if (std::ranges::none_of(s.events, [&](EventId e) { return std::ranges::find(named, e) != named.end(); }))
+    return false;
+  const std::string name = text_of(field);
+  c.report("R022", path.span, "a field stands here without its event: " + ticked(text_of(path)),
+           "one event is looked at", "write " + ticked(name))
+      .fix = Edit{path.span, name};
+  return true;
+}
+
+// `f.ip` in the filter of a later step, and no step is called f.
+void report_unknown_owner(Context& c, const ast::Path& path, const Scope& s) {
+  const std::string& owner = path.parts.front().text;
+  std::string help = did_you_mean(owner, step_names(s));
+  if (help.empty()) {
+    std::vector<std::string> ways;
+    const std::string field = text_of(path).substr(owner.size());
+    for (const std::string& step : step_names(s)) ways.push_back(step + field);
+    help = "a field of an earlier event is " + ticked_list(ways, "or");
+  }
+  c.report("R023", path.parts.front().span, "unknown name " + ticked(owner), "no earlier step has this name", help);
+}
+
 Type in_filter(Context& c, ast::Path& path, const Scope& s) {
   const std::string& first = path.parts.front().text;
   if (first == "previous" && path.parts.size() > 1) {
@@ -303,7 +345,14 @@ Type in_filter(Context& c, ast::Path& path, const Scope& s) {
     if (s.fired != nullptr && std::ranges::find(*s.fired, first, &StepInfo::name) != s.fired->end())
       return report_of_the_match(c, path), kAny;
     const std::vector<std::string> steps = step_names(s);
-    if (!nearest(first, steps).empty()) return report_unknown_name(c, path.parts.front(), s), kAny;
+    if ((s.place == Place::except || steps.empty()) && report_own_event(c, path, s)) return kAny;
+    if (s.place == Place::filter ? !steps.empty() : !nearest(first, steps).empty())
+      return report_unknown_owner(c, path, s), kAny;
+  }
+  if (first == "previous" && s.place == Place::filter && !s.events.empty() && !some_event_has(c, s.events, path)) {
+    c.report("R023", path.span, "`previous` is an event, not a value", "a whole event cannot stand here",
+             "write one of its fields: `previous.FIELD`");
+    return kAny;
   }
   path.ref = {ast::Ref::Kind::field, 0, 0};
   return field_type(c, s.events, path, 0);
@@ -384,12 +433,20 @@ Type beside_aggregates(Context& c, ast::Path& path, const Scope& s) {
     for (std::uint32_t i = 0; i < s.keys->size(); ++i)
       if ((*s.keys)[i].name == name) return path.ref = {ast::Ref::Kind::key, i, 0}, (*s.keys)[i].type;
   const bool rows = s.place == Place::rows;
+  const std::string& first = path.parts.front().text;
+  const bool event = path.parts.size() > 1 && known_event(c, first);
+  // `max(a.x, a.y)`: one list of arguments is one mistake.
+  if (!c.diagnostics.empty() && c.diagnostics.back().code == "R032")
+    if (const SourceSpan before = c.diagnostics.back().here.span;
+        before.file == path.span.file && before.end < path.span.begin && path.span.begin - before.end <= 2)
+      return kAny;
   c.report("R032", path.span,
            "whose " + ticked(name) + "? " +
                (rows ? "`with` looks at many events" : "This compares what many events add up to"),
            "a bare field says not which event it belongs to",
            rows ? "write " + ticked("last(" + name + ")") + ", " + ticked("avg(" + name + ")") + " or another aggregate"
-                : "put it into the filter of an event, or into an aggregate such as " + ticked("avg(x." + name + ")"));
+                : "put it into the filter of an event, or into an aggregate such as " +
+                      ticked((event ? "avg(" : "avg(x.") + name + ")"));
   return kAny;
 }
 
@@ -482,8 +539,7 @@ void check_address(Context& c, const ast::Address& address, SourceSpan span) {
   c.report("R049", span, ticked(address.text) + " is an address inside a network, not a network",
            "bits are set behind the prefix",
            "the network is " + ticked(network) + ", the address alone " +
-               ticked(address.text.substr(0, address.text.find('/'))))
-      .fix = Edit{span, network};
+               ticked(address.text.substr(0, address.text.find('/'))));
 }
 
 void check_regex(Context& c, const ast::Regex& regex, SourceSpan span) {
@@ -548,7 +604,16 @@ std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Ty
   }
   if (value && is(other, F::text) && !value->spelling.text.empty())
     return "text stands in quotes: `\"" + value->spelling.text + "\"`";
-  if (is(l, F::text) || is(r, F::text)) return "convert one side: `number(..)` of the text, or `text(..)` of the other";
+  if (is(l, F::text) || is(r, F::text)) {
+    const bool text_left = is(l, F::text);
+    const Type meets = text_left ? r : l;
+    const std::string text = print(text_left ? left : right), value_there = print(text_left ? right : left);
+    const std::string both = ", or text of the other: " + ticked("text(" + value_there + ")");
+    if (is(meets, F::ip)) return "make an address of the text: " + ticked("ip(" + text + ")");
+    if (is_number(meets)) return "make a number of the text: " + ticked("number(" + text + ")") + both;
+    if (is(meets, F::time)) return "make a time of the text: " + ticked("time(" + text + ", \"%Y-%m-%d\")");
+    return "make text of the other: " + ticked("text(" + value_there + ")");
+  }
   return "compare values of one type";
 }
 
@@ -659,6 +724,25 @@ void lint_network(Context& c, const ast::Binary& b) {
            "write " + ticked(b.op == BinaryOp::equal ? in : "not " + in));
 }
 
+// `outcome = failure`, `country = missing`, `hot = True`: what was taken for a field was to be a value.
+void no_field_but_a_value(Diagnostic& d, const ast::Path& word, Type left, const ast::Binary& b) {
+  constexpr std::array<std::string_view, 4> kNothing{"missing", "null", "nil", "none"};
+  const std::string& name = word.parts.front().text;
+  std::string lower = name;
+  std::ranges::transform(lower, lower.begin(), [](unsigned char ch) { return static_cast<char>(std::tolower(ch)); });
+  const bool equality = b.op == BinaryOp::equal || b.op == BinaryOp::not_equal;
+  if (equality && std::ranges::find(kNothing, lower) != kNothing.end()) {
+    const std::string meant = b.op == BinaryOp::equal ? "is missing" : "is present";
+    d.help = "write " + ticked(print(*b.left) + " " + meant);
+    d.fix = Edit{{b.op_span.file, b.op_span.begin, word.span.end}, meant};
+  } else if (is(left, F::boolean) && (lower == "true" || lower == "false")) {
+    d.help = "write " + ticked(lower);
+    d.fix = Edit{word.span, lower};
+  } else if (is(left, F::text) && d.help.starts_with("it has")) {
+    d.help = "a text stands in quotes: " + ticked("\"" + name + "\"") + "; " + d.help;
+  }
+}
+
 Type compare(Context& c, ast::Binary& b, Scope& s) {
   const Type l = type_of(c, *b.left, s);
   if (auto* its = std::get_if<ast::Its>(&b.right->node)) {
@@ -669,9 +753,8 @@ Type compare(Context& c, ast::Binary& b, Scope& s) {
   const Type r = type_of(c, *b.right, s);
   // `outcome = failure`: the commonest reason for a field that is none.
   const auto* word = std::get_if<ast::Path>(&b.right->node);
-  if (word != nullptr && word->parts.size() == 1 && is(l, F::text) && c.diagnostics.size() > told)
-    if (Diagnostic& d = c.diagnostics.back(); d.code == "R022" && d.help.starts_with("it has"))
-      d.help = "a text stands in quotes: " + ticked("\"" + word->parts.front().text + "\"") + "; " + d.help;
+  if (word != nullptr && word->parts.size() == 1 && c.diagnostics.size() > told)
+    if (Diagnostic& d = c.diagnostics.back(); d.code == "R022") no_field_but_a_value(d, *word, l, b);
   const bool order = b.op != BinaryOp::equal && b.op != BinaryOp::not_equal;
   if (!order && is(l, F::ip)) lint_network(c, b);
   check_comparable(c, *b.left, l, *b.right, r, b.op_span, s, order ? Asks::order : Asks::equality);
@@ -1078,10 +1161,6 @@ Scope inner_scope(const Scope& s) {
   return inner;
 }
 
-bool known_event(const Context& c, const std::string& name) {
-  return c.declared.contains(name) || c.model.event_ids.contains(name);
-}
-
 ast::Path whole_path(const ast::StreamPath& sp) {
   ast::Path path = sp.field;
   path.parts.insert(path.parts.begin(), sp.stream->name);
@@ -1380,6 +1459,12 @@ Type type_of_list(Context& c, ast::ListOf& list, Scope& s) {
 }
 
 Type type_of_lookup(Context& c, ast::Lookup& lookup, Scope& s) {
+  if (find_step(s, lookup.table.text).how != Found::no) {
+    c.report("R023", lookup.table.span, ticked(lookup.table.text) + " is an event, not a table",
+             "events are not counted off",
+             "its first is `first(" + lookup.table.text + ".FIELD)`, its last `last(" + lookup.table.text + ".FIELD)`");
+    return kAny;
+  }
   if (const auto table = find_table(c, lookup.table))
     if (const auto* from = std::get_if<ast::FromFile>(&c.model.tables[*table].source))
       check_column(c, *from, text_of(lookup.field), lookup.field.span);

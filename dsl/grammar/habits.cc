@@ -159,8 +159,9 @@ Found phrases(const Place& p) {
     const std::string written = p.source(0, behind - 1);
     std::string message =
         row.meant.empty() ? code(written) + " is not needed here" : code(written) + " is written " + code(row.meant);
-    return instead(p, "R012", 0, behind - 1, std::move(message), std::string(row.help), std::string(row.meant),
-                   std::move(tokens));
+    const bool of_a_rule = row.help != kARule || !p.is(Word::resolve, -1);  // `resolve on x` is told all
+    return instead(p, "R012", 0, behind - 1, std::move(message), of_a_rule ? std::string(row.help) : std::string(),
+                   std::string(row.meant), std::move(tokens));
   }
   return {};
 }
@@ -176,6 +177,7 @@ constexpr auto kStrangers = std::to_array<Stranger>({
     {"dedup", kFireLimits},
     {"debounce", kFireLimits},
     {"realert", kFireLimits},
+    {"timeout", "a session ends after a silence: `ends after 30m idle`"},
     {"threshold", "a number before the event counts: `5 login_failed within 5m`"},
     {"severity", kSeverityBehind},
     {"level", kSeverityBehind},
@@ -638,6 +640,11 @@ Found joined_events(const Place& p) {
   if (!p.is(Word::or_) && !p.is(Word::and_)) return {};
   const std::ptrdiff_t from = stream_before(p);
   if (!continues_pattern(p) || from > 0) return {};
+  if (p.is(Word::or_) && p.is(Word::as, -2) && p.is(Punct::open_round, -4))  // `(a as f or b)`
+    return uncertain(
+        p.repair("R012", p.span(-2, -1), "one of several events has no name of its own", "not here",
+                 "a name stands behind all of them: " +
+                     code("(" + p.source(-3, -3) + " or " + stream_at(p, 1, "b") + ") as " + p.source(-1, -1))));
   if (p.is(Word::not_, 1))
     return uncertain(p.repair("R012", p.span(0, 1), "events are not joined by " + code(p.source(0, 1)), "not here",
                               "an event that must not come is `no x`: `a then no x then b`, or " +
@@ -724,6 +731,10 @@ Found late_not(const Place& p) {
   }());
 }
 
+bool closes_something(const Place& p, std::ptrdiff_t at) {
+  return p.is(Punct::close_round, at) || p.is(Punct::close_square, at) || p.is(Punct::close_brace, at);
+}
+
 // `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
 Found in_what(const Place& p) {
   if (!p.is(Word::in, -1) || !p.wants("[")) return {};
@@ -743,6 +754,9 @@ Found in_what(const Place& p) {
     return r;
   }
   const bool value = p.is(TokenKind::text) || p.is(TokenKind::address) || p.is(TokenKind::number);
+  if (value && p.is(TokenKind::punctuation, 1) && !closes_something(p, 1))  // `in "a", "b"`, `in 1-5`: how far?
+    return uncertain(p.repair("R012", p.span(), "the values of `in` stand in square brackets", "not in brackets",
+                              "such as " + code("[" + p.source(0, 0) + ", ..]")));
   if (value)
     return instead(p, "R012", 0, 0, "the values of `in` stand in square brackets", "", "[" + p.source(0, 0) + "]",
                    {p.made(0, Punct::open_square), p.token(), p.made(0, Punct::close_square)});
@@ -913,6 +927,8 @@ Found test_fields(const Place& p) {
 // YAML: `by: user`, `within: 5m`, `severity: high`.
 Found colons(const Place& p) {
   if (!p.is(Punct::colon) || p.wants(":")) return {};
+  if (p.is(Word::alert, -1) && !p.is(TokenKind::text, 1) && !has_use(p.token(1).word, kSeverity))  // of Prometheus
+    return uncertain(p.repair("R015", p.span(), "no colon stands here", "not here", std::string(kNoYaml)));
   return instead(p, "R015", 0, 0, "no colon stands here",
                  "a word of the language is followed by what it says: `by user`", "", {});
 }
@@ -1009,6 +1025,8 @@ Found misspelt(const Place& p) {
                      {p.made(0, find_word(meant))});
   r.diagnostic.here.text = "not a word that can stand here";
   r.begins_item = begins_item;
+  // So few letters resemble many words: `an` may be `any` or `and`.
+  if (meant.size() <= 3) r.diagnostic.fix.reset();
   // A name taken for a word would be a second mistake of ours.
   r.certain = false;
   return r;
@@ -1115,6 +1133,16 @@ Found zone_missing(const Place& p) {
                             "end the calendar with its zone, such as `in \"Europe/Paris\"`"));
 }
 
+// `alert: HighErrors`, `title: Brute force`: a rule of Sigma or Prometheus, as a whole.
+Found yaml(const Place& p) {
+  const bool item = p.begin->kind == TokenKind::word && has_use(p.begin->word, kItem);
+  if (item || p.begin + 1 >= p.end || p.begin[1].punct != Punct::colon) return {};
+  return uncertain(
+      p.repair("R012", p.state.span(p.begin->begin, p.begin[1].end), "this is YAML, and no rule of this language",
+               "no item begins here",
+               "a rule is a sentence: `rule NAME when 5 login_failed within 5m by user alert high \"..\"`"));
+}
+
 // Nothing that begins an item, outside of all items.
 Found outside(const Place& p) {
   if (p.number() != 0) return {};
@@ -1128,7 +1156,8 @@ Found outside(const Place& p) {
 
 std::optional<Repair> habit(const ParseState& state, const Token* begin, const Token* end, const Token* opened) {
   const Place place(state, begin, end, opened);
-  for (const auto row : {capitals,
+  for (const auto row : {yaml,
+                         capitals,
                          rewriting,
                          budget,
                          title_without_quotes,

@@ -158,6 +158,22 @@ std::vector<std::size_t> item_starts(std::vector<Token>& tokens, std::string_vie
   return starts;
 }
 
+namespace {
+
+// `login outcome = "failure")`: the name behind which a bracket was to open.
+const Token* unopened_filter(std::span<const Token> before) {
+  const auto is_name = [](const Token& t) {
+    return t.kind == TokenKind::quoted_name || (t.kind == TokenKind::word && t.word == Word::none);
+  };
+  for (std::size_t i = 2; i < before.size(); ++i)
+    if (before[i].punct >= Punct::equal && before[i].punct <= Punct::greater_equal && is_name(before[i - 1]) &&
+        is_name(before[i - 2]))
+      return &before[i - 2];
+  return nullptr;
+}
+
+}  // namespace
+
 Brackets join_brackets(std::span<Token> tokens, std::uint32_t file, std::vector<Diagnostic>& out) {
   Brackets result;
   std::vector<std::size_t> open;
@@ -184,9 +200,15 @@ Brackets join_brackets(std::span<Token> tokens, std::uint32_t file, std::vector<
              "at most 64 may be open at one time; give a part a name: `event e = ..`");
     } else if (closes(t.punct)) {
       if (open.empty()) {
+        const Token* event = unopened_filter(tokens.first(i));
         tell("R010", t, "`" + std::string(text_of(t.punct)) + "` closes nothing", "no bracket is open here",
-             "leave it out");
-        out.back().fix = Edit{{file, t.begin, t.end}, ""};
+             event == nullptr ? "leave it out" : "");
+        if (event == nullptr) {
+          out.back().fix = Edit{{file, t.begin, t.end}, ""};
+        } else {
+          out.back().cause = Label{{file, event->begin, event->end}, "the `(` behind this is missing"};
+          out.back().fix = Edit{{file, event->end, event[1].begin}, "("};
+        }
       } else if (closing(tokens[open.back()].punct) == t.punct) {
         const auto distance = static_cast<std::int32_t>(i - open.back());
         tokens[open.back()].partner = distance;

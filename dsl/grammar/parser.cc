@@ -186,7 +186,10 @@ class Items {
     const Token* at = state.farthest != nullptr ? state.farthest : begin;
     const std::uint32_t from = at > begin ? at[-1].begin : begin->begin;
     const bool told = std::ranges::any_of(out_.diagnostics, [&](const Diagnostic& known) {
-      return known.here.span.file == file_ && known.here.span.begin >= from && known.here.span.begin <= d.here.span.end;
+      if (known.here.span.file != file_) return false;
+      // Between quotes that stand the wrong way round nothing is what it seems.
+      const bool within = known.code == "R003" && known.here.span.begin <= from && from <= known.here.span.end;
+      return within || (known.here.span.begin >= from && known.here.span.begin <= d.here.span.end);
     });
     if (!told) out_.diagnostics.push_back(std::move(d));
   }
@@ -213,6 +216,14 @@ Parsed parse(const SourceText& source, std::uint32_t file) {
   std::vector<Token>& tokens = lexed.tokens;
   std::vector<std::size_t> starts = grammar::item_starts(tokens, source.text, file, out.diagnostics);
   if (tokens.size() > 1 && (starts.empty() || starts[0] != 0)) starts.insert(starts.begin(), 0);  // in no item
+  // YAML is told as a whole: its signs are none of ours.
+  const bool yaml = tokens.size() > 2 && !(tokens[0].kind == TokenKind::word && has_use(tokens[0].word, kItem)) &&
+                    tokens[1].punct == Punct::colon;
+  if (yaml) {
+    const std::uint32_t end =
+        starts.size() > 1 ? tokens[starts[1]].begin : static_cast<std::uint32_t>(source.text.size());
+    std::erase_if(out.diagnostics, [&](const Diagnostic& d) { return d.code != "R006" && d.here.span.begin < end; });
+  }
   grammar::Items items(source, file, out.file.comments, out);
   const std::size_t lexed_count = out.diagnostics.size();
   // What is no text is no rule set either: what its bytes seem to say would only bury the one cause.

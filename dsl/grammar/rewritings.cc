@@ -112,6 +112,18 @@ Repair as_filter(const Place& p, std::ptrdiff_t first, std::ptrdiff_t last) {
                  event + "(" + inside + ")", std::move(tokens));
 }
 
+// `charge.amount > 3x its average over 30d`: `its` is of an aggregate.
+Found past_of_a_field(const Place& p, std::ptrdiff_t field, std::ptrdiff_t last) {
+  const std::ptrdiff_t behind = condition_end(p, last) + 1;
+  std::ptrdiff_t its = last;
+  while (its < behind && !p.is(Word::its, its)) ++its;
+  if (its == behind) return {};
+  const std::string value = p.source(-1, -1) + "." + p.source(field, last);
+  return uncertain(
+      p.repair("R054", p.span(its, its), "`its` stands for the aggregate on the left, and there is none", "whose?",
+               "write " + code("avg(" + value + " over 1h) > 3x its average over 30d") + ", or `sum`, `max`"));
+}
+
 // `login.outcome = "failure"`, `login outcome = "failure"`.
 Found field_behind_event(const Place& p) {
   if (!continues_pattern(p) || !is_name(p, -1) || p.is(Word::count, -1)) return {};
@@ -120,7 +132,10 @@ Found field_behind_event(const Place& p) {
       has_use(p.token(field).word, field == 1 ? unsigned{kAggregate} : unsigned{kReservedForItems}))
     return {};
   const std::ptrdiff_t last = path_end(p, field);
-  if (is_comparison(p, last + 1)) return as_filter(p, field, condition_end(p, last));
+  if (is_comparison(p, last + 1)) {
+    if (Found past = past_of_a_field(p, field, last)) return past;
+    return as_filter(p, field, condition_end(p, last));
+  }
   if (field == 0 || p.is(Punct::open_round, last + 1) || p.is(Punct::colon, last + 1)) return {};
   return uncertain(p.repair("R012", p.span(0, last), "what is asked of " + code(p.source(1, last)) + "?",
                             "a field is not an event",
@@ -284,6 +299,44 @@ Found any_of_in_other_words(const Place& p) {
     return instead(p, "R012", -2, -1, "so many of several is " + code("any " + p.source(-2, -1)), "",
                    "any " + p.source(-2, -1), {p.made(-2, Word::any), p.token(-2), p.token(-1)});
   return {};
+}
+
+// `failed 5`: `failed 5 times` is mended as a whole (habits.cc).
+Found count_behind_event(const Place& p) {
+  const std::string next = p.word(1);
+  const bool times = next == "times" || next == "time" || next == "x" || next == "occurrences";
+  if (!is_whole(p, 0) || !continues_pattern(p) || times) return {};
+  const std::ptrdiff_t from = stream_before(p);
+  if (from > 0 || p.is(TokenKind::number, from - 1)) return {};
+  return uncertain(p.repair("R012", p.span(), "a number stands before what it counts", "not here",
+                            "write " + code(p.source(0, 0) + " " + p.source(from, -1))));
+}
+
+// `a next b`.
+Found next_without_then(const Place& p) {
+  if (!p.is(Word::next) || !p.wants("then") || !is_name(p, 1)) return {};
+  return instead(p, "R012", 0, 0, "the very next event is `then next`", "", "then next",
+                 {p.made(0, Word::then), p.token()});
+}
+
+// `sum(x.f) within 1h > 100`.
+Found bound_before_comparison(const Place& p) {
+  const bool bound = p.is(TokenKind::duration, -1) && p.is(Word::within, -2) && p.is(Punct::close_round, -3);
+  if (!bound || !is_comparison(p, 0) || !p.is(TokenKind::number, 1)) return {};
+  if (!p.is(TokenKind::end, 2) && !has_use(p.token(2).word, kClause)) return {};
+  Repair r = instead(p, "R012", -2, 1, "the window stands behind the comparison", "",
+                     p.source(0, 1) + " " + p.source(-2, -1), {});
+  append(r.insert, p, 0, 1);
+  append(r.insert, p, -2, -1);
+  return r;
+}
+
+// `login after idle 5m`.
+Found idle_before_its_time(const Place& p) {
+  const std::ptrdiff_t d = p.is(Word::for_, 1) ? 2 : 1;
+  if (!p.is(Word::idle) || !p.is(Word::after, -1) || !p.is(TokenKind::duration, d)) return {};
+  return instead(p, "R012", 0, d, "the time stands before `idle`", "", p.source(d, d) + " idle",
+                 {p.token(d), p.made(0, Word::idle)});
 }
 
 // `no failed within 5m of ok`, `ok within 5m after failed`, `ok after failed`.
@@ -607,6 +660,23 @@ Found in_network_in_words(const Place& p) {
                  {p.made(0, Punct::open_square), p.token(1), p.made(1, Punct::close_square)});
 }
 
+// `a xor b`.
+Found exclusive_or(const Place& p) {
+  if (p.word() != "xor" || !p.wants_operator()) return {};
+  return uncertain(p.repair("R012", p.span(), "there is no `xor`", "not an operator",
+                            "one of two and not both is `(a or b) and not (a and b)`"));
+}
+
+// `n in 1..5`.
+Found in_range(const Place& p) {
+  if (!p.is(Word::in, -1) || !p.wants("[") || !p.is(TokenKind::number) || !p.is(Punct::dot, 1) || !p.is(Punct::dot, 2))
+    return {};
+  if (!p.is(TokenKind::number, 3)) return {};
+  return instead(p, "R012", -1, 3, "from one value to another is `between`", "both ends are in it",
+                 "between " + p.source(0, 0) + " and " + p.source(3, 3),
+                 {p.made(-1, Word::between), p.token(0), p.made(1, Word::and_), p.token(3)});
+}
+
 // `c ? a : b`.
 Found ternary(const Place& p) {
   if (!p.is(Punct::question) || p.begin->word == Word::event) return {};
@@ -623,10 +693,63 @@ Found list_from_values(const Place& p) {
                  "=", {p.made(-1, Punct::equal)});
 }
 
+// `let $n 5`, `list devs ["a"]`.
+Found equal_missing(const Place& p) {
+  const Word item = p.begin->word;
+  const bool value = p.is(TokenKind::text) || p.is(TokenKind::number) || p.is(TokenKind::duration) ||
+                     p.is(TokenKind::address) || (item == Word::list && p.is(Punct::open_square));
+  if ((item != Word::let && item != Word::list) || p.number() != 2 || !value || !p.wants("=")) return {};
+  Repair r = p.repair("R001", p.span(), "`=` is missing", "`=` is missing before this", "");
+  const SourceSpan behind = p.span(-1, -1);
+  r.diagnostic.fix = Edit{{behind.file, behind.end, behind.end}, " ="};
+  r.insert = {p.made(-1, Punct::equal)};
+  r.insert[0].begin = r.insert[0].end;
+  return r;
+}
+
+// `list devs = ("a", "b")`.
+Found list_in_round_brackets(const Place& p) {
+  if (p.begin->word != Word::list || !p.is(Punct::equal, -1) || !p.is(Punct::open_round) || p.token().partner <= 0)
+    return {};
+  const std::ptrdiff_t close = p.token().partner;
+  std::string meant = p.source(0, close);
+  meant.front() = '[';
+  meant.back() = ']';
+  Repair r = instead(p, "R012", 0, close, "a list stands in square brackets", "", meant, {});
+  append(r.insert, p, 0, close);
+  r.insert.front().punct = Punct::open_square;
+  r.insert.back().punct = Punct::close_square;
+  return r;
+}
+
+// `event logout with user text`.
+Found fields_behind_with(const Place& p) {
+  if (p.begin->word != Word::event || p.number() != 2 || !p.is(Word::with)) return {};
+  return instead(p, "R012", 0, 0, "the fields of an event stand behind `has`", "", "has", {p.made(0, Word::has)});
+}
+
 Found table_without_key(const Place& p) {
   if (p.begin->word != Word::table || !p.is(TokenKind::end) || !p.wants("key")) return {};
   return uncertain(p.repair("R001", p.span(-1, -1), "by which column are rows found?", "`key` is missing behind this",
                             "end the table with the column that finds a row: `key id`"));
+}
+
+// `in Europe/Paris`.
+Found zone_without_quotes(const Place& p) {
+  const bool zone = std::ranges::any_of(p.state.wants, [](auto w) { return w.starts_with("a time zone"); });
+  if (!zone || !is_name(p, 0) || !p.is(Punct::divide, 1) || !is_name(p, 2)) return {};
+  Token text = p.made(0, TokenKind::text);
+  text.end = p.token(2).end;
+  Repair r = instead(p, "R012", 0, 2, "a time zone stands in quotes", "", "\"" + p.source(0, 2) + "\"", {text});
+  r.certain = false;  // as it is read, its letters lack their quotes
+  return r;
+}
+
+// `when login ..` outside of all rules.
+Found rule_without_its_name(const Place& p) {
+  if (p.number() != 0 || !p.is(Word::when)) return {};
+  return uncertain(p.repair("R019", p.span(), "`when` stands in no rule", "no rule has begun here",
+                            "a rule begins with its name: `rule NAME when PATTERN`"));
 }
 
 // `mon-fri 9-18`, `weekdays 09:00-17:00`.
@@ -676,10 +799,9 @@ Found clause_of_no_rule(const Place& p) {
                     item == Word::calendar || item == Word::test;
   const bool clause = p.is(TokenKind::word) && has_use(p.token().word, kClause) && !has_use(p.token().word, kDeclare);
   if (!data || !clause || !p.wants(kEndWanted)) return {};
-  Repair r =
-      p.repair("R019", p.span(), code(p.text()) + " stands in no rule", "no rule has begun here",
-               "a rule begins with its name and its pattern: `rule NAME when PATTERN`, then come clauses such as " +
-                   code(p.text()));
+  Repair r = p.repair("R019", p.span(), code(p.text()) + " stands in no rule", "no rule has begun here",
+                      "a rule begins with its name and its pattern: `rule NAME when PATTERN`" +
+                          (p.is(Word::when) ? std::string() : ", then come clauses such as " + code(p.text())));
   r.remove = static_cast<std::size_t>(p.end - p.at);
   return uncertain(std::move(r));
 }
@@ -699,6 +821,10 @@ Found rewriting(const Place& place) {
                          range_of_promql,
                          over_behind_brackets,
                          any_of_in_other_words,
+                         idle_before_its_time,
+                         count_behind_event,
+                         next_without_then,
+                         bound_before_comparison,
                          order_in_words,
                          when_missing,
                          ranked_by,
@@ -719,9 +845,16 @@ Found rewriting(const Place& place) {
                          chained_comparison,
                          sql_expression,
                          in_network_in_words,
+                         exclusive_or,
+                         in_range,
                          ternary,
                          list_from_values,
+                         equal_missing,
+                         list_in_round_brackets,
+                         fields_behind_with,
                          table_without_key,
+                         zone_without_quotes,
+                         rule_without_its_name,
                          calendar_words,
                          test_fields_without_braces,
                          clause_of_no_rule})
@@ -770,6 +903,34 @@ Found every_of_a_rule(const Place& p) {
   return uncertain(std::move(r));
 }
 
+// `5+ failed`.
+Found five_or_more(const Place& p) {
+  const bool here = p.is(Word::when, -3) || p.is(Word::then, -3) || p.is(Punct::open_round, -3);
+  if (!here || !p.is(Punct::plus, -1) || !is_whole(p, -2) || p.token(-2).end != p.token(-1).begin) return {};
+  if (p.is(Punct::dot, 1)) return {};
+  return instead(p, "R012", -1, -1, "`+` is not needed here", "a number alone is at least so many", "", {});
+}
+
+// `3-5 failed`, `3..5 failed`, `between 3 and 5 failed`; `at most 3 failed`.
+Found counts_from_to(const Place& p) {
+  if (!is_whole(p, -1) || p.is(Punct::dot, 1)) return {};
+  const auto here = [&](std::ptrdiff_t before) {
+    return p.is(Word::when, before) || p.is(Word::then, before) || p.is(Punct::open_round, before);
+  };
+  const auto from_to = [&](std::ptrdiff_t from, std::ptrdiff_t low) {
+    return instead(p, "R012", from, -1, "from so many to so many is `to`", "",
+                   p.source(low, low) + " to " + p.source(-1, -1), {p.token(low), p.made(-2, Word::to), p.token(-1)});
+  };
+  const bool dots = p.is(Punct::dot, -2) && p.is(Punct::dot, -3);
+  if (p.is(Punct::minus, -2) && is_whole(p, -3) && here(-4)) return from_to(-3, -3);
+  if (dots && is_whole(p, -4) && here(-5)) return from_to(-4, -4);
+  if (p.is(Word::and_, -2) && is_whole(p, -3) && p.is(Word::between, -4) && here(-5)) return from_to(-4, -3);
+  if (!p.is(Word::most, -2) || !p.is(Word::at, -3) || !here(-4)) return {};
+  return uncertain(p.repair("R012", p.span(-3, -1), "no more than so many is `fewer than`", "not here",
+                            "write " + code("fewer than " + std::to_string(p.token(-1).integer + 1) + " " +
+                                            stream_at(p, 0, "x") + " within 1h")));
+}
+
 }  // namespace
 
 Found misread(ParseState& state, const Token* begin, const Token* end) {
@@ -777,7 +938,7 @@ Found misread(ParseState& state, const Token* begin, const Token* end) {
     if (t->kind != TokenKind::word || (t->word != Word::none && t->word != Word::every)) continue;
     state.farthest = t;
     const Place place(state, begin, end, nullptr);
-    for (const auto row : {absence_of, every_of_a_rule})
+    for (const auto row : {absence_of, every_of_a_rule, five_or_more, counts_from_to})
       if (Found found = row(place)) return found;
   }
   state.farthest = nullptr;

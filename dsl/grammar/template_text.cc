@@ -3,6 +3,7 @@
 #include "dsl/grammar/template_text.h"
 
 #include <array>
+#include <cctype>
 
 #include "dsl/grammar/items.h"
 #include "dsl/grammar/messages.h"
@@ -89,8 +90,13 @@ class Reader {
   // Behind a brace that could not be read it is the other half of that one.
   void lone_brace(std::size_t at) {
     if (told_) return;
-    tell(at, at + 1, "this `}` closes nothing", "no `{` is open here", "to write a brace, double it: `}}`");
-    outer_.diagnostics->back().fix = Edit{outer_.diagnostics->back().here.span, "}}"};
+    std::size_t word = at;
+    while (word > plain_.begin && (std::isalnum(static_cast<unsigned char>(plain_.text[word - 1])) != 0 ||
+                                   plain_.text[word - 1] == '_' || plain_.text[word - 1] == '.'))
+      --word;
+    const std::string name(plain_.text.substr(word, at - word));
+    tell(at, at + 1, "this `}` closes nothing", "no `{` is open here",
+         (name.empty() ? "" : "a value is shown by `{" + name + "}`; ") + "to write a brace, double it: `}}`");
   }
 
   // The expression in the braces that open at `open`; the place behind them.
