@@ -905,9 +905,10 @@ Found every_of_a_rule(const Place& p) {
 
 // `5+ failed`.
 Found five_or_more(const Place& p) {
-  const bool here = p.is(Word::when, -3) || p.is(Word::then, -3) || p.is(Punct::open_round, -3);
+  // In brackets it is a sum: `login(5+ n > 6)`.
+  const bool here = p.is(Word::when, -3) || p.is(Word::then, -3);
   if (!here || !p.is(Punct::plus, -1) || !is_whole(p, -2) || p.token(-2).end != p.token(-1).begin) return {};
-  if (p.is(Punct::dot, 1)) return {};
+  if (p.is(Punct::dot, 1) || p.is(Punct::open_round, 1)) return {};  // `5+ p99(x.f) > 6`
   return instead(p, "R012", -1, -1, "`+` is not needed here", "a number alone is at least so many", "", {});
 }
 
