@@ -61,10 +61,11 @@ class StreamSource final : public Source {
 class Run {
  public:
   Run(const History& history, const HistoryOutputs& outputs)
-      : history_(history), outputs_(outputs), engine_(history.rules, history.reference) {
+      : history_(history), outputs_(outputs), engine_(history.rules, history.reference, history.engine) {
     names_.rules = history.rules.get();
     names_.sources = {history.source};
     names_.replayed = true;
+    for (const Swap& swap : history.swaps) engine_.swap(swap.reference, swap.from);
   }
 
   Result<HistoryResult> run(Source& source) {

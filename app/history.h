@@ -25,15 +25,23 @@ struct EndOfInput {
   bool drain = false;
 };
 
+// Lists and tables that change on the way: before all that happens at `from`.
+struct Swap {
+  Time from{};
+  std::shared_ptr<const ReferenceData> reference;
+};
+
 struct History {
   std::shared_ptr<const RuleSet> rules;
   std::shared_ptr<const ReferenceData> reference;
+  std::vector<Swap> swaps;  // in the order of their times
   CodecConfig codec;
   std::string source;            // its name in evidence
   std::optional<Duration> wait;  // instead of the events' own `late`
   std::size_t block_bytes = 128 * 1024;
   std::optional<Time> from, to;  // events before `from`, and from `to` on, are as if they were not in the source
   EndOfInput end;
+  EngineOptions engine;
 };
 
 // Something that a rule still waits for when the input has ended (T8).

@@ -7,10 +7,12 @@
 //   // form: N x within D          a row of the table in docs/language.md, section 5; anywhere in the file
 //   // clause: reset on x          likewise of section 6
 //   // shows C1 T4: why            in front of each test: the lines of docs/semantics.md that it shows
+//   // section 11: why           of a test that shows what docs/language.md says there, and no line of semantics.md
 //   // not: the reading that ..    behind it: what an engine would do that read the line in another way
 //
-// From these docs/specs.md is made (with TOCSIN_UPDATE=1; review the difference). A row or a line that no spec shows fails
-// here; what no rule text can show is listed below with the test that shows it instead.
+// From these docs/specs.md and the last section of docs/language.md are made (with TOCSIN_UPDATE=1; review the difference). A row,
+// a line, an aggregate, a function or a word that no spec shows fails here; what no rule text can show is listed below with the
+// test that shows it instead.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -32,6 +34,8 @@
 #include "dsl/compile.h"
 #include "dsl/lines.h"
 #include "dsl/load.h"
+#include "engine/program/aggregates.h"
+#include "engine/program/functions.h"
 
 namespace tocsin {
 namespace {
@@ -86,6 +90,98 @@ constexpr Elsewhere kElsewhere[] = {
     {"send to \"sink\"", "dsl/emit_test.golden", "an alert does not say where it goes"},
 };
 
+// ----- the words of the other sections -----------------------------------------------------------------------------
+
+struct Word {
+  std::string_view shown, text;  // `text`: what stands in a rule text that uses it
+};
+struct Part {
+  std::string_view title;
+  std::vector<std::string_view> folders;  // whose specs show it
+  std::vector<Word> words;
+};
+
+const std::vector<Part>& parts() {
+  static const std::vector<Part> all = {
+      {"Events and time (section 4)",
+       {"time/", "expressions/"},
+       {{"event e has f T, f T?", " has "},
+        {"timestamp f [in UNIT]", "timestamp "},
+        {"late D", " late "},
+        {"tiebreak f", " tiebreak "},
+        {"list of T", "list of "},
+        {"some f (E)", "some "}}},
+      {"Aggregates and conditions (section 8)",
+       {"aggregates/", "patterns/condition"},
+       {{"over D", " over "},
+        {"over last N", " over last "},
+        {"C within D for D", " within 10s for "},
+        {"its previous", "its previous"},
+        {"its average over D", "its average over "},
+        {"zscore(A, D)", "zscore("},
+        {"forecast(x.f over W, D)", "forecast("}}},
+      {"Sessions, summaries, derived events (section 9)",
+       {"derived/"},
+       {{"session s of x by k", "session "},
+        {"ends after D idle", "ends after "},
+        {"ends after D idle when last is y", " idle when last is "},
+        {"ends on y", "ends on "},
+        {"starts on y", "starts on "},
+        {"at most D", "at most "},
+        {"summary s of x by k every D", " every "},
+        {"every D over W", " over "},
+        {"every event", " every event"},
+        {"over all", " over all"},
+        {"every D in \"ZONE\"", " in \"Europe/Paris\""},
+        {"even if empty", "even if empty"}}},
+      {"Reference data (section 10)",
+       {"reference/", "clauses/by"},
+       {{"list l = [..]", " = [\""},
+        {"list l from \"file\"", " from \"names.txt\""},
+        {"list l from \"file.csv\" column c", " column "},
+        {"x in list l", " in list "},
+        {"by k from list l", " from list "},
+        {"table t from \"file.csv\" key k", "table "},
+        {"t[E].f", "cards["},
+        {"calendar c = ... in \"ZONE\"", "calendar "},
+        {"x in calendar c", " in calendar "}}},
+      {"Expressions (section 11)",
+       {"expressions/", "reference/", "aggregates/"},
+       {{"or", " or "},
+        {"and", " and "},
+        {"not", "not "},
+        {"= !=", " != "},
+        {"< <= > >=", " <= "},
+        {"+ -", " + "},
+        {"* /", " / "},
+        {"%", " % "},
+        {"in [..]", " in ["},
+        {"between a and b", " between "},
+        {"contains", " contains "},
+        {"starts with", " starts with "},
+        {"ends with", " ends with "},
+        {"matches /re/", " matches /"},
+        {"ignoring case", " ignoring case"},
+        {"is missing", " is missing"},
+        {"is present", " is present"}}},
+      {"Reuse (section 12)",
+       {"reuse/"},
+       {{"let $c = V", "let $"},
+        {"template t($p) ...", "template "},
+        {"rule r uses t(..)", " uses "},
+        {"extend rule r", "extend rule "},
+        {"rule r was q", " was "}}},
+      {"Tests (section 13)",
+       {"reuse/", "expressions/objects", "derived/summaries"},
+       {{"at T [N] event [every D] {fields}", " every "},
+        {"at T expect alert {fields}", "expect alert"},
+        {"at T expect no alert", "expect no alert"},
+        {"at T expect NAME {fields}", "expect tumbling "},
+        {"load \"events.ndjson\"", "load \""}}},
+  };
+  return all;
+}
+
 // Specs that are right and do not hold yet, as `file: title`. Each must fail: who mends the engine deletes its line.
 constexpr std::array<std::string_view, 0> kKnownToFail{};
 
@@ -103,6 +199,7 @@ struct SpecFile {
   std::vector<Shown> shown;
   std::vector<std::string> unmarked;  // tests without `shows`
   std::vector<std::string> tests;
+  std::string rules;  // the text without comments
 };
 
 std::string trimmed(std::string_view text) {
@@ -133,12 +230,14 @@ SpecFile marks_of(std::string name, const std::string& text, std::string_view op
   file.name = std::move(name);
   std::istringstream in(text);
   std::vector<std::string> ids, refused;
-  bool in_not = false;
+  bool in_not = false, of_a_section = false;
   for (std::string line; std::getline(in, line);) {
     const std::string_view view = line;
     if (!view.starts_with("//")) in_not = false;
+    file.rules += line.substr(0, line.find("//")) + "\n";
     const auto rest_of = [&](std::string_view mark) { return trimmed(view.substr(mark.size())); };
     if (view.starts_with("// form:")) file.forms.push_back(rest_of("// form:"));
+    if (view.starts_with("// section ")) of_a_section = true;
     if (view.starts_with("// clause:")) file.clauses.push_back(rest_of("// clause:"));
     if (view.starts_with("// shows ")) {
       std::ranges::copy(ids_of(rest_of("// shows ")), std::back_inserter(ids));
@@ -153,7 +252,8 @@ SpecFile marks_of(std::string name, const std::string& text, std::string_view op
     const std::size_t end = view.find('"', opens.size());
     const std::string title(view.substr(opens.size(), end - opens.size()));
     file.tests.push_back(title);
-    if (ids.empty()) file.unmarked.push_back(title);
+    if (ids.empty() && !of_a_section) file.unmarked.push_back(title);
+    of_a_section = false;
     std::string all;
     for (const std::string& one : refused) all += (all.empty() ? "" : "; ") + one;
     if (!ids.empty()) file.shown.push_back({std::exchange(ids, {}), all, title});
@@ -322,10 +422,72 @@ std::string rows_in_words(const std::vector<Row>& rows, const std::vector<SpecFi
     for (const Elsewhere& e : kElsewhere)
       if (e.line == row.plain) files += fmt::format("{}{}", files.empty() ? "" : ", ", link(std::string(e.file)));
     if (files.empty()) missing.push_back(row.plain);
-    std::string cell = row.cell;  // its links lead inside language.md, where it stands
-    for (std::size_t at = 0; (at = cell.find("](#", at)) != std::string::npos; at += 3)
-      cell.insert(at + 2, "language.md");
-    out += fmt::format("| {} | {} |\n", cell, files);
+    out += fmt::format("| {} | {} |\n", row.cell, files);
+  }
+  return out;
+}
+
+bool is_of_a_name(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; }
+
+// Not inside of another name: `p(` is not in `map(`.
+bool uses(const std::string& rules, std::string_view text) {
+  for (std::size_t at = rules.find(text); at != std::string::npos; at = rules.find(text, at + 1))
+    if (at == 0 || !is_of_a_name(text.front()) || !is_of_a_name(rules[at - 1])) return true;
+  return false;
+}
+
+// The specs of some folders that use a word.
+std::string row_of_word(const Part& part, const Word& word, const std::vector<SpecFile>& specs,
+                        std::vector<std::string>& missing) {
+  std::string files;
+  for (const SpecFile& spec : specs)
+    if (uses(spec.rules, word.text) &&
+        std::ranges::any_of(part.folders, [&](std::string_view folder) { return spec.name.starts_with(folder); }))
+      files += (files.empty() ? "" : ", ") + link(spec.name);
+  if (files.empty()) missing.emplace_back(word.shown);
+  return fmt::format("| `{}` | {} |\n", escaped(word.shown), files);
+}
+
+// A call of each, in the specs of the folder.
+std::string rows_of_calls(const auto& functions, const Part& part, const std::vector<SpecFile>& specs,
+                          std::vector<std::string>& missing) {
+  std::string out;
+  for (const auto& function : functions) {
+    if (function.name.empty()) continue;  // no author can write it
+    const bool percentile = function.name == "p";
+    const std::string call = percentile ? "p75(" : fmt::format("{}(", function.name);
+    out += row_of_word(part, {percentile ? "p50 ... p99.9" : function.name, call}, specs, missing);
+  }
+  return out;
+}
+
+// Every construct with its spec files: the last section of docs/language.md.
+constexpr std::string_view kConstructs = "## 18. Specs\n";
+
+struct Constructs {
+  std::string text;
+  std::vector<std::string> missing;
+};
+
+Constructs constructs() {
+  const std::vector<SpecFile> specs = spec_files();
+  Constructs out;
+  out.text = fmt::format(
+      "{}\nEvery construct with the specs that show it, made from [tests/spec](../tests/spec) and held by a test; "
+      "[specs.md](specs.md) has\nthe lines of [semantics.md](semantics.md).\n",
+      kConstructs);
+  const auto begin = [&](std::string_view title) {
+    out.text += fmt::format("\n### {}\n\n| construct | specs |\n| --- | --- |\n", title);
+  };
+  begin("Patterns (section 5)");
+  out.text += rows_in_words(rows_of_section("## 5."), specs, &SpecFile::forms, out.missing);
+  begin("Clauses and firing (sections 6 and 7)");
+  out.text += rows_in_words(rows_of_section("## 6."), specs, &SpecFile::clauses, out.missing);
+  for (const Part& part : parts()) {
+    begin(part.title);
+    for (const Word& word : part.words) out.text += row_of_word(part, word, specs, out.missing);
+    if (part.title.starts_with("Aggregates")) out.text += rows_of_calls(aggregates(), part, specs, out.missing);
+    if (part.title.starts_with("Expressions")) out.text += rows_of_calls(functions(), part, specs, out.missing);
   }
   return out;
 }
@@ -336,20 +498,16 @@ struct Table {
 };
 
 Table table() {
-  const std::vector<SpecFile> specs = spec_files();
-  std::vector<SpecFile> all = specs;
+  std::vector<SpecFile> all = spec_files();
   std::ranges::copy(files_elsewhere(), std::back_inserter(all));
   Table out;
   out.text =
       "# What the specs show\n\n"
-      "Made from the marks in [tests/spec](../tests/spec): every form and clause of [language.md](language.md), every "
-      "line of\n"
-      "[semantics.md](semantics.md), the specs that show it, and the readings that it does not have.\n\n"
-      "## Forms (language.md, section 5)\n\n| form | specs |\n| --- | --- |\n" +
-      rows_in_words(rows_of_section("## 5."), specs, &SpecFile::forms, out.missing) +
-      "\n## Clauses (section 6)\n\n| clause | specs |\n| --- | --- |\n" +
-      rows_in_words(rows_of_section("## 6."), specs, &SpecFile::clauses, out.missing) +
-      "\n## Lines of semantics.md\n\n| line | shown by | and not |\n| --- | --- | --- |\n";
+      "Made from the marks in [tests/spec](../tests/spec): every line of [semantics.md](semantics.md), the specs that "
+      "show "
+      "it, and the\nreadings that it does not have. The constructs of the language with their specs stand in\n"
+      "[language.md](language.md#18-specs).\n\n"
+      "| line | shown by | and not |\n| --- | --- | --- |\n";
   for (const std::string& id : lines_of_semantics()) {
     std::string files, refused;
     for (const SpecFile& file : all) {
@@ -380,7 +538,8 @@ TEST_CASE("there are specs, and each test says which lines it shows") {
     CAPTURE(file.name);
     CHECK(!file.tests.empty());
     CHECK(file.forms.size() + file.clauses.size() + file.shown.size() > 0);
-    for (const std::string& title : file.unmarked) FAIL_CHECK("no `// shows` in front of the test \"" << title << "\"");
+    for (const std::string& title : file.unmarked)
+      FAIL_CHECK("no `// shows` or `// section` in front of the test \"" << title << "\"");
     CHECK(set_of(file.name).wrong == "");
     CHECK(set_of(file.name).compiled.model.tests.size() == file.tests.size());
   }
@@ -404,17 +563,23 @@ TEST_CASE("marks name what there is") {
   for (const Elsewhere& e : kElsewhere) CHECK_MESSAGE(fs::exists(root() / e.file), e.file);
 }
 
-TEST_CASE("every form, clause and line has its spec, and the reading that it is not") {
+TEST_CASE("every construct and every line has its spec, and the reading that it is not") {
+  for (const std::string& row : constructs().missing) FAIL_CHECK("no spec shows " << row);
   const Table is = table();
   for (const std::string& row : is.missing) FAIL_CHECK("no spec shows " << row);
   for (const std::string& id : is.without_other_reading) FAIL_CHECK("no spec of " << id << " says what it is `not:`");
 }
 
-TEST_CASE("docs/specs.md is what the specs say") {
-  const fs::path file = root() / "docs/specs.md";
-  const std::string is = table().text;
-  if (std::getenv("TOCSIN_UPDATE") != nullptr && read(file) != is) std::ofstream(file, std::ios::binary) << is;
-  CHECK(is == read(file));
+TEST_CASE("docs/specs.md, and the last section of docs/language.md, are what the specs say") {
+  const auto holds = [](const fs::path& file, const std::string& is) {
+    if (std::getenv("TOCSIN_UPDATE") != nullptr && read(file) != is) std::ofstream(file, std::ios::binary) << is;
+    CHECK(is == read(file));
+  };
+  holds(root() / "docs/specs.md", table().text);
+  const std::string page = read(root() / "docs/language.md");
+  const std::size_t at = page.find(kConstructs);
+  REQUIRE(at != std::string::npos);
+  holds(root() / "docs/language.md", page.substr(0, at) + constructs().text);
 }
 
 }  // namespace tocsin

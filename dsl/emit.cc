@@ -195,7 +195,9 @@ class Emitter {
     program.by_all = by_all;
     for (const KeyInfo& key : keys) {
       program.key_names.push_back(key.name);
-      if (key.list != kNone) program.keys_from = ListId(std::size_t{key.list});
+      if (key.list == kNone) continue;
+      program.keys_from = ListId(std::size_t{key.list});
+      program.listed_as = emitting::engine_type(key.type.kind);
     }
   }
 

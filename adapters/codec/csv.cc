@@ -75,6 +75,7 @@ class CsvDecoder final : public TextDecoder {
       return bury(DeadReason::broken_record,
                   std::to_string(cells_.size()) + " columns; the header has " + std::to_string(columns_), text, offset);
     }
+    if (!twice_.empty()) return bury(DeadReason::duplicate_key, "`" + twice_ + "` stands twice", text, offset);
     forget();
     for (std::size_t i = 0; i < columns_; ++i) {
       if (entries_[i] != kNoEntry && (cells_[i].quoted || !cells_[i].text.empty())) set(entries_[i], plain(cells_[i]));
@@ -86,7 +87,9 @@ class CsvDecoder final : public TextDecoder {
     columns_ = names.size();
     for (const std::string& name : names) {
       const auto wanted = by_name_.find(name);
-      entries_.push_back(wanted == by_name_.end() ? kNoEntry : wanted->second);
+      const Entry entry = wanted == by_name_.end() ? kNoEntry : wanted->second;
+      if (entry != kNoEntry && std::ranges::find(entries_, entry) != entries_.end()) twice_ = name;
+      entries_.push_back(entry);
     }
   }
 
@@ -130,6 +133,7 @@ class CsvDecoder final : public TextDecoder {
   const char separator_;
   std::size_t columns_ = 0;
   std::vector<Entry> entries_;  // by column
+  std::string twice_;           // a column that some rule reads and the header has twice: nobody knows which is meant
   std::vector<Cell> cells_;
   std::string carried_;  // a record whose quote is still open
   std::uint64_t carried_offset_ = 0;

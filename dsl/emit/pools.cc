@@ -41,30 +41,6 @@ std::uint64_t hash_of(std::span<const ExprInst> instructions) {
   return hash;
 }
 
-tocsin::Type engine_type(ast::FieldType kind) {
-  switch (kind) {
-    case ast::FieldType::text:
-      return tocsin::Type::text;
-    case ast::FieldType::integer:
-      return tocsin::Type::integer;
-    case ast::FieldType::floating:
-      return tocsin::Type::floating;
-    case ast::FieldType::boolean:
-      return tocsin::Type::boolean;
-    case ast::FieldType::time:
-      return tocsin::Type::time;
-    case ast::FieldType::duration:
-      return tocsin::Type::duration;
-    case ast::FieldType::ip:
-      return tocsin::Type::ip;
-    case ast::FieldType::point:
-      return tocsin::Type::point;
-    case ast::FieldType::any:
-      return tocsin::Type::object;
-  }
-  return tocsin::Type::object;
-}
-
 TimeUnit engine_unit(ast::TimeUnit unit) {
   switch (unit) {
     case ast::TimeUnit::seconds:
@@ -95,6 +71,30 @@ bool holds(const EventInfo& event, const std::string& name) {
 }
 
 }  // namespace
+
+tocsin::Type engine_type(ast::FieldType kind) {
+  switch (kind) {
+    case ast::FieldType::text:
+      return tocsin::Type::text;
+    case ast::FieldType::integer:
+      return tocsin::Type::integer;
+    case ast::FieldType::floating:
+      return tocsin::Type::floating;
+    case ast::FieldType::boolean:
+      return tocsin::Type::boolean;
+    case ast::FieldType::time:
+      return tocsin::Type::time;
+    case ast::FieldType::duration:
+      return tocsin::Type::duration;
+    case ast::FieldType::ip:
+      return tocsin::Type::ip;
+    case ast::FieldType::point:
+      return tocsin::Type::point;
+    case ast::FieldType::any:
+      return tocsin::Type::object;
+  }
+  return tocsin::Type::object;
+}
 
 std::string dotted(std::span<const ast::Name> parts) {
   std::string out;

@@ -16,6 +16,9 @@
 
 namespace tocsin::dsl::emitting {
 
+// `any` is an object: who reads such a value looks at what it is.
+tocsin::Type engine_type(ast::FieldType kind);
+
 // Interns into a Code.
 class CodePool {
  public:

@@ -74,7 +74,7 @@ class Condition : public PatternMatcher {
     cells_ = read.cells;
     condition_cells_ = read.of_condition;
     if (options.fast && not_running(program, pattern, read).empty())
-      running_.emplace(program, pattern, evaluator, std::move(read));
+      running_.emplace(program, pattern, evaluator, std::move(read), options);
     for (const CellId id : cells_) {
       add_stream(program.cells[id.index].stream);
       add_stream(program.cells[id.index].second);
@@ -310,7 +310,7 @@ class Condition : public PatternMatcher {
     state.entries.push_back(std::move(entry));
     state.renewed = false;
     if (pattern_.form == Pattern::Form::aligned && !state.window_end) state.window_end = window_.end(now);
-    if (state.entries.size() > kWindowEventsPerKeyMax) {
+    if (state.entries.size() > options_.window_events) {
       state.entries.pop_front();
       options_.count_cut();
     }

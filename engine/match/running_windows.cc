@@ -43,8 +43,8 @@ bool is_out(Time t, Time bound, bool after) { return after ? t <= bound : t < bo
 }  // namespace
 
 RunningWindows::RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
-                               CellsRead read)
-    : program_(program), pattern_(pattern), evaluator_(evaluator), read_(std::move(read)) {
+                               CellsRead read, const MatchOptions& options)
+    : program_(program), pattern_(pattern), evaluator_(evaluator), read_(std::move(read)), options_(options) {
   at_.resize(program.cells.size());
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     at_[read_.cells[i].index] = i;
@@ -232,7 +232,8 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   // The oldest goes first (limits.h).
   std::size_t kept = state.current.size();
   for (const RunningAggregate& window : state.before) kept += window.size();
-  if (kept <= kWindowEventsPerKeyMax) return;
+  if (kept <= options_.window_events) return;
+  options_.count_cut();
   const auto oldest =
       std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
   oldest == state.before.rend() ? state.current.evict() : oldest->evict();
@@ -241,7 +242,10 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
 void RunningWindows::take_span(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
   if (cell.second.exists() && visit.fits[cell.second.index]) {
     state.second.push_back(mark);
-    if (state.second.size() > kWindowEventsPerKeyMax) state.second.pop_front();
+    if (state.second.size() > options_.window_events) {
+      state.second.pop_front();
+      options_.count_cut();
+    }
   }
   if (!visit.fits[cell.stream.index]) return;
   const Value value = value_of(cell, visit);

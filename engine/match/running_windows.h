@@ -22,7 +22,8 @@ namespace tocsin {
 class RunningWindows {
  public:
   // REQUIRES: not_running() is empty.
-  RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator, CellsRead read);
+  RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator, CellsRead read,
+                 const MatchOptions& options);
 
   struct Entry {  // what evidence needs of an event that a window counts
     struct More {
@@ -124,6 +125,7 @@ class RunningWindows {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   CellsRead read_;
+  MatchOptions options_;
   std::vector<std::size_t> at_;  // by CellId: its place in read_.cells
   std::vector<Shown> shown_;
   Duration new_after_{};

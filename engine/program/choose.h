@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/program/limits.h"
 #include "engine/program/program.h"
 
 namespace tocsin {
@@ -32,10 +33,12 @@ struct MatchOptions {
       reported;            // of the alert, its fields and emitted events: their aggregates need their windows kept
   bool remembers = false;  // a clause looks at a condition also when the rule does not fire at its edge
   bool fast = true;        // false: the general matchers only (tests compare the two)
+  std::size_t window_events = kWindowEventsPerKeyMax;
   std::uint64_t* cut_short = nullptr;  // counts what limits.h took away, for all keys; none: nobody asks
   // Of a pattern inside the rule: it fires by default, and what is cut there is cut for the rule.
   MatchOptions inside() const {
     MatchOptions out;
+    out.window_events = window_events;
     out.cut_short = cut_short;
     return out;
   }

@@ -15,7 +15,7 @@ inline constexpr std::size_t kSeenPerKeyMax = 10'000;
 // Events that the windows of one key keep for one rule: 1 M timestamps are 8 MB, for the one key that an attacker floods.
 inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
 
-// Values that `new x.f` and `distinct x.f` remember per key: past it the oldest go first.
+// Values that `new x.f` remembers per key: past it the oldest goes first.
 inline constexpr std::size_t kValuesPerKeyMax = 100'000;
 
 // Fired absences that one key remembers, in case an event that comes late disproves one (F14): each holds its alert, about a KB.

@@ -323,6 +323,7 @@ struct Program {
   std::vector<std::string> key_names;
   bool by_all = false;
   ListId keys_from;              // `by k from list L`
+  Type listed_as = Type::text;   // the type of that key: what the lines of L's file are read as
   std::vector<OpenDuring> open;  // all of them must be open
   std::vector<Stream> streams;
   std::vector<Pattern> patterns;

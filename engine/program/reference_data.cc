@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <set>
 #include <utility>
 
 #include "engine/base/arena.h"
@@ -190,23 +191,23 @@ bool ReferenceData::contains(ListId id, const Value& value, bool fold) const {
   return false;
 }
 
-std::span<const Value> ReferenceData::items(ListId id) const { return lists_[id.index]->items; }
-
-std::vector<Value> ReferenceData::items_as(ListId id, Type type) const {
+std::vector<Value> ReferenceData::keys(ListId id, Type type) const {
   const List& list = *lists_[id.index];
-  if (!list.bare || type == Type::text) return list.items;
-  std::vector<Value> items;
-  // Addresses need a place that lives as long as the list: the one in the set of networks does.
+  // A field without a type holds texts, or nobody knows what.
+  const bool as_written = !list.bare || type == Type::object;
+  std::vector<Value> keys;
+  std::set<std::string> seen;  // 1 and 1.0 are one key (T10)
   Arena reading;
-  for (const Value& word : list.items) {
-    const Value value = read_as(type, word.as_text(), reading);
+  for (const Value& item : list.items) {
+    Value value = as_written ? item : read_as(type, item.as_text(), reading);
     if (value.type() == Type::ip) {
-      items.push_back(Value::ip(&*list.networks.find(network_of(value.as_ip(), value.as_ip().prefix))));
-    } else if (!value.is_missing()) {
-      items.push_back(value);
+      const IpAddress& address = value.as_ip();
+      if (address.prefix < 128) continue;                // a network
+      value = Value::ip(&*list.networks.find(address));  // lives as long as the list
     }
+    if (!value.is_missing() && seen.insert(key_of(value)).second) keys.push_back(value);
   }
-  return items;
+  return keys;
 }
 
 // ----- tables -------------------------------------------------------------------------------------------

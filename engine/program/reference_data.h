@@ -44,14 +44,9 @@ class ReferenceData {
   // networks. `fold`: texts are compared in lower case. Missing is in no list.
   bool contains(ListId list, const Value& value, bool fold) const;
 
-  // The items of a list, in their order and each once: inline ones as written, those of a file as values of `type` (the type
-  // of the key that the rule watches), lines that are no such value left out. Good as long as this lives.
-  std::span<const Value> items(ListId list) const;
-  std::vector<Value> items_as(ListId list, Type type) const;
-  template <class Take>
-  void each(ListId list, Take take) const {
-    for (const Value& item : items(list)) take(item);
-  }
+  // The items of a list as keys to watch, in their order and each once: inline ones as written, those of a file as values of
+  // `type`, that of the key. A line that is no such value is no key, nor is a network. Good as long as this lives.
+  std::vector<Value> keys(ListId list, Type type) const;
 
   // The cell of `column` in the row whose key equals `key` as in `contains`; missing: no such row, column or cell. A column
   // whose cells all read as numbers (without leading zeros) holds numbers, one of true and false booleans, others texts.

@@ -61,9 +61,12 @@ TEST_CASE("a line of a list file is what it reads as: text, number, address, net
   CHECK_FALSE(data->contains(l, Value::ip(&outside), false));
   CHECK(data->contains(l, t("10.1.2.3"), false));  // a field without a type is a text
   CHECK_FALSE(data->contains(l, t("11.1.2.3"), false));
-  CHECK(data->items(l).size() == 6);  // each once
-  CHECK(data->items_as(l, Type::integer).size() == 1);
-  CHECK(json(data->items_as(l, Type::ip)[0]) == "\"10.0.0.0/8\"");
+  CHECK(data->keys(l, Type::text).size() == 6);  // each once
+  CHECK(data->keys(l, Type::object).size() == 6);
+  REQUIRE(data->keys(l, Type::integer).size() == 1);
+  CHECK(json(data->keys(l, Type::integer)[0]) == "443");
+  REQUIRE(data->keys(l, Type::ip).size() == 1);  // not the network
+  CHECK(json(data->keys(l, Type::ip)[0]) == "\"192.168.1.7\"");
 }
 
 TEST_CASE("T10: an inline item is what it is written as") {

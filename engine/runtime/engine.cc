@@ -4,8 +4,9 @@
 
 namespace tocsin {
 
-Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast)
-    : shard_(std::move(rules), std::move(reference), fast) {}
+Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
+               const EngineOptions& options)
+    : shard_(std::move(rules), std::move(reference), options) {}
 
 std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after,
                                   std::optional<Lateness> wait) {
@@ -16,6 +17,12 @@ std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> 
     ++unbegun_;
   }
   return intake_.add_partition(wait ? *wait : lateness_of(rules().schema, carried), idle_after, {});
+}
+
+Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
+  from = std::max(from, swaps_.empty() ? passed_ : swaps_.back().from);
+  swaps_.push_back({from, std::move(reference)});
+  return from;
 }
 
 void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
@@ -44,14 +51,29 @@ void Engine::judge(Duration now) {
     const auto n = static_cast<std::size_t>(stays - rest.begin());
     give(rest.first(n));
     rest = rest.subspan(n);
-    if (late.frontier.timers_before != Frontier::kNothing) shard_.advance({late.frontier.timers_before, Phase::over});
+    if (late.frontier.timers_before != Frontier::kNothing) pass(late.frontier.timers_before);
     if (late.watermark != Frontier::kNothing) shard_.on_late(*late.event, late.watermark, late.frontier.events_before);
   }
   give(rest);
-  if (frontier.timers_before != Frontier::kNothing) shard_.advance({frontier.timers_before, Phase::over});
+  if (frontier.timers_before != Frontier::kNothing) pass(frontier.timers_before);
 }
 
 void Engine::give(std::span<const Event* const> rest) {
+  while (!swaps_.empty() && !rest.empty()) {
+    const Time from = swaps_.front().from;
+    const auto stays = std::find_if(rest.begin(), rest.end(), [from](const Event* e) { return e->time >= from; });
+    const auto n = static_cast<std::size_t>(stays - rest.begin());
+    give_alike(rest.first(n));
+    rest = rest.subspan(n);
+    if (!rest.empty()) swap_until(from);
+  }
+  give_alike(rest);
+}
+
+// Without a swap among them.
+void Engine::give_alike(std::span<const Event* const> rest) {
+  if (rest.empty()) return;
+  passed_ = rest.back()->time + Duration{1};
   // Up to the first event of a source that has not begun; then that one begins.
   for (std::size_t i = 0; unbegun_ > 0 && i < rest.size();) {
     if (!is_first(*rest[i])) {
@@ -81,11 +103,28 @@ void Engine::begin_sources(const Event& event) {
   }
 }
 
-void Engine::until(Time through) { shard_.advance_through(through); }
+void Engine::swap_until(Time at) {
+  for (; !swaps_.empty() && swaps_.front().from <= at; swaps_.pop_front())
+    shard_.swap(std::move(swaps_.front().reference), swaps_.front().from);
+}
+
+void Engine::pass(Time before) {
+  swap_until(before);
+  shard_.advance({before, Phase::over});
+  passed_ = std::max(passed_, before);
+}
+
+void Engine::pass_through(Time through) {
+  swap_until(through);
+  shard_.advance_through(through);
+  passed_ = std::max(passed_, through + Duration{1});
+}
+
+void Engine::until(Time through) { pass_through(through); }
 
 void Engine::drain() {
   // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is.
-  for (auto next = shard_.due(false); next; next = shard_.due(false)) shard_.advance_through(next->time);
+  for (auto next = shard_.due(false); next; next = shard_.due(false)) pass_through(next->time);
 }
 
 }  // namespace tocsin

@@ -7,6 +7,7 @@
 //   for (const Alert& a : engine.take_alerts()) ...
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,13 +22,18 @@ namespace tocsin {
 
 class Engine {
  public:
-  // `fast` false: the general matchers alone, as tests compare.
-  Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast = true);
+  Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
+         const EngineOptions& options = {});
 
   // A partition of `source`, whose records may be the base events `carried`. `wait` overrides how long is waited for
   // disorder (tests: none). REQUIRES: before its first batch.
   std::size_t add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after = {},
                             std::optional<Lateness> wait = {});
+
+  // Lists and tables change whole, at one point of the event order: before all that happens at `from`, however the input is cut
+  // into batches. What has passed `from` already stays as it was judged: then the point is right behind it. Answers the point.
+  // Swaps take effect in the order of these calls. REQUIRES: `reference` is made for the same rules.
+  Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now = {});
@@ -53,6 +59,10 @@ class Engine {
  private:
   void judge(Duration now);
   void give(std::span<const Event* const> events);
+  void give_alike(std::span<const Event* const> events);
+  void pass(Time before);
+  void pass_through(Time through);
+  void swap_until(Time at);
   bool is_first(const Event& event) const;  // of its source
   void begin_sources(const Event& event);
 
@@ -61,11 +71,17 @@ class Engine {
     std::vector<EventTypeId> carried;
     bool begun = false;
   };
+  struct Swap {
+    Time from;
+    std::shared_ptr<const ReferenceData> reference;
+  };
 
   Shard shard_;
   Intake intake_;
   std::vector<SourceState> sources_;
-  std::size_t unbegun_ = 0;  // of them
+  std::size_t unbegun_ = 0;           // of them
+  std::deque<Swap> swaps_;            // to come; none is earlier than the one before it
+  Time passed_ = Frontier::kNothing;  // all that happens before it has been judged
   std::vector<const Event*> due_, late_;
   std::vector<LateEvent> late_now_;  // of the batch in hand
   std::uint64_t late_count_ = 0, events_ = 0;

@@ -58,6 +58,7 @@ class RuleRunner : public Runner {
         alerts_(id, program_, *context.evaluator) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
+    options.window_events = context.window_events;
     options.cut_short = &counters_.cut_short;
     when_ = make_matcher(*context.rules, program_, rule_.when, *context.evaluator, options);
     absent_ = absent_of(pattern());
@@ -77,12 +78,16 @@ class RuleRunner : public Runner {
     watched_from_ = from;
     watching_ = true;
     if (program_.by_all) begin_key({}, {}, from, true);
-    if (!program_.keys_from.exists()) return;
-    context_.reference->each(program_.keys_from, [&](const Value& value) {
-      std::string key;
-      append_key(key, value);
-      if (keys_.find(key) == nullptr) begin_key(key, std::span(&value, 1), from, true);
-    });
+    watch_listed(from);
+  }
+
+  void on_swap(Time from) override {
+    if (!watching_ || !program_.keys_from.exists()) return;
+    std::vector<std::string> left;
+    for (const auto& [key, state] : keys_)
+      if (!is_listed(state->key.values().front())) left.push_back(key);
+    for (const std::string& key : left) keys_.erase(key);
+    watch_listed(from);
   }
 
   void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
@@ -95,8 +100,7 @@ class RuleRunner : public Runner {
     }
     keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
     for (const KeyedVisit& v : visits_.all()) {
-      if (program_.keys_from.exists() && !context_.reference->contains(program_.keys_from, v.values.front(), false))
-        continue;  // E3
+      if (program_.keys_from.exists() && !is_listed(v.values.front())) continue;  // E3
       visit(v, keys_.find(v.key), event, cause, depth, out);
     }
   }
@@ -196,6 +200,7 @@ class RuleRunner : public Runner {
   }
 
  private:
+  const ReferenceData& reference() const { return **context_.reference; }
   const Pattern& pattern() const { return program_.patterns[rule_.when.index]; }
 
   bool reads_previous(ExprId id) const {
@@ -229,6 +234,18 @@ class RuleRunner : public Runner {
   }
 
   // ----- keys ------------------------------------------------------------------------------------------
+
+  bool is_listed(const Value& key) const { return reference().contains(program_.keys_from, key, false); }
+
+  // E3: a key of the list counts as seen when the watching begins, or when it joins.
+  void watch_listed(Time from) {
+    if (!program_.keys_from.exists()) return;
+    for (const Value& value : reference().keys(program_.keys_from, program_.listed_as)) {
+      std::string key;
+      append_key(key, value);
+      if (keys_.find(key) == nullptr) begin_key(key, std::span(&value, 1), from, true);
+    }
+  }
 
   KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
     auto state = std::make_unique<KeyState>();
@@ -374,7 +391,7 @@ class RuleRunner : public Runner {
       return true;
     }
     for (const OpenDuring& o : program_.open)
-      if (context_.reference->open(o.calendar, now) == o.outside) return true;
+      if (reference().open(o.calendar, now) == o.outside) return true;
     for (const Mute& mute : rule_.mutes) {
       const Runner& other = *(*context_.runners)[mute.rule.index];
       bool muted = mute.same.empty() && other.fires(std::nullopt, 0);

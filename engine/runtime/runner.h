@@ -12,6 +12,7 @@
 #include "engine/match/alert.h"
 #include "engine/match/pattern.h"
 #include "engine/program/eval.h"
+#include "engine/program/limits.h"
 #include "engine/program/program.h"
 #include "engine/runtime/key_book.h"
 
@@ -35,14 +36,18 @@ struct ProgramCounters {
 
 class Runner;
 
+struct EngineOptions {
+  bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
+  std::size_t window_events = kWindowEventsPerKeyMax;
+};
+
 // What runners of one shard share.
-struct RunContext {
+struct RunContext : EngineOptions {
   const RuleSet* rules = nullptr;
   const Evaluator* evaluator = nullptr;
-  const ReferenceData* reference = nullptr;
+  const std::shared_ptr<const ReferenceData>* reference = nullptr;  // the shard's: lists and tables as they are now
   Scratch* scratch = nullptr;
   KeyBook* keys = nullptr;                                  // of the events in hand
-  bool fast = true;                                         // false: the general matchers only
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
 
   // What an expression can read at an event, or at `time` without one; the rest is the runner's.
@@ -50,7 +55,7 @@ struct RunContext {
     EvalContext out;
     out.event = event;
     out.time = time;
-    out.reference = reference;
+    out.reference = reference->get();
     out.scratch = scratch;
     return out;
   }
@@ -69,6 +74,8 @@ class Runner {
 
   // The first event of any source that the program reads was at `from` (T9): listed keys and `by all` begin.
   virtual void watch(Time from) = 0;
+  // The lists and tables have just been swapped: from `from` on the keys of a watched list are others (E3).
+  virtual void on_swap(Time /*from*/) {}
   virtual void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) = 0;
 
   // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key) may be worked

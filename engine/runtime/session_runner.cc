@@ -122,7 +122,7 @@ class SessionRunner : public Runner {
       context.key = s.key.values();
       s.running->insert(s.events.back(), context, *context_.evaluator);
     }
-    if (s.events.size() > kWindowEventsPerKeyMax) {  // keeps the first: `start` and the id are its
+    if (s.events.size() > context_.window_events) {  // keeps the first: `start` and the id are its
       s.events.erase(s.events.begin() + 1);
       s.running.reset();  // takes nothing from the middle
       ++counters_.cut_short;

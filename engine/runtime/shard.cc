@@ -8,18 +8,18 @@
 
 namespace tocsin {
 
-Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast)
+Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
+             const EngineOptions& options)
     : rules_(std::move(rules)), reference_(std::move(reference)), evaluator_(rules_->code) {
-  RunContext context;
+  RunContext context{options};
   context.rules = rules_.get();
   context.evaluator = &evaluator_;
-  context.reference = reference_.get();
+  context.reference = &reference_;
   context.scratch = &scratch_;
   context.keys = &keys_;
   context.runners = &runners_;
-  context.fast = fast;
   runners_ = make_runners(context);
-  if (fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
+  if (options.fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
     for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(ProgramId{i});
@@ -50,6 +50,15 @@ void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
     if (!reads[i] || watching_[i]) continue;
     watching_[i] = true;
     runners_[i]->watch(from);
+    look_at_due(static_cast<std::uint32_t>(i));
+  }
+}
+
+void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
+  advance({from, Phase::over});
+  reference_ = std::move(reference);
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    runners_[i]->on_swap(from);
     look_at_due(static_cast<std::uint32_t>(i));
   }
 }

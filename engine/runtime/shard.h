@@ -22,14 +22,18 @@ namespace tocsin {
 
 class Shard {
  public:
-  // `rules` and `reference` are immutable and may be shared. `fast` false: without fast matchers and without the index of
-  // predicates, as tests compare.
-  Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference, bool fast = true);
+  // `rules` and `reference` are immutable and may be shared.
+  Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
+        const EngineOptions& options = {});
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
   // begin to watch (T9).
   void begin_source(std::span<const EventTypeId> carried, Time from);
+
+  // Lists and tables change whole, at one point of the event order: before all that happens at `from`. What was due before it
+  // has happened with the old ones. REQUIRES: made for the same rules.
+  void swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // In the total order. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
   void on_events(std::span<const Event* const> events);

@@ -117,7 +117,7 @@ class SummaryRunner : public Runner {
     s->last_event = event.time;
     if (!s->next && !body_.every_event && body_.every.us != 0) s->next = step_.end(event.time);
     s->events.emplace_back(event, fits);
-    if (s->events.size() > kWindowEventsPerKeyMax) {
+    if (s->events.size() > context_.window_events) {
       drop_oldest(*s);
       ++counters_.cut_short;
     }

@@ -184,7 +184,7 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, bo
   CodecConfig codec;
   codec.event_field = "event";
   const Schema& schema = ready.rules->schema;
-  Engine engine(ready.rules, ready.data, fast);
+  Engine engine(ready.rules, ready.data, {.fast = fast});
   const std::vector<EventTypeId> carried = carried_events(codec, schema);
   DocumentNames names;
   names.rules = ready.rules.get();
