@@ -3,6 +3,7 @@
 // it does not do.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <optional>
 #include <vector>
@@ -29,6 +30,10 @@ class FiredAbsences {
                                   const Pattern& pattern, const Evaluator& evaluator);
 
   bool empty() const { return fired_.empty(); }
+  // None is remembered any longer when the watermark stands at `now`.
+  bool are_forgotten(Time now) const {
+    return std::ranges::all_of(fired_, [now](const Fired& f) { return f.forgotten < now; });
+  }
   void clear() { fired_.clear(); }
   std::size_t bytes() const;
 

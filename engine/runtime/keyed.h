@@ -118,6 +118,17 @@ class Keyed {
     ++erasures_;
   }
   std::size_t size() const { return states_.size(); }
+  // Of a program whose keys stop to matter: called before a key is added, gives up those that `idle` says are what a new one
+  // would be. Looks at all of them whenever they have doubled, so a key costs the same however many there are, and no more
+  // than twice as many are kept as matter.
+  template <class Idle>
+  void make_room(std::size_t few, const Idle& idle) {
+    if (states_.size() < std::max(few, room_)) return;
+    const std::size_t gone =
+        boost::unordered::erase_if(states_, [&](const auto& entry) { return idle(*entry.second); });
+    erasures_ += gone;
+    room_ = 2 * states_.size();
+  }
   // The earliest of what is due for any key. Walks all of them: for what is asked once.
   template <class DueOf>
   std::optional<Instant> earliest(const DueOf& due_of) const {
@@ -180,6 +191,7 @@ class Keyed {
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
   std::priority_queue<Entry> queue_;
   std::uint64_t erasures_ = 0;
+  std::size_t room_ = 0;
 };
 
 }  // namespace tocsin

@@ -1,11 +1,13 @@
 // A rule: its pattern finds, this decides what becomes of it. Edges (F1, F2), learn, mute, budgets, open alerts and
 // their reminders and escalations, resets, forgetting: semantics.md F1-F18, one function per line where it can be.
 #include <algorithm>
+#include <cstdlib>
 #include <deque>
 #include <map>
 
 #include "engine/base/table_memory.h"
 #include "engine/base/write.h"
+#include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
@@ -48,6 +50,9 @@ struct KeyState {
   std::optional<Instant> scheduled;
 };
 
+// So many keys are kept without asking which of them still matter.
+constexpr std::size_t kFewKeys = 1'024;
+
 class RuleRunner : public Runner {
  public:
   RuleRunner(const RunContext& context, ProgramId id)
@@ -71,6 +76,11 @@ class RuleRunner : public Runner {
     });
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
+    keys_end_ = keys_end();
+    for (const Program& other : context.rules->programs)
+      if (const auto* rule = std::get_if<RuleBody>(&other.body))
+        is_asked_ = is_asked_ || std::any_of(rule->mutes.begin(), rule->mutes.end(),
+                                             [&](const Mute& mute) { return mute.rule == id; });
     find_plain_inputs();
   }
 
@@ -247,7 +257,33 @@ class RuleRunner : public Runner {
     }
   }
 
+  // Does a key stop to matter, some time after its last event?
+  bool keys_end() const {
+    const Reach& reach = program_.bounds.reach;
+    if (program_.by_all || program_.keys_from.exists() || rule_.forget.us != 0) return false;
+    if (!reach.longest || reach.keeps_every_key || pattern().true_of_nothing) return false;
+    return std::all_of(program_.cells.begin(), program_.cells.end(), [](const Cell& c) {
+      using Kind = Window::Kind;
+      const bool ends = c.window.kind == Kind::span ? c.window.length.us > 0
+                                                    : c.window.kind != Kind::last && c.window.kind != Kind::streak &&
+                                                          c.window.kind != Kind::of_last;
+      return ends && aggregates()[c.function.index].kind != AggregateKind::ema;
+    });
+  }
+
+  // Nothing is known of the key that an event from `now` on could ask for: it is what a new one would be.
+  bool is_idle(const KeyState& s, Time now) const {
+    if (s.seen || !s.last_event || now - *s.last_event <= *program_.bounds.reach.longest) return false;
+    if (s.open && (rule_.resolve.exists() || is_asked_)) return false;
+    for (std::size_t i = 0; i < s.spent.size(); ++i)
+      if (!is_over(s.spent[i], rule_.budgets[i], now)) return false;
+    for (const Escalation& e : rule_.escalations)
+      if (e.count != 0 && !s.sent.empty() && now - s.sent.back() <= e.after) return false;
+    return s.absences.are_forgotten(now) && !due_of(s, true);
+  }
+
   KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
+    if (keys_end_) keys_.make_room(context_.fast ? kFewKeys : 1, [&](const KeyState& s) { return is_idle(s, from); });
     auto state = std::make_unique<KeyState>();
     state->key = OwnedValues(values);
     state->from = from;
@@ -429,9 +465,25 @@ class RuleRunner : public Runner {
     }
   }
 
+  // Nothing in it limits a fire from `now` on.
+  static bool is_over(const Spent& b, const Budget& budget, Time now) {
+    return (b.fires.empty() || now - b.fires.back() >= budget.per) &&
+           (b.suppressed == 0 || now - b.last_refused >= budget.per);
+  }
+
+  // Budgets with keys of their own (`per src`): those that are over are given up whenever they have doubled.
+  void make_room_for_budgets(Time now) {
+    if (shared_spent_.size() < std::max(kFewKeys, shared_room_)) return;
+    std::erase_if(shared_spent_, [&](const auto& entry) {
+      return is_over(entry.second, rule_.budgets[std::strtoul(entry.first.c_str(), nullptr, 10)], now);
+    });
+    shared_room_ = 2 * shared_spent_.size();
+  }
+
   // All budgets must have room; a refusal is counted in each that had none.
   bool spend(KeyState& s, const std::string& key, const EvalContext& context, Time now, std::uint64_t& suppressed) {
     std::vector<Spent*> spent;
+    make_room_for_budgets(now);
     for (std::size_t i = 0; i < rule_.budgets.size(); ++i) {
       const Budget& budget = rule_.budgets[i];
       Spent* b = &s.spent[i];
@@ -547,11 +599,14 @@ class RuleRunner : public Runner {
   std::vector<PlainInput> plain_inputs_;
   std::uint64_t fetched_ = 0;  // keys_.erasures() when the hand was fetched
   bool judges_where_ = true, uses_previous_ = false;
-  bool waits_ = true;  // something may be due
+  bool waits_ = true;      // something may be due
+  bool keys_end_ = false;  // keys that stop to matter are given up
+  bool is_asked_ = false;  // a rule is muted while this one fires
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
   std::map<std::string, Spent> shared_spent_;  // budgets with keys of their own
+  std::size_t shared_room_ = 0;
   KeyedVisits visits_;
   ProgramCounters counters_;
 };
