@@ -161,7 +161,7 @@ Exit show(const Wanted& wanted, Console& console) {
     console.err << fmt::format(
         "{} events in {:.1f} s; alerts: {}\n▸ next: tocsin demo {} --export my, then edit my/{}\n", result->events,
         took, screen.summary(), wanted.rules->name, wanted.rules->file());
-  return Exit::done;
+  return result->stopped && console.out.good() ? Exit::interrupted : Exit::done;
 }
 
 // ----- the folder to start from --------------------------------------------------------------------------------------------

@@ -16,6 +16,13 @@ namespace fs = std::filesystem;
 Result<void> write_file(const std::string& path, std::string_view text) {
   std::error_code error;
   const fs::path target = fs::is_symlink(path, error) ? fs::canonical(path, error) : fs::path(path);
+  if (const fs::file_status old = fs::status(target, error); fs::exists(old) && !fs::is_regular_file(old)) {
+    std::ofstream out(target, std::ios::binary);  // a device or a pipe is written to, never replaced
+    out.write(text.data(), static_cast<std::streamsize>(text.size()));
+    out.close();
+    if (!out) return failure(Error::Code::unreadable, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+    return {};
+  }
   const fs::path beside = target.string() + ".tocsin-new";
   const auto failed = [&](const std::string& why) {
     std::error_code ignored;

@@ -19,9 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string trimmed(std::string line) {
-  while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) line.pop_back();
-  return line;
+std::string trimmed(const std::string& line) {
+  constexpr const char* kBlanks = " \t\r";
+  const std::size_t first = line.find_first_not_of(kBlanks);
+  return first == std::string::npos ? "" : line.substr(first, line.find_last_not_of(kBlanks) + 1 - first);
 }
 
 // Spreadsheets write one before the first column.

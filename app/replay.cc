@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -25,6 +26,8 @@
 #include "engine/base/write.h"
 
 namespace tocsin::app {
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -281,6 +284,26 @@ Exit cannot_write(Console& console, const std::string& path) {
   return unreadable(console, "replay", {Error::Code::unreadable, fmt::format("cannot write {}", path)});
 }
 
+bool is_same_file(const std::string& a, const std::string& b) {
+  std::error_code error;
+  return fs::equivalent(a, b, error) || fs::path(a).lexically_normal() == fs::path(b).lexically_normal();
+}
+
+// What would be lost if the outputs were written: nothing, or the complaint.
+std::string overwritten(const Arguments& arguments, const CompiledSet& rules) {
+  for (const std::string_view option : {"--out", "--dead-letters"}) {
+    const std::string path = arguments.value(option);
+    if (path.empty()) continue;
+    if (is_same_file(path, arguments.value("--input"))) return fmt::format("{} would overwrite the input", option);
+    for (const dsl::SourceText& file : rules.files)
+      if (is_same_file(path, file.path)) return fmt::format("{} would overwrite the rules in {}", option, file.path);
+  }
+  if (arguments.has("--out") && is_same_file(arguments.value("--out"), arguments.value("--dead-letters")) &&
+      fs::path(arguments.value("--out")).parent_path() != "/dev")
+    return "--out and --dead-letters are the same file; give each its own";
+  return {};
+}
+
 // Whether the alerts are those of the file; if not, the answer is what differs.
 Exit held_against(const std::string& path, const std::string& alerts, Console& console) {
   const Result<std::string> expected = dsl::read_file(path);
@@ -335,6 +358,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
 
   const OneSet rules = compile_one(paths, arguments, console);
   if (rules.exit != Exit::done) return rules.exit;
+  if (const std::string complaint = overwritten(arguments, rules.set); !complaint.empty())
+    return refuse(console, "replay", complaint);
   Written out(arguments.value("--out")), dead(arguments.value("--dead-letters"));
   for (const Written* file : {&out, &dead})
     if (!file->good()) return cannot_write(console, file->path);

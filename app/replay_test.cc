@@ -227,6 +227,21 @@ TEST_CASE("--compare tells what other rules would have changed") {
   CHECK(scene.replay({"--input", scene.input, "--fail-on-diff"}).code == 2);
 }
 
+TEST_CASE("nothing that replay reads is overwritten by what it writes") {
+  const Scene scene;
+  const std::string before = Folder::read(scene.input);
+  for (const char* option : {"--out", "--dead-letters"}) {
+    const Ran ran = scene.replay({"--input", scene.input, option,
+                                  scene.folder.path() + "/./" + scene.input.substr(scene.folder.path().size() + 1)});
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, std::string(option) + " would overwrite the input"));
+  }
+  CHECK(Folder::read(scene.input) == before);
+  const std::string same = scene.folder.path() + "/both.ndjson";
+  CHECK(scene.replay({"--input", scene.input, "--out", same, "--dead-letters", same}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--out", "/dev/null", "--dead-letters", "/dev/null"}).code == 0);
+}
+
 TEST_CASE("what cannot be done is said, with exit 2; rules with errors with exit 1") {
   const Scene scene;
   CHECK(contains(scene.replay({}).err, "name the events: --input FILE"));

@@ -137,6 +137,13 @@ TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
   CHECK(contains(Folder::read(folder.path() + "/report.xml"), "tests=\"2\" failures=\"1\""));
 }
 
+TEST_CASE("a report that cannot be written is no success, and a device stays one") {
+  const Ran ran = test(kRule + kPasses, {"--junit", "/dev/full"});
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.err, "cannot write /dev/full"));
+  CHECK(std::filesystem::is_character_file("/dev/full"));
+}
+
 TEST_CASE("--coverage names the rules that are not shown both ways") {
   const std::string other = "rule other when login by user  alert low \"{user}\"\n";
   const Ran ran = test(kRule + other + kPasses, {"--coverage"});

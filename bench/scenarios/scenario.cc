@@ -90,7 +90,7 @@ Pipeline::Pipeline(std::shared_ptr<const RuleSet> rules, const std::string& even
   auto decoder = make_decoder(codec, rules->schema);
   if (!decoder) wrong(decoder.error().message);
   decoder_ = std::move(*decoder);
-  engine_ = std::make_unique<Engine>(rules, *data, fast);
+  engine_ = std::make_unique<Engine>(rules, *data, EngineOptions{.fast = fast});
   partition_ = engine_->add_partition(SourceId{0}, carried_events(codec, rules->schema));
 }
 
