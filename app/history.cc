@@ -164,11 +164,19 @@ class Run {
     return std::move(result_);
   }
 
+  // Each event that was emitted right behind what caused it (S5), so that one order comes out, however the input is cut.
   void hand_out() {
-    for (const Alert& alert : engine_.take_alerts())
+    const std::vector<Emitted> emitted = engine_.take_emitted();
+    auto next = emitted.begin();
+    const auto emit_before = [&](const Alert* alert) {
+      for (; next != emitted.end() && (alert == nullptr || next->order < alert->order); ++next)
+        if (outputs_.emitted) outputs_.emitted(*next, names_);
+    };
+    for (const Alert& alert : engine_.take_alerts()) {
+      emit_before(&alert);
       if (outputs_.alert) outputs_.alert(alert, names_);
-    for (const Emitted& emitted : engine_.take_emitted())
-      if (outputs_.emitted) outputs_.emitted(emitted, names_);
+    }
+    emit_before(nullptr);
     for (const Event* late : engine_.take_late())
       if (outputs_.late) outputs_.late(*late, names_);
   }

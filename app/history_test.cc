@@ -34,6 +34,7 @@ struct Ran {
   std::vector<std::string> dead;  // reason line
   std::vector<DeadLetter> letters;
   std::vector<std::uint64_t> late;
+  std::vector<std::string> in_order;  // alerts and emitted events: the rule or event, and when
   app::HistoryResult result;
 };
 
@@ -74,6 +75,13 @@ Ran run(const std::string& rules, const std::string& input, const How& how = {})
     std::string text;
     append_alert(text, alert, names);
     out.alerts.push_back(json::parse(text));
+    out.in_order.push_back(out.alerts.back()["rule"].get<std::string>() + " " +
+                           out.alerts.back()["time"].get<std::string>());
+  };
+  outputs.emitted = [&](const Emitted& emitted, const DocumentNames&) {
+    std::string text = compiled.rules->schema[emitted.type].name + " ";
+    append_rfc3339(text, emitted.time);
+    out.in_order.push_back(text);
   };
   outputs.dead = [&](const DeadLetter& letter, const DocumentNames&) {
     out.dead.push_back(std::string(name_of(letter.reason)) + " " + std::to_string(letter.position.offset));
@@ -118,6 +126,19 @@ std::vector<std::string> said(const Ran& ran) {
 }
 
 const std::string kTwoA = "rule two when 2 a within 10s by k  alert low \"{count}\"\n";
+
+TEST_CASE("alerts and emitted events come in one order, however the input is cut") {
+  const std::string rules =
+      "rule two when 2 a within 10s by k  fire always  emit pair with n = count  alert low \"{count}\"\n"
+      "rule pairs when 2 pair within 1m by k  fire always  alert low \"{count}\"\n";
+  std::string input;
+  for (int i = 0; i < 40; ++i) input += event("a", "u" + std::to_string(i % 3), i);
+  const Ran whole = run(rules, input);
+  CHECK(whole.in_order.size() > 20);
+  CHECK(std::ranges::is_sorted(whole.in_order, {}, [](const std::string& s) { return s.substr(s.find(' ')); }));
+  for (const std::size_t bytes : {std::size_t{64}, std::size_t{500}})
+    CHECK(run(rules, input, {.block_bytes = bytes}).in_order == whole.in_order);
+}
 
 // ----- records that no rule can want -------------------------------------------------------------------------------
 
