@@ -49,7 +49,11 @@ class Reader {
         if (const auto more = fill(wait); !more) return tl::unexpected(more.error());
       }
       begun_ = true;
-      if (std::string_view(packed_.data(), packed_.size()).starts_with(kMagic)) unpacker_ = ZSTD_createDStream();
+      const std::string_view first(packed_.data(), packed_.size());
+      if (first.starts_with("\x1F\x8B"))
+        return failure(Error::Code::malformed,
+                       name_ + " is packed by gzip; zstd alone is unpacked here, so give what `gunzip` makes of it");
+      if (first.starts_with(kMagic)) unpacker_ = ZSTD_createDStream();
     }
     return unpacker_ != nullptr ? unpack(to, room, wait) : copy(to, room, wait);
   }

@@ -113,6 +113,11 @@ TEST_CASE("file source: several zstd frames are one file; a torn one is an error
   CHECK(read({.path = torn.path()}).error.find("ends in the middle of a zstd frame") != std::string::npos);
 }
 
+TEST_CASE("file source: what gzip has packed is no text, and is told so") {
+  const TempFile file("\x1F\x8B\x08 packed\n");
+  CHECK(read({.path = file.path()}).error.find("is packed by gzip") != std::string::npos);
+}
+
 TEST_CASE("file source: a line beyond the limit is given cut, once, and the next line keeps its number") {
   const TempFile file("first\n" + std::string(5000, 'x') + "\nthird\n" + std::string(3000, 'y'));
   const Read result = read({.path = file.path(), .block = 64, .line_max = 1000});
