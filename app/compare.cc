@@ -10,21 +10,14 @@
 #include "engine/base/write.h"
 #include "engine/event/write.h"
 #include "engine/program/dump.h"
+#include "engine/runtime/document.h"
 
 namespace tocsin::app {
 
 namespace {
 
 std::string_view word_of(const Alert& alert) {
-  switch (alert.state) {
-    case Alert::State::resolved:
-      return "resolved";
-    case Alert::State::withdrawn:
-      return "withdrawn";
-    case Alert::State::firing:
-      break;
-  }
-  return name_of(alert.severity);
+  return alert.state == Alert::State::firing ? name_of(alert.severity) : tocsin::word_of(alert.state);
 }
 
 // Every changed dial changes the version: that alone is no difference.

@@ -16,24 +16,19 @@ namespace fs = std::filesystem;
 Result<void> write_file(const std::string& path, std::string_view text) {
   std::error_code error;
   const fs::path target = fs::is_symlink(path, error) ? fs::canonical(path, error) : fs::path(path);
-  if (const fs::file_status old = fs::status(target, error); fs::exists(old) && !fs::is_regular_file(old)) {
-    std::ofstream out(target, std::ios::binary);  // a device or a pipe is written to, never replaced
-    out.write(text.data(), static_cast<std::streamsize>(text.size()));
-    out.close();
-    if (!out) return failure(Error::Code::unreadable, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-    return {};
-  }
-  const fs::path beside = target.string() + ".tocsin-new";
+  const fs::file_status status = fs::status(target, error);
+  const bool replaces = !fs::exists(status) || fs::is_regular_file(status);
+  const fs::path beside = replaces ? target.string() + ".tocsin-new" : target.string();
   const auto failed = [&](const std::string& why) {
     std::error_code ignored;
-    fs::remove(beside, ignored);
+    if (replaces) fs::remove(beside, ignored);
     return failure(Error::Code::unreadable, fmt::format("cannot write {}: {}", path, why));
   };
   std::ofstream out(beside, std::ios::binary);
   out.write(text.data(), static_cast<std::streamsize>(text.size()));
   out.close();
   if (!out) return failed(std::strerror(errno));
-  const fs::file_status status = fs::status(target, error);
+  if (!replaces) return {};
   if (fs::exists(status)) fs::permissions(beside, status.permissions(), error);
   fs::rename(beside, target, error);
   if (error) return failed(error.message());

@@ -307,9 +307,7 @@ class Test {
         for (const std::string& tag : body.alert->tags) tags.push_back(Value::text(tag));
         put("tags", Value::list(arena_.copy(std::span<const Value>(tags))));
       }
-      put("state", Value::text(alert.state == Alert::State::firing     ? "firing"
-                               : alert.state == Alert::State::resolved ? "resolved"
-                                                                       : "withdrawn"));
+      put("state", Value::text(word_of(alert.state)));
       put("rule", Value::text(program.name));
       put("time", Value::time(alert.time));
       if (alert.first) put("first", Value::time(*alert.first));

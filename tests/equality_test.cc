@@ -24,6 +24,24 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+Ready made_ready(std::uint64_t seed, const Case& c) {
+  std::string why;
+  auto ready = make_ready(c.text(), &why);
+  if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
+  return std::move(*ready);
+}
+
+// The fast matchers, in blocks of events, say what the general ones say, and the reference. Gives the number of outputs.
+std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, std::size_t block,
+                       bool with_reference = true) {
+  const Lines ours = engine_lines(ready, c, block);
+  if (ours != engine_lines(ready, c, 1, false))
+    FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
+  if (with_reference && difference(ours, reference_lines(ready, c)))
+    FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+  return ours.size();
+}
+
 }  // namespace
 
 TEST_CASE("random rules over random streams: engine and reference say the same") {
@@ -109,19 +127,16 @@ TEST_CASE("rules that count the same events say what each of them says alone") {
   std::size_t alerts = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator generator(seed * 104729);
-    const auto pick = [&](std::initializer_list<const char*> choices) {
-      return std::string(*(choices.begin() + generator.below(choices.size())));
-    };
     Case c;
-    const std::string reset = generator.one_in(2) ? pick({"c", "b_x", "a(v = 2)"}) : "";
+    const std::string reset = generator.one_in(2) ? generator.pick({"c", "b_x", "a(v = 2)"}) : "";
     for (std::uint64_t i = 2 + generator.below(4); i > 0; --i) {
       RuleText rule;
       rule.head = "rule r" + std::to_string(i);
-      const std::string counted = generator.one_in(3) ? pick({"b", "a_high", "ab"}) : "a";
-      rule.pattern = generator.one_in(4)
-                         ? pick({"2", "3", "14"}) + " consecutive " + pick({"a_high", "b_x", "a_high of c"})
-                         : pick({"1", "2", "3", "4", "5", "13", "30"}) + " " + counted + " within " +
-                               pick({"1s", "2s", "5s", "1m"});
+      const std::string counted = generator.one_in(3) ? generator.pick({"b", "a_high", "ab"}) : "a";
+      rule.pattern = generator.one_in(4) ? generator.pick({"2", "3", "14"}) + " consecutive " +
+                                               generator.pick({"a_high", "b_x", "a_high of c"})
+                                         : generator.pick({"1", "2", "3", "4", "5", "13", "30"}) + " " + counted +
+                                               " within " + generator.pick({"1s", "2s", "5s", "1m"});
       rule.by = generator.one_in(5) ? "all" : "k";
       if (!reset.empty() && !generator.one_in(4)) rule.clauses.push_back("reset on " + reset);
       if (generator.one_in(4)) rule.clauses.push_back("fire and start over");
@@ -130,15 +145,8 @@ TEST_CASE("rules that count the same events say what each of them says alone") {
       c.rules.push_back(std::move(rule));
     }
     c.events = generator.events(80);
-    std::string why;
-    const auto ready = make_ready(c.text(), &why);
-    if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
-    const Lines ours = engine_lines(*ready, c, 1 + generator.below(70));
-    alerts += ours.size();
-    if (ours != engine_lines(*ready, c, 1, false))
-      FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
-    if (seed % 8 == 0 && difference(ours, reference_lines(*ready, c)))
-      FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+    const Ready ready = made_ready(seed, c);
+    alerts += check_ways(seed, c, ready, 1 + generator.below(70), seed % 8 == 0);
   }
   CHECK(alerts > 10 * seeds);
 }
@@ -150,15 +158,12 @@ TEST_CASE("every choice of single steps: lists of what can take each step say wh
   std::size_t alerts = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator generator(seed * 15485863);
-    const auto pick = [&](std::initializer_list<const char*> choices) {
-      return std::string(*(choices.begin() + generator.below(choices.size())));
-    };
     RuleText rule;
     rule.head = "rule r1";
-    rule.pattern = pick({"a", "b", "ab", "a_high"});
+    rule.pattern = generator.pick({"a", "b", "ab", "a_high"});
     for (std::uint64_t i = 1 + generator.below(3); i > 0; --i)
-      rule.pattern += " then " + pick({"a", "b", "c", "ab", "a_high", "b_x"});
-    rule.pattern += " within " + pick({"1s", "2s", "5s"});
+      rule.pattern += " then " + generator.pick({"a", "b", "c", "ab", "a_high", "b_x"});
+    rule.pattern += " within " + generator.pick({"1s", "2s", "5s"});
     rule.by = generator.one_in(5) ? "all" : "k";
     if (generator.one_in(4)) rule.clauses.push_back("reset on c");
     rule.clauses.push_back("fire every match");
@@ -166,15 +171,8 @@ TEST_CASE("every choice of single steps: lists of what can take each step say wh
     Case c;
     c.rules = {rule};
     c.events = generator.events(40);
-    std::string why;
-    const auto ready = make_ready(c.text(), &why);
-    if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
-    const Lines ours = engine_lines(*ready, c, 1 + generator.below(50));
-    alerts += ours.size();
-    if (ours != engine_lines(*ready, c, 1, false))
-      FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
-    if (difference(ours, reference_lines(*ready, c)))
-      FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+    const Ready ready = made_ready(seed, c);
+    alerts += check_ways(seed, c, ready, 1 + generator.below(50));
   }
   CHECK(alerts > seeds);
 }
@@ -185,36 +183,26 @@ TEST_CASE("an absence behind single steps in parentheses: the latest chain says 
   std::size_t alerts = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     Generator generator(seed * 32452843);
-    const auto pick = [&](std::initializer_list<const char*> choices) {
-      return std::string(*(choices.begin() + generator.below(choices.size())));
-    };
     RuleText rule;
     rule.head = "rule r1";
-    rule.pattern = "(" + pick({"a", "b", "ab", "a_high"});
+    rule.pattern = "(" + generator.pick({"a", "b", "ab", "a_high"});
     for (std::uint64_t i = 1 + generator.below(2); i > 0; --i)
-      rule.pattern += " then " + pick({"a", "b", "c", "ab", "a_high", "b_x"});
-    rule.pattern += " within " + pick({"1s", "2s", "5s"}) + ") then no " + pick({"a", "c", "b_x"}) + " within " +
-                    pick({"1s", "2s", "5s"});
+      rule.pattern += " then " + generator.pick({"a", "b", "c", "ab", "a_high", "b_x"});
+    rule.pattern += " within " + generator.pick({"1s", "2s", "5s"}) + ") then no " + generator.pick({"a", "c", "b_x"}) +
+                    " within " + generator.pick({"1s", "2s", "5s"});
     rule.by = generator.one_in(5) ? "all" : "k";
     if (generator.one_in(4)) rule.clauses.push_back("reset on c");
-    if (generator.one_in(2)) rule.clauses.push_back(pick({"fire always", "fire and start over"}));
+    if (generator.one_in(2)) rule.clauses.push_back(generator.pick({"fire always", "fire and start over"}));
     rule.clauses.push_back("alert low \"{first} {last} {span}\"");
     Case c;
     c.rules = {rule};
     c.events = generator.events(40);
-    std::string why;
-    const auto ready = make_ready(c.text(), &why);
-    if (!ready) FAIL("seed " << seed << ": " << why << "\n" << c.text());
-    const RuleSet& rules = *ready->rules;
+    const Ready ready = made_ready(seed, c);
+    const RuleSet& rules = *ready.rules;
     const auto& when = std::get<RuleBody>(rules.programs.front().body).when;
     CHECK(choose_matcher(rules, rules.programs.front(), when, match_options(rules.programs.front())).kind ==
           MatcherKind::latest_chain);
-    const Lines ours = engine_lines(*ready, c, 1 + generator.below(50));
-    alerts += ours.size();
-    if (ours != engine_lines(*ready, c, 1, false))
-      FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
-    if (difference(ours, reference_lines(*ready, c)))
-      FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
+    alerts += check_ways(seed, c, ready, 1 + generator.below(50));
   }
   CHECK(alerts > seeds);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/hash.h"
+#include "engine/event/value_copy.h"
 
 namespace tocsin {
 namespace {
@@ -232,35 +233,7 @@ std::uint64_t hash_of(const Value& value) {
 }
 
 Value copy_value(const Value& value, Arena& arena) {
-  switch (value.type()) {
-    case Type::missing:
-    case Type::boolean:
-    case Type::integer:
-    case Type::floating:
-    case Type::time:
-    case Type::duration:
-      return value;
-    case Type::text:
-      return Value::text(arena.text(value.as_text()));
-    case Type::ip:
-      return Value::ip(arena.put(value.as_ip()));
-    case Type::point:
-      return Value::point(arena.put(value.as_point()));
-    case Type::list: {
-      const std::span<Value> items = arena.array<Value>(value.as_list().size());
-      for (std::size_t i = 0; i < items.size(); ++i) items[i] = copy_value(value.as_list()[i], arena);
-      return Value::list(items);
-    }
-    case Type::object: {
-      const std::span<Member> members = arena.array<Member>(value.as_object().size());
-      for (std::size_t i = 0; i < members.size(); ++i) {
-        const Member& from = value.as_object()[i];
-        members[i] = {arena.text(from.name), copy_value(from.value, arena)};
-      }
-      return Value::object(members);
-    }
-  }
-  return {};
+  return ValueWriter(static_cast<std::byte*>(arena.allocate(bytes_outside(value), alignof(Value)))).copy(value);
 }
 
 }  // namespace tocsin

@@ -209,12 +209,6 @@ class Condition : public PatternMatcher {
     return state.renewed || (state.reopened && due(base) == Instant{*state.reopened, Phase::waited});
   }
 
-  bool idle(const PatternState& base) const override {
-    const auto& state = static_cast<const State&>(base);
-    const bool empty = running_ ? RunningWindows::empty(*state.running) : state.entries.empty();
-    return empty && !state.holding && !state.seen_at && state.last_value.empty();
-  }
-
  private:
   using Selected = std::vector<const Entry*>;
 

@@ -63,7 +63,6 @@ class Counter : public PatternMatcher {
   bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant) const override { static_cast<State&>(base).clear(); }
-  bool idle(const PatternState& base) const override { return static_cast<const State&>(base).ring.empty(); }
 
  private:
   bool is_out(const Mark& mark, Time now) const { return now - mark.time > cell_.window.length; }

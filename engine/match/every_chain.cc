@@ -98,7 +98,6 @@ class EveryChain : public PatternMatcher {
   void start_over(PatternState& base, Instant) const override {
     for (Stage& stage : static_cast<State&>(base).stages) stage = Stage();
   }
-  bool idle(const PatternState& base) const override { return static_cast<const State&>(base).size() == 0; }
 
  private:
   struct Place {

@@ -105,7 +105,6 @@ class Gap : public Instants {
     state.from = now.time;
     ++state.starts;
   }
-  bool idle(const PatternState& base) const override { return !static_cast<const LastSeen&>(base).last.has_value(); }
 };
 
 struct ValuesSeen : PatternState {
@@ -152,7 +151,6 @@ class Novelty : public Instants {
     state.by_age.clear();
     state.last.clear();
   }
-  bool idle(const PatternState& base) const override { return static_cast<const ValuesSeen&>(base).last.empty(); }
 
  private:
   // The oldest value goes first. One that is older than D is as good as never seen; another is missed, and counted.
@@ -244,9 +242,6 @@ class Silence : public Instants {
   }
   bool watches(const PatternState& base) const override { return static_cast<const LastSeen&>(base).seen; }
   bool renewed(const PatternState& base) const override { return static_cast<const LastSeen&>(base).renewed; }
-  bool idle(const PatternState& base) const override {
-    return !static_cast<const LastSeen&>(base).deadline.has_value();
-  }
 };
 
 struct Run : PatternState {
@@ -298,7 +293,6 @@ class Holds : public Instants {
     return Instant{state.events.front().time() + pattern_.length, Phase::over};
   }
   void start_over(PatternState& base, Instant) const override { clear(static_cast<Run&>(base)); }
-  bool idle(const PatternState& base) const override { return static_cast<const Run&>(base).events.empty(); }
 
  private:
   static void clear(Run& state) {

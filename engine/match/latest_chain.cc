@@ -107,12 +107,6 @@ class LatestChain : public PatternMatcher {
     state.waiting.clear();
   }
 
-  bool idle(const PatternState& base) const override {
-    const auto& state = static_cast<const State&>(base);
-    return state.waiting.empty() &&
-           std::all_of(state.best.begin(), state.best.end(), [](const Chain& c) { return c.empty(); });
-  }
-
  private:
   bool too_old(const Chain& chain, Time now) const { return within_.us != 0 && now - chain.front()->time() > within_; }
 

@@ -92,8 +92,6 @@ class PatternMatcher {
   virtual bool renewed(const PatternState&) const { return false; }
   // `fire and start over`, and what a fired condition forgets.
   virtual void start_over(PatternState& state, Instant now) const = 0;
-  // Nothing is held that an event could still complete: the key can be dropped.
-  virtual bool idle(const PatternState& state) const = 0;
 };
 
 // The matcher that fits the pattern. `watched_from` asks since when the engine has watched the rule's sources (T9).

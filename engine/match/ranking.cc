@@ -89,10 +89,6 @@ class Ranking : public PatternMatcher {
 
   void start_over(PatternState&, Instant) const override {}  // its places are one after the other at one instant
   bool watches(const PatternState& base) const override { return static_cast<const State&>(base).seen; }
-  bool idle(const PatternState& base) const override {
-    const auto& state = static_cast<const State&>(base);
-    return state.entries.empty() && !state.seen;
-  }
 
  private:
   void take(State& state, const Visit& visit) const {

@@ -109,11 +109,6 @@ class Sequence : public PatternMatcher {
     begin_at(state, state.end());
   }
 
-  bool idle(const PatternState& base) const override {
-    const auto& state = static_cast<const State&>(base);
-    return state.kept.seen.empty() && state.waiting.empty();
-  }
-
  private:
   // A match as the rule looks at it.
   class Found : public Report {

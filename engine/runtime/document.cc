@@ -27,18 +27,6 @@ void add_time(std::string& out, std::string_view key, const std::optional<Time>&
   add(out, key, time ? Value::time(*time) : Value());
 }
 
-std::string_view word_of(Alert::State state) {
-  switch (state) {
-    case Alert::State::firing:
-      return "firing";
-    case Alert::State::resolved:
-      return "resolved";
-    case Alert::State::withdrawn:
-      return "withdrawn";
-  }
-  return {};
-}
-
 void add_key(std::string& out, const Program& program, std::span<const Value> key) {
   out += "\"key\":{";
   for (std::size_t i = 0; i < key.size(); ++i) {
@@ -75,6 +63,18 @@ void add_evidence(std::string& out, const std::vector<EvidenceOf>& evidence, con
 }
 
 }  // namespace
+
+std::string_view word_of(Alert::State state) {
+  switch (state) {
+    case Alert::State::firing:
+      return "firing";
+    case Alert::State::resolved:
+      return "resolved";
+    case Alert::State::withdrawn:
+      return "withdrawn";
+  }
+  return {};
+}
 
 std::string rule_version(const Program& program) { return rule_version(program.shape, program.dials); }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/match/alert.h"
@@ -16,6 +17,9 @@ struct DocumentNames {
   std::vector<std::string> sources;  // by SourceId
   bool replayed = false;             // made by `test` or `replay`: no `detected`
 };
+
+// `firing`, `resolved`, `withdrawn`.
+std::string_view word_of(Alert::State state);
 
 // Eight hex digits of shape and dials.
 std::string rule_version(const Program& program);

@@ -55,12 +55,14 @@ constexpr std::size_t kFewKeys = 1'024;
 
 class RuleRunner : public Runner {
  public:
-  RuleRunner(const RunContext& context, ProgramId id)
+  // `is_asked`: some rule is muted while this one fires.
+  RuleRunner(const RunContext& context, ProgramId id, bool is_asked)
       : context_(context),
         program_(context.rules->programs[id.index]),
         streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
-        alerts_(id, program_, *context.evaluator) {
+        alerts_(id, program_, *context.evaluator),
+        is_asked_(is_asked) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
     options.window_events = context.window_events;
@@ -77,10 +79,6 @@ class RuleRunner : public Runner {
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
     keys_end_ = keys_end();
-    for (const Program& other : context.rules->programs)
-      if (const auto* rule = std::get_if<RuleBody>(&other.body))
-        is_asked_ = is_asked_ || std::any_of(rule->mutes.begin(), rule->mutes.end(),
-                                             [&](const Mute& mute) { return mute.rule == id; });
     find_plain_inputs();
   }
 
@@ -453,7 +451,7 @@ class RuleRunner : public Runner {
     std::uint64_t suppressed = 0;
     if (rule_.resolve.exists() && s.open) {
       // F11: until resolved, new edges are swallowed
-    } else if (!spend(s, key, context, now, suppressed)) {  // F7
+    } else if (!spend(s, context, now, suppressed)) {  // F7
       ++counters_.suppressed;
     } else {
       ++counters_.fired;
@@ -481,7 +479,7 @@ class RuleRunner : public Runner {
   }
 
   // All budgets must have room; a refusal is counted in each that had none.
-  bool spend(KeyState& s, const std::string& key, const EvalContext& context, Time now, std::uint64_t& suppressed) {
+  bool spend(KeyState& s, const EvalContext& context, Time now, std::uint64_t& suppressed) {
     std::vector<Spent*> spent;
     make_room_for_budgets(now);
     for (std::size_t i = 0; i < rule_.budgets.size(); ++i) {
@@ -496,7 +494,6 @@ class RuleRunner : public Runner {
       if (b->suppressed > 0 && now - b->last_refused >= budget.per) b->suppressed = 0;
       spent.push_back(b);
     }
-    static_cast<void>(key);
     bool room = true;
     for (std::size_t i = 0; i < spent.size(); ++i) {
       if (spent[i]->fires.size() < rule_.budgets[i].count) continue;
@@ -594,6 +591,7 @@ class RuleRunner : public Runner {
   const StreamFilters streams_;
   const RuleBody& rule_;
   const AlertMaker alerts_;
+  const bool is_asked_;
   std::unique_ptr<PatternMatcher> when_, resolve_;
   StreamId absent_;  // what the rule waits for not to come; none: it does not
   std::vector<PlainInput> plain_inputs_;
@@ -601,7 +599,6 @@ class RuleRunner : public Runner {
   bool judges_where_ = true, uses_previous_ = false;
   bool waits_ = true;      // something may be due
   bool keys_end_ = false;  // keys that stop to matter are given up
-  bool is_asked_ = false;  // a rule is muted while this one fires
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
@@ -618,6 +615,10 @@ std::unique_ptr<Runner> make_summary_runner(const RunContext& context, ProgramId
 
 std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context) {
   CounterRunners counters(context);
+  std::vector<bool> is_asked(context.rules->programs.size());
+  for (const Program& program : context.rules->programs)
+    if (const auto* rule = std::get_if<RuleBody>(&program.body))
+      for (const Mute& mute : rule->mutes) is_asked[mute.rule.index] = true;
   std::vector<std::unique_ptr<Runner>> out;
   for (std::size_t i = 0; i < context.rules->programs.size(); ++i) {
     const ProgramId id(i);
@@ -629,7 +630,7 @@ std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context) {
     } else if (auto counter = counters.make(id)) {
       out.push_back(std::move(counter));
     } else {
-      out.push_back(std::make_unique<RuleRunner>(context, id));
+      out.push_back(std::make_unique<RuleRunner>(context, id, is_asked[i]));
     }
   }
   return out;

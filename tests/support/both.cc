@@ -91,18 +91,6 @@ std::string line_of(Told told) {
   return out.append(" \"").append(told.text) + '"';
 }
 
-std::string_view word_of(Alert::State state) {
-  switch (state) {
-    case Alert::State::firing:
-      return "firing";
-    case Alert::State::resolved:
-      return "resolved";
-    case Alert::State::withdrawn:
-      return "withdrawn";
-  }
-  return {};
-}
-
 // A reminder and an escalation are documents of an alert that fires.
 std::string_view word_of(reference::Alert::State state) {
   using State = reference::Alert::State;

@@ -53,13 +53,13 @@ class Generator {
 
   std::uint64_t below(std::uint64_t n) { return random_() % n; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
+  std::string pick(std::initializer_list<const char*> choices);
 
  private:
   struct Named {
     std::string name;
     bool repeated = false;
   };
-  std::string pick(std::initializer_list<const char*> choices);
   std::string duration();
   std::string small();
   std::string base();
