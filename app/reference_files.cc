@@ -7,12 +7,16 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <sstream>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include "dsl/load.h"
 #include "engine/base/hash.h"
 #include "engine/base/utf8.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 namespace {
@@ -32,20 +36,25 @@ void skip_mark(std::istream& in) {
 }
 
 struct Csv {
-  std::vector<std::vector<std::string>> rows;
-  std::size_t open_quote = 0;  // the row (from 1) in which the input ends inside of a quote; 0: in none
+  struct Row {
+    std::size_t line = 0;  // where it begins, from 1
+    std::vector<std::string> cells;
+  };
+  std::vector<Row> rows;
+  std::size_t open_quote = 0;  // the line of a quote inside of which the input ends; 0: none
 };
 
 // RFC 4180, one line at a time with quotes that may hold newlines; no more than `most` rows.
 Csv read_csv(std::istream& in, std::size_t most = SIZE_MAX) {
   Csv out;
-  auto& rows = out.rows;
-  std::vector<std::string> row;
+  Csv::Row row{1, {}};
   std::string cell;
+  std::size_t line = 1, quote_at = 0;
   bool quoted = false, any = false;
-  for (int c = in.get(); c != EOF && rows.size() < most; c = in.get()) {
+  for (int c = in.get(); c != EOF && out.rows.size() < most; c = in.get()) {
     any = true;
     const char ch = static_cast<char>(c);
+    line += ch == '\n';
     if (quoted) {
       if (ch != '"')
         cell += ch;
@@ -55,22 +64,23 @@ Csv read_csv(std::istream& in, std::size_t most = SIZE_MAX) {
         quoted = false;
     } else if (ch == '"') {
       quoted = true;
+      quote_at = line;
     } else if (ch == ',') {
-      row.push_back(std::exchange(cell, {}));
+      row.cells.push_back(std::exchange(cell, {}));
     } else if (ch == '\n') {
       if (cell.ends_with('\r')) cell.pop_back();
-      row.push_back(std::exchange(cell, {}));
-      if (row.size() > 1 || !row.front().empty()) rows.push_back(std::move(row));
-      row.clear();
+      row.cells.push_back(std::exchange(cell, {}));
+      if (row.cells.size() > 1 || !row.cells.front().empty()) out.rows.push_back(std::move(row));
+      row = {line, {}};
       any = false;
     } else {
       cell += ch;
     }
   }
-  if (any && rows.size() < most) {
-    row.push_back(std::move(cell));
-    rows.push_back(std::move(row));
-    if (quoted) out.open_quote = rows.size();
+  if (any && out.rows.size() < most) {
+    row.cells.push_back(std::move(cell));
+    out.rows.push_back(std::move(row));
+    if (quoted) out.open_quote = quote_at;
   }
   return out;
 }
@@ -80,7 +90,11 @@ tl::unexpected<Error> broken(const char* what, const std::string& name, const st
   return failure(Error::Code::malformed, fmt::format("{} `{}`: {} {}", what, name, file, why));
 }
 
-tl::unexpected<Error> not_there(const char* what, const std::string& name, const std::string& file) {
+tl::unexpected<Error> not_there(const char* what, const std::string& name, const std::string& file,
+                                const std::string& path) {
+  std::error_code error;
+  if (fs::is_directory(path, error)) return broken(what, name, file, "is a folder; name a file in it");
+  if (fs::exists(path, error)) return broken(what, name, file, "cannot be read");
   return failure(Error::Code::unreadable, fmt::format("{} `{}`: the file {} is not there", what, name, file));
 }
 
@@ -96,13 +110,54 @@ std::string no_text(const std::string& content) {
   std::size_t line = 1;
   std::istringstream in(content);
   for (std::string text; std::getline(in, text); ++line)
-    if (!is_valid_utf8(text)) return fmt::format("is not UTF-8 (line {})", line);
+    if (!is_valid_utf8(text)) return fmt::format("line {} is not UTF-8; save the file as UTF-8", line);
   return {};
 }
 
+// Every row has a value for each column: of one that has not, nobody knows which value belongs where.
+std::string ragged(const Csv& csv) {
+  const Csv::Row& first = csv.rows.front();
+  for (const Csv::Row& row : csv.rows) {
+    if (row.cells.size() == first.cells.size()) continue;
+    return fmt::format("line {} has {} and the first line {}; {}", row.line, counted(row.cells.size(), "value"),
+                       counted(first.cells.size(), "column"),
+                       row.cells.size() < first.cells.size() ? "a value that is missing still needs its comma"
+                                                             : "a value with a comma in it needs quotes");
+  }
+  return {};
+}
+
+std::string column_twice(const Csv& csv) {
+  const std::vector<std::string>& names = csv.rows.front().cells;
+  for (auto name = names.begin(); name != names.end(); ++name)
+    if (!name->empty() && std::find(names.begin(), name, *name) != name)
+      return fmt::format("has two columns `{}`; give one of them another name", *name);
+  return {};
+}
+
+// Why it is no CSV with a first line of columns; empty: it is one.
 std::string no_csv(const Csv& csv) {
   if (csv.rows.empty()) return "is empty";
-  return csv.open_quote == 0 ? "" : fmt::format("has a quote that nothing closes, in row {}", csv.open_quote);
+  if (csv.open_quote != 0)
+    return fmt::format("line {} opens a quote that nothing closes; a quote in a value is written twice: \"\"",
+                       csv.open_quote);
+  const std::string twice = column_twice(csv);
+  return twice.empty() ? ragged(csv) : twice;
+}
+
+// A row without its key could never be found, of two with one key only one.
+std::string no_keys(const Csv& csv, std::size_t column, const std::string& name) {
+  std::unordered_map<std::string_view, std::size_t> lines;
+  for (const Csv::Row& row : std::span(csv.rows).subspan(1)) {
+    const std::string& key = row.cells[column];
+    if (key.empty())
+      return fmt::format("line {} has no `{}`, which is the key; fill it in, or delete the line", row.line, name);
+    const auto [before, is_new] = lines.emplace(key, row.line);
+    if (!is_new)
+      return fmt::format("line {} has the {} `{}` of line {} again; delete one of them", row.line, name, key,
+                         before->second);
+  }
+  return {};
 }
 
 Result<std::vector<std::string>> lines_of(const ListDef& def, const std::string& content) {
@@ -118,11 +173,12 @@ Result<std::vector<std::string>> lines_of(const ListDef& def, const std::string&
   }
   const Csv csv = read_csv(in);
   if (const std::string why = no_csv(csv); !why.empty()) return fails(why);
-  const auto column = std::ranges::find(csv.rows.front(), def.column);
-  if (column == csv.rows.front().end()) return fails("has no column `" + def.column + "`");
-  const auto at = static_cast<std::size_t>(column - csv.rows.front().begin());
-  for (std::size_t r = 1; r < csv.rows.size(); ++r)
-    if (at < csv.rows[r].size() && !csv.rows[r][at].empty()) lines.push_back(csv.rows[r][at]);
+  const std::vector<std::string>& columns = csv.rows.front().cells;
+  const auto column = std::ranges::find(columns, def.column);
+  if (column == columns.end()) return fails("has no column `" + def.column + "`");
+  const auto at = static_cast<std::size_t>(column - columns.begin());
+  for (const Csv::Row& row : std::span(csv.rows).subspan(1))
+    if (!row.cells[at].empty()) lines.push_back(row.cells[at]);
   return lines;
 }
 
@@ -133,11 +189,14 @@ Result<TableText> table_of(const TableDef& def, const std::string& content) {
   skip_mark(in);
   Csv csv = read_csv(in);
   if (const std::string why = no_csv(csv); !why.empty()) return fails(why);
-  if (std::ranges::find(csv.rows.front(), def.key) == csv.rows.front().end())
-    return fails("has no column `" + def.key + "`, which is its key");
   TableText table;
-  table.columns = std::move(csv.rows.front());
-  table.rows.assign(std::make_move_iterator(csv.rows.begin() + 1), std::make_move_iterator(csv.rows.end()));
+  table.columns = csv.rows.front().cells;
+  const auto key = std::ranges::find(table.columns, def.key);
+  if (key == table.columns.end()) return fails("has no column `" + def.key + "`, which is its key");
+  if (const std::string why = no_keys(csv, static_cast<std::size_t>(key - table.columns.begin()), def.key);
+      !why.empty())
+    return fails(why);
+  for (Csv::Row& row : std::span(csv.rows).subspan(1)) table.rows.push_back(std::move(row.cells));
   return table;
 }
 
@@ -153,7 +212,8 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
   options.sources = texts;
   options.file_exists = [texts](std::uint32_t file, std::string_view name) {
     std::error_code error;
-    return fs::exists(beside(texts, file, name), error);
+    const fs::path path = beside(texts, file, name);
+    return fs::exists(path, error) && !fs::is_directory(path, error);
   };
   options.columns = [texts](std::uint32_t file, std::string_view name) -> std::optional<std::vector<std::string>> {
     std::error_code error;
@@ -161,9 +221,9 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
     if (!fs::is_regular_file(path, error)) return std::nullopt;
     std::ifstream in(path, std::ios::binary);
     skip_mark(in);
-    std::vector<std::vector<std::string>> rows = read_csv(in, 1).rows;
+    std::vector<Csv::Row> rows = read_csv(in, 1).rows;
     if (rows.empty()) return std::nullopt;
-    return std::move(rows.front());
+    return std::move(rows.front().cells);
   };
 }
 
@@ -171,12 +231,12 @@ Result<std::shared_ptr<const ReferenceData>> ReferenceFiles::with(const File& fi
                                                                   const std::optional<std::string>& content) const {
   if (file.list.exists()) {
     const ListDef& def = rules_->lists[file.list.index];
-    auto lines = content ? lines_of(def, *content) : not_there("list", def.name, def.file);
+    auto lines = content ? lines_of(def, *content) : not_there("list", def.name, def.file, file.path);
     if (!lines) return tl::unexpected(lines.error());
     return data_->with_list(file.list, *lines);
   }
   const TableDef& def = rules_->tables[file.table.index];
-  auto table = content ? table_of(def, *content) : not_there("table", def.name, def.file);
+  auto table = content ? table_of(def, *content) : not_there("table", def.name, def.file, file.path);
   if (!table) return tl::unexpected(table.error());
   return data_->with_table(file.table, *table);
 }

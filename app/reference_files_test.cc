@@ -44,15 +44,29 @@ struct Broken {
 };
 
 const std::vector<Broken> kBroken = {
-    {"vpn.txt", "ann\nb\xff\n", "list `vpn`: vpn.txt is not UTF-8 (line 2)"},
+    {"vpn.txt", "ann\nb\xff\n", "list `vpn`: vpn.txt line 2 is not UTF-8; save the file as UTF-8"},
     {"owners.csv", "", "list `owners`: owners.csv is empty"},
     {"owners.csv", "id,ownr\n1,ann\n", "list `owners`: owners.csv has no column `owner`"},
-    {"owners.csv", "id,owner\n1,\"ann\n2,bob\n", "list `owners`: owners.csv has a quote that nothing closes, in row 2"},
-    {"owners.csv", "id,owner\n1,\xc3(\n", "list `owners`: owners.csv is not UTF-8 (line 2)"},
+    {"owners.csv", "id,owner\n1,\"ann\n2,bob\n",
+     "list `owners`: owners.csv line 2 opens a quote that nothing closes; a quote in a value is written twice: \"\""},
+    {"owners.csv", "id,owner\n1,\xc3(\n", "list `owners`: owners.csv line 2 is not UTF-8; save the file as UTF-8"},
+    {"owners.csv", "id,owner\n1,ann\n2\n",
+     "list `owners`: owners.csv line 3 has 1 value and the first line 2 columns; a value that is missing still needs "
+     "its comma"},
+    {"owners.csv", "owner,owner\nann,bob\n",
+     "list `owners`: owners.csv has two columns `owner`; give one of them another name"},
     {"cards.csv", "", "table `cards`: cards.csv is empty"},
     {"cards.csv", "card,tier\nann,gold\n", "table `cards`: cards.csv has no column `id`, which is its key"},
-    {"cards.csv", "id,tier\nann,\"gold", "table `cards`: cards.csv has a quote that nothing closes, in row 2"},
-    {"cards.csv", "id,tier\nann,\xff\n", "table `cards`: cards.csv is not UTF-8 (line 2)"},
+    {"cards.csv", "id,tier\nann,\"gold",
+     "table `cards`: cards.csv line 2 opens a quote that nothing closes; a quote in a value is written twice: \"\""},
+    {"cards.csv", "id,tier\nann,\xff\n", "table `cards`: cards.csv line 2 is not UTF-8; save the file as UTF-8"},
+    {"cards.csv", "id,tier\n\"ann\nlee\",gold\n\nbob,gold,red\n",
+     "table `cards`: cards.csv line 5 has 3 values and the first line 2 columns; a value with a comma in it needs "
+     "quotes"},
+    {"cards.csv", "id,tier\nann,gold\nbob,tin\nann,tin\n",
+     "table `cards`: cards.csv line 4 has the id `ann` of line 2 again; delete one of them"},
+    {"cards.csv", "id,tier\nann,gold\n,tin\n",
+     "table `cards`: cards.csv line 3 has no `id`, which is the key; fill it in, or delete the line"},
 };
 
 bool has(const ReferenceFiles& files, ListId list, std::string_view text) {
@@ -146,6 +160,29 @@ TEST_CASE("a file that goes away leaves the old data") {
   running.folder.write("vpn.txt", "eve\n");
   CHECK(files->look_again().changed.size() == 1);
   CHECK(has(*files, kVpn, "eve"));
+}
+
+TEST_CASE("a value that stands twice in a list is in it, as one that stands once; an empty cell is none") {
+  const Running running;
+  running.folder.write("vpn.txt", "ann\nann\n");
+  running.folder.write("owners.csv", "id,owner\r\n1,ann\r\n2,ann\r\n3,\r\n");
+  const auto files = running.start();
+  REQUIRE(files);
+  CHECK(has(*files, kVpn, "ann"));
+  CHECK(has(*files, kOwners, "ann"));
+  CHECK(!has(*files, kOwners, ""));
+}
+
+TEST_CASE("a folder in place of a file is told as one, and checked as no file") {
+  const Running running;
+  const std::filesystem::path vpn = std::filesystem::path(running.folder.path()) / "vpn.txt";
+  std::filesystem::remove(vpn);
+  std::filesystem::create_directory(vpn);
+  const auto files = running.start();
+  REQUIRE(!files);
+  CHECK(files.error().message == "list `vpn`: vpn.txt is a folder; name a file in it");
+  const Ran checked = run({"check", running.texts[0].path});
+  CHECK(contains(checked.out, "there is no file \"vpn.txt\""));
 }
 
 TEST_CASE("nothing starts with a broken file, or without one") {

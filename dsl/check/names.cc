@@ -302,7 +302,7 @@ std::optional<std::uint32_t> find_item(Context& c, const NameMap<std::uint32_t>&
 
 void check_file(Context& c, const ast::FromFile& from) {
   if (!c.options.file_exists || c.options.file_exists(from.file.span.file, from.file.value)) return;
-  c.report("R117", from.file.span, "file \"" + from.file.value + "\" is not there",
+  c.report("R117", from.file.span, "there is no file \"" + from.file.value + "\"",
            "`test` and `replay` will not start without it",
            "create it beside the rules, or correct its path: it counts from the folder of this file");
 }

@@ -356,7 +356,7 @@ void check_time(Context& c, const ast::TestLine& line, Clock& clock) {
 
 void check_file(Context& c, const ast::Text& file) {
   if (c.options.file_exists && !c.options.file_exists(file.span.file, file.value))
-    c.report("R117", file.span, "file \"" + file.value + "\" is not there", "the test cannot run without it",
+    c.report("R117", file.span, "there is no file \"" + file.value + "\"", "the test cannot run without it",
              "create it beside the rules, or correct its path: it counts from the folder of this file");
 }
 
