@@ -1,37 +1,83 @@
-// Where what belongs together is kept: state, outbox, positions and watermarks of one epoch, as one durable unit.
+// Where state is kept: what one epoch changed, with its outbox and positions, as one durable unit; and the whole of it to be
+// read again, at once or key by key.
 //
-// The store knows bytes, not their meaning (state/snapshot writes and reads them). One thread owns it.
+// The store knows bytes, not their meaning (state/snapshot writes and reads them). An address begins with its key group in two
+// bytes, big-endian, so that a range of groups is a range of addresses; neither addresses nor values have a limit of their own.
+//
+// The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks -> `delivered` ->
+// some later `merge` takes it into the base, where nothing tells it from the others any more.
+// Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`) from any others meanwhile.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/io/sink.h"
 
 namespace tocsin {
+
+// What an epoch did to one address. `gone`: there is nothing there any more; the value is empty.
+struct StateChange {
+  std::string_view address, value;
+  bool gone = false;
+};
+
+struct EpochUnit {
+  Epoch epoch;
+  // A run for each shard. REQUIRES: addresses ascend (bytewise) through all runs in their order, none stands twice.
+  std::span<const std::span<const StateChange>> changes;
+  std::string_view manifest;  // positions, watermarks, rules: small, whole in each epoch; the newest counts
+  std::string_view outbox;    // what the sinks have to get of this epoch; kept until `delivered`
+};
+
+// How much there is, and what the last steps cost: for the history, metrics and advice.
+struct StoreFigures {
+  std::uint64_t deltas = 0, delta_bytes = 0;  // epochs that are not merged yet
+  std::uint64_t base_bytes = 0, base_addresses = 0;
+};
+struct MergeFigures {
+  Epoch through;  // the base stands for all epochs up to it
+  std::uint64_t epochs = 0, changes = 0, bytes = 0;
+  Duration took{};
+};
 
 class CheckpointStore {
  public:
   virtual ~CheckpointStore() = default;
 
-  // The pieces as one unit, durable when it returns: after a crash either all of it is there or nothing of it. REQUIRES: the
-  // epoch is greater than any stored before. What this epoch changed, not the whole state: `restore` gives all in order.
-  virtual Result<void> store(Epoch epoch, std::span<const std::string_view> pieces) = 0;
+  // Durable when it returns: after a crash either all of it is there or nothing. Returns how many bytes were written. An error (the disk
+  // is full) leaves the store as it was, and the same unit may be offered again. REQUIRES: the epoch is the one behind the newest.
+  virtual Result<std::uint64_t> store(const EpochUnit& unit) = 0;
+  // The sinks have all of this epoch and of those before it. Made durable with the next `store`, not by itself: an outbox may come out of
+  // `newest` once more though it was delivered, never the other way round.
+  virtual void delivered(Epoch epoch) = 0;
 
-  // The newest durable epoch; 0: none.
-  virtual Epoch newest() const = 0;
+  struct Newest {
+    Epoch epoch;
+    std::string manifest;
+    // Oldest first: epochs whose delivery is not known.
+    std::vector<std::pair<Epoch, std::string>> outboxes;
+  };
+  // Nothing: this is the first start.
+  virtual Result<std::optional<Newest>> newest() const = 0;
 
-  // Gives every stored unit up to the newest, oldest first, checksums verified. A damaged unit is an error, never skipped:
-  // silence would lose state.
-  using Reader = std::function<Result<void>(Epoch, std::string_view bytes)>;
-  virtual Result<void> restore(const Reader& reader) const = 0;
+  // As of the newest epoch. Values are checked before they are given: damage is an error, never a wrong value and never silence.
+  virtual Result<std::optional<std::string>> find(std::string_view address) const = 0;
+  // All addresses in [from, to), ascending; an empty `to` has no end. Stops when `see` gives an error, and gives that.
+  using See = std::function<Result<void>(std::string_view address, std::string_view value)>;
+  virtual Result<void> scan(std::string_view from, std::string_view to, const See& see) const = 0;
 
-  // A base that stands for everything up to `epoch`: older units may go. Durable before anything is removed.
-  virtual Result<void> replace_up_to(Epoch epoch, std::span<const std::string_view> base) = 0;
+  // Takes delivered epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile. Nothing to do is
+  // success with `epochs` 0.
+  virtual Result<MergeFigures> merge() = 0;
+  virtual StoreFigures figures() const = 0;
 };
 
 }  // namespace tocsin

@@ -6,6 +6,7 @@
 #include "engine/io/clock.h"
 #include "engine/io/dead_letter.h"
 #include "engine/io/decoder.h"
+#include "engine/io/disk.h"
 #include "engine/io/sink.h"
 #include "engine/io/source.h"
 

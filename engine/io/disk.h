@@ -1,0 +1,43 @@
+// What durable files ask of the world: few calls, so that a simulation can fail each of them, lose what was not synced and tear what was
+// being written. What must survive is written under another name, synced, renamed, and the folder synced: `write_durably`.
+//
+// Paths are relative to the folder that the disk stands for. Errors name the path and the system's reason.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+
+namespace tocsin {
+
+// One thread at a time.
+class DiskFile {
+ public:
+  virtual ~DiskFile() = default;
+  virtual Result<void> append(std::string_view bytes) = 0;
+  virtual Result<void> sync() = 0;  // the bytes, and the length (fdatasync)
+  virtual Result<std::uint64_t> size() const = 0;
+  // Fewer than `into` only at the end of the file.
+  virtual Result<std::size_t> read(std::uint64_t from, std::span<char> into) const = 0;
+  virtual Result<void> truncate(std::uint64_t size) = 0;
+};
+
+class Disk {
+ public:
+  virtual ~Disk() = default;
+  enum class Open : std::uint8_t { create, append, read };  // create: empty, replaces what was there
+  virtual Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open how) = 0;
+  // Durable after `sync_folder` of its folder ("" is the disk's own).
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<void> sync_folder(const std::string& folder) = 0;
+  virtual Result<void> make_folder(const std::string& folder) = 0;                     // there already: fine
+  virtual Result<std::vector<std::string>> list(const std::string& folder) const = 0;  // names, sorted
+};
+
+}  // namespace tocsin
