@@ -8,6 +8,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
+#include <iterator>
+#include <numeric>
+#include <vector>
 
 #include "engine/program/choose.h"
 #include "engine/runtime/engine.h"
@@ -42,6 +45,10 @@ std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, st
   return ours.size();
 }
 
+// Seeds beyond the usual ones that showed a difference once.
+constexpr std::uint64_t kOnceDifferent[] = {1601,
+                                            1922};  // `--drain` that went on reminding for what nobody waits for (T8)
+
 }  // namespace
 
 TEST_CASE("random rules over random streams: engine and reference say the same") {
@@ -51,7 +58,10 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
   std::uint64_t tried = 0, alerts = 0;
   std::uint64_t failures = 0;
   const std::uint64_t most = number_from("TOCSIN_FAILURES", 5);
-  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+  std::vector<std::uint64_t> all(seeds);
+  std::iota(all.begin(), all.end(), first);
+  if (one == 0) all.insert(all.end(), std::begin(kOnceDifferent), std::end(kOnceDifferent));
+  for (const std::uint64_t seed : all) {
     if (std::getenv("TOCSIN_VERBOSE") != nullptr) std::cerr << seed << std::endl;
     Generator generator(seed);
     Case c = generator.any();
@@ -76,8 +86,8 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
       break;
     }
   }
-  MESSAGE(tried << " rule sets of " << seeds << " seeds, " << alerts << " outputs");
-  if (one == 0) CHECK(tried * 2 > seeds);
+  MESSAGE(tried << " rule sets of " << all.size() << " seeds, " << alerts << " outputs");
+  if (one == 0) CHECK(tried * 2 > all.size());
 }
 
 // T2: up to three partitions, batches of any size, and sometimes one more partition that never speaks.

@@ -95,7 +95,8 @@ class Run {
       }
     };
     std::set<std::pair<std::size_t, KeyState*>, InOrder> who;
-    bool real = false;  // not renewed by time alone
+    bool waiting = false;  // T8
+    std::set<std::pair<std::size_t, KeyState*>> if_matches_wait;
   };
 
   // --- time (T2, T8)
@@ -108,7 +109,9 @@ class Run {
   void on_event(std::size_t r, const Seen& seen, const Place& place);
   void due(std::size_t r, KeyState& key, Time t, int phase);
   void flush(int phase);
-  void wake(std::size_t r, KeyState& key, Time at, bool renewed = false);
+  using Waiting = Tracker::Waiting;
+  void wake(std::size_t r, KeyState& key, Time at, Waiting waiting = Waiting::yes);
+  bool is_waited_for(Time at, const Wakes& wakes) const;
   void take_wakes(std::size_t r, KeyState& key);
   void late(const Event& event);
 
@@ -222,7 +225,8 @@ Output Run::run(const std::vector<Event>& events) {
     if (options_.until) end = std::max(end, *options_.until);
     process(end, true);
     if (options_.drain)
-      while (std::any_of(wakes_.begin(), wakes_.end(), [](const auto& w) { return w.second.real; }))
+      while (
+          std::any_of(wakes_.begin(), wakes_.end(), [this](const auto& w) { return is_waited_for(w.first, w.second); }))
         process(wakes_.begin()->first, true);
   }
   std::sort(alerts_.begin(), alerts_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -264,16 +268,25 @@ void Run::instant(Time t) {
   wakes_.erase(t);
 }
 
-void Run::wake(std::size_t r, KeyState& key, Time at, bool renewed) {
+void Run::wake(std::size_t r, KeyState& key, Time at, Waiting waiting) {
   if (at < now_) return;
   Wakes& w = wakes_[at];
   w.who.insert({r, &key});
-  w.real = w.real || !renewed;
+  w.waiting = w.waiting || waiting == Waiting::yes;
+  if (waiting == Waiting::if_a_match_does) w.if_matches_wait.insert({r, &key});
+}
+
+bool Run::is_waited_for(Time at, const Wakes& wakes) const {
+  return wakes.waiting || std::ranges::any_of(wakes.if_matches_wait, [at](const auto& who) {
+           const KeyState& key = *who.second;
+           return (key.tracker && key.tracker->waits_at(at)) ||
+                  (key.open && key.open->resolve && key.open->resolve->waits_at(at));
+         });
 }
 
 void Run::take_wakes(std::size_t r, KeyState& key) {
   const auto take = [&](Tracker& tracker) {
-    for (const auto& w : std::exchange(tracker.wakes, {})) wake(r, key, w.at, w.renewed);
+    for (const auto& w : std::exchange(tracker.wakes, {})) wake(r, key, w.at, w.waiting);
   };
   if (key.tracker) take(*key.tracker);
   if (key.open && key.open->resolve) take(*key.open->resolve);
@@ -315,7 +328,7 @@ void Run::start_watching(std::size_t r, Time t) {
     ensure_tracker(r, key);
     take_wakes(r, key);
     if (rule.kind == Rule::Kind::summary && rule.every && rule.even_if_empty)
-      wake(r, key, aligned_window(*rule.every, t).second, true);
+      wake(r, key, aligned_window(*rule.every, t).second, Waiting::no);
   };
   if (rule.keys.empty()) return armed({}, "");
   if (rule.keys.size() == 1 && !rule.keys[0].list.empty()) {  // E3
@@ -524,7 +537,7 @@ void Run::on_event(std::size_t r, const Seen& raw, const Place& place) {
     const Seen& kept = key.storage.back();
     key.history.push_back(&kept);
     key.last_event = seen.time;
-    if (rule.forget) wake(r, key, seen.time + *rule.forget, true);  // nothing comes of it
+    if (rule.forget) wake(r, key, seen.time + *rule.forget, Waiting::no);  // nothing comes of it
     if (rule.kind == Rule::Kind::session) {
       session_event(r, key, kept);
       continue;
@@ -572,7 +585,7 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
                               : start,
                 t, false);
         if (rule.even_if_empty || (rule.over_all && !key.history.empty()))
-          wake(r, key, aligned_window(*rule.every, t).second, true);
+          wake(r, key, aligned_window(*rule.every, t).second, Waiting::no);
       }
     }
   } else {
@@ -583,7 +596,7 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
       for (const During& d : rule.during)
         if (!d.outside)
           if (const auto next = next_opening(model_, d.calendar, t))
-            for (const Duration delay : rule.delays) wake(r, key, *next + delay, true);
+            for (const Duration delay : rule.delays) wake(r, key, *next + delay, Waiting::no);
     if (phase == 3 && key.open && rule.remind) {  // F13
       OpenAlert& open = *key.open;
       const Time next{open.alert.time.us + (open.alert.reminder + 1) * rule.remind->us};
@@ -593,7 +606,7 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
         again.state = Alert::State::reminder;
         again.time = t;
         leave(std::move(again), key, place);
-        wake(r, key, t + *rule.remind, true);
+        wake(r, key, t + *rule.remind, Waiting::no);
       }
     }
     if (phase == 3 && key.open)
@@ -719,7 +732,7 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
       open.alert = alert;
       if (rule.resolve) open.resolve = std::make_unique<Tracker>(setup(r, key, *rule.resolve), match.at, true);
       key.open = std::move(open);
-      if (rule.remind) wake(r, key, match.at + *rule.remind, true);
+      if (rule.remind) wake(r, key, match.at + *rule.remind, Waiting::no);
       for (const auto& e : rule.escalate)
         if (e.number == 0) wake(r, key, match.at + e.length);
     }

@@ -61,35 +61,52 @@ Scope Tracker::scope(const std::vector<Taken>* taken) const {
 }
 
 void Tracker::wake_for(const Seen& e) {
-  for (const Duration d : p_.delays) wakes.push_back({e.time + d, !judged_by_time()});
+  for (const Duration d : p_.delays) wakes.push_back({e.time + d, waiting_after(e)});
   if (p_.each) wakes.push_back({aligned_window(*p_.each, e.time).second});
 }
 
 // Can it say something when only time goes on? Nobody waits for the others (T8).
-bool Tracker::judged_by_time() const {
+Tracker::Waiting Tracker::waiting_after(const Seen& e) const {
+  const auto when = [](bool waits) { return waits ? Waiting::yes : Waiting::no; };
   switch (p_.form) {
-    case Form::silence:
+    case Form::silence: {
+      const std::vector<Taken> none;
+      return when(fits(p_.stream, e, scope(&none)));
+    }
     case Form::fewer:
     case Form::ranking:
     case Form::condition:
     case Form::held:
-      return true;
+      return Waiting::yes;
     case Form::sequence:
-      return p_.timed;
+      return p_.timed ? Waiting::if_a_match_does : Waiting::no;
     case Form::count:
-      return p_.inner != nullptr || p_.hold;
+      return when(p_.inner != nullptr || p_.hold);
     case Form::consecutive:
     case Form::apart:
     case Form::distinct:
     case Form::of_last:
     case Form::changes:
-      return p_.hold.has_value();
+      return when(p_.hold.has_value());
     case Form::fresh:
     case Form::idle:
     case Form::without:
-      return false;
+      return Waiting::no;
   }
-  return false;
+  return Waiting::no;
+}
+
+bool Tracker::waits_at(Time deadline) const {
+  if (p_.form != Form::sequence) return false;
+  // What a pattern inside waits for is not seen from here.
+  const auto has_inner = [](const Items& items) {
+    return std::ranges::any_of(items, [](const Item& i) { return i.inner != nullptr; });
+  };
+  if (std::ranges::any_of(p_.variants, has_inner)) return true;
+  const Events all = visible();
+  Search search = this->search(all, deadline);
+  search.accept = [](const Choice&) { return true; };
+  return !choices(search).empty();
 }
 
 // F3, "fire and start over": everything of the key up to now is gone.
@@ -212,7 +229,7 @@ std::vector<Match> Tracker::edge(Judgement judged, Time at, bool by_event, bool 
     start_over(newest_);
     if (p_.form == Form::fewer && p_.within) {  // as a silence does, it watches anew from its fire
       seen_ = at;
-      wakes.push_back({at + *p_.within, true});
+      wakes.push_back({at + *p_.within, Waiting::no});
     }
   }
   return {std::move(judged.match)};
@@ -550,8 +567,7 @@ std::vector<Match> Tracker::ranking(std::int64_t at2, bool held) {
   return out;
 }
 
-std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
-  const Events all = visible();
+Search Tracker::search(const Events& all, std::optional<Time> deadline) const {
   Search search;
   search.pattern = &p_;
   search.events = &all;
@@ -559,9 +575,15 @@ std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
   search.parts = s_.parts;
   search.deadline = deadline;
   search.every = s_.how == How::every_match;
-  search.inner = [&](const Pattern& inner, const Events& events, Time end, bool end_too) {
+  search.inner = [this](const Pattern& inner, const Events& events, Time end, bool end_too) {
     return default_fires(s_, inner, events, watching_, end, end_too);
   };
+  return search;
+}
+
+std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
+  const Events all = visible();
+  Search search = this->search(all, deadline);
   const auto as_match = [&](const Choice& c) {
     Match m = matched(c.taken, c.at);
     if (p_.places != 1 && p_.repeats != 1) m.count.reset();
@@ -651,7 +673,7 @@ std::vector<Match> Tracker::silence(Time t, bool held) {
     silent_since_ = t;
     silence_told_.reset();
     last_x_ = nullptr;
-    wakes.push_back({t + p_.length, true});
+    wakes.push_back({t + p_.length, Waiting::no});
   }
   return {std::move(match)};
 }
@@ -660,7 +682,7 @@ std::vector<Match> Tracker::silence(Time t, bool held) {
 std::vector<Match> Tracker::window_end(Time t, bool held) {
   const auto [start, end] = aligned_window(*p_.each, Time{t.us - 1});
   if (end != t) return {};
-  if (p_.form == Form::fewer || true_of_nothing()) wakes.push_back({aligned_window(*p_.each, t).second, true});
+  if (p_.form == Form::fewer || true_of_nothing()) wakes.push_back({aligned_window(*p_.each, t).second, Waiting::no});
   const Events all = visible();
   Events inside;
   for (const Seen* e : all)

@@ -51,11 +51,16 @@ class Tracker {
   // F9: was a silence waiting, or `fewer than` watching?
   bool watches() const { return seen_.has_value(); }
 
+  // T8: is it waited for at the end of the input? What time alone renews is not; a deadline is while a match waits for it.
+  enum class Waiting { yes, no, if_a_match_does };
   struct Wake {
     Time at;
-    bool renewed = false;  // by time alone (T8)
+    Waiting waiting = Waiting::yes;
   };
   std::vector<Wake> wakes;  // instants at which due() must be called; the owner takes them out
+
+  // Does some match end at this deadline, if nothing more comes?
+  bool waits_at(Time deadline) const;
 
  private:
   struct Judgement {
@@ -68,10 +73,11 @@ class Tracker {
   Events visible() const;
   Scope scope(const std::vector<Taken>* taken) const;
   bool where_holds(Match& match, const Windows* windows);
-  bool judged_by_time() const;
+  Waiting waiting_after(const Seen& e) const;
   void wake_for(const Seen& e);
   void start_over(std::int64_t order);
 
+  Search search(const Events& all, std::optional<Time> deadline) const;
   std::vector<Match> sequence(std::optional<Time> deadline, bool held);
   std::vector<Match> occurrence(const Seen& e, bool held);
   std::vector<Match> ranking(std::int64_t at2, bool held);
