@@ -94,10 +94,11 @@ std::string shown(const Edit& edit, bool colours) {
 
 }  // namespace
 
-std::string unified_diff(std::string_view path, std::string_view before, std::string_view after, bool colours) {
+std::string unified_diff(std::string_view path, std::string_view before, std::string_view now, std::string_view after,
+                         bool colours) {
   if (before == after) return {};
   const std::vector<Edit> edits = edits_of(lines_of(before), lines_of(after));
-  std::string out = fmt::format("--- {0}\n+++ {0} (formatted)\n", path);
+  std::string out = fmt::format("--- {0}\n+++ {0} ({1})\n", path, now);
   std::size_t old_line = 1, new_line = 1;
   for (std::size_t i = 0; i < edits.size();) {
     if (edits[i].sign == ' ') {

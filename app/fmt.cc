@@ -100,7 +100,7 @@ Exit run_fmt(const Arguments& arguments, Console& console) {
     const bool differs = after.text != job.before;
     changed += differs;
     if (check) {
-      console.out << unified_diff(job.path, job.before, after.text, console.colours);
+      console.out << unified_diff(job.path, job.before, "formatted", after.text, console.colours);
     } else if (job.input) {
       console.out << after.text;
     } else if (differs) {

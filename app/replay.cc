@@ -304,12 +304,34 @@ std::string overwritten(const Arguments& arguments, const CompiledSet& rules) {
   return {};
 }
 
-// Whether the alerts are those of the file; if not, the answer is what differs.
-Exit held_against(const std::string& path, const std::string& alerts, Console& console) {
-  const Result<std::string> expected = dsl::read_file(path);
-  if (!expected) return unreadable(console, "replay", expected.error());
-  if (*expected == alerts) return Exit::done;
-  console.out << unified_diff(path, *expected, alerts, console.colours);
+// The column, from 1, at which a line ceases to be JSON; 0: it is an object.
+std::size_t no_object_at(std::string_view line) {
+  try {
+    return nlohmann::json::parse(line).is_object() ? 0 : 1;
+  } catch (const nlohmann::json::parse_error& error) {
+    return std::max<std::size_t>(1, std::min(error.byte, line.size()));
+  }
+}
+
+// The alerts of --expect. An earlier replay wrote them, one JSON object a line: another file can only be a mistake.
+Result<std::string> expected_alerts(const std::string& path) {
+  Result<std::string> text = dsl::read_file(path);
+  if (!text) return text;
+  std::istringstream in(*text);
+  std::size_t number = 1;
+  for (std::string line; std::getline(in, line); ++number)
+    if (const std::size_t column = no_object_at(line); column > 0)
+      return failure(
+          Error::Code::malformed,
+          fmt::format("--expect {}:{}:{}: no JSON object; give it what an earlier replay wrote, one alert a line", path,
+                      number, column));
+  return text;
+}
+
+// Whether the alerts are those expected; if not, the answer is what differs.
+Exit held_against(const std::string& path, const std::string& expected, const std::string& alerts, Console& console) {
+  if (expected == alerts) return Exit::done;
+  console.out << unified_diff(path, expected, "this replay", alerts, console.colours);
   return Exit::no;
 }
 
@@ -355,6 +377,11 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   if (!wanted) return refuse(console, "replay", wanted.error().message);
   if (arguments.has("--expect") && (arguments.has("--compare") || arguments.has("--out")))
     return refuse(console, "replay", "--expect holds the alerts against a file; it goes without --compare and --out");
+  if (arguments.has("--expect") && arguments.value("--format") == "human")
+    return refuse(console, "replay", "--expect holds alerts as JSON against a file; it goes without --format human");
+  const Result<std::string> expected =
+      arguments.has("--expect") ? expected_alerts(arguments.value("--expect")) : std::string();
+  if (!expected) return unreadable(console, "replay", expected.error());
 
   const OneSet rules = compile_one(paths, arguments, console);
   if (rules.exit != Exit::done) return rules.exit;
@@ -383,7 +410,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   console.out.flush();
   if (!console.quiet) console.err << (result->stopped ? "stopped early\n" : "") << replay.summary(*result);
   if (result->stopped && console.out.good()) return Exit::interrupted;
-  return arguments.has("--expect") ? held_against(arguments.value("--expect"), kept.str(), console) : Exit::done;
+  if (!arguments.has("--expect")) return Exit::done;
+  return held_against(arguments.value("--expect"), *expected, kept.str(), console);
 }
 
 }  // namespace tocsin::app

@@ -201,10 +201,21 @@ TEST_CASE("--expect holds the alerts against those of an earlier replay") {
   CHECK(same.out.empty());
   const Ran other = scene.replay({"--input", scene.input, "--expect", scene.folder.write("none.ndjson", "")});
   CHECK(other.code == 1);
-  CHECK(contains(other.out, "\n+{\"alert_id\""));
+  CHECK(contains(other.out, "none.ndjson (this replay)\n@@ -0,0 +1,1 @@\n+{\"alert_id\""));
   CHECK(contains(other.out, "\"text\":\"3 for ann\""));
   CHECK(scene.replay({"--input", scene.input, "--expect", before, "--compare", scene.rules}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--expect", before, "--format", "human"}).code == 2);
   CHECK(scene.replay({"--input", scene.input, "--expect", "/nowhere/at.ndjson"}).code == 2);
+  for (const auto& [line, place] :
+       {std::pair{"{\"a\": x}", ":2:7: "}, {"[1]", ":2:1: "}, {"", ":2:1: "}, {"{", ":2:1: "}}) {
+    CAPTURE(line);
+    const std::string file = scene.folder.write("no.ndjson", "{}\n" + std::string(line) + "\n");
+    const Ran ran = scene.replay({"--input", scene.input, "--expect", file});
+    CHECK(ran.code == 2);
+    CHECK(ran.out.empty());
+    CHECK(ran.err == "tocsin replay: --expect " + file + place +
+                         "no JSON object; give it what an earlier replay wrote, one alert a line\n");
+  }
 }
 
 TEST_CASE("--compare tells what other rules would have changed") {

@@ -371,7 +371,7 @@ Exit update(const Report& report, Console& console) {
     // From the back, so that places stay good; of two at one place the last goes in first.
     for (auto edit = by_place.rbegin(); edit != by_place.rend(); ++edit) apply(*edit->second, after);
     if (!dsl::is_markdown(path) && formatted(path, *before) == *before) after = formatted(path, after);
-    console.out << unified_diff(path, *before, after, console.colours);
+    console.out << unified_diff(path, *before, "updated", after, console.colours);
     if (const Result<void> written = write_file(path, after); !written)
       return unreadable(console, "test", written.error());
   }
