@@ -1,5 +1,6 @@
 // What durable files ask of the world: few calls, so that a simulation can fail each of them, lose what was not synced and tear what was
 // being written. What must survive is written under another name, synced, renamed, and the folder synced: `write_durably`.
+// Of what is not synced any part may be lost, alone: a write, a part of it, a rename, the length of a file.
 //
 // Paths are relative to the folder that the disk stands for. Errors name the path and the system's reason.
 #pragma once
@@ -15,7 +16,7 @@
 
 namespace tocsin {
 
-// One thread at a time.
+// One thread at a time. An open file is still the same one when its name is taken away or given to another.
 class DiskFile {
  public:
   virtual ~DiskFile() = default;
@@ -27,6 +28,7 @@ class DiskFile {
   virtual Result<void> truncate(std::uint64_t size) = 0;
 };
 
+// Any thread.
 class Disk {
  public:
   virtual ~Disk() = default;
@@ -34,10 +36,22 @@ class Disk {
   virtual Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open how) = 0;
   // Durable after `sync_folder` of its folder ("" is the disk's own).
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> remove(const std::string& path) = 0;
+  virtual Result<void> remove(const std::string& path) = 0;  // not there: an error, too
   virtual Result<void> sync_folder(const std::string& folder) = 0;
   virtual Result<void> make_folder(const std::string& folder) = 0;                     // there already: fine
   virtual Result<std::vector<std::string>> list(const std::string& folder) const = 0;  // names, sorted
 };
+
+// All of the file or, on an error or after a crash, what was there before. `path` stands in the folder "", or in a folder below.
+inline Result<void> write_durably(Disk& disk, const std::string& path, std::string_view bytes) {
+  const std::string unfinished = path + ".tmp";
+  const auto slash = path.rfind('/');
+  return disk.open(unfinished, Disk::Open::create)
+      .and_then([&](const std::unique_ptr<DiskFile>& file) {
+        return file->append(bytes).and_then([&] { return file->sync(); });
+      })
+      .and_then([&] { return disk.rename(unfinished, path); })
+      .and_then([&] { return disk.sync_folder(slash == std::string::npos ? "" : path.substr(0, slash)); });
+}
 
 }  // namespace tocsin
