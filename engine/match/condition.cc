@@ -346,7 +346,7 @@ class Condition : public PatternMatcher {
       const Cell& cell = program_.cells[cells_[i].index];
       if (cell.window.kind == Window::Kind::span && cell.baseline.kind != Baseline::Kind::none) {
         for (const Entry& e : state.entries)
-          if (e.seen.fits(cell.stream)) return false;
+          if (e.seen.fits(cell.stream) && counts(e, cell)) return false;
         continue;
       }
       if (!select(state, cell, now, false).empty()) return false;
@@ -379,7 +379,7 @@ class Condition : public PatternMatcher {
       case Window::Kind::frame: {
         Selected out;
         for (const Entry& e : state.entries)
-          if (e.seen.fits(cell.stream) && e.seen.time() < frame_end_) out.push_back(&e);
+          if (e.seen.fits(cell.stream) && e.seen.time() < frame_end_ && counts(e, cell)) out.push_back(&e);
         return out;
       }
       case Window::Kind::step:
@@ -407,17 +407,26 @@ class Condition : public PatternMatcher {
         if (&program_.cells[cells_[i].index] == &cell) return (entry.changed >> i & 1) != 0;
       return false;
     }
-    if (kind != AggregateKind::distinct_count || entry.inner != nullptr) return true;
-    std::string key;  // E5: no value, not counted
+    if (entry.inner != nullptr || !reads_values(cell)) return true;
+    std::string key;  // A1, E5: without the value that is read it is not counted
     EvalContext context;
     context.scratch = &scratch_;
     return append_values(key, cell, entry.seen.event(), context);
   }
 
-  static Selected last_of(const State& state, const Cell& cell, std::size_t n) {
+  bool reads_values(const Cell& cell) const {
+    const auto& alternatives = program_.streams[cell.stream.index].alternatives;
+    return std::any_of(alternatives.begin(), alternatives.end(),
+                       [](const Alternative& a) { return !a.values.empty(); });
+  }
+
+  Selected last_of(const State& state, const Cell& cell, std::size_t n) const {
     Selected out;
-    for (auto e = state.entries.rbegin(); e != state.entries.rend() && out.size() < n; ++e)
-      if (e->seen.fits(cell.stream)) out.push_back(&*e);
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && n > 0; ++e) {
+      if (!e->seen.fits(cell.stream)) continue;
+      --n;
+      if (counts(*e, cell)) out.push_back(&*e);
+    }
     std::reverse(out.begin(), out.end());
     return out;
   }

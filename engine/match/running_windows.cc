@@ -32,9 +32,7 @@ std::int64_t windows_before(const Cell& cell) {
 
 // Do two cells count the same events, whatever they make of them? Then evidence shows one of them.
 bool same_events(const Cell& a, const Cell& b) {
-  const auto own_choice = [](const Cell& c) {  // E5: values may decide what is counted
-    return kind_of(c) == AggregateKind::changes || kind_of(c) == AggregateKind::distinct_count;
-  };
+  const auto own_choice = [](const Cell& c) { return kind_of(c) == AggregateKind::changes; };  // E5
   return a.stream == b.stream && a.window == b.window && !own_choice(a) && !own_choice(b);
 }
 
@@ -196,28 +194,27 @@ bool RunningWindows::take(State& state, const Visit& visit) const {
 
 void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
   const bool fits = visit.fits[cell.stream.index];
+  const std::optional<Value> value = fits ? counted_value(cell, visit) : std::nullopt;
   switch (cell.window.kind) {
     case Window::Kind::span:
-      take_span(cell, state, visit, mark);
+      if (cell.second.exists() && visit.fits[cell.second.index]) take_second(state, mark);
+      if (value) take_span(cell, state, mark, *value);
       break;
     case Window::Kind::chain:
-      if (fits) state.current.insert(mark, value_of(cell, visit));
-      break;
-    case Window::Kind::last:
-      if (fits) state.current.insert(mark, value_of(cell, visit));
-      while (state.current.size() > cell.window.count) state.current.evict();
+      if (value) state.current.insert(mark, *value);
       break;
     case Window::Kind::streak:
-      if (fits)
-        state.current.insert(mark, value_of(cell, visit));
-      else if (fills(cell, visit))
+      if (value)
+        state.current.insert(mark, *value);
+      else if (!fits && fills(cell, visit))
         state.current.clear();
       break;
+    case Window::Kind::last:
     case Window::Kind::of_last:
-      if (!fills(cell, visit)) break;
+      if (cell.window.kind == Window::Kind::last ? !fits : !fills(cell, visit)) break;
       ++state.bases;
-      if (fits) {
-        state.current.insert(mark, value_of(cell, visit));
+      if (value) {
+        state.current.insert(mark, *value);
         state.places.push_back(state.bases);
       }
       while (!state.places.empty() && state.places.front() + cell.window.count <= state.bases) {
@@ -236,23 +233,20 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   options_.count_cut();
   const auto oldest =
       std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
-  oldest == state.before.rend() ? state.current.evict() : oldest->evict();
+  if (oldest != state.before.rend()) return oldest->evict();
+  state.current.evict();
+  if (!state.places.empty()) state.places.pop_front();
 }
 
-void RunningWindows::take_span(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
-  if (cell.second.exists() && visit.fits[cell.second.index]) {
-    state.second.push_back(mark);
-    if (state.second.size() > options_.window_events) {
-      state.second.pop_front();
-      options_.count_cut();
-    }
-  }
-  if (!visit.fits[cell.stream.index]) return;
-  const Value value = value_of(cell, visit);
-  const AggregateKind kind = kind_of(cell);
-  // E5: without a value it is not counted.
-  if (value.is_missing() && (kind == AggregateKind::changes || kind == AggregateKind::distinct_count)) return;
-  if (kind != AggregateKind::changes) return state.current.insert(mark, value);
+void RunningWindows::take_second(CellState& state, Mark mark) const {
+  state.second.push_back(mark);
+  if (state.second.size() <= options_.window_events) return;
+  state.second.pop_front();
+  options_.count_cut();
+}
+
+void RunningWindows::take_span(const Cell& cell, CellState& state, Mark mark, const Value& value) {
+  if (kind_of(cell) != AggregateKind::changes) return state.current.insert(mark, value);
   std::string bytes;
   append_key(bytes, value);
   const bool changed = state.has_last_value && bytes != state.last_value;
@@ -269,24 +263,26 @@ bool RunningWindows::fills(const Cell& cell, const Visit& visit) const {
                      [&](const Alternative& a) { return a.type == visit.event->type; });
 }
 
-// Several values (`distinct (x.f, x.g)`) are the bytes of all of them.
-Value RunningWindows::value_of(const Cell& cell, const Visit& visit) const {
+// What the cell reads of the event; several values (`distinct (x.f, x.g)`) are the bytes of all of them. None: one is missing,
+// so that the event does not count (A1, E5).
+std::optional<Value> RunningWindows::counted_value(const Cell& cell, const Visit& visit) const {
   EvalContext context = visit.context;
   context.event = visit.event;
   context.time = visit.event->time;
   context.match = nullptr;
   for (const Alternative& a : program_.streams[cell.stream.index].alternatives) {
-    if (a.type != visit.event->type || a.values.empty()) continue;
-    if (a.values.size() == 1) return evaluator_.evaluate(a.values.front(), context);
+    if (a.type != visit.event->type) continue;
+    if (a.values.empty()) return Value();
     std::string bytes;
     for (const ExprId id : a.values) {
       const Value value = evaluator_.evaluate(id, context);
-      if (value.is_missing()) return {};
+      if (value.is_missing()) return std::nullopt;
+      if (a.values.size() == 1) return value;
       append_key(bytes, value);
     }
     return Value::text(context.scratch->text(bytes));
   }
-  return {};
+  return Value();
 }
 
 void RunningWindows::keep_entry(State& state, const Visit& visit) const {

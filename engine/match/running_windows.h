@@ -43,8 +43,8 @@ class RunningWindows {
     RunningAggregate current;
     std::vector<RunningAggregate> before;  // the windows that it is compared with, the nearest first
     Ring<Mark> second;                     // of ratio's second stream
-    Ring<std::uint64_t> places;            // of_last: which event of the base each sample is
-    std::uint64_t bases = 0;               // of_last: events of the base so far
+    Ring<std::uint64_t> places;            // last, of_last: which of the events that have a place each sample is
+    std::uint64_t bases = 0;               // last, of_last: these events so far
     std::string last_value;                // changes
     bool has_last_value = false;
   };
@@ -113,11 +113,12 @@ class RunningWindows {
   void find_shown();
   static void advance(const Cell& cell, CellState& state, Time now, bool after);
   void take(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const;
-  void take_span(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const;
+  void take_second(CellState& state, Mark mark) const;
+  static void take_span(const Cell& cell, CellState& state, Mark mark, const Value& value);
   void keep_entry(State& state, const Visit& visit) const;
   void drop_entries(State& state) const;
   bool fills(const Cell& cell, const Visit& visit) const;
-  Value value_of(const Cell& cell, const Visit& visit) const;
+  std::optional<Value> counted_value(const Cell& cell, const Visit& visit) const;
   Value value(const State& state, CellId id, Time now) const;
   Value against_history(const State& state, const Cell& cell, const CellState& windows, Time now) const;
 

@@ -506,10 +506,9 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
     if (!width) out.unbounded = true;
     for (const auto& s : node->streams) {
       out.judged.push_back(s.stream);
-      const auto field = node->name == "distinct_count" ? s.field : std::vector<std::string>();
-      out.counted.push_back({s.stream, width, node->over_last, field});
+      out.counted.push_back({s.stream, width, node->over_last, s.field});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
-        out.expiries.push_back({s.stream, Duration{i * width->us}, field});
+        out.expiries.push_back({s.stream, Duration{i * width->us}, s.field});
     }
   }
   for (const auto& kid : node->kids) look_at(kid, out, times);

@@ -153,7 +153,7 @@ struct Pattern {
   struct Expiry {
     Stream stream;
     Duration delay;
-    std::vector<std::string> field;  // E5: an event without it is not counted; empty: all are
+    std::vector<std::string> field;  // A1: an event without it is not counted; empty: all are
   };
   std::vector<Expiry> expiries;
   struct Counted {  // what an aggregate of the condition counts now: its window, or its last so many (0, none: all)

@@ -473,8 +473,8 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         for (const Seen* x : all)
           if ((!c.window || 2 * x->time.us >= at2 - 2 * c.window->us) && fits(c.stream, *x, scope(&none)))
             of.push_back(x);
-        std::erase_if(of, [&](const Seen* x) { return !has(*x, c.field); });
         if (c.last > 0 && static_cast<std::int64_t>(of.size()) > c.last) of.erase(of.begin(), of.end() - c.last);
+        std::erase_if(of, [&](const Seen* x) { return !has(*x, c.field); });
         in.insert(of.begin(), of.end());
       }
       for (const Seen* x : all)
@@ -703,13 +703,17 @@ std::vector<Match> Tracker::window_end(Time t, bool held) {
     sc.compared = &compared;
     truth = holds(p_.condition, sc);
     std::vector<Taken> taken;
-    for (const Seen* e : inside)
+    for (const Seen* e : inside) {
+      const bool counted = std::any_of(p_.counted.begin(), p_.counted.end(), [&](const Pattern::Counted& c) {
+        return has(*e, c.field) && fits(c.stream, *e, scope(&none));
+      });
       for (const Stream& s : p_.judged) {
         std::string name;
-        if (!fits(s, *e, scope(&none), &name)) continue;
+        if (!counted || !fits(s, *e, scope(&none), &name)) continue;
         taken.push_back({e, name, 0, true});
         break;
       }
+    }
     match = matched(taken, t);
     if (compared) {
       match.values.emplace_back("value", compared->first);
