@@ -15,8 +15,8 @@ struct Hash128 {
   std::uint64_t low = 0, high = 0;
   friend auto operator<=>(const Hash128&, const Hash128&) = default;
   friend Hash128 operator+(Hash128 a, Hash128 b) {
-    const std::uint64_t low = a.low + b.low;
-    return {low, a.high + b.high + (low < a.low ? 1 : 0)};
+    const std::uint64_t sum = a.low + b.low;
+    return {sum, a.high + b.high + (sum < a.low ? 1 : 0)};
   }
   friend Hash128 operator-(Hash128 a, Hash128 b) { return {a.low - b.low, a.high - b.high - (a.low < b.low ? 1 : 0)}; }
 };

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/io/block.h"
+#include "engine/io/checkpoint_history.h"
 #include "engine/io/checkpoint_store.h"
 #include "engine/io/clock.h"
 #include "engine/io/dead_letter.h"

@@ -1,0 +1,470 @@
+#include "adapters/lmdb/base.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <lmdb.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+
+#include "adapters/lmdb/records.h"
+#include "engine/base/contract.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::size_t kMapBytes = std::size_t{1} << 40;  // once and for all: the file is as large as it must be
+constexpr unsigned kReadersMax = 1'024;
+
+MDB_val val_of(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
+std::string_view view_of(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+
+// LMDB answers a short write with EIO, and a disk without room makes those.
+bool is_full(const std::string& file, int code) {
+  if (code == ENOSPC || code == EDQUOT || code == MDB_MAP_FULL) return true;
+  struct statvfs room;
+  return code == EIO && ::statvfs(file.c_str(), &room) == 0 && room.f_bavail * room.f_frsize < (1 << 20);
+}
+
+tl::unexpected<Error> lmdb_failure(const std::string& file, const char* what, int code) {
+  if (is_full(file, code)) return failure(Error::Code::full, fmt::format("cannot {} {}: the disk is full", what, file));
+  const bool damaged =
+      code == MDB_CORRUPTED || code == MDB_PAGE_NOTFOUND || code == MDB_INVALID || code == MDB_VERSION_MISMATCH;
+  return failure(damaged ? Error::Code::malformed : Error::Code::unreadable,
+                 fmt::format("cannot {} {}: {}", what, file, mdb_strerror(code)));
+}
+
+tl::unexpected<Error> damaged(const std::string& file, const std::string& what) {
+  return failure(Error::Code::malformed, fmt::format("{} is damaged: {}", file, what));
+}
+
+// LMDB is about to abort: say what that means. The mark goes, so that the next start looks at every page.
+void on_assert(MDB_env* env, const char* what) {
+  const char* file = nullptr;
+  if (mdb_env_get_path(env, &file) == MDB_SUCCESS)
+    fmt::print(stderr, "tocsin: {} is damaged, this process ends; the next start will say where ({})\n", file, what);
+  if (const auto* mark = static_cast<const std::string*>(mdb_env_get_userctx(env))) ::unlink(mark->c_str());
+}
+
+}  // namespace
+
+// ----- the environment and its transactions -------------------------------------------------------
+
+struct Base::Env {
+  MDB_env* env = nullptr;
+  MDB_dbi meta = 0, state = 0, groups = 0, history = 0;
+  std::string mark;
+
+  ~Env() {
+    if (env != nullptr) mdb_env_close(env);
+  }
+
+  Result<void> open(const std::string& file, bool is_new) {
+    int code = mdb_env_create(&env);
+    if (code == 0) code = mdb_env_set_mapsize(env, kMapBytes);
+    if (code == 0) code = mdb_env_set_maxdbs(env, 8);
+    if (code == 0) code = mdb_env_set_maxreaders(env, kReadersMax);
+    if (code == 0) code = mdb_env_open(env, file.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (code != 0) return lmdb_failure(file, "open", code);
+    mark = file.substr(0, file.rfind('/') + 1) + kMarkName;
+    mdb_env_set_userctx(env, &mark);
+    mdb_env_set_assert(env, on_assert);
+    int dead = 0;
+    mdb_reader_check(env, &dead);  // a killed process may have left readers that keep pages from being used again
+    MDB_txn* txn = nullptr;
+    code = mdb_txn_begin(env, nullptr, is_new ? 0 : MDB_RDONLY, &txn);
+    const auto open_one = [&](const char* name, MDB_dbi& dbi) {
+      if (code == 0) code = mdb_dbi_open(txn, name, is_new ? MDB_CREATE : 0, &dbi);
+    };
+    open_one("meta", meta);
+    open_one("state", state);
+    open_one("groups", groups);
+    open_one("history", history);
+    if (code == 0) {
+      code = mdb_txn_commit(txn);
+    } else if (txn != nullptr) {
+      mdb_txn_abort(txn);
+    }
+    if (code == MDB_NOTFOUND) return damaged(file, "one of its tables is missing");
+    if (code != 0) return lmdb_failure(file, "read", code);
+    return {};
+  }
+};
+
+// Ends with itself; what was not committed did not happen.
+class Base::Txn {
+ public:
+  Txn(std::shared_lock<std::shared_mutex> held, const Env& opened, const std::string& file, MDB_txn* txn)
+      : env(opened), held_(std::move(held)), file_(file), txn_(txn) {}
+  Txn(Txn&& other) noexcept
+      : env(other.env), held_(std::move(other.held_)), file_(other.file_), txn_(std::exchange(other.txn_, nullptr)) {}
+  ~Txn() {
+    if (txn_ != nullptr) mdb_txn_abort(txn_);
+  }
+
+  // Nothing: it is not there. Good until the next change in this transaction.
+  Result<std::optional<std::string_view>> get(MDB_dbi dbi, std::string_view key) const {
+    MDB_val k = val_of(key), v{};
+    const int code = mdb_get(txn_, dbi, &k, &v);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    if (code != 0) return lmdb_failure(file_, "read", code);
+    return view_of(v);
+  }
+  Result<void> put(MDB_dbi dbi, std::string_view key, std::string_view value) {
+    MDB_val k = val_of(key), v = val_of(value);
+    const int code = mdb_put(txn_, dbi, &k, &v, 0);
+    if (code != 0) return lmdb_failure(file_, "write", code);
+    return {};
+  }
+  Result<void> del(MDB_dbi dbi, std::string_view key) {
+    MDB_val k = val_of(key);
+    const int code = mdb_del(txn_, dbi, &k, nullptr);
+    if (code != 0) return lmdb_failure(file_, "write", code);
+    return {};
+  }
+  Result<std::uint64_t> entries(MDB_dbi dbi) const {
+    MDB_stat stat;
+    const int code = mdb_stat(txn_, dbi, &stat);
+    if (code != 0) return lmdb_failure(file_, "read", code);
+    return stat.ms_entries;
+  }
+  Result<void> commit() {
+    const int code = mdb_txn_commit(std::exchange(txn_, nullptr));
+    if (code != 0) return lmdb_failure(file_, "write", code);
+    return {};
+  }
+
+  // Calls `see` with each key and value from `from` on, downwards from the end when `is_back`; until it says false.
+  template <class See>
+  Result<void> each(MDB_dbi dbi, std::string_view from, bool is_back, See see) const {
+    MDB_cursor* cursor = nullptr;
+    int code = mdb_cursor_open(txn_, dbi, &cursor);
+    if (code != 0) return lmdb_failure(file_, "read", code);
+    MDB_val k = val_of(from), v{};
+    code = mdb_cursor_get(cursor, &k, &v, is_back ? MDB_LAST : from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+    while (code == 0 && see(view_of(k), view_of(v)))
+      code = mdb_cursor_get(cursor, &k, &v, is_back ? MDB_PREV : MDB_NEXT);
+    mdb_cursor_close(cursor);
+    if (code != 0 && code != MDB_NOTFOUND) return lmdb_failure(file_, "read", code);
+    return {};
+  }
+
+  Result<BaseHead> head() const {
+    const auto bytes = get(env.meta, kHeadKey);
+    if (!bytes) return tl::unexpected(bytes.error());
+    if (!bytes.value()) return damaged(file_, "it has no head");
+    return read_head(file_, *bytes.value());
+  }
+
+  MDB_txn* raw() const { return txn_; }
+  const std::string& file() const { return file_; }
+  const Env& env;
+
+ private:
+  std::shared_lock<std::shared_mutex> held_;
+  const std::string& file_;
+  MDB_txn* txn_;
+};
+
+Result<Base::Txn> Base::begin(unsigned flags) const {
+  for (bool again = false;; again = true) {
+    std::shared_lock held(env_mutex_);
+    MDB_txn* txn = nullptr;
+    const int code = env_ == nullptr ? MDB_PANIC : mdb_txn_begin(env_->env, nullptr, flags, &txn);
+    if (code == 0) return Txn(std::move(held), *env_, file_, txn);
+    if (code != MDB_PANIC || again) return lmdb_failure(file_, "read", code);
+    held.unlock();
+    if (auto reopened = reopen(); !reopened) return tl::unexpected(reopened.error());
+  }
+}
+
+Result<void> Base::reopen() const {
+  const std::unique_lock held(env_mutex_);
+  MDB_txn* txn = nullptr;
+  if (env_ != nullptr && mdb_txn_begin(env_->env, nullptr, MDB_RDONLY, &txn) == 0) {  // another thread was here first
+    mdb_txn_abort(txn);
+    return {};
+  }
+  env_.reset();
+  auto env = std::make_unique<Env>();
+  if (auto opened = env->open(file_, false); !opened) return opened;
+  env_ = std::move(env);
+  return {};
+}
+
+// ----- making and opening -------------------------------------------------------------------------
+
+Result<void> Base::create(const std::string& file, std::uint64_t store, std::uint64_t seed) {
+  const std::string unfinished = file + ".tmp";
+  const auto system_failure = [&](const char* what) {
+    return failure(Error::Code::unreadable, fmt::format("cannot {} {}: {}", what, file, std::strerror(errno)));
+  };
+  ::unlink(unfinished.c_str());
+  {
+    Base base(unfinished);
+    base.env_ = std::make_unique<Env>();
+    const auto made = base.env_->open(unfinished, true).and_then([&] { return base.begin(0); }).and_then([&](Txn txn) {
+      return txn.put(txn.env.meta, kHeadKey, head_record({store, seed, Epoch{0}, 0}))
+          .and_then([&] { return txn.put(txn.env.meta, kManifestKey, manifest_record(Epoch{0}, {})); })
+          .and_then([&] { return txn.commit(); });
+    });
+    if (!made) return made;
+  }
+  ::unlink((unfinished + "-lock").c_str());
+  if (::rename(unfinished.c_str(), file.c_str()) != 0) return system_failure("make");
+  const auto slash = file.rfind('/');
+  const int folder =
+      ::open(slash == std::string::npos ? "." : file.substr(0, slash).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  if (folder >= 0) ::close(folder);
+  if (!synced) return system_failure("sync the folder of");
+  return {};
+}
+
+Result<std::unique_ptr<Base>> Base::open(const std::string& file) {
+  std::unique_ptr<Base> base(new Base(file));
+  base->env_ = std::make_unique<Env>();
+  if (auto opened = base->env_->open(file, false); !opened) return tl::unexpected(opened.error());
+  return base;
+}
+
+Base::Base(std::string file) : file_(std::move(file)) {}
+Base::~Base() = default;
+
+// ----- reading ------------------------------------------------------------------------------------
+
+Result<BaseHead> Base::head() const {
+  return begin(MDB_RDONLY).and_then([](const Txn& txn) { return txn.head(); });
+}
+
+Result<std::string> Base::manifest() const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<std::string> {
+    const auto head = txn.head();
+    if (!head) return tl::unexpected(head.error());
+    const auto record = txn.get(txn.env.meta, kManifestKey);
+    if (!record) return tl::unexpected(record.error());
+    if (!record.value()) return damaged(file_, "it has no manifest");
+    return read_manifest(file_, head.value().through, *record.value());
+  });
+}
+
+Result<std::optional<std::string>> Base::find(std::string_view address) const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<std::optional<std::string>> {
+    std::uint64_t seed = 0;
+    if (is_long(address)) {
+      const auto head = txn.head();
+      if (!head) return tl::unexpected(head.error());
+      seed = head.value().seed;
+    }
+    const std::string key = key_of(address, seed);
+    const auto record = txn.get(txn.env.state, key);
+    if (!record) return tl::unexpected(record.error());
+    if (!record.value()) return std::nullopt;
+    const auto read = read_state(file_, key, *record.value());
+    if (!read) return tl::unexpected(read.error());
+    // Another long address with the same hash: this one is not here.
+    if (read.value().address != address) return std::nullopt;
+    return std::string(read.value().value);
+  });
+}
+
+Result<std::vector<Base::Entry>> Base::slice(std::string_view from, std::size_t bytes_max) const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<std::vector<Entry>> {
+    std::vector<Entry> entries;
+    std::size_t bytes = 0;
+    std::optional<Error> wrong;
+    bool has_long = false;
+    std::string prefix;  // of the last key, when it is long enough to be one of several
+    const auto ended = txn.each(
+        txn.env.state, from.substr(0, kPrefixBytes), false, [&](std::string_view key, std::string_view record) {
+          const bool goes_with_last = !prefix.empty() && key.starts_with(prefix);
+          if (bytes >= bytes_max && !goes_with_last) return false;
+          const auto read = read_state(file_, key, record);
+          if (!read) {
+            wrong = read.error();
+            return false;
+          }
+          prefix = key.size() >= kPrefixBytes ? std::string(key.substr(0, kPrefixBytes)) : std::string();
+          has_long = has_long || !prefix.empty();
+          if (read.value().address < from) return true;  // sorts before it, though its hash does not
+          entries.push_back({std::string(read.value().address), std::string(read.value().value)});
+          bytes += read.value().address.size() + read.value().value.size() + sizeof(Entry);
+          return true;
+        });
+    if (!ended) return tl::unexpected(ended.error());
+    if (wrong) return tl::unexpected(*wrong);
+    if (has_long)
+      std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.address < b.address; });
+    return entries;
+  });
+}
+
+Result<Hash128> Base::digest() const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<Hash128> {
+    Hash128 sum;
+    std::optional<Error> wrong;
+    const auto ended = txn.each(txn.env.groups, {}, false, [&](std::string_view key, std::string_view record) {
+      const auto group = read_group(file_, key, record);
+      if (!group) {
+        wrong = group.error();
+        return false;
+      }
+      sum = sum + group.value().digest;
+      return true;
+    });
+    if (!ended) return tl::unexpected(ended.error());
+    if (wrong) return tl::unexpected(*wrong);
+    return sum;
+  });
+}
+
+Result<std::uint64_t> Base::bytes() const {
+  struct stat status;
+  if (::stat(file_.c_str(), &status) != 0)
+    return failure(Error::Code::unreadable, fmt::format("cannot look at {}: {}", file_, std::strerror(errno)));
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+// ----- merging ------------------------------------------------------------------------------------
+
+namespace {
+
+// Keeps the sums of the groups while changes come in the order of their addresses, so one group at a time.
+template <class Txn>
+class Groups {
+ public:
+  explicit Groups(Txn& txn) : txn_(txn) {}
+
+  Result<void> turn_to(std::string_view address) {
+    const std::string_view key = address.substr(0, kGroupBytes);
+    if (is_open_ && key == key_) return {};
+    if (auto closed = close(); !closed) return closed;
+    key_ = key;
+    is_open_ = true;
+    const auto record = txn_.get(txn_.env.groups, key_);
+    if (!record) return tl::unexpected(record.error());
+    group_ = {};
+    if (!record.value()) return {};
+    const auto group = read_group(txn_.file(), key_, *record.value());
+    if (!group) return tl::unexpected(group.error());
+    group_ = group.value();
+    return {};
+  }
+  void add(std::string_view address, std::string_view value) {
+    group_.digest = group_.digest + digest_of(address, value);
+    ++group_.addresses;
+    ++added;
+  }
+  void take(std::string_view address, std::string_view value) {
+    group_.digest = group_.digest - digest_of(address, value);
+    --group_.addresses;
+    --added;
+  }
+  // Puts away the open one. A group of nothing is no group.
+  Result<void> close() {
+    if (!is_open_) return {};
+    is_open_ = false;
+    if (group_.addresses > 0) return txn_.put(txn_.env.groups, key_, group_record(key_, group_));
+    const auto record = txn_.get(txn_.env.groups, key_);
+    if (!record) return tl::unexpected(record.error());
+    return record.value() ? txn_.del(txn_.env.groups, key_) : Result<void>{};
+  }
+
+  std::uint64_t added = 0;  // addresses; wraps around below 0
+
+ private:
+  Txn& txn_;
+  bool is_open_ = false;
+  std::string key_;
+  Group group_;
+};
+
+}  // namespace
+
+Result<void> Base::apply(std::span<const StateChange> changes, const std::optional<Through>& through) {
+  auto begun = begin(0);
+  if (!begun) return tl::unexpected(begun.error());
+  Txn& txn = begun.value();
+  auto head = txn.head();
+  if (!head) return tl::unexpected(head.error());
+
+  Groups groups(txn);
+  std::string key, record;
+  const auto take_in = [&](const StateChange& change) -> Result<void> {
+    if (auto turned = groups.turn_to(change.address); !turned) return turned;
+    key = key_of(change.address, head.value().seed);
+    const auto before = txn.get(txn.env.state, key);
+    if (!before) return tl::unexpected(before.error());
+    if (before.value()) {
+      const auto read = read_state(file_, key, *before.value());
+      if (!read) return tl::unexpected(read.error());
+      if (read.value().address != change.address)
+        return failure(Error::Code::refused,
+                       fmt::format("two addresses of {} and {} bytes in {} have the same 128-bit hash",
+                                   read.value().address.size(), change.address.size(), file_));
+      if (!change.gone && read.value().value == change.value) return {};  // a merge that is repeated writes little
+      groups.take(change.address, read.value().value);
+    }
+    if (change.gone) return before.value() ? txn.del(txn.env.state, key) : Result<void>{};
+    groups.add(change.address, change.value);
+    write_state(record, change.address, change.value);
+    return txn.put(txn.env.state, key, record);
+  };
+  for (const StateChange& change : changes)
+    if (auto taken = take_in(change); !taken) return taken;
+  if (auto closed = groups.close(); !closed) return closed;
+
+  head.value().addresses += groups.added;
+  if (through) {
+    head.value().through = through->epoch;
+    if (auto put = txn.put(txn.env.meta, kManifestKey, manifest_record(through->epoch, through->manifest)); !put)
+      return put;
+  }
+  return txn.put(txn.env.meta, kHeadKey, head_record(head.value())).and_then([&] { return txn.commit(); });
+}
+
+// ----- history ------------------------------------------------------------------------------------
+
+Result<void> Base::note(const CheckpointNote& note) {
+  auto begun = begin(0);
+  if (!begun) return tl::unexpected(begun.error());
+  Txn& txn = begun.value();
+  std::uint64_t number = 0;
+  auto ended = txn.each(txn.env.history, {}, true, [&](std::string_view key, std::string_view) {
+    number = note_number(key) + 1;
+    return false;
+  });
+  if (ended) ended = txn.put(txn.env.history, note_key(number), note_record(number, note));
+  const auto kept = txn.entries(txn.env.history);
+  if (ended && kept && kept.value() > CheckpointHistory::kNotesMax)
+    ended = txn.del(txn.env.history, note_key(number - CheckpointHistory::kNotesMax));
+  if (!ended) return ended;
+  return txn.commit();
+}
+
+Result<std::vector<CheckpointNote>> Base::notes(std::size_t most) const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<std::vector<CheckpointNote>> {
+    std::vector<CheckpointNote> notes;
+    std::optional<Error> wrong;
+    const auto ended = txn.each(txn.env.history, {}, true, [&](std::string_view key, std::string_view record) {
+      if (notes.size() == most) return false;
+      auto note = read_note(file_, key, record);
+      if (note) {
+        notes.push_back(std::move(note.value()));
+      } else {
+        wrong = note.error();
+      }
+      return !wrong;
+    });
+    if (!ended) return tl::unexpected(ended.error());
+    if (wrong) return tl::unexpected(*wrong);
+    return notes;
+  });
+}
+
+}  // namespace tocsin

@@ -1,0 +1,89 @@
+// The state as of the last merge, in one LMDB file: what is too old to be in the deltas, whether or not it fits into memory.
+//
+// LMDB is used in its default mode, the only one whose crash images were all sound: no WRITEMAP, no NOSYNC; a commit is durable. What
+// it lacks is put on top: a checksum in each value, and per key group a sum of hashes of all that is in it, which finds lost and stale pages.
+// A damaged file can still make LMDB crash: `check_base_in_child` looks at it from a process that may.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/hash128.h"
+#include "engine/base/result.h"
+#include "engine/io/checkpoint_history.h"
+#include "engine/io/checkpoint_store.h"
+
+namespace tocsin {
+
+inline constexpr std::uint32_t kBaseVersion = 1;
+
+// What the base says of itself.
+struct BaseHead {
+  std::uint64_t store = 0;  // given at random when it was made, and told to every delta
+  std::uint64_t seed = 0;   // of the hashes in long addresses, so that nobody outside can make two that meet
+  Epoch through;            // all epochs up to it are in here
+  std::uint64_t addresses = 0;
+};
+
+// Any thread; `apply` and `note` one after the other.
+class Base {
+ public:
+  // Makes an empty one, durable when it returns; a crash leaves it whole or not there. REQUIRES: there is no such file.
+  static Result<void> create(const std::string& file, std::uint64_t store, std::uint64_t seed);
+  // REQUIRES: this process has it open nowhere else (LMDB's locks do not bear it).
+  static Result<std::unique_ptr<Base>> open(const std::string& file);
+  ~Base();
+  Base(const Base&) = delete;
+  Base& operator=(const Base&) = delete;
+
+  Result<BaseHead> head() const;
+  Result<std::string> manifest() const;
+  Result<std::optional<std::string>> find(std::string_view address) const;
+
+  struct Entry {
+    std::string address, value;
+  };
+  // The next addresses from `from` on, ascending: about `bytes_max`, at least one; none: there are no more. Addresses that have their
+  // first 495 bytes in common come together, however many they are.
+  Result<std::vector<Entry>> slice(std::string_view from, std::size_t bytes_max) const;
+
+  struct Through {
+    Epoch epoch;
+    std::string_view manifest;
+  };
+  // One transaction. REQUIRES: the addresses ascend. May be repeated. Without `through` it is a part of a merge: the deltas still count.
+  Result<void> apply(std::span<const StateChange> changes, const std::optional<Through>& through);
+
+  // The sum of the hashes of all addresses and values, over all groups: two bases of the same state have the same.
+  Result<Hash128> digest() const;
+  Result<std::uint64_t> bytes() const;
+
+  Result<void> note(const CheckpointNote& note);
+  Result<std::vector<CheckpointNote>> notes(std::size_t most) const;
+
+ private:
+  explicit Base(std::string file);
+  struct Env;
+  class Txn;
+  Result<Txn> begin(unsigned flags) const;
+  Result<void> reopen() const;
+
+  std::string file_;
+  // Opened anew when LMDB gives up on it after a failed write of its last page (MDB_PANIC); transactions hold it shared.
+  mutable std::shared_mutex env_mutex_;
+  mutable std::unique_ptr<Env> env_;
+};
+
+enum class BaseCheck : std::uint8_t { head, all };  // `all` reads every page in use
+
+// In a child process, so that what LMDB does to itself with damaged pages (abort, SIGSEGV, SIGBUS, a run in circles) is an error here.
+// `malformed`: damaged, where and how. REQUIRES: nobody has the file open.
+Result<void> check_base_in_child(const std::string& file, BaseCheck check);
+
+}  // namespace tocsin

@@ -1,0 +1,265 @@
+// Looks at a base that nobody has open, in a child process: LMDB believes what it reads, so a damaged page may take the process with it.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <lmdb.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <vector>
+
+#include "adapters/lmdb/records.h"
+
+namespace tocsin {
+namespace {
+
+// The child's ways to end; any other is LMDB's.
+constexpr int kSound = 0, kDamaged = 3, kRefused = 4, kUnreadable = 5;
+
+Error::Code code_of(int ending) {
+  return ending == kRefused      ? Error::Code::refused
+         : ending == kUnreadable ? Error::Code::unreadable
+                                 : Error::Code::malformed;
+}
+
+// Everything below runs in the child, which ends with the first thing that is wrong. It opens the file without locks and only to read.
+class Checker {
+ public:
+  Checker(const std::string& file, int report) : file_(file), report_(report) {}
+
+  [[noreturn]] void run(BaseCheck check) {
+    open();
+    const BaseHead head = check_meta();
+    if (check == BaseCheck::all) {
+      check_state(head);
+      check_history();
+      check_pages();
+    }
+    ::_exit(kSound);
+  }
+
+ private:
+  [[noreturn]] void end(int ending, const std::string& message) const {
+    static_cast<void>(!::write(report_, message.data(), message.size()));
+    ::_exit(ending);
+  }
+  [[noreturn]] void damaged(const std::string& what) const {
+    end(kDamaged, fmt::format("{} is damaged: {}", file_, what));
+  }
+  [[noreturn]] void end(const Error& error) const {
+    end(error.code == Error::Code::refused ? kRefused : kDamaged, error.message);
+  }
+  void must(int code, const char* what) const {
+    if (code == 0) return;
+    if (code == ENOMEM || code == EACCES || code == ENFILE || code == EMFILE || code == EIO)
+      end(kUnreadable, fmt::format("cannot {} {}: {}", what, file_, mdb_strerror(code)));
+    damaged(fmt::format("LMDB cannot {} it ({})", what, mdb_strerror(code)));
+  }
+
+  void open() {
+    must(mdb_env_create(&env_), "open");
+    must(mdb_env_set_maxdbs(env_, 8), "open");
+    mdb_env_set_userctx(env_, this);
+    mdb_env_set_assert(env_, [](MDB_env* env, const char* what) {
+      static_cast<const Checker*>(mdb_env_get_userctx(env))
+          ->damaged(fmt::format("LMDB finds a contradiction ({})", what));
+    });
+    must(mdb_env_open(env_, file_.c_str(), MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NORDAHEAD, 0600), "open");
+    must(mdb_env_info(env_, &info_), "read");
+    must(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn_), "read");
+    MDB_stat stat;
+    must(mdb_env_stat(env_, &stat), "read");
+    page_ = stat.ms_psize;
+    struct stat status;
+    must(::stat(file_.c_str(), &status) == 0 ? 0 : errno, "look at");
+    const std::uint64_t needed = (std::uint64_t{info_.me_last_pgno} + 1) * page_;
+    if (static_cast<std::uint64_t>(status.st_size) < needed)
+      damaged(fmt::format("it ends after {} bytes and should have {}", status.st_size, needed));
+    for (std::size_t i = 0; i < kTables.size(); ++i) {
+      const int code = mdb_dbi_open(txn_, kTables[i], 0, &tables_[i]);
+      if (code == MDB_NOTFOUND) damaged(fmt::format("its table `{}` is missing", kTables[i]));
+      must(code, "read");
+    }
+  }
+
+  // Each key and value of a table. Keys must ascend: damaged pages may lead in a circle.
+  template <class See>
+  void each(MDB_dbi table, const char* name, See see) const {
+    MDB_cursor* cursor = nullptr;
+    must(mdb_cursor_open(txn_, table, &cursor), "read");
+    std::string before;
+    MDB_val key{}, value{};
+    std::uint64_t count = 0;
+    int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
+    for (; code == 0; code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT), ++count) {
+      const std::string_view k{static_cast<const char*>(key.mv_data), key.mv_size};
+      if (count > 0 && k <= before) damaged(fmt::format("the keys of table `{}` do not ascend", name));
+      before.assign(k);
+      see(k, std::string_view{static_cast<const char*>(value.mv_data), value.mv_size});
+    }
+    if (code != MDB_NOTFOUND) must(code, "read");
+    MDB_stat stat;
+    must(mdb_stat(txn_, table, &stat), "read");
+    if (stat.ms_entries != count)
+      damaged(fmt::format("table `{}` announces {} entries and has {}", name, stat.ms_entries, count));
+  }
+
+  std::string_view get(MDB_dbi table, std::string_view name) const {
+    MDB_val key{name.size(), const_cast<char*>(name.data())}, value{};
+    const int code = mdb_get(txn_, table, &key, &value);
+    if (code == MDB_NOTFOUND) damaged(fmt::format("it has no {}", name));
+    must(code, "read");
+    return {static_cast<const char*>(value.mv_data), value.mv_size};
+  }
+
+  template <class T>
+  T good(Result<T> read) const {
+    if (!read) end(read.error());
+    return std::move(read.value());
+  }
+
+  BaseHead check_meta() const {
+    const BaseHead head = good(read_head(file_, get(tables_[kMeta], kHeadKey)));
+    good(read_manifest(file_, head.through, get(tables_[kMeta], kManifestKey)));
+    return head;
+  }
+
+  void check_state(const BaseHead& head) const {
+    std::vector<std::pair<std::string, Group>> groups;  // at most one for each two bytes
+    std::uint64_t addresses = 0;
+    each(tables_[kState], kTables[kState], [&](std::string_view key, std::string_view record) {
+      const StateRecord state = good(read_state(file_, key, record));
+      if (key_of(state.address, head.seed) != key) damaged("a state stands at another address than its own");
+      if (groups.empty() || groups.back().first != key.substr(0, kGroupBytes))
+        groups.emplace_back(key.substr(0, kGroupBytes), Group{});
+      Group& group = groups.back().second;
+      group.digest = group.digest + digest_of(state.address, state.value);
+      ++group.addresses;
+      ++addresses;
+    });
+    if (addresses != head.addresses)
+      damaged(fmt::format("it announces {} addresses and has {}: pages are lost or stale", head.addresses, addresses));
+    std::size_t next = 0;
+    each(tables_[kGroups], kTables[kGroups], [&](std::string_view key, std::string_view record) {
+      const Group noted = good(read_group(file_, key, record));
+      if (next == groups.size() || groups[next].first != key || groups[next].second != noted)
+        damaged(fmt::format("the sum of key group {} is not that of its {} addresses: pages are lost or stale",
+                            note_number(key), noted.addresses));
+      ++next;
+    });
+    if (next != groups.size()) damaged("key groups have addresses and no sum: pages are lost or stale");
+  }
+
+  void check_history() const {
+    each(tables_[kHistory], kTables[kHistory],
+         [&](std::string_view key, std::string_view record) { good(read_note(file_, key, record)); });
+  }
+
+  // Every page is in use or free, once: a free list that is damaged would let the next merge write over what is in use.
+  void check_pages() const {
+    constexpr MDB_dbi kFreeList = 0, kMain = 1;
+    std::uint64_t used = 2;  // the two heads of LMDB
+    const auto add_used = [&](MDB_dbi table) {
+      MDB_stat stat;
+      must(mdb_stat(txn_, table, &stat), "read");
+      used += stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+    };
+    add_used(kFreeList);
+    add_used(kMain);
+    for (const MDB_dbi table : tables_) add_used(table);
+
+    const std::uint64_t pages = std::uint64_t{info_.me_last_pgno} + 1;
+    std::vector<bool> is_free(pages);
+    std::uint64_t free = 0;
+    MDB_cursor* cursor = nullptr;
+    must(mdb_cursor_open(txn_, kFreeList, &cursor), "read");
+    MDB_val key{}, value{};
+    std::uint64_t txn_before = 0;
+    int code = 0;
+    while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+      std::size_t txn = 0, count = 0;
+      if (key.mv_size != sizeof(txn) || value.mv_size < sizeof(count))
+        damaged("its list of free pages has odd entries");
+      std::memcpy(&txn, key.mv_data, sizeof(txn));
+      std::memcpy(&count, value.mv_data, sizeof(count));
+      if (txn <= txn_before || count > value.mv_size / sizeof(count) - 1)
+        damaged("its list of free pages has odd entries");
+      txn_before = txn;
+      for (std::size_t i = 1; i <= count; ++i) {
+        std::size_t page = 0;
+        std::memcpy(&page, static_cast<const char*>(value.mv_data) + i * sizeof(page), sizeof(page));
+        if (page < 2 || page >= pages || is_free[page])
+          damaged(fmt::format("its list of free pages names page {}", page));
+        is_free[page] = true;
+        ++free;
+      }
+    }
+    if (code != MDB_NOTFOUND) must(code, "read");
+    if (used + free != pages)
+      damaged(fmt::format("of {} pages {} are in use and {} free: some are lost or named twice", pages, used, free));
+  }
+
+  enum Table : std::size_t { kMeta, kState, kGroups, kHistory };
+  static constexpr std::array<const char*, 4> kTables = {"meta", "state", "groups", "history"};
+
+  const std::string& file_;
+  int report_;
+  MDB_env* env_ = nullptr;
+  MDB_txn* txn_ = nullptr;
+  MDB_envinfo info_{};
+  std::array<MDB_dbi, 4> tables_{};
+  std::uint64_t page_ = 0;
+};
+
+[[noreturn]] void be_child(const std::string& file, BaseCheck check, int report, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(kUnreadable);
+  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(signal, SIG_DFL);
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  // LMDB tells stderr of what it finds before it aborts; the parent says it better.
+  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
+  Checker(file, report).run(check);
+}
+
+std::string read_all(int from) {
+  std::string text;
+  std::array<char, 512> some;
+  ssize_t got = 0;
+  while ((got = ::read(from, some.data(), some.size())) > 0 || (got < 0 && errno == EINTR))
+    if (got > 0) text.append(some.data(), static_cast<std::size_t>(got));
+  return text;
+}
+
+}  // namespace
+
+Result<void> check_base_in_child(const std::string& file, BaseCheck check) {
+  const auto cannot = [&](const char* what) {
+    return failure(Error::Code::unreadable, fmt::format("cannot check {}: {}: {}", file, what, std::strerror(errno)));
+  };
+  std::array<int, 2> ends;
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot("no pipe");
+  const pid_t parent = ::getpid(), child = ::fork();
+  if (child == 0) be_child(file, check, ends[1], parent);
+  ::close(ends[1]);
+  const std::string message = child < 0 ? "" : read_all(ends[0]);
+  ::close(ends[0]);
+  if (child < 0) return cannot("no process");
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return cannot("the child is lost");
+  if (WIFSIGNALED(status))
+    return failure(Error::Code::malformed, fmt::format("{} is damaged: LMDB ends with signal {} ({}) while it reads it",
+                                                       file, WTERMSIG(status), ::strsignal(WTERMSIG(status))));
+  if (WEXITSTATUS(status) == kSound) return {};
+  return failure(code_of(WEXITSTATUS(status)), message.empty() ? fmt::format("{} cannot be checked", file) : message);
+}
+
+}  // namespace tocsin

@@ -1,0 +1,28 @@
+// The file `mark`: whose folder this is, and whether the last process closed it. Who opens it decides by that whether the base is sound
+// for sure; a mark that is missing or makes no sense means doubt, never an error.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/io/disk.h"
+
+namespace tocsin {
+
+struct Mark {
+  std::uint64_t store = 0;
+  std::string boot;            // of the machine, when it was opened
+  bool is_open = false;        // by a process that has not closed it yet, or died
+  std::uint32_t unclosed = 0;  // processes in a row that did not close it, this one included
+  friend bool operator==(const Mark&, const Mark&) = default;
+};
+
+std::optional<Mark> read_mark(Disk& disk);
+Result<void> write_mark(Disk& disk, const Mark& mark);
+
+// Another one after each start of the machine; empty: the system does not say.
+std::string boot_of_machine();
+
+}  // namespace tocsin

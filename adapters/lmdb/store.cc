@@ -1,0 +1,394 @@
+#include "adapters/lmdb/store.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "adapters/lmdb/merged_deltas.h"
+#include "adapters/lmdb/records.h"
+#include "engine/base/arena.h"
+#include "engine/base/contract.h"
+#include "engine/base/hash.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::size_t kSliceBytes = 1 << 20;         // of the base, read at once by a scan
+constexpr std::size_t kTransactionBytes = 32 << 20;  // of addresses and values in one transaction of a merge
+
+constexpr char kRestore[] = "restore a savepoint, or put back a copy of the whole folder";
+
+tl::unexpected<Error> with_help(const Error& error, const std::string& help) {
+  return failure(error.code, error.message + "; " + help);
+}
+
+bool exists(const std::string& file) {
+  struct stat status;
+  return ::stat(file.c_str(), &status) == 0;
+}
+
+std::uint64_t random_number() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32 | random();
+}
+
+// The deltas of a folder, and what a crash left among them.
+struct Listed {
+  std::vector<Epoch> epochs;
+  std::vector<std::string> unfinished;
+};
+
+Listed sort_out(const std::vector<std::string>& names) {
+  Listed listed;
+  for (const std::string& name : names) {
+    if (const auto epoch = epoch_of_delta(name)) listed.epochs.push_back(*epoch);
+    if (name.ends_with(".tmp")) listed.unfinished.push_back(name);
+  }
+  return listed;
+}
+
+}  // namespace
+
+// ----- the start ----------------------------------------------------------------------------------
+
+LmdbStore::LmdbStore(const LmdbStoreConfig& config, Disk& disk, FolderLock lock)
+    : config_(config), disk_(disk), lock_(std::move(lock)), writer_(disk, config.folder) {}
+
+Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config, Disk& disk) {
+  auto lock = FolderLock::take(config.folder);
+  if (!lock) return tl::unexpected(lock.error());
+  std::unique_ptr<LmdbStore> store(new LmdbStore(config, disk, std::move(lock.value())));
+  store->is_doubtful_ = true;  // what is not opened is not closed
+  const auto mark = read_mark(disk);
+  const auto opened = disk.make_folder(kDeltaFolder)
+                          .and_then([&] { return store->open_base(); })
+                          .and_then([&] { return store->open_deltas(); })
+                          .and_then([&] { return store->mark_open(mark); });
+  if (!opened) return tl::unexpected(opened.error());
+  store->is_doubtful_ = false;
+  return store;
+}
+
+Result<void> LmdbStore::open_base() {
+  const auto mark = read_mark(disk_);
+  const std::string file = base_file();
+  if (!exists(file)) {
+    const auto names = disk_.list(kDeltaFolder);
+    if (!names) return tl::unexpected(names.error());
+    if (auto made = make_base(!sort_out(names.value()).epochs.empty(), mark.has_value()); !made) return made;
+  }
+  was_checked_ = is_in_doubt(mark);
+  const auto checked = check_base_in_child(file, was_checked_ ? BaseCheck::all : BaseCheck::head);
+  if (!checked) return checked.error().code == Error::Code::malformed ? with_help(checked.error(), kRestore) : checked;
+  auto base = Base::open(file);
+  if (!base) return tl::unexpected(base.error());
+  base_ = std::move(base.value());
+  const auto head = base_->head();
+  if (!head) return tl::unexpected(head.error());
+  mark_.store = head.value().store;
+  newest_ = delivered_ = through_ = head.value().through;
+  figures_.base_addresses = head.value().addresses;
+  figures_.base_bytes = base_->bytes().value_or(0);
+  return {};
+}
+
+// A folder that held a state and has no base any more is no first start.
+Result<void> LmdbStore::make_base(bool has_deltas, bool has_mark) {
+  if (has_deltas || has_mark)
+    return failure(
+        Error::Code::malformed,
+        fmt::format("{} is missing, though {} shows that this folder held a state; {}; or remove the whole folder to "
+                    "begin with nothing",
+                    base_file(), has_deltas ? "deltas/" : kMarkName, kRestore));
+  return Base::create(base_file(), random_number(), random_number());
+}
+
+bool LmdbStore::is_in_doubt(const std::optional<Mark>& mark) const {
+  switch (config_.check) {
+    case CheckBase::always:
+      return true;
+    case CheckBase::never:
+      return false;
+    case CheckBase::in_doubt:
+      break;
+  }
+  if (!mark) return true;
+  if (!mark->is_open) return false;
+  const std::string boot = boot_of_machine();
+  return boot.empty() || mark->boot != boot || mark->unclosed >= 2;
+}
+
+Result<void> LmdbStore::open_deltas() {
+  const auto names = disk_.list(kDeltaFolder);
+  if (!names) return tl::unexpected(names.error());
+  Listed listed = sort_out(names.value());
+  // In the base already, and a crash came before they were removed. What cannot be removed now is tried again at the next start.
+  for (const std::string& name : listed.unfinished)
+    static_cast<void>(disk_.remove(std::string(kDeltaFolder) + "/" + name));
+  const auto first = std::upper_bound(listed.epochs.begin(), listed.epochs.end(), through_);
+  for (auto old = listed.epochs.begin(); old != first; ++old) static_cast<void>(disk_.remove(delta_path(*old)));
+  listed.epochs.erase(listed.epochs.begin(), first);
+
+  deltas_ = std::make_shared<const Deltas>();
+  for (std::size_t i = 0; i < listed.epochs.size(); ++i)
+    if (auto read = read_one(listed.epochs, i); !read) return read;
+  if (!deltas_->empty()) delivered_ = std::max(delivered_, deltas_->back()->head().delivered);
+  return {};
+}
+
+Result<void> LmdbStore::read_one(const std::vector<Epoch>& epochs, std::size_t i) {
+  const Epoch epoch = epochs[i];
+  const bool is_last = i + 1 == epochs.size();
+  if (epoch.number != newest_.number + 1)
+    return failure(
+        Error::Code::malformed,
+        fmt::format(
+            "epoch {} is missing: {}/{} is not there, and the next file is that of epoch {}; put it back, or {}",
+            newest_.number + 1, config_.folder, delta_path(Epoch{newest_.number + 1}), epoch.number, kRestore));
+  auto delta = read_delta(disk_, config_.folder, mark_.store, epoch);
+  if (!delta) {
+    if (delta.error().code != Error::Code::malformed) return tl::unexpected(delta.error());
+    if (!is_last)
+      return with_help(delta.error(),
+                       fmt::format("the epochs behind it stand on it, so it cannot be left out: {}", kRestore));
+    if (config_.fall_back) return set_aside(epoch);
+    return with_help(
+        delta.error(),
+        fmt::format("{}; or start with fall_back, which goes back to epoch {} and reads the events of epoch "
+                    "{} again",
+                    kRestore, newest_.number, epoch.number));
+  }
+  Deltas deltas = *deltas_;
+  deltas.push_back(std::move(delta.value()));
+  figures_.deltas = deltas.size();
+  figures_.delta_bytes += deltas.back()->bytes();
+  deltas_ = std::make_shared<const Deltas>(std::move(deltas));
+  newest_ = epoch;
+  return {};
+}
+
+Result<void> LmdbStore::set_aside(Epoch epoch) {
+  left_out_ = epoch;
+  const std::string path = delta_path(epoch);
+  return disk_.rename(path, path + ".damaged").and_then([&] { return disk_.sync_folder(kDeltaFolder); });
+}
+
+Result<void> LmdbStore::mark_open(const std::optional<Mark>& before) {
+  mark_.boot = boot_of_machine();
+  mark_.is_open = true;
+  mark_.unclosed = was_checked_ || !before || !before->is_open ? 1 : before->unclosed + 1;
+  return write_mark(disk_, mark_);
+}
+
+LmdbStore::~LmdbStore() {
+  deltas_.reset();
+  base_.reset();
+  if (is_doubtful_) return;
+  mark_.is_open = false;
+  mark_.unclosed = 0;
+  static_cast<void>(write_mark(disk_, mark_));  // not written: the next start looks more closely
+}
+
+void LmdbStore::doubt() const {
+  if (!is_doubtful_.exchange(true)) static_cast<void>(disk_.remove(kMarkName));
+}
+
+// ----- epochs -------------------------------------------------------------------------------------
+
+Result<std::uint64_t> LmdbStore::store(const EpochUnit& unit) {
+  // Only this thread changes these two.
+  TOCSIN_ASSERT(unit.epoch.number == newest_.number + 1);
+  auto delta = writer_.write({mark_.store, unit.epoch, delivered_, 0}, unit);
+  if (!delta) return tl::unexpected(delta.error());
+  const std::uint64_t bytes = delta.value()->bytes();
+
+  const std::scoped_lock held(mutex_);
+  auto deltas = std::make_shared<Deltas>(*deltas_);
+  deltas->push_back(std::move(delta.value()));
+  figures_.deltas = deltas->size();
+  figures_.delta_bytes += bytes;
+  deltas_ = std::move(deltas);
+  newest_ = unit.epoch;
+  return bytes;
+}
+
+void LmdbStore::delivered(Epoch epoch) {
+  const std::scoped_lock held(mutex_);
+  TOCSIN_ASSERT(epoch <= newest_);
+  delivered_ = std::max(delivered_, epoch);
+}
+
+Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest() const {
+  std::unique_lock held(mutex_);
+  const auto deltas = deltas_;
+  const Epoch epoch = newest_, delivered = delivered_;
+  held.unlock();
+  if (epoch == Epoch{0}) return std::nullopt;
+  auto manifest = watched(deltas->empty() ? base_->manifest() : deltas->back()->manifest());
+  if (!manifest) return tl::unexpected(manifest.error());
+  Newest newest{epoch, std::move(manifest.value()), {}};
+  for (const auto& delta : *deltas) {
+    if (delta->head().epoch <= delivered) continue;
+    auto outbox = watched(delta->outbox());
+    if (!outbox) return tl::unexpected(outbox.error());
+    newest.outboxes.emplace_back(delta->head().epoch, std::move(outbox.value()));
+  }
+  return newest;
+}
+
+StoreFigures LmdbStore::figures() const {
+  const std::scoped_lock held(mutex_);
+  return figures_;
+}
+
+// ----- reading ------------------------------------------------------------------------------------
+
+// As long as it lives, the base does not stand for epochs that are newer than the deltas it sees.
+class LmdbStore::Pin {
+ public:
+  explicit Pin(const LmdbStore& store) : store_(store) {
+    const std::scoped_lock held(store.mutex_);
+    deltas = store.deltas_;
+    place_ = store.pins_.insert(store.newest_);
+  }
+  ~Pin() {
+    const std::scoped_lock held(store_.mutex_);
+    store_.pins_.erase(place_);
+  }
+  std::shared_ptr<const Deltas> deltas;
+
+ private:
+  const LmdbStore& store_;
+  std::multiset<Epoch>::iterator place_;
+};
+
+Result<std::optional<std::string>> LmdbStore::find(std::string_view address) const {
+  std::shared_ptr<const Deltas> deltas;
+  {
+    const std::scoped_lock held(mutex_);
+    deltas = deltas_;
+  }
+  const std::uint64_t hash = hash_bytes(address);
+  for (auto delta = deltas->rbegin(); delta != deltas->rend(); ++delta) {
+    auto found = watched((*delta)->find(address, hash));
+    if (!found) return tl::unexpected(found.error());
+    if (!found.value()) continue;
+    if (found.value()->gone) return std::nullopt;
+    return std::move(found.value()->value);
+  }
+  // The base is read after the deltas were taken, so what was merged meanwhile is in it.
+  return watched(base_->find(address));
+}
+
+Result<void> LmdbStore::scan(std::string_view from, std::string_view to, const See& see) const {
+  const Pin pin(*this);
+  MergedDeltas changes(*pin.deltas, from);
+  auto has_change = watched(changes.next());
+  std::string next_from(from);
+  std::vector<Base::Entry> entries;
+  std::size_t next_entry = 0;
+  bool is_base_through = false;
+
+  for (;;) {
+    if (!has_change) return tl::unexpected(has_change.error());
+    if (next_entry == entries.size() && !is_base_through) {
+      auto slice = watched(base_->slice(next_from, kSliceBytes));
+      if (!slice) return tl::unexpected(slice.error());
+      entries = std::move(slice.value());
+      next_entry = 0;
+      is_base_through = entries.empty();
+      if (!is_base_through) next_from = entries.back().address + '\0';
+    }
+    const bool has_entry = next_entry < entries.size();
+    if (!has_entry && !has_change.value()) return {};
+    const int order = !has_entry ? 1
+                      : !has_change.value()
+                          ? -1
+                          : std::string_view(entries[next_entry].address).compare(changes.change().address);
+    const std::string_view address = order < 0 ? entries[next_entry].address : changes.change().address;
+    if (!to.empty() && address >= to) return {};
+    if (order < 0) {
+      if (auto seen = see(address, entries[next_entry].value); !seen) return seen;
+    } else if (!changes.change().gone) {
+      if (auto seen = see(address, changes.change().value); !seen) return seen;
+    }
+    if (order <= 0) ++next_entry;
+    if (order >= 0) has_change = watched(changes.next());
+  }
+}
+
+// ----- merging ------------------------------------------------------------------------------------
+
+Result<MergeFigures> LmdbStore::merge() {
+  const std::scoped_lock one_at_a_time(merging_);
+  const auto began = std::chrono::steady_clock::now();
+  Deltas deltas;
+  MergeFigures figures;
+  {
+    const std::scoped_lock held(mutex_);
+    const Epoch target = pins_.empty() ? delivered_ : std::min(delivered_, *pins_.begin());
+    for (const auto& delta : *deltas_)
+      if (delta->head().epoch <= target) deltas.push_back(delta);
+    figures.through = through_;
+  }
+  if (deltas.empty()) return figures;
+  if (auto merged = watched(merge_into_base(deltas, figures)); !merged) return tl::unexpected(merged.error());
+  take_out(deltas);
+  figures.took =
+      Duration{std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count()};
+  return figures;
+}
+
+// In parts of a bounded size. Between them the base is neither the old nor the new one, which nobody sees: whatever a part has taken in
+// stands in the deltas, too, and they count first, also after a crash. Only the last part says that the base stands for them.
+Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figures) {
+  auto manifest = deltas.back()->manifest();
+  if (!manifest) return tl::unexpected(manifest.error());
+  MergedDeltas changes(deltas, {});
+  std::vector<StateChange> part;
+  for (bool more = true; more;) {
+    Arena arena;
+    part.clear();
+    std::size_t bytes = 0;
+    while (part.size() < config_.changes_per_transaction && bytes < kTransactionBytes) {
+      const auto next = changes.next();
+      if (!next) return tl::unexpected(next.error());
+      more = next.value();
+      if (!more) break;
+      const StateChange& change = changes.change();
+      part.push_back({arena.text(change.address), arena.text(change.value), change.gone});
+      bytes += change.address.size() + change.value.size();
+    }
+    const auto through =
+        more ? std::nullopt : std::optional(Base::Through{deltas.back()->head().epoch, manifest.value()});
+    if (auto applied = base_->apply(part, through); !applied) return applied;
+    figures.changes += part.size();
+  }
+  figures.through = deltas.back()->head().epoch;
+  figures.epochs = deltas.size();
+  for (const auto& delta : deltas) figures.bytes += delta->bytes();
+  return {};
+}
+
+// They are in the base for sure. Who reads them still may; the last one removes the file.
+void LmdbStore::take_out(const Deltas& merged) {
+  const auto head = base_->head();
+  const std::uint64_t base_bytes = base_->bytes().value_or(0);
+  const std::scoped_lock held(mutex_);
+  through_ = merged.back()->head().epoch;
+  auto left = std::make_shared<Deltas>();
+  for (const auto& delta : *deltas_)
+    if (delta->head().epoch > through_) left->push_back(delta);
+  deltas_ = std::move(left);
+  figures_.deltas = deltas_->size();
+  figures_.delta_bytes = 0;
+  for (const auto& delta : *deltas_) figures_.delta_bytes += delta->bytes();
+  figures_.base_bytes = base_bytes;
+  if (head) figures_.base_addresses = head.value().addresses;
+  for (const auto& delta : merged) delta->retire();
+}
+
+}  // namespace tocsin

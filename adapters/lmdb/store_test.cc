@@ -1,0 +1,242 @@
+// If one of these fails, state is lost, doubled or read wrongly, or damage is not seen.
+#include "adapters/lmdb/store.h"
+
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <thread>
+
+#include "adapters/lmdb/testing.h"
+
+using namespace tocsin;
+using tests::EpochText;
+using tests::StoreModel;
+using tests::TempFolder;
+
+namespace {
+
+// A state folder with its disk, and the store while it is open.
+struct House {
+  House() : real(tests::real_disk(folder.path())), disk(*real) { config.folder = folder.path(); }
+
+  Result<void> open() {
+    store.reset();
+    auto opened = LmdbStore::open(config, disk);
+    if (!opened) return tl::unexpected(opened.error());
+    store = std::move(opened.value());
+    return {};
+  }
+  std::string error_of_open() {
+    store.reset();
+    const auto opened = LmdbStore::open(config, disk);
+    return opened ? "" : opened.error().message;
+  }
+  // `epochs` of them, one address that all change and one of each.
+  void fill(std::uint64_t epochs) {
+    for (std::uint64_t i = 0; i < epochs; ++i) {
+      const std::string number = std::to_string(model.newest.number + 1);
+      const EpochText text{{{std::string("\0\1all", 5), "of " + number}, {std::string("\0\2", 2) + number, number}},
+                           "manifest " + number,
+                           "outbox " + number};
+      REQUIRE(tests::store_next(*store, model, text));
+    }
+  }
+  void deliver_all() {
+    model.delivered = model.newest;
+    store->delivered(model.newest);
+  }
+  std::string delta(std::uint64_t epoch) const { return folder.in(delta_path(Epoch{epoch})); }
+
+  TempFolder folder;
+  std::unique_ptr<Disk> real;
+  Disk& disk;
+  LmdbStoreConfig config;
+  StoreModel model;
+  std::unique_ptr<LmdbStore> store;
+};
+
+}  // namespace
+
+TEST_CASE("store: random histories over restarts and merges, as a map would have them") {
+  for (unsigned seed = 1; seed <= 25; ++seed) {
+    House house;
+    house.config.changes_per_transaction = seed % 2 == 0 ? 7 : 32'768;
+    house.config.check = CheckBase::always;
+    REQUIRE(house.open());
+    const tests::StoreUnderTest tested{[&]() -> CheckpointStore& { return *house.store; },
+                                       [&] {
+                                         const auto opened = house.open();
+                                         REQUIRE_MESSAGE(opened, opened.error().message);
+                                       }};
+    REQUIRE(tests::run_history(tested, seed, 100) == "");
+  }
+}
+
+TEST_CASE("store: the first start is told from every other, and a folder is for one process") {
+  House house;
+  REQUIRE(house.open());
+  CHECK_FALSE(house.store->newest().value());
+  const auto second = LmdbStore::open(house.config, house.disk);
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == Error::Code::refused);
+  CHECK(second.error().message == "the state folder " + house.folder.path() + " is in use by process " +
+                                      std::to_string(::getpid()) +
+                                      ": stop that one, or give this one a folder of its own");
+  REQUIRE(house.open());
+  CHECK_FALSE(house.store->newest().value());
+  house.fill(1);
+  REQUIRE(house.open());
+  CHECK(house.store->newest().value()->epoch == Epoch{1});
+}
+
+TEST_CASE("store: an outbox is kept until it is delivered, over restarts and merges") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(3);
+  house.store->delivered(Epoch{2});
+  REQUIRE(house.store->merge().value().through == Epoch{2});
+  REQUIRE(house.open());
+  auto newest = house.store->newest().value();
+  REQUIRE(newest);
+  CHECK(newest->outboxes == std::vector<std::pair<Epoch, std::string>>{{Epoch{3}, "outbox 3"}});
+  CHECK(newest->manifest == "manifest 3");
+  house.deliver_all();
+  REQUIRE(house.store->merge().value().changes == 2);
+  REQUIRE(house.store->merge().value().epochs == 0);
+  REQUIRE(house.open());
+  newest = house.store->newest().value();
+  CHECK(newest->epoch == Epoch{3});
+  CHECK(newest->manifest == "manifest 3");
+  CHECK(newest->outboxes.empty());
+  CHECK(house.disk.list(kDeltaFolder).value().empty());
+}
+
+TEST_CASE("store: figures follow what is stored and merged") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(4);
+  StoreFigures figures = house.store->figures();
+  CHECK(figures.deltas == 4);
+  CHECK(figures.delta_bytes == 4 * std::filesystem::file_size(house.delta(1)));
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  figures = house.store->figures();
+  CHECK(figures.deltas == 0);
+  CHECK(figures.delta_bytes == 0);
+  CHECK(figures.base_addresses == 5);
+  REQUIRE(house.open());
+  CHECK(house.store->figures().base_addresses == 5);
+}
+
+TEST_CASE("store: values of megabytes and outboxes of many blocks come back whole") {
+  House house;
+  REQUIRE(house.open());
+  EpochText text{{}, std::string(3'000'000, 'm'), std::string(2'500'000, 'o')};
+  for (int i = 0; i < 200; ++i)
+    text.changes[std::string("\0\1", 2) + std::to_string(i)] = std::string(static_cast<std::size_t>(i) * 1'000, 'v');
+  text.changes[std::string("\0\1big", 5)] = std::string(5'000'000, 'B');
+  REQUIRE(tests::store_next(*house.store, house.model, text));
+  CHECK(tests::difference(*house.store, house.model, false) == "");
+  REQUIRE(house.open());
+  CHECK(tests::difference(*house.store, house.model, false) == "");
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  CHECK(tests::difference(*house.store, house.model, false) == "");
+  REQUIRE(house.open());
+  CHECK(tests::difference(*house.store, house.model, false) == "");
+}
+
+TEST_CASE("store: the same state has the same digest, whatever way led there") {
+  Hash128 digests[2];
+  for (int way = 0; way < 2; ++way) {
+    House house;
+    REQUIRE(house.open());
+    const auto both = EpochText{{{std::string("\0\1a", 3), "1"}, {std::string("\0\2b", 3), "2"}}, "m", ""};
+    if (way == 0) {
+      REQUIRE(tests::store_next(*house.store, house.model, both));
+    } else {
+      house.fill(5);
+      EpochText less = both;
+      for (const auto& [address, value] : house.model.state) less.changes[address] = std::nullopt;
+      REQUIRE(tests::store_next(*house.store, house.model, less));
+    }
+    house.deliver_all();
+    REQUIRE(house.store->merge());
+    house.store.reset();
+    digests[way] = Base::open(house.folder.in("base.mdb")).value()->digest().value();
+  }
+  CHECK(digests[0] == digests[1]);
+  CHECK(digests[0] != Hash128{});
+}
+
+TEST_CASE("store: readers beside storing and merging see each change once") {
+  // Each epoch moves a number from one address to another and raises all of them: what is seen must belong to one epoch.
+  House house;
+  house.config.changes_per_transaction = 16;
+  REQUIRE(house.open());
+  constexpr int kAddresses = 100;
+  const auto address = [](int i) { return std::string{'\0', static_cast<char>(i / 10), static_cast<char>(i)}; };
+  const auto epoch_text = [&](std::uint64_t number) {
+    EpochText text{{}, "m", ""};
+    for (int i = 0; i < kAddresses; ++i) text.changes[address(i)] = std::to_string(number);
+    text.changes[address(static_cast<int>(number % kAddresses))] = std::nullopt;
+    return text;
+  };
+  REQUIRE(tests::store_next(*house.store, house.model, epoch_text(1)));
+  std::atomic<bool> stop{false};
+  std::atomic<int> wrong{0}, scans{0};
+  const auto scan = [&] {
+    while (!stop) {
+      std::string first;
+      int seen = 0;
+      const auto scanned = house.store->scan({}, {}, [&](std::string_view, std::string_view value) -> Result<void> {
+        if (seen++ == 0) first = value;
+        if (value != first) ++wrong;
+        return {};
+      });
+      if (!scanned || seen != kAddresses - 1) ++wrong;
+      ++scans;
+    }
+  };
+  const auto find = [&] {
+    std::uint64_t last = 0;
+    while (!stop) {
+      const auto found = house.store->find(address(50));
+      if (!found) ++wrong;
+      if (!found || !found.value()) continue;
+      const std::uint64_t number = std::stoull(*found.value());
+      if (number < last) ++wrong;
+      last = number;
+    }
+  };
+  const auto merge = [&] {
+    while (!stop)
+      if (!house.store->merge()) ++wrong;
+  };
+  std::thread threads[] = {std::thread(scan), std::thread(find), std::thread(merge)};
+  for (std::uint64_t number = 2; number <= 120; ++number) {
+    REQUIRE(tests::store_next(*house.store, house.model, epoch_text(number)));
+    house.store->delivered(Epoch{number - number % 3});
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  CHECK(scans > 0);
+}
+
+TEST_CASE("history: kept with the state, the last thousand") {
+  House house;
+  REQUIRE(house.open());
+  CHECK(house.store->notes(10).value().empty());
+  const CheckpointNote failed{Time{1'700'000'000'000'000},     Epoch{7}, 2, 3, 4, 5, milliseconds(80),
+                              "cannot write: the disk is full"};
+  REQUIRE(house.store->note(failed));
+  REQUIRE(house.open());
+  CHECK(house.store->notes(10).value() == std::vector<CheckpointNote>{failed});
+  for (std::int64_t i = 0; i < 1'003; ++i) REQUIRE(house.store->note({.at = Time{i}, .through = {}, .failure = {}}));
+  const auto notes = house.store->notes(5'000).value();
+  REQUIRE(notes.size() == CheckpointHistory::kNotesMax);
+  CHECK(notes.front().at == Time{1'002});
+  CHECK(notes.back().at == Time{3});
+}
