@@ -385,6 +385,11 @@ const std::vector<Held>& held() {
       {"r",
        "rule r when median(b.n over last 9) > 0 by k  fire always  alert low \"{value}\"\n",
        {"2.5", "3.0", "4.0"}},
+      // Each of the two windows for itself: the a before all of them stays.
+      {"r", "rule r when ratio(b, a) > 0 within 1h by k  fire always  alert low \"{value}\"\n", {"4.0", "5.0", "5.0"}},
+      {"r",
+       "rule r when count(b) > 0 and count(a) > 0 within 1h by k  fire always  alert low \"{count}\"\n",
+       {"5", "6", "6"}},
       {"r", "rule r when 2 b each 1h by k  alert low \"{count}\"\n", {"4", "5", "5"}},
       {"r", "rule r when 2 b at most 1m apart by k  fire always  alert low \"{count}\"\n", {"4", "5", "5"}},
       {"s",

@@ -38,7 +38,7 @@ Ready made_ready(std::uint64_t seed, const Case& c) {
 std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, std::size_t block,
                        bool with_reference = true) {
   const Lines ours = engine_lines(ready, c, block);
-  if (ours != engine_lines(ready, c, 1, false))
+  if (ours != engine_lines(ready, c, 1, {.fast = false}))
     FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
   if (with_reference && difference(ours, reference_lines(ready, c)))
     FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
@@ -77,7 +77,7 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
       const Lines ours = engine_lines(*ready, c), theirs = reference_lines(*ready, c);
       alerts += theirs.size();
       // The general matchers, and the same bytes however the input is cut.
-      if (ours != engine_lines(*ready, c, 1, false))
+      if (ours != engine_lines(*ready, c, 1, {.fast = false}))
         FAIL_CHECK("seed " << seed << ": fast and general matchers differ\n" << report(minimised(c, ways_differ)));
       if (ours != engine_lines(*ready, c, 3)) FAIL_CHECK("seed " << seed << ": blocks of three events\n" << report(c));
       if (!difference(ours, theirs)) continue;
@@ -159,6 +159,37 @@ TEST_CASE("rules that count the same events say what each of them says alone") {
     alerts += check_ways(seed, c, ready, 1 + generator.below(70), seed % 8 == 0);
   }
   CHECK(alerts > 10 * seeds);
+}
+
+// Each window lets go of its oldest past the limit (limits.h), kept running or not.
+TEST_CASE("conditions whose windows hold more than they may: both ways say the same") {
+  const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 5;
+  std::size_t alerts = 0, cut = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Generator generator(seed * 49979687);
+    Case c;
+    RuleText rule;
+    rule.head = "rule r1";
+    rule.pattern = generator.one_in(3) ? "ratio(a_high, " + generator.pick({"a", "ab"}) + ") >= 50% within 5s"
+                                       : generator.condition();
+    rule.by = generator.one_in(3) ? "all" : "k";
+    if (generator.one_in(4)) rule.clauses.push_back("reset on c");
+    if (generator.one_in(2)) rule.clauses.push_back("fire always");
+    rule.clauses.push_back("alert low \"{count} {value} {first} {last}\"");
+    c.rules = {rule};
+    c.events = generator.events(60);
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    if (!ready) continue;
+    const std::size_t most = 2 + generator.below(6);
+    const Lines running = engine_lines(*ready, c, 1, {.window_events = most});
+    if (running != engine_lines(*ready, c, 1, {.fast = false, .window_events = most}))
+      FAIL_CHECK("seed " << seed << ", at most " << most << "\n" << report(c));
+    alerts += running.size();
+    if (running != engine_lines(*ready, c)) ++cut;
+  }
+  CHECK(alerts > seeds);
+  CHECK(cut > seeds / 10);
 }
 
 // `fire every match` of single steps has lists of its own (every_chain.h): streams long enough for entries to leave them and for

@@ -192,7 +192,8 @@ void run_side_by_side(const std::vector<RuleText>& rules, const std::vector<Stre
     tally.alerts += theirs.size();
     std::string wrong;
     if (difference(ours, theirs)) wrong = first_difference(c, all, ours, theirs);
-    if (const Lines general = is_long() ? engine_lines(*ready, c, 64, false) : ours; wrong.empty() && ours != general)
+    if (const Lines general = is_long() ? engine_lines(*ready, c, 64, {.fast = false}) : ours;
+        wrong.empty() && ours != general)
       wrong = "fast and general\n" + first_difference(c, all, ours, general);
     if (wrong.empty()) continue;
     FAIL_CHECK(wrong);

@@ -35,6 +35,7 @@ struct Entry {
   Seen seen;
   std::uint64_t number = 0;   // counted since the beginning
   std::uint64_t changed = 0;  // by cell of the pattern: the value differed from the one before (E5)
+  std::string_view label;     // the program's
   std::shared_ptr<const Inner> inner;
 };
 
@@ -53,9 +54,10 @@ struct State : PatternState {
   std::map<std::size_t, std::string> last_value;  // changes: by cell
   std::vector<std::string> places;                // ranking
   std::uint64_t taken = 0;
-  std::optional<Time> window_end;  // aligned: of the window in hand
-  bool renewed = false;            // what is due is so by time alone
-  std::optional<Time> reopened;    // `fewer than` under `during`: the first judgement after the next opening
+  std::vector<std::uint64_t> gone;  // by Condition::windows_: entries up to this number fell out of it for the limit
+  std::optional<Time> window_end;   // aligned: of the window in hand
+  bool renewed = false;             // what is due is so by time alone
+  std::optional<Time> reopened;     // `fewer than` under `during`: the first judgement after the next opening
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State) + (running ? RunningWindows::bytes(*running) : 0);
@@ -76,6 +78,8 @@ class Condition : public PatternMatcher {
     if (options.fast && not_running(program, pattern, read).empty())
       running_.emplace(program, pattern, evaluator, std::move(read), options);
     for (const CellId id : cells_) {
+      windows_.push_back({id, false});
+      if (program.cells[id.index].second.exists()) windows_.push_back({id, true});
       add_stream(program.cells[id.index].stream);
       add_stream(program.cells[id.index].second);
       add_horizon(program.cells[id.index]);
@@ -102,6 +106,7 @@ class Condition : public PatternMatcher {
     if (seen) state->seen_at = from;
     for (const auto& n : nested_) state->nested.push_back(n->begin(from, seen));
     state->nested_armed.assign(nested_.size(), true);
+    state->gone.assign(windows_.size(), 0);
     return state;
   }
 
@@ -118,7 +123,7 @@ class Condition : public PatternMatcher {
       empty_before_ = running_->take(*state.running, visit);
       state.renewed = false;
     } else {
-      take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, nullptr}, visit.context, now);
+      take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, {}, nullptr}, visit.context, now);
     }
     if (!is_judged(visit)) {
       state.judged = {now, Phase::event};
@@ -211,6 +216,12 @@ class Condition : public PatternMatcher {
 
  private:
   using Selected = std::vector<const Entry*>;
+  // Whose events are counted together: a cell has one window, `ratio` two.
+  struct Kept {
+    CellId cell;
+    bool second = false;
+    bool operator==(const Kept&) const = default;
+  };
 
   // ----- what the pattern looks at, found once ------------------------------------------------------
 
@@ -252,6 +263,11 @@ class Condition : public PatternMatcher {
       base_streams_.push_back(cell.stream);
   }
 
+  // How far back its windows reach, those included that it is compared with.
+  static Duration reach_of(const Cell& cell) {
+    return cell.window.length.us == 0 ? kForEver : Duration{cell.window.length.us * (windows_before(cell) + 1)};
+  }
+
   void add_offsets(const Cell& cell) {
     if (cell.window.length.us == 0) {
       horizon_ = kForEver;
@@ -259,12 +275,9 @@ class Condition : public PatternMatcher {
     }
     const Duration w = cell.window.length;
     offsets_.push_back(w);
-    std::int64_t windows = 0;
-    if (cell.baseline.kind == Baseline::Kind::previous) windows = 1;
-    if (cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore)
-      windows = cell.baseline.over.us / w.us;
+    const std::int64_t windows = windows_before(cell);
     for (std::int64_t i = 1; i <= windows; ++i) offsets_.push_back({w.us * (i + 1)});
-    horizon_ = std::max(horizon_, Duration{w.us * (windows + 1)});
+    horizon_ = std::max(horizon_, reach_of(cell));
     if (windows > 1) new_after_ = std::max(new_after_, cell.baseline.over + w);
   }
 
@@ -301,14 +314,59 @@ class Condition : public PatternMatcher {
     state.last_event = now;
     mark_changes(state, entry, context);
     entry.number = ++state.taken;
+    entry.label = label_of(program_, pattern_.steps.front(), entry.seen.event(), evaluator_, context);
     state.entries.push_back(std::move(entry));
     state.renewed = false;
     if (pattern_.form == Pattern::Form::aligned && !state.window_end) state.window_end = window_.end(now);
-    if (state.entries.size() > options_.window_events) {
+    if (state.entries.size() > options_.window_events) keep_to_limit(state, now);
+  }
+
+  // Each window for itself lets go of its oldest, as running windows do: a flood of one event takes nothing from another's.
+  void keep_to_limit(State& state, Time now) const {
+    if (pattern_.form == Pattern::Form::ranking) {
       state.entries.pop_front();
+      return options_.count_cut();
+    }
+    for (std::size_t i = 0; i < windows_.size(); ++i) {
+      const Counted of = counted(state, windows_[i].cell, windows_[i].second);
+      if (!counts(of, state.entries.back())) continue;
+      const Selected kept = in_all_windows(state, of, now);
+      if (kept.size() <= options_.window_events) continue;
+      state.gone[i] = kept.front()->number;
       options_.count_cut();
     }
+    const auto unwanted = [&](const Entry& e) { return !is_wanted(state, e); };
+    while (!state.entries.empty() && unwanted(state.entries.front())) state.entries.pop_front();
+    // What one window still wants may stand before much that none does.
+    const std::size_t most = 2 * (windows_.size() + 1) * options_.window_events;
+    if (state.entries.size() > most) std::erase_if(state.entries, unwanted);
+    while (state.entries.size() > most) state.entries.pop_front();
   }
+
+  bool is_wanted(const State& state, const Entry& entry) const {
+    const bool between_them = keeps_bases_ && is_kept_base(entry.seen.event());
+    if (between_them && entry.number > *std::ranges::min_element(state.gone)) return true;
+    return std::ranges::any_of(windows_,
+                               [&](const Kept& kept) { return counts(counted(state, kept.cell, kept.second), entry); });
+  }
+
+  // What a window counts: of a cell, or of the second stream of its `ratio`.
+  struct Counted {
+    const Cell* cell;
+    StreamId stream;
+    std::uint64_t gone;  // entries up to this number fell out for the limit
+  };
+
+  Counted counted(const State& state, CellId id, bool second = false) const {
+    const Cell& cell = program_.cells[id.index];
+    const auto at = std::ranges::find(windows_, Kept{id, second});
+    const auto gone =
+        at == windows_.end() ? 0 : state.gone[static_cast<std::size_t>(std::distance(windows_.begin(), at))];
+    return {&cell, second ? cell.second : cell.stream, gone};
+  }
+
+  static bool fits(const Counted& of, const Entry& e) { return e.number > of.gone && e.seen.fits(of.stream); }
+  bool counts(const Counted& of, const Entry& e) const { return fits(of, e) && has_value(e, *of.cell); }
 
   void mark_changes(State& state, Entry& entry, const EvalContext& context) const {
     for (std::size_t i = 0; i < cells_.size(); ++i) {
@@ -335,7 +393,7 @@ class Condition : public PatternMatcher {
     if (window.kind == Window::Kind::last || window.kind == Window::Kind::of_last)
       while (entries.size() > window.count) entries.pop_front();
     if (window.kind == Window::Kind::streak || window.kind == Window::Kind::chain) {
-      const Selected kept = select(state, program_.cells[cells_.front().index], now, false);
+      const Selected kept = select(state, counted(state, cells_.front()), now, false);
       while (!entries.empty() && (kept.empty() || &entries.front() != kept.front())) entries.pop_front();
     }
   }
@@ -344,42 +402,52 @@ class Condition : public PatternMatcher {
   bool nothing_left(const State& state, Time now) const {
     for (std::size_t i = 0; i < condition_cells_; ++i) {
       const Cell& cell = program_.cells[cells_[i].index];
-      if (cell.window.kind == Window::Kind::span && cell.baseline.kind != Baseline::Kind::none) {
-        for (const Entry& e : state.entries)
-          if (e.seen.fits(cell.stream) && counts(e, cell)) return false;
-        continue;
-      }
-      if (!select(state, cell, now, false).empty()) return false;
-      if (cell.second.exists()) {
-        Cell second = cell;
-        second.stream = cell.second;
-        if (!select(state, second, now, false).empty()) return false;
-      }
+      const Counted of = counted(state, cells_[i]);
+      if (!in_all_windows(state, of, now).empty()) return false;
+      if (cell.second.exists() && !select(state, counted(state, cells_[i], true), now, false).empty()) return false;
     }
     return true;
   }
 
   // ----- windows -------------------------------------------------------------------------------------
 
+  // Those of the windows that it is compared with, too; of an aligned one, those that it holds so far.
+  Selected in_all_windows(const State& state, const Counted& of, Time now) const {
+    switch (of.cell->window.kind) {
+      case Window::Kind::span:
+        return between(state, of, now - reach_of(*of.cell), now, false, true);
+      case Window::Kind::frame:
+        return between(state, of, now - kForEver, now, false, true);
+      case Window::Kind::last:
+      case Window::Kind::streak:
+      case Window::Kind::chain:
+      case Window::Kind::of_last:
+      case Window::Kind::step:
+        return select(state, of, now, false);
+    }
+    return {};
+  }
+
   // The events of the cell's window at `now`: closed for an event, open at its old end right after (T5).
-  Selected select(const State& state, const Cell& cell, Time now, bool after) const {
+  Selected select(const State& state, const Counted& of, Time now, bool after) const {
+    const Cell& cell = *of.cell;
     switch (cell.window.kind) {
       case Window::Kind::span: {
         const Duration length = cell.window.length.us == 0 ? kForEver : cell.window.length;
-        return between(state, cell, now - length, now, after, true);
+        return between(state, of, now - length, now, after, true);
       }
       case Window::Kind::last:
-        return last_of(state, cell, cell.window.count);
+        return last_of(state, of);
       case Window::Kind::streak:
-        return streak(state, cell, now);
+        return streak(state, of, now);
       case Window::Kind::chain:
-        return chain(state, cell, now);
+        return chain(state, of, now);
       case Window::Kind::of_last:
-        return of_last(state, cell);
+        return of_last(state, of);
       case Window::Kind::frame: {
         Selected out;
         for (const Entry& e : state.entries)
-          if (e.seen.fits(cell.stream) && e.seen.time() < frame_end_ && counts(e, cell)) out.push_back(&e);
+          if (counts(of, e) && e.seen.time() < frame_end_) out.push_back(&e);
         return out;
       }
       case Window::Kind::step:
@@ -389,18 +457,18 @@ class Condition : public PatternMatcher {
   }
 
   // Events in [from, to], or [from, to) when not closed; right after an instant both ends have moved on: (from, to].
-  Selected between(const State& state, const Cell& cell, Time from, Time to, bool after, bool closed) const {
+  Selected between(const State& state, const Counted& of, Time from, Time to, bool after, bool closed) const {
     Selected out;
     for (const Entry& e : state.entries) {
       const Time t = e.seen.time();
       if (after ? t <= from : t < from) continue;
       if (closed || after ? t > to : t >= to) break;
-      if (e.seen.fits(cell.stream) && counts(e, cell)) out.push_back(&e);
+      if (counts(of, e)) out.push_back(&e);
     }
     return out;
   }
 
-  bool counts(const Entry& entry, const Cell& cell) const {
+  bool has_value(const Entry& entry, const Cell& cell) const {
     const AggregateKind kind = aggregates()[cell.function.index].kind;
     if (kind == AggregateKind::changes) {
       for (std::size_t i = 0; i < cells_.size(); ++i)
@@ -420,54 +488,59 @@ class Condition : public PatternMatcher {
                        [](const Alternative& a) { return !a.values.empty(); });
   }
 
-  Selected last_of(const State& state, const Cell& cell, std::size_t n) const {
+  Selected last_of(const State& state, const Counted& of) const {
     Selected out;
+    std::uint32_t n = of.cell->window.count;
     for (auto e = state.entries.rbegin(); e != state.entries.rend() && n > 0; ++e) {
-      if (!e->seen.fits(cell.stream)) continue;
+      if (!fits(of, *e)) continue;
       --n;
-      if (counts(*e, cell)) out.push_back(&*e);
+      if (counts(of, *e)) out.push_back(&*e);
     }
     std::reverse(out.begin(), out.end());
     return out;
   }
 
-  Selected streak(const State& state, const Cell& cell, Time now) const {
+  // Is it of those among which a streak, or `of last`, looks for its own?
+  bool fills(const Counted& of, const Entry& e) const {
+    const StreamId breaking = of.cell->window.breaking;
+    return breaking.exists() ? static_cast<bool>(e.seen.fits(breaking)) : is_base(of.stream, e.seen.event());
+  }
+
+  Selected streak(const State& state, const Counted& of, Time now) const {
+    const Duration cap = of.cell->window.cap;
     Selected out;
-    for (auto e = state.entries.rbegin(); e != state.entries.rend(); ++e) {
-      if (cell.window.cap.us != 0 && e->seen.time() < now - cell.window.cap) break;
-      if (e->seen.fits(cell.stream)) {
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && e->number > of.gone; ++e) {
+      if (cap.us != 0 && e->seen.time() < now - cap) break;
+      if (fits(of, *e))
         out.push_back(&*e);
-        continue;
-      }
-      if (cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event()))
+      else if (fills(of, *e))
         break;
     }
     std::reverse(out.begin(), out.end());
     return out;
   }
 
-  Selected chain(const State& state, const Cell& cell, Time now) const {
+  static Selected chain(const State& state, const Counted& of, Time now) {
+    const Window& window = of.cell->window;
     Selected out;
     for (auto e = state.entries.rbegin(); e != state.entries.rend(); ++e) {
-      if (!e->seen.fits(cell.stream)) continue;
-      if (!out.empty() && out.back()->seen.time() - e->seen.time() > cell.window.length) break;
-      if (out.empty() && now - e->seen.time() > cell.window.length) break;
-      if (cell.window.cap.us != 0 && e->seen.time() < now - cell.window.cap) break;
+      if (!fits(of, *e)) continue;
+      if (!out.empty() && out.back()->seen.time() - e->seen.time() > window.length) break;
+      if (out.empty() && now - e->seen.time() > window.length) break;
+      if (window.cap.us != 0 && e->seen.time() < now - window.cap) break;
       out.push_back(&*e);
     }
     std::reverse(out.begin(), out.end());
     return out;
   }
 
-  Selected of_last(const State& state, const Cell& cell) const {
+  Selected of_last(const State& state, const Counted& of) const {
     Selected out;
     std::size_t n = 0;
-    for (auto e = state.entries.rbegin(); e != state.entries.rend() && n < cell.window.count; ++e) {
-      const bool of =
-          cell.window.breaking.exists() ? e->seen.fits(cell.window.breaking) : is_base(cell.stream, e->seen.event());
-      if (!of) continue;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && n < of.cell->window.count; ++e) {
+      if (!fills(of, *e)) continue;
       ++n;
-      if (e->seen.fits(cell.stream)) out.push_back(&*e);
+      if (fits(of, *e)) out.push_back(&*e);
     }
     std::reverse(out.begin(), out.end());
     return out;
@@ -518,15 +591,11 @@ class Condition : public PatternMatcher {
     const Cell& cell = program_.cells[id.index];
     const Duration w = cell.window.length;
     std::size_t second = 0;
-    if (cell.second.exists()) {
-      Cell other = cell;
-      other.stream = cell.second;
-      second = select(state, other, now, after).size();
-    }
+    if (cell.second.exists()) second = select(state, counted(state, id, true), now, after).size();
     switch (cell.baseline.kind) {
       case Baseline::Kind::none:
       case Baseline::Kind::forecast: {
-        const Selected selected = select(state, cell, now, after);
+        const Selected selected = select(state, counted(state, id), now, after);
         Time from = now - w;
         if (cell.window.kind != Window::Kind::span || w.us == 0)
           from = selected.empty() ? now : selected.front()->seen.time();
@@ -535,28 +604,30 @@ class Condition : public PatternMatcher {
       }
       case Baseline::Kind::previous: {
         const Time from{now.us - 2 * w.us};
-        return over(state, cell, between(state, cell, from, now - w, after, false), context, from, now - w, second,
-                    after);
+        return over(state, cell, between(state, counted(state, id), from, now - w, after, false), context, from,
+                    now - w, second, after);
       }
       case Baseline::Kind::average:
       case Baseline::Kind::zscore:
-        return against_history(state, cell, context, now, after);
+        return against_history(state, id, context, now, after);
     }
     return {};
   }
 
   // A5: the windows before the current one that begin at or after the key's first event.
-  Value against_history(const State& state, const Cell& cell, const EvalContext& context, Time now, bool after) const {
+  Value against_history(const State& state, CellId id, const EvalContext& context, Time now, bool after) const {
+    const Cell& cell = program_.cells[id.index];
+    const Counted of = counted(state, id);
     const Duration w = cell.window.length;
     std::vector<double> values;
     for (std::int64_t i = 1; i <= cell.baseline.over.us / w.us; ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
-      const Value v = over(state, cell, between(state, cell, from, to, after, false), context, from, to, 0, after);
+      const Value v = over(state, cell, between(state, of, from, to, after, false), context, from, to, 0, after);
       if (v.is_number()) values.push_back(v.number());
     }
     const Value current = cell.baseline.kind == Baseline::Kind::zscore
-                              ? over(state, cell, select(state, cell, now, after), context, now - w, now, 0, after)
+                              ? over(state, cell, select(state, of, now, after), context, now - w, now, 0, after)
                               : Value();
     return compared_with(cell.baseline, values, current);
   }
@@ -633,13 +704,11 @@ class Condition : public PatternMatcher {
     EventsReport report(program_, pattern_, evaluator_, context, now);
     std::vector<const Entry*> all;  // C2: what it counted, each event once
     for (const CellId id : pattern_.evidence) {
-      const Selected counted = select(state, program_.cells[id.index], now, after);
-      all.insert(all.end(), counted.begin(), counted.end());
+      const Selected of_first = select(state, counted(state, id), now, after);
+      all.insert(all.end(), of_first.begin(), of_first.end());
       if (!program_.cells[id.index].second.exists()) continue;
-      Cell second = program_.cells[id.index];
-      second.stream = second.second;
-      const Selected others = select(state, second, now, after);
-      all.insert(all.end(), others.begin(), others.end());
+      const Selected of_second = select(state, counted(state, id, true), now, after);
+      all.insert(all.end(), of_second.begin(), of_second.end());
     }
     std::sort(all.begin(), all.end(), [](const Entry* a, const Entry* b) { return a->number < b->number; });
     all.erase(std::unique(all.begin(), all.end()), all.end());
@@ -648,7 +717,7 @@ class Condition : public PatternMatcher {
         report.add_match(e->inner->evidence, e->inner->captures.values());
         report.bound(report.first() == nullptr ? &e->inner->first.event() : report.first(), &e->inner->last.event());
       } else {
-        report.add(0, e->seen.event());
+        report.add_labelled(e->seen.event(), e->label);
       }
     }
     report.set(Fact::count, Value::integer(static_cast<std::int64_t>(all.size())));
@@ -674,8 +743,8 @@ class Condition : public PatternMatcher {
       const auto leaves = std::find_if(first, state.entries.end(), [&](const Entry& e) {
         if (pattern_.form == Pattern::Form::ranking) return e.seen.fits(pattern_.stream);
         return std::any_of(cells_.begin(), cells_.end(), [&](CellId id) {
-          const Cell& cell = program_.cells[id.index];
-          return (e.seen.fits(cell.stream) && counts(e, cell)) || (cell.second.exists() && e.seen.fits(cell.second));
+          return counts(counted(state, id), e) ||
+                 (program_.cells[id.index].second.exists() && fits(counted(state, id, true), e));
         });
       });
       if (leaves == state.entries.end()) continue;
@@ -698,7 +767,7 @@ class Condition : public PatternMatcher {
     fits.set(nested_streams_[nested].index);
     Event event = *inner.report->last();
     event.time = now;
-    Entry entry{Seen(event, fits), 0, 0, nullptr};
+    Entry entry{Seen(event, fits), 0, 0, {}, nullptr};
     auto match = std::make_shared<Inner>(
         Inner{{}, {}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
     inner.report->evidence(match->evidence);
@@ -792,6 +861,7 @@ class Condition : public PatternMatcher {
   std::optional<RunningWindows> running_;
   std::vector<CellId> cells_;  // those of the condition first
   std::size_t condition_cells_ = 0;
+  std::vector<Kept> windows_;  // of cells_
   StreamSet streams_;
   std::vector<StreamId> streams_list_, nested_streams_, base_streams_;
   std::vector<std::unique_ptr<PatternMatcher>> nested_;

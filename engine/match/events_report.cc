@@ -129,8 +129,11 @@ Value EventsReport::fact(Fact fact) const {
 void EventsReport::evidence(std::vector<Evidence>& out) const {
   boost::container::small_vector<std::pair<std::string_view, const Event*>, 16> rows;
   for (std::size_t i = 0; i < steps_.size(); ++i)
-    for (const Event* e : steps_[i])
-      rows.emplace_back(label_of(program_, pattern_.steps[i], *e, evaluator_, context_), e);
+    for (std::size_t at = 0; at < steps_[i].size(); ++at) {
+      const Event* e = steps_[i][at];
+      const bool known = i == 0 && at < labels_.size();
+      rows.emplace_back(known ? labels_[at] : label_of(program_, pattern_.steps[i], *e, evaluator_, context_), e);
+    }
   const auto before = [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; };
   if (!std::is_sorted(rows.begin(), rows.end(), before)) std::stable_sort(rows.begin(), rows.end(), before);
   for (const auto& [label, event] : rows) {

@@ -31,6 +31,11 @@ class EventsReport : public Report {
 
   // Adds an event of step `step`, in the total order. REQUIRES: it outlives the report.
   void add(std::size_t step, const Event& event) { steps_[step].push_back(&event); }
+  // The same for all events of step 0, where a label could not be found later: `previous` is another one by then.
+  void add_labelled(const Event& event, std::string_view label) {
+    add(0, event);
+    labels_.push_back(label);
+  }
   // A match of a counted group, which has no event of its own: its evidence, and what step 0 captures of it. REQUIRES: the
   // captures outlive the report; all of the step are matches, or none is.
   void add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures);
@@ -61,6 +66,7 @@ class EventsReport : public Report {
   const EvalContext& context_;
   Time at_;
   std::vector<boost::container::small_vector<const Event*, 8>> steps_;
+  std::vector<std::string_view> labels_;  // of step 0; none: they are found
   std::vector<Evidence> inner_;
   std::vector<std::span<const Value>> inner_captures_;
   std::array<Value, 16> facts_{};

@@ -99,7 +99,7 @@ class Ranking : public PatternMatcher {
       state.order.insert(row);
     }
     state.entries.push_back({visit.event->time, row});
-    if (state.entries.size() <= kWindowEventsPerKeyMax) return;
+    if (state.entries.size() <= options_.window_events) return;
     drop_oldest(state);
     options_.count_cut();
   }

@@ -15,21 +15,6 @@ namespace {
 
 AggregateKind kind_of(const Cell& cell) { return aggregates()[cell.function.index].kind; }
 
-// How many windows before the current one a cell is compared with.
-std::int64_t windows_before(const Cell& cell) {
-  switch (cell.baseline.kind) {
-    case Baseline::Kind::none:
-    case Baseline::Kind::forecast:
-      return 0;
-    case Baseline::Kind::previous:
-      return 1;
-    case Baseline::Kind::average:
-    case Baseline::Kind::zscore:
-      return cell.baseline.over.us / cell.window.length.us;
-  }
-  return 0;
-}
-
 // Do two cells count the same events, whatever they make of them? Then evidence shows one of them.
 bool same_events(const Cell& a, const Cell& b) {
   const auto own_choice = [](const Cell& c) { return kind_of(c) == AggregateKind::changes; };  // E5

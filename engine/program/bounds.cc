@@ -164,13 +164,15 @@ class Sum {
 
   // ----- windows ---------------------------------------------------------------------------------------
 
-  // All windows of a pattern share what they keep, so it has one limit; each says what it needs of it.
+  // Each window has its own limit: a flood of one event takes nothing from the window of another.
   void window(const Pattern& p) {
     std::string what;
-    std::uint64_t most = 0;
+    std::uint64_t most = 0, windows = 0;
     const auto need = [&](std::uint64_t events, const std::string& words) {
       most = std::max(most, events);
-      if (what.find(words) == std::string::npos) what += (what.empty() ? "" : " and ") + words;
+      if (what.find(words) != std::string::npos) return;
+      what += (what.empty() ? "" : " and ") + words;
+      ++windows;
     };
     if (p.form == Pattern::Form::ranking) need(kWindowEventsPerKeyMax, in_window(label(p.stream), p.length));
     for (std::size_t i = 0; i < program_.cells.size(); ++i) {
@@ -182,7 +184,8 @@ class Sum {
     // Several that end in different ways are kept together up to the limit.
     const bool alone = most < kWindowEventsPerKeyMax && program_.cells.size() == 1;
     if (!alone) most = kWindowEventsPerKeyMax;
-    add(most, event_bytes(), alone ? what : fmt::format("{}, at most {}", what, grouped(most)));
+    add(most * windows, event_bytes(),
+        alone ? what : fmt::format("{}, at most {}{}", what, grouped(most), windows > 1 ? " each" : ""));
   }
 
   static std::uint64_t events_of(const Window& window) {

@@ -12,7 +12,7 @@ namespace tocsin {
 // ever; 10,000 is far beyond what a person can follow in an alert, and searched in a millisecond.
 inline constexpr std::size_t kSeenPerKeyMax = 10'000;
 
-// Events that the windows of one key keep for one rule: 1 M timestamps are 8 MB, for the one key that an attacker floods.
+// Events that each window of one key keeps for one rule: 1 M timestamps are 8 MB, for the one key that an attacker floods.
 inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
 
 // Values that `new x.f` remembers per key: past it the oldest goes first.

@@ -168,11 +168,11 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why) {
   return out;
 }
 
-Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, bool fast) {
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options) {
   CodecConfig codec;
   codec.event_field = "event";
   const Schema& schema = ready.rules->schema;
-  Engine engine(ready.rules, ready.data, {.fast = fast});
+  Engine engine(ready.rules, ready.data, options);
   const std::vector<EventTypeId> carried = carried_events(codec, schema);
   DocumentNames names;
   names.rules = ready.rules.get();

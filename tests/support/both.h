@@ -8,6 +8,7 @@
 
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
+#include "engine/runtime/runner.h"
 #include "tests/support/reference_matcher.h"
 #include "tests/support/rule_generator.h"
 
@@ -25,8 +26,8 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why = null
 
 using Lines = std::vector<std::string>;
 
-// `block`: events of one partition that come together. `fast` false: the general matchers alone.
-Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, bool fast = true);
+// `block`: events of one partition that come together. `options.fast` false: the general matchers alone.
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {});
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.

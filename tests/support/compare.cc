@@ -11,7 +11,7 @@ bool differs(const Case& c) {
 
 bool ways_differ(const Case& c) {
   const auto ready = make_ready(c.text());
-  return ready && engine_lines(*ready, c) != engine_lines(*ready, c, 1, false);
+  return ready && engine_lines(*ready, c) != engine_lines(*ready, c, 1, {.fast = false});
 }
 
 Case minimised(Case c, const std::function<bool(const Case&)>& still) {
@@ -68,7 +68,7 @@ std::string report(const Case& c) {
   const auto ready = make_ready(c.text());
   const Lines ours = engine_lines(*ready, c), theirs = reference_lines(*ready, c);
   std::string out = c.text().substr(c.text().find("\ncalendar") + 1) + c.events_text();
-  const Lines general = engine_lines(*ready, c, 1, false);
+  const Lines general = engine_lines(*ready, c, 1, {.fast = false});
   for (const std::string& line : ours) out += "  engine    " + line + "\n";
   if (general != ours)
     for (const std::string& line : general) out += "  general   " + line + "\n";

@@ -45,6 +45,8 @@ class Generator {
 
   // Rules alone; `size` 0 to 3 says how much they may say.
   std::vector<RuleText> rules(int size);
+  // Comparisons of aggregates, with the window of those that name none.
+  std::string condition();
   // A stream for them, in the total order.
   std::vector<EventText> events(std::size_t n);
   Case any();
@@ -69,7 +71,6 @@ class Generator {
   std::string step(int depth, bool first, bool last);
   std::string link();
   std::string sequence(int depth);
-  std::string condition();
   std::string aggregate();
   std::string comparison();
   std::string pattern(int size);
