@@ -373,8 +373,8 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
   source_ = block.source;
   partition_ = block.partition;
   if (block.cut) {
-    dead.add(DeadReason::too_large, {source_, partition_, block.first_offset}, "larger than the source's limit",
-             block.bytes.view());
+    dead.add(DeadReason::too_large, {source_, partition_, block.first_offset},
+             complain_of_size(block.bytes.size(), true, record_max_), block.bytes.view());
     return;
   }
   // A byte order mark is white space; and no token may begin in what lies behind the end.
@@ -456,7 +456,7 @@ void JsonDecoder::decode_record(const Frame& frame, DeadLetters& dead) {
   }
   if (*token_ >= end_) return;  // an empty line
   if (record.size() > record_max_) {
-    return bury(DeadReason::too_large, "larger than " + std::to_string(record_max_) + " bytes");
+    return bury(DeadReason::too_large, complain_of_size(record.size(), false, record_max_));
   }
   if (next_backslash_ < record.data()) find_backslash(record.data());
   if (!decode_object(frame)) bury(complaint_.reason, std::move(complaint_.detail));

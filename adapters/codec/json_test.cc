@@ -343,6 +343,7 @@ TEST_CASE("json: larger than the limit is refused with its beginning") {
   CHECK(decoded.dead == Lines{"too_large 1"});
   CHECK(decoded.letters.letters[0].bytes == large.substr(0, DeadLetters::kBytesMax));
   CHECK(decoded.letters.letters[0].size == large.size());
+  CHECK(decoded.letters.letters[0].detail == "5,015 bytes, and a record may have 100");
   CHECK(decoded.events.size() == 1);
 
   auto decoder = make_decoder(config, login_schema());
@@ -359,6 +360,7 @@ TEST_CASE("json: larger than the limit is refused with its beginning") {
   REQUIRE(dead.letters.size() == 1);
   CHECK(dead.letters[0].reason == DeadReason::too_large);
   CHECK(dead.letters[0].position.offset == 7);
+  CHECK(dead.letters[0].detail == "more than 17 bytes, and a record may have 100");
 }
 
 TEST_CASE("json: a wanted key twice in one object is refused; an unwanted one is not") {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/wording.h"
+
 namespace tocsin {
 namespace {
 
@@ -80,6 +82,10 @@ std::string Plan::joined(Entry entry) const {
   std::string name;
   for (const std::string& part : paths[entry]) name += (name.empty() ? "" : ".") + part;
   return name;
+}
+
+std::string complain_of_size(std::size_t size, bool cut, std::size_t most) {
+  return std::string(cut ? "more than " : "") + counted(size, "byte") + ", and a record may have " + grouped(most);
 }
 
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot) {

@@ -53,6 +53,8 @@ struct Complaint {
 };
 
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot);
+// Of a record that is too large. `cut`: its source gave no more than so much of it, and that is its size in the dead letter.
+std::string complain_of_size(std::size_t size, bool cut, std::size_t most);
 
 // Puts an event together; the formats differ only in how they get at a field. `Fields` has
 //   std::optional<DeadReason> value(Entry, const FieldSlot&, Value&)   missing stays missing

@@ -19,7 +19,7 @@ void TextDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
   partition_ = block.partition;
   std::string_view text = block.bytes.view();
   if (block.cut) {
-    bury(DeadReason::too_large, "larger than the source's limit", text, block.first_offset);
+    bury(DeadReason::too_large, complain_of_size(text.size(), true, record_max_), text, block.first_offset);
     text = {};
   }
   if (block.first_offset == 1 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -46,7 +46,7 @@ void TextDecoder::line(std::string_view text, std::uint64_t offset) {
     return bury(DeadReason::invalid_utf8, "not UTF-8", text, offset);
   }
   if (text.size() > record_max_) {
-    return bury(DeadReason::too_large, "larger than " + std::to_string(record_max_) + " bytes", text, offset);
+    return bury(DeadReason::too_large, complain_of_size(text.size(), false, record_max_), text, offset);
   }
   record(text, offset);
 }
