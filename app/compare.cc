@@ -47,6 +47,16 @@ std::string line_of(const Alert& alert, const DocumentNames& names) {
                      key.empty() ? "" : fmt::format("{{{}}}  ", key), alert.text);
 }
 
+std::string line_of(const Emitted& emitted, const DocumentNames& names) {
+  std::string document, fields;
+  append_emitted(document, emitted, names);
+  const auto parsed = nlohmann::ordered_json::parse(document);
+  for (const auto& [name, value] : parsed["fields"].items())
+    fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, value.dump());
+  return fmt::format("{}  {:<8}  {}  {{{}}}", parsed["time"].get<std::string>(), "event",
+                     parsed["event"].get<std::string>(), fields);
+}
+
 void AlertBook::add(const Alert& alert, const DocumentNames& names) {
   const std::string& rule = names.rules->programs[alert.rule.index].name;
   std::string document;

@@ -47,5 +47,7 @@ std::string in_json(const std::vector<RuleDifference>& differences);
 
 // `2026-03-01T10:00:00.000000Z  high      brute_force  {"user":"ann"}  5 failed logins for ann in 41s`
 std::string line_of(const Alert& alert, const DocumentNames& names);
+// `2026-03-01T10:00:00.000000Z  event     was_seen  {user: "ann", who: "ann"}`
+std::string line_of(const Emitted& emitted, const DocumentNames& names);
 
 }  // namespace tocsin::app

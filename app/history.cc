@@ -2,6 +2,8 @@
 #include "app/history.h"
 
 #include <algorithm>
+#include <span>
+#include <unordered_set>
 #include <utility>
 
 namespace tocsin::app {
@@ -116,16 +118,24 @@ class Run {
     std::shared_ptr<EventBatch> batch = pool_.take();
     partition.decoder->decode(block, *batch, dead_);
     if (history_.from || history_.to) leave_out(*batch);
-    for (const Event& event : batch->events()) {
-      if (!result_.first || event.time < *result_.first) result_.first = event.time;
-      if (!result_.last || event.time > *result_.last) result_.last = event.time;
-    }
     engine_.take(partition.id, batch);
+    late_ = engine_.take_late();
+    note_times(batch->events());
     if (ends) end(partition);
     for (const DeadLetter& letter : dead_.letters)
       if (outputs_.dead) outputs_.dead(letter, names_);
     dead_.letters.clear();
     hand_out();
+  }
+
+  // Of those that were judged.
+  void note_times(std::span<const Event> events) {
+    const std::unordered_set<const Event*> late(late_.begin(), late_.end());
+    for (const Event& event : events) {
+      if (!late.empty() && late.contains(&event)) continue;
+      if (!result_.first || event.time < *result_.first) result_.first = event.time;
+      if (!result_.last || event.time > *result_.last) result_.last = event.time;
+    }
   }
 
   void leave_out(EventBatch& batch) {
@@ -177,7 +187,7 @@ class Run {
       if (outputs_.alert) outputs_.alert(alert, names_);
     }
     emit_before(nullptr);
-    for (const Event* late : engine_.take_late())
+    for (const Event* late : std::exchange(late_, {}))
       if (outputs_.late) outputs_.late(*late, names_);
   }
 
@@ -187,6 +197,7 @@ class Run {
   std::vector<Partition> partitions_;
   BatchPool pool_;
   DeadLetters dead_;
+  std::vector<const Event*> late_;  // of the batch in hand
   DocumentNames names_;
   HistoryResult result_;
 };

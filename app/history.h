@@ -63,7 +63,7 @@ struct HistoryResult {
   std::optional<Instant> pending;            // the first thing still due when the input ended
   std::vector<Pending> pending_rules;        // what is pending at the very end, time moved on or not; rules in order
   std::map<std::string, Unjudged> unjudged;  // by name, where there was any
-  std::optional<Time> first, last;           // of the events
+  std::optional<Time> first, last;           // of the events that were judged: neither late nor left out
   bool stopped = false;                      // `stopped` said so before the input ended
 };
 

@@ -75,6 +75,37 @@ Result<void> known(const std::string& event, const Schema& schema, std::string_v
                                           : fmt::format("; did you mean `{}`?", near)));
 }
 
+bool is_in(const std::string& name, const std::vector<std::string>& names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string or_near(const std::string& name, const std::vector<std::string>& names) {
+  const std::string near = dsl::nearest(name, names);
+  return near.empty() ? "" : fmt::format("; did you mean `{}`?", near);
+}
+
+// Every line needs the group that holds its time, or all of its events would lack it.
+Result<void> times_are_there(const CodecConfig& codec, const Schema& schema) {
+  for (const LineRule& line : codec.lines) {
+    const auto fields = fields_of(line);
+    const EventType& type = schema[*schema.find(line.event)];
+    const bool of_schema = codec.time_field.empty();
+    if (!fields || (of_schema && !type.timestamp)) continue;
+    const std::string time = of_schema ? type.fields[type.timestamp->index].name() : codec.time_field;
+    if (is_in(time, *fields)) continue;
+    return refused(fmt::format("--line {}: no group `{}` for {}{}", line.event, time,
+                               of_schema ? "its timestamp; name one so, or another by --time-field" : "--time-field",
+                               or_near(time, *fields)));
+  }
+  if (codec.lines.empty() && !codec.columns.empty())
+    for (const auto& [option, field] :
+         {std::pair{"--time-field", codec.time_field}, {"--event-field", codec.event_field}})
+      if (!field.empty() && !is_in(field, codec.columns))
+        return refused(
+            fmt::format("{}: no column of --columns is called `{}`{}", option, field, or_near(field, codec.columns)));
+  return {};
+}
+
 // `--line sshd_fail='Failed password for (?P<user>\S+)'`
 Result<std::vector<LineRule>> lines_of(const Arguments& arguments, const Schema& schema) {
   std::vector<LineRule> lines;
@@ -162,6 +193,7 @@ Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
   if (auto named = name_events(codec, arguments, schema); !named) return tl::unexpected(named.error());
   if (arguments.has("--columns")) codec.columns = split(arguments.value("--columns"));
   codec.time_field = arguments.value("--time-field");
+  if (auto there = times_are_there(codec, schema); !there) return tl::unexpected(there.error());
   codec.time.unit = unit_of(arguments.value("--time-unit"));
   codec.time.format = arguments.value("--time-format");
   codec.time.zone = arguments.value("--zone");
@@ -172,6 +204,23 @@ Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
     codec.time.year = static_cast<int>(year);
   }
   return codec;
+}
+
+std::vector<std::string> unknown_names(const CodecConfig& codec, const dsl::Model& model) {
+  std::vector<std::string> out;
+  for (const LineRule& line : codec.lines) {
+    std::vector<std::string> known{codec.time_field};
+    if (const auto id = model.event_ids.find(line.event); id != model.event_ids.end())
+      for (const dsl::FieldInfo& field : model.events[id->second].fields) known.push_back(field.name);
+    for (const std::string& field : fields_of(line).value_or(std::vector<std::string>())) {
+      const bool inside =
+          std::ranges::any_of(known, [&](const std::string& name) { return field.starts_with(name + "."); });
+      if (inside || is_in(field, known)) continue;
+      out.push_back(fmt::format("--line {}: neither a rule nor a declaration knows the field `{}` of its group{}",
+                                line.event, field, or_near(field, known)));
+    }
+  }
+  return out;
 }
 
 Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& console) {

@@ -8,6 +8,7 @@
 
 #include "adapters/codec/config.h"
 #include "app/command.h"
+#include "dsl/check.h"
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/io/source.h"
@@ -20,6 +21,9 @@ std::vector<Option> input_options();
 // What the options say, and what they leave open from the name of the input (.csv, .logfmt; .zst at the end is looked
 // through) and from the schema (its only event). An Error in words for whoever called.
 Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema);
+
+// What an option names and nobody knows, for standard error: each a sentence. It does no harm, and is most often misspelt.
+std::vector<std::string> unknown_names(const CodecConfig& codec, const dsl::Model& model);
 
 // `--input`: a file, or - for standard input. Records without a time of their own have that at which the file was last
 // written, so that one file always means the same.

@@ -61,10 +61,9 @@ struct Tally {
   }
 };
 
-// Which events there were, and what became of the rest.
-std::string input_in_words(const HistoryResult& result) {
-  std::string text = counted(result.events, "event");
-  if (result.first && result.last) text += fmt::format(" from {} to {}", written(*result.first), written(*result.last));
+// The records of which no event was judged.
+std::string not_judged_in_words(const HistoryResult& result) {
+  std::string text;
   if (result.late > 0) text += fmt::format(", {} late", result.late);
   if (result.left_out > 0) text += fmt::format(", {} outside of --from and --to", result.left_out);
   std::uint64_t dead = 0;
@@ -76,7 +75,14 @@ std::string input_in_words(const HistoryResult& result) {
           fmt::format("{}{} {}", reasons.empty() ? "" : ", ", result.dead[i], name_of(static_cast<DeadReason>(i)));
   }
   if (dead > 0) text += fmt::format(", {} ({})", counted(dead, "dead letter"), reasons);
-  return text + "\n";
+  return text.empty() ? text : "; besides them" + text.substr(1);
+}
+
+// Which events there were, and what became of the rest.
+std::string input_in_words(const HistoryResult& result) {
+  std::string text = counted(result.events, "event");
+  if (result.first && result.last) text += fmt::format(" from {} to {}", written(*result.first), written(*result.last));
+  return text + not_judged_in_words(result) + "\n";
 }
 
 std::string rule_in_words(const std::string& name, std::size_t width, const Tally* tally) {
@@ -178,7 +184,11 @@ class Replay {
     if (streams_.emitted)
       outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) {
         line_.clear();
-        append_emitted(line_, emitted, names);
+        if (streams_.for_people) {
+          line_ = line_of(emitted, names);
+        } else {
+          append_emitted(line_, emitted, names);
+        }
         write_line();
       };
     outputs.dead = [this](const DeadLetter& letter, const DocumentNames& names) { on_dead(letter, names); };
@@ -268,6 +278,14 @@ Result<Wanted> wanted_of(const Arguments& arguments) {
   return wanted;
 }
 
+// Time does not go back: such an --until asks for what cannot be had, most often because of a wrong day or unit.
+std::string until_too_early(const Wanted& wanted, const HistoryResult& result) {
+  if (!wanted.end.until || !result.last || *wanted.end.until >= *result.last) return {};
+  return fmt::format(
+      "--until {} is before the last event, at {}; all events have been judged (--to TIME leaves later ones out)",
+      written(*wanted.end.until), written(*result.last));
+}
+
 // A file for outputs, where the option names one.
 struct Written {
   std::ofstream file;
@@ -352,6 +370,8 @@ Exit run_comparison(const OneSet& now, const Wanted& wanted, Streams streams, co
     const Result<HistoryResult> result = replay.run();
     if (!result) return refuse(console, "replay", result.error().message);
     if (result->stopped) return Exit::interrupted;
+    if (const std::string complaint = until_too_early(wanted, *result); !complaint.empty())
+      return refuse(console, "replay", complaint);
     if (!console.quiet) console.err << fmt::format("{} rules: {}", is_new ? "new" : "old", input_in_words(*result));
   }
   const std::vector<RuleDifference> differences = compare(books[0], books[1]);
@@ -387,6 +407,11 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   if (rules.exit != Exit::done) return rules.exit;
   if (const std::string complaint = overwritten(arguments, rules.set); !complaint.empty())
     return refuse(console, "replay", complaint);
+  const Result<CodecConfig> codec = codec_of(arguments, rules.set.compiled.rules->schema);
+  if (!codec) return refuse(console, "replay", codec.error().message);
+  if (!console.quiet)
+    for (const std::string& note : unknown_names(*codec, rules.set.compiled.model))
+      console.err << fmt::format("note: {}\n", note);
   Written out(arguments.value("--out")), dead(arguments.value("--dead-letters"));
   for (const Written* file : {&out, &dead})
     if (!file->good()) return cannot_write(console, file->path);
@@ -410,6 +435,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   console.out.flush();
   if (!console.quiet) console.err << (result->stopped ? "stopped early\n" : "") << replay.summary(*result);
   if (result->stopped && console.out.good()) return Exit::interrupted;
+  if (const std::string complaint = until_too_early(*wanted, *result); !complaint.empty())
+    return refuse(console, "replay", complaint);
   if (!arguments.has("--expect")) return Exit::done;
   return held_against(arguments.value("--expect"), *expected, kept.str(), console);
 }

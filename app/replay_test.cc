@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/testing.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 namespace {
@@ -97,7 +98,7 @@ TEST_CASE("records that no rule can want are counted, named, and kept where a fi
                                {.input = "junk\n" + events() + "{\"event\":\"login\",\"user\":\"ann\"}\n"});
   CHECK(ran.code == 0);
   CHECK(lines_of(ran.out).size() == 1);
-  CHECK(contains(ran.err, ", 2 dead letters (1 broken_record, 1 "));
+  CHECK(contains(ran.err, "; besides them 2 dead letters (1 broken_record, 1 "));
   const std::vector<json> letters = lines_of(Folder::read(dead));
   REQUIRE(letters.size() == 2);
   CHECK(letters[0]["source"] == "stdin/0/1");
@@ -105,6 +106,27 @@ TEST_CASE("records that no rule can want are counted, named, and kept where a fi
   CHECK(letters[0]["record"] == "junk");
   CHECK(letters[1]["source"] == "stdin/0/5");
   CHECK(contains(scene.replay({"--input", "-", "-v"}, {.input = "junk\n"}).err, "stdin/0/1: broken_record: "));
+}
+
+TEST_CASE("a record that is too large: how large it is, or at least how much was read of it, and the limit") {
+  const Scene scene;
+  const std::string large = "user=ann outcome=failure ts=1772000000000 x=" + std::string(1 << 20, 'x') + "\n";
+  const std::string dead = scene.folder.path() + "/dead.ndjson";
+  const auto letter = [&](const std::string& input, const World& world) {
+    const Ran ran = scene.replay({"--input", input, "--input-format", "logfmt", "--dead-letters", dead}, world);
+    CHECK(contains(ran.err, "1 dead letter (1 too_large)"));
+    return lines_of(Folder::read(dead)).at(0);
+  };
+  const json whole = letter("-", {.input = large});
+  CHECK(whole["detail"] == "1,048,620 bytes, and a record may have 1,048,576");
+  CHECK(whole["size"] == 1'048'620);
+  std::string larger;
+  for (int i = 0; i < 5; ++i) larger += large.substr(0, large.size() - 1);
+  const json cut = letter(scene.folder.write("large.log", larger + "\n"), {});  // the file's source cuts it
+  CHECK(cut["detail"] ==
+        "more than " + tocsin::counted(cut["size"].get<std::uint64_t>(), "byte") + ", and a record may have 1,048,576");
+  CHECK(cut["size"] > 1'048'576);
+  CHECK(cut["size"] < larger.size());
 }
 
 TEST_CASE("--event-field, --event, and the only event that the rules know") {
@@ -171,6 +193,8 @@ TEST_CASE("--out takes the alerts, --emitted adds what rules emit, --format huma
   REQUIRE(emitted.size() == 3);
   CHECK(emitted[0]["event"] == "was_seen");
   CHECK(emitted[0]["fields"]["who"] == "ann");
+  CHECK(run({"replay", emits, "--input", scene.input, "--emitted", "--format", "human"})
+            .out.starts_with("2026-02-25T06:13:20.000000Z  event     was_seen  {user: \"ann\", who: \"ann\"}\n"));
   const Ran nowhere = scene.replay({"--input", scene.input, "--out", "/nowhere/at.ndjson"});
   CHECK(nowhere.code == 2);
   CHECK(nowhere.err == "tocsin replay: cannot write /nowhere/at.ndjson\n");
@@ -185,12 +209,56 @@ TEST_CASE("--from and --to: what lies outside is as if it were not there, and is
   CHECK(fired({"--from", "2026-02-25T06:13:20Z", "--to", "2026-02-25T06:13:41Z"}) == 1);
   CHECK(fired({"--from", "2026-02-25T06:13:21Z"}) == 0);
   CHECK(fired({"--to", "2026-02-25T06:13:40Z"}) == 0);  // not at that time itself
-  CHECK(contains(
-      scene.replay({"--input", scene.input, "--from", "2026-02-25T06:13:21Z"}).err,
-      "2 events from 2026-02-25T06:13:30.000000Z to 2026-02-25T06:13:40.000000Z, 1 outside of --from and --to"));
+  CHECK(contains(scene.replay({"--input", scene.input, "--from", "2026-02-25T06:13:21Z"}).err,
+                 "2 events from 2026-02-25T06:13:30.000000Z to 2026-02-25T06:13:40.000000Z; besides them 1 outside of "
+                 "--from and --to"));
   const Ran reversed = scene.replay({"--input", scene.input, "--from", "20000", "--to", "20000"});
   CHECK(reversed.code == 2);
   CHECK(contains(reversed.err, "--from is not before --to"));
+}
+
+TEST_CASE("the range of the summary is that of the events that were judged: a late one is beside them") {
+  const Scene scene;
+  const std::string late = R"({"event":"login","user":"ann","outcome":"failure","ts":1771999000000})";
+  const Ran ran = scene.replay({"--input", "-"}, {.input = events() + late + "\n" + events(1'772'000'030'000)});
+  CHECK(ran.err.starts_with(
+      "6 events from 2026-02-25T06:13:20.000000Z to 2026-02-25T06:14:10.000000Z; besides them 1 late\n"));
+}
+
+TEST_CASE("an --until before the last event asks time to go back: exit 2, and said") {
+  const Scene scene;
+  const Ran ran = scene.replay({"--input", scene.input, "--until", "2026-02-25T06:13:39Z", "-q"});
+  CHECK(ran.code == 2);
+  CHECK(lines_of(ran.out).size() == 1);
+  CHECK(ran.err.starts_with(
+      "tocsin replay: --until 2026-02-25T06:13:39.000000Z is before the last event, at "
+      "2026-02-25T06:13:40.000000Z; all events have been judged (--to TIME leaves later ones out)\n"));
+  CHECK(scene.replay({"--input", scene.input, "--until", "2026-02-25T06:13:40Z"}).code == 0);
+  CHECK(scene.replay({"--input", scene.input, "--until", "2026-02-25T06:13:39Z", "--compare", scene.rules}).code == 2);
+}
+
+TEST_CASE("a group, a time field or a column that nobody knows is told before a line is read") {
+  const Scene scene;
+  const std::string line = R"(login=^(?P<ts>\S+) (?P<usr>\w+) (?P<outcome>\w+))";
+  const auto said = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"--input", "-"});
+    return scene.replay(words, {.input = "1772000000000 ann failure\n"});
+  };
+  const Ran misspelt = said({"--line", line});
+  CHECK(misspelt.code == 0);
+  CHECK(misspelt.err.starts_with(
+      "note: --line login: neither a rule nor a declaration knows the field `usr` of its group; "
+      "did you mean `user`?\n"));
+  CHECK(!contains(said({"--line", line, "-q"}).err, "note:"));
+  CHECK(!contains(said({"--line", R"(login=^(?P<ts>\S+) (?P<user>\w+) (\w+))"}).err, "note:"));
+  const Ran no_time = said({"--line", line, "--time-field", "tsx"});
+  CHECK(no_time.code == 2);
+  CHECK(no_time.err.starts_with("tocsin replay: --line login: no group `tsx` for --time-field; did you mean `ts`?\n"));
+  CHECK(contains(said({"--line", R"(login=(?P<user>\w+))"}).err,
+                 "--line login: no group `ts` for its timestamp; name one so, or another by --time-field\n"));
+  CHECK(contains(said({"--input-format", "csv", "--columns", "ts,user", "--time-field", "tss"}).err,
+                 "--time-field: no column of --columns is called `tss`; did you mean `ts`?\n"));
+  CHECK(contains(said({"--line", "login=(?P<user"}).err, "the regular expression for `login` is not one"));
 }
 
 TEST_CASE("--expect holds the alerts against those of an earlier replay") {

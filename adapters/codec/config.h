@@ -30,6 +30,9 @@ struct LineRule {
   std::string regex;  // RE2; its named groups are the fields (`(?P<a__b>..)` is the nested field a.b)
 };
 
+// The fields that its named groups are; none: it is no expression.
+std::optional<std::vector<std::string>> fields_of(const LineRule& line);
+
 struct CodecConfig {
   // A record beyond this is a dead letter. Large enough for any sane event, small enough that one cannot fill the memory.
   static constexpr std::size_t kRecordMax = std::size_t{1} << 20;

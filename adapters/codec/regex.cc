@@ -10,6 +10,23 @@
 namespace tocsin {
 namespace {
 
+// Group names have no dots: a__b is a.b.
+std::string dotted(const std::string& group) {
+  std::string name;
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const bool two = group.compare(i, 2, "__") == 0 && i > 0 && i + 2 < group.size();
+    name += two ? '.' : group[i];
+    i += two;
+  }
+  return name;
+}
+
+std::unique_ptr<RE2> compiled(const LineRule& line) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  return std::make_unique<RE2>(line.regex, options);
+}
+
 // One `[[source.NAME.line]]`.
 struct LinePattern {
   std::unique_ptr<RE2> regex;
@@ -23,10 +40,8 @@ class RegexDecoder final : public TextDecoder {
   using TextDecoder::TextDecoder;
 
   Result<void> add(const LineRule& rule) {
-    RE2::Options options;
-    options.set_log_errors(false);
     LinePattern line;
-    line.regex = std::make_unique<RE2>(rule.regex, options);
+    line.regex = compiled(rule);
     if (!line.regex->ok()) {
       return failure(Error::Code::malformed,
                      "the regular expression for `" + rule.event + "` is not one: " + line.regex->error());
@@ -43,17 +58,6 @@ class RegexDecoder final : public TextDecoder {
   }
 
  private:
-  // Group names have no dots: a__b is a.b.
-  static std::string dotted(const std::string& group) {
-    std::string name;
-    for (std::size_t i = 0; i < group.size(); ++i) {
-      const bool two = group.compare(i, 2, "__") == 0 && i > 0 && i + 2 < group.size();
-      name += two ? '.' : group[i];
-      i += two;
-    }
-    return name;
-  }
-
   void record(std::string_view text, std::uint64_t offset) override {
     if (text.empty()) return;
     for (const LinePattern& line : lines_) {
@@ -76,6 +80,14 @@ class RegexDecoder final : public TextDecoder {
 };
 
 }  // namespace
+
+std::optional<std::vector<std::string>> fields_of(const LineRule& line) {
+  const auto regex = compiled(line);
+  if (!regex->ok()) return std::nullopt;
+  std::vector<std::string> fields;
+  for (const auto& [number, name] : regex->CapturingGroupNames()) fields.push_back(dotted(name));
+  return fields;
+}
 
 Result<std::unique_ptr<Decoder>> make_regex_decoder(const CodecConfig& config, Plan plan) {
   auto decoder = std::make_unique<RegexDecoder>(config, std::move(plan));
