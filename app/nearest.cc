@@ -97,28 +97,42 @@ ast::RuleDecl partial(ast::RuleDecl rule) {
   return rule;
 }
 
+// F3: does a fire use up the events of a match? Counts, streaks and what happens at one event keep theirs.
+bool starts_over(const dsl::RuleInfo& info) {
+  const auto* sequence = std::get_if<ast::Sequence>(&info.when.form);
+  const auto* fire = dsl::find_clause<ast::Fire>(info.clauses);
+  return sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending) &&
+         dsl::find_clause<ast::Resume>(info.clauses) == nullptr &&
+         (fire == nullptr || fire->how == ast::Fire::How::start_over);
+}
+
 struct Relaxed {
   std::string said;  // "without `reset on login_ok`"
   ast::RuleDecl rule;
-  std::string edge;  // what it takes out of the automaton: "`reset on login_ok`"; empty: nothing
+  std::string edge;                 // what it takes out of the automaton: "`reset on login_ok`"; empty: nothing
+  std::optional<ast::Stream> by{};  // the event that did what is left out: of `reset on x`, `then no x`
+  bool by_alert = false;            // ... or the alert before
 };
 
 // ----- running weaker rules ------------------------------------------------------------------------------------------------
 
 class Asker {
  public:
-  Asker(const CompiledSet& set, const Question& question, const RunVariant& run)
-      : question_(question), run_(run), trees_(dsl::parse_all(set.files)) {
+  Asker(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run)
+      : question_(question), run_(run), starts_over_(starts_over(info)), trees_(dsl::parse_all(set.files)) {
     keep_only(needed(*set.compiled.rules));
   }
 
+  enum class Of { the_key, any_key, the_key_with_used_up_events };
+
   // The last alert of the rule for the key in the time asked about.
-  std::optional<Alert> ask(const ast::RuleDecl& rule, bool any_key = false) {
-    std::vector<Alert> all = ask_all(rule, any_key);
+  std::optional<Alert> ask(const ast::RuleDecl& rule, Of of = Of::the_key) {
+    std::vector<Alert> all = ask_all(rule, of);
     return all.empty() ? std::nullopt : std::optional(std::move(all.back()));
   }
 
-  std::vector<Alert> ask_all(const ast::RuleDecl& rule, bool any_key = false) {
+  // Without what has an event that the alert before has used up, where the rule starts over (F3).
+  std::vector<Alert> ask_all(const ast::RuleDecl& rule, Of of = Of::the_key) {
     ast::Item item;
     item.node = rule;
     trees_.front().file.items.push_back(std::move(item));
@@ -131,8 +145,10 @@ class Asker {
       const Program& program = variant.rules->programs[alert.rule.index];
       if (program.name != question_.rule) continue;
       const bool in_time = alert.time <= question_.until && (!question_.after || alert.time > *question_.after);
-      const bool of_key = any_key || !question_.of_key || question_.of_key(program, alert);
-      if (in_time && of_key && alert.state == Alert::State::firing && alert.reminder == 0)
+      const bool of_key = of == Of::any_key || !question_.of_key || question_.of_key(program, alert);
+      const bool used_up = starts_over_ && of != Of::the_key_with_used_up_events && question_.after && alert.first &&
+                           *alert.first <= *question_.after;
+      if (in_time && of_key && !used_up && alert.state == Alert::State::firing && alert.reminder == 0)
         out.push_back(std::move(alert));
     }
     return out;
@@ -168,9 +184,27 @@ class Asker {
 
   const Question& question_;
   const RunVariant& run_;
+  const bool starts_over_;
   std::vector<dsl::Parsed> trees_;
   bool meant_something_ = true;
 };
+
+// The base events of a stream, without any filter; nothing when the stream has none, or is one of them.
+std::optional<ast::Stream> base_of(const dsl::Model& model, const ast::Stream& stream) {
+  const std::vector<dsl::EventId> events = model.events_of(stream);
+  if (events.empty()) return std::nullopt;
+  ast::Stream base;
+  if (events.size() == 1) {
+    base.name.text = model.events[events.front()].name;
+  } else {
+    for (const dsl::EventId event : events) {
+      ast::Stream part;
+      part.name.text = model.events[event].name;
+      base.any.push_back(std::move(part));
+    }
+  }
+  return print(base) == print(stream) ? std::nullopt : std::optional(std::move(base));
+}
 
 // ----- what could be less strict -------------------------------------------------------------------------------------------
 
@@ -191,10 +225,10 @@ class Relaxations {
  private:
   // `change` edits a copy of the rule.
   template <class Change>
-  void add(std::string said, Change&& change, std::string edge = {}) {
+  void add(std::string said, Change&& change, std::string edge = {}, std::optional<ast::Stream> by = {}) {
     ast::RuleDecl copy = rule_;
     change(copy);
-    out_.push_back({std::move(said), std::move(copy), std::move(edge)});
+    out_.push_back({std::move(said), std::move(copy), std::move(edge), std::move(by)});
   }
   static ast::Step& step_of(ast::RuleDecl& rule, std::size_t i) {
     return std::get<ast::Sequence>(pattern_of(rule).form).steps[i];
@@ -213,11 +247,16 @@ class Relaxations {
         add(
             fmt::format("without `{}`", print(c)),
             [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); },
-            is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "");
+            is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "",
+            is<ast::Reset>(c) ? std::optional(std::get<ast::Reset>(c.node).on) : std::nullopt);
     }
-    if (!dsl::find_clause<ast::Fire>(rule_.clauses))
-      add("with `fire always` (since the alert before nothing has armed it again)",
-          [](ast::RuleDecl& r) { set_firing(r, ast::Fire::How::always); });
+    if (dsl::find_clause<ast::Fire>(rule_.clauses)) return;
+    const auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form);
+    const bool used_up = sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending);
+    add(used_up ? "with `fire always` (the alert before has used up its events)"
+                : "with `fire always` (since the alert before nothing has armed it again)",
+        [](ast::RuleDecl& r) { set_firing(r, ast::Fire::How::always); });
+    out_.back().by_alert = used_up;
   }
 
   void windows() {
@@ -241,14 +280,14 @@ class Relaxations {
   void step(std::size_t i) {
     const ast::Step& s = step_of(rule_, i);
     if (const auto* stream = std::get_if<ast::Stream>(&s.what))
-      if (const auto base = base_of(*stream))
+      if (const auto base = base_of(model_, *stream))
         add(fmt::format("with any `{}` in place of `{}`", print(*base), print(*stream)),
             [&](ast::RuleDecl& r) { step_of(r, i).what = *base; });
     if (s.link.no)
       add(
           fmt::format("without `then no {}`", print(*s.link.no)),
           [&](ast::RuleDecl& r) { step_of(r, i).link.no.reset(); },
-          fmt::format("a `{}` comes between", print(*s.link.no)));
+          fmt::format("a `{}` comes between", print(*s.link.no)), *s.link.no);
     if (s.link.next)
       add(
           "without `next`", [&](ast::RuleDecl& r) { step_of(r, i).link.next = false; },
@@ -278,7 +317,7 @@ class Relaxations {
 
   void other_forms() {
     const auto widen = [&](const ast::Stream& stream, auto&& member) {
-      if (const auto base = base_of(stream))
+      if (const auto base = base_of(model_, stream))
         add(fmt::format("with any `{}` in place of `{}`", print(*base), print(stream)),
             [&](ast::RuleDecl& r) { member(pattern_of(r)) = *base; });
     };
@@ -306,23 +345,6 @@ class Relaxations {
   static std::string print_step(const ast::Step& step) {
     const auto* stream = std::get_if<ast::Stream>(&step.what);
     return stream != nullptr ? print(*stream) : "steps";
-  }
-
-  // The base events of a stream, without any filter; nothing when the stream has none.
-  std::optional<ast::Stream> base_of(const ast::Stream& stream) const {
-    const std::vector<dsl::EventId> events = model_.events_of(stream);
-    if (events.empty()) return std::nullopt;
-    ast::Stream base;
-    if (events.size() == 1) {
-      base.name.text = model_.events[events.front()].name;
-    } else {
-      for (const dsl::EventId event : events) {
-        ast::Stream part;
-        part.name.text = model_.events[event].name;
-        base.any.push_back(std::move(part));
-      }
-    }
-    return print(base) == print(stream) ? std::nullopt : std::optional(std::move(base));
   }
 
   ast::RuleDecl rule_;
@@ -358,12 +380,19 @@ ast::RuleDecl answered(ast::RuleDecl rule, const ast::Stream& answer, const ast:
 class Search {
  public:
   Search(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run,
-         const WriteTime& write)
-      : model_(set.compiled.model), info_(info), write_(write), asker_(set, question, run), whole_(bare(info)) {}
+         const WriteTime& write, const WriteId& id)
+      : model_(set.compiled.model),
+        info_(info),
+        until_(question.until),
+        write_(write),
+        id_(id),
+        asker_(set, info, question, run),
+        whole_(bare(info)) {}
 
   std::optional<Nearest> run() {
     if (asker_.ask(whole_)) return std::nullopt;
     std::visit(*this, info_.when.form);
+    if (out_.match && out_.ended.empty()) look_for_end();
     if (out_.reached.empty()) out_.reached = "nothing that would begin a match";
     return std::move(out_);
   }
@@ -377,7 +406,7 @@ class Search {
       const ast::RuleDecl part = prefix(reached + 1);
       const auto match = asker_.ask(part);
       if (!match) return stuck_at(sequence, reached, part);
-      ++reached;
+      steps_reached_ = ++reached;
       out_.match = match;
     }
     if (!alone && reached == steps)
@@ -428,7 +457,7 @@ class Search {
     if (!out_.match) return refused_by(begun);
     out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(out_.match->time));
     if (const auto came = asker_.ask(answered(begun, f.missing, ast::StepBound{f.within, {}, {}}))) {
-      out_.refused.push_back(fmt::format("a `{}` came at {}", print(f.missing), write_(came->time)));
+      out_.ended = came_at(f.missing, *came);
     } else {
       out_.missing = fmt::format("{} without a `{}` have not passed", dsl::in_words(std::get<Duration>(f.within.value)),
                                  print(f.missing));
@@ -469,9 +498,10 @@ class Search {
       });
       if (match) {
         some = true;
-        const std::string counted = fmt::format("{} of {} {}{}", n, *wanted, of_step(step), window_of(next));
-        out_.reached += out_.reached.empty() ? fmt::format("{}, at {}", counted, write_(match->time))
-                                             : fmt::format(", then {}, at {}", counted, write_(match->time));
+        const std::int64_t there = sequence.steps.size() == 1 ? static_cast<std::int64_t>(match->count) : n;
+        const std::string told = counted(n < *wanted ? n : there, *wanted, of_step(step), window_of(next));
+        out_.reached += out_.reached.empty() ? fmt::format("{}, at {}", told, write_(match->time))
+                                             : fmt::format(", then {}, at {}", told, write_(match->time));
         out_.match = match;
       }
     }
@@ -492,10 +522,16 @@ class Search {
     return fmt::format(" within {}", dsl::in_words(std::get<Duration>(within->value)));
   }
 
-  // The largest n below `wanted` with which the rule fires.
+  // Past the number wanted it is the alert before that keeps the rule from firing, not the number.
+  static std::string counted(std::int64_t n, std::int64_t wanted, const std::string& what, const std::string& window) {
+    if (n < wanted) return fmt::format("{} of {} {}{}", n, wanted, what, window);
+    return fmt::format("{} {}{}, {} are enough", n, what, window, wanted);
+  }
+
+  // The largest n up to `wanted` with which the rule, or without its clauses about the whole match, fires.
   template <class Set>
   std::pair<std::int64_t, std::optional<Alert>> most(const ast::RuleDecl& rule, std::int64_t wanted, Set&& set) {
-    std::int64_t low = 0, high = wanted;  // fires with low (0: nothing), not with high
+    std::int64_t low = 0, high = wanted + 1;  // fires with low (0: nothing), not with high
     std::optional<Alert> best;
     while (high - low > 1) {
       const std::int64_t middle = low + (high - low) / 2;
@@ -516,7 +552,7 @@ class Search {
     const std::int64_t wanted = value(count).value_or(1);
     auto [n, match] = most(whole_, wanted, [&](ast::RuleDecl& rule, std::int64_t m) { set(pattern_of(rule), m); });
     if (match) {
-      out_.reached = fmt::format("{} of {} {}{}, at {}", n, wanted, what, window_of(whole_), write_(match->time));
+      out_.reached = fmt::format("{}, at {}", counted(n, wanted, what, window_of(whole_)), write_(match->time));
       out_.match = std::move(match);
     }
     refused_by(whole_);
@@ -546,7 +582,7 @@ class Search {
     const ast::RuleDecl came_in_time =
         answered(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
     if (const auto came = asker_.ask(came_in_time)) {
-      out_.refused.push_back(fmt::format("a `{}` came at {}", print(sequence.ending->stream), write_(came->time)));
+      out_.ended = came_at(sequence.ending->stream, *came);
       return;
     }
     out_.missing = fmt::format("{} without a `{}` have not passed",
@@ -603,16 +639,135 @@ class Search {
   void refused_by(const ast::RuleDecl& rule) {
     for (const Relaxed& relaxed : Relaxations(rule, model_).all()) {
       const bool all_keys = relaxed.said.starts_with("without `by");
-      if (const auto match = asker_.ask(relaxed.rule, all_keys))
-        out_.refused.push_back(fmt::format("{} it comes at {}", relaxed.said, write_(match->time)));
+      const auto of = all_keys           ? Asker::Of::any_key
+                      : relaxed.by_alert ? Asker::Of::the_key_with_used_up_events
+                                         : Asker::Of::the_key;
+      const auto match = asker_.ask(relaxed.rule, of);
+      if (!match) continue;
+      std::string told = fmt::format("{} it comes at {}", relaxed.said, write_(match->time));
+      if (relaxed.by)
+        if (const auto in_the_way = last_inside(*relaxed.by, *match)) told += ": " + came_at(*relaxed.by, *in_the_way);
+      out_.refused.push_back(std::move(told));
     }
+  }
+
+  // ----- what ended the attempt ----------------------------------------------------------------------
+
+  static constexpr const char* kTheEnd = "the_end";
+
+  // Where the event stands that a rule made by `coming` is about, or else the last event of the match.
+  static std::optional<Position> last_of(const Alert& alert) {
+    std::optional<Position> last;
+    for (const EvidenceOf& of : alert.evidence) {
+      if (of.label == kTheEnd && !of.events.empty()) return of.events.back();
+      for (const Position& p : of.events)
+        if (!last || p.offset > last->offset) last = p;
+    }
+    return last;
+  }
+
+  std::string came_at(const ast::Stream& what, const Alert& alert) const {
+    const auto at = last_of(alert);
+    const std::string id = id_ && at ? fmt::format(" ({})", id_(*at)) : "";
+    return fmt::format("a `{}` came at {}{}", print(what), write_(alert.time), id);
+  }
+
+  // When events of the stream come for the key. Where its filter names steps, those of the part that was reached.
+  std::vector<Alert> coming(const ast::Stream& what) {
+    ast::RuleDecl alone = partial(whole_);
+    drop<ast::Reset>(alone.clauses);
+    drop<ast::Learn>(alone.clauses);
+    ast::Step step;
+    step.what = what;
+    step.as = ast::Name{kTheEnd, false, {}};
+    pattern_of(alone).within.reset();
+    pattern_of(alone).hold.reset();
+    ast::RuleDecl behind = alone;
+    pattern_of(alone).form = ast::Sequence{{step}, {}};
+    std::vector<Alert> all = asker_.ask_all(alone, Asker::Of::the_key_with_used_up_events);
+    const auto* whole = std::get_if<ast::Sequence>(&info_.when.form);
+    if (asker_.meant_something() || whole == nullptr || steps_reached_ == 0) return all;
+    auto& sequence = std::get<ast::Sequence>(pattern_of(behind).form);
+    sequence.steps.resize(steps_reached_);
+    sequence.ending.reset();
+    sequence.steps.push_back(step);
+    return asker_.ask_all(behind);
+  }
+
+  std::optional<Alert> first_behind(const ast::Stream& what, const Alert& match) {
+    const auto last = last_of(match);
+    for (Alert& alert : coming(what)) {
+      const auto at = last_of(alert);
+      if (alert.time > match.time || (alert.time == match.time && at && last && at->offset > last->offset))
+        return std::move(alert);
+    }
+    return std::nullopt;
+  }
+
+  // The last one between the first and the last event of a match that takes none of them.
+  std::optional<Alert> last_inside(const ast::Stream& what, const Alert& match) {
+    std::optional<Alert> out;
+    for (Alert& alert : coming(what)) {
+      const auto at = last_of(alert);
+      const bool taken = at && std::ranges::any_of(match.evidence, [&](const EvidenceOf& of) {
+                           return std::ranges::find(of.events, *at) != of.events.end();
+                         });
+      if (!taken && match.first && alert.time >= *match.first && alert.time <= match.time) out = std::move(alert);
+    }
+    return out;
+  }
+
+  // Of all that can end what was reached, the first that did: an event, or its time.
+  void look_for_end() {
+    std::optional<Time> ended;
+    const auto consider = [&](Time at, std::string words) {
+      if (at > until_ || (ended && *ended <= at)) return;
+      ended = at;
+      out_.ended = std::move(words);
+    };
+    const auto by_event = [&](const ast::Stream& what, const std::string& why) {
+      if (const auto came = first_behind(what, *out_.match)) consider(came->time, came_at(what, *came) + ": " + why);
+    };
+    for (const ast::Clause& clause : whole_.clauses)
+      if (const auto* reset = std::get_if<ast::Reset>(&clause.node))
+        by_event(reset->on, fmt::format("`{}`", print(clause)));
+    const auto over = [&](std::optional<Time> from, const ast::Length& length, const std::string& word) {
+      const Duration d = std::get<Duration>(length.value);
+      if (from) consider(*from + d, fmt::format("`{} {}` ran out at {}", word, dsl::in_words(d), write_(*from + d)));
+    };
+    if (info_.when.within) over(out_.match->first, *info_.when.within, "within");
+    const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
+    if (sequence == nullptr || steps_reached_ >= sequence->steps.size()) return;
+    const ast::Step& next = sequence->steps[steps_reached_];
+    if (next.link.no) by_event(*next.link.no, fmt::format("`then no {}`", print(*next.link.no)));
+    if (next.link.within && !next.link.within->of && steps_reached_ > 0)
+      over(out_.match->last, next.link.within->length, "then within");
+    if (next.link.next)
+      if (const auto any = bases_of(*sequence)) by_event(*any, "`next` lets no other event come between");
+    if (next.consecutive && steps_reached_ == 0)
+      if (const auto* stream = std::get_if<ast::Stream>(&next.what)) {
+        const auto breaks = next.of ? std::optional<ast::Stream>(*next.of) : base_of(model_, *stream);
+        if (breaks) by_event(*breaks, fmt::format("it breaks the row of `{}`", print(*stream)));
+      }
+  }
+
+  // Every base event that the steps name.
+  std::optional<ast::Stream> bases_of(const ast::Sequence& sequence) const {
+    ast::Stream any;
+    for (const ast::Step& step : sequence.steps)
+      if (const auto* stream = std::get_if<ast::Stream>(&step.what)) any.any.push_back(*stream);
+    if (any.any.size() != sequence.steps.size()) return std::nullopt;
+    return base_of(model_, any).value_or(any);
   }
 
   const dsl::Model& model_;
   const dsl::RuleInfo& info_;
+  const Time until_;
   const WriteTime& write_;
+  const WriteId& id_;
   Asker asker_;
   const ast::RuleDecl whole_;
+  std::size_t steps_reached_ = 0;
   Nearest out_;
 };
 
@@ -621,7 +776,7 @@ class Search {
 class Edges {
  public:
   Edges(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run)
-      : model_(set.compiled.model), info_(info), asker_(set, question, run), whole_(bare(info)) {}
+      : model_(set.compiled.model), info_(info), asker_(set, info, question, run), whole_(bare(info)) {}
 
   std::vector<EdgeTaken> run() {
     const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
@@ -715,15 +870,16 @@ std::vector<EdgeTaken> edges_taken(const CompiledSet& set, const std::string& ru
 }
 
 std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
-                                     const WriteTime& write) {
+                                     const WriteTime& write, const WriteId& id) {
   for (const dsl::RuleInfo& info : set.compiled.model.rules)
-    if (info.name == question.rule) return Search(set, info, question, run, write).run();
+    if (info.name == question.rule) return Search(set, info, question, run, write, id).run();
   return std::nullopt;
 }
 
 std::string in_words(const Nearest& nearest) {
   std::string text = fmt::format("the nearest came to: {}\n", nearest.reached);
   if (!nearest.missing.empty()) text += fmt::format("  what was missing: {}\n", nearest.missing);
+  if (!nearest.ended.empty()) text += fmt::format("  what ended it: {}\n", nearest.ended);
   for (const std::string& refused : nearest.refused) text += fmt::format("  {}\n", refused);
   return text;
 }

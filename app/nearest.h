@@ -24,17 +24,20 @@ struct Question {
 // All alerts of a rule set over the events in question.
 using RunVariant = std::function<std::vector<Alert>(const dsl::Compiled& variant)>;
 using WriteTime = std::function<std::string(Time)>;
+// How an event is named to whoever asked: `logins.ndjson/0/7`.
+using WriteId = std::function<std::string(const Position&)>;
 
 struct Nearest {
   std::string reached;               // "4 of 5 `login_failed` within 5m, at 40s"; "nothing: no `login_failed` at all"
   std::optional<Alert> match;        // of the weaker rule: its evidence is what carried it there
   std::string missing;               // "then a `logout` within 1m"; empty where a number was missing
+  std::string ended;                 // "a `login_ok` came at 41s (logins.ndjson/0/7)"; empty: it may still go on
   std::vector<std::string> refused;  // "without `reset on login_ok` it fires at 40s"
 };
 
-// Nothing when the rule does fire in that time, or there is no such rule.
+// Nothing when the rule does fire in that time, or there is no such rule. Without `id` events have no names.
 std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
-                                     const WriteTime& write);
+                                     const WriteTime& write, const WriteId& id = {});
 
 // An edge of a rule's automaton (graph.h), and whether events take it: the step is reached, or without the edge (its `within`,
 // its `then no x`, its `reset on`) the same events would give other alerts. So what is called taken is also shown: no test

@@ -116,13 +116,15 @@ class Input {
     return alerts;
   }
   std::optional<Time> last() const { return last_; }
+  std::string id_of(const Position& p) const {
+    return fmt::format("{}/{}/{}", name_of_input(path_), p.partition, p.offset);
+  }
 
   // The lines that the alert's evidence names, in order.
   Result<std::vector<Line>> evidence_of(const Alert& alert) {
     std::map<std::uint64_t, Line> lines;
     for (const EvidenceOf& of : alert.evidence)
-      for (const Position& p : of.events)
-        lines[p.offset] = {of.label, fmt::format("{}/{}/{}", name_of_input(path_), p.partition, p.offset), {}, {}};
+      for (const Position& p : of.events) lines[p.offset] = {of.label, id_of(p), {}, {}};
     if (auto read = read_lines(lines); !read) return tl::unexpected(read.error());
     std::vector<Line> out;
     for (auto& [offset, line] : lines) out.push_back(std::move(line));
@@ -235,6 +237,7 @@ std::string in_json(const Answer& a) {
   if (a.nearest)
     document["nearest"] = {{"reached", a.nearest->reached},
                            {"missing", a.nearest->missing},
+                           {"ended", a.nearest->ended},
                            {"refused", a.nearest->refused},
                            {"evidence", json_of(a.carried)}};
   return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -271,7 +274,8 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
     const Question question{program.name, of_key, out.fired ? std::optional(out.fired->time) : std::nullopt, out.until};
     out.nearest = nearest_match(
         set, question,
-        [&](const dsl::Compiled& variant) { return input.run(variant, at).value_or(std::vector<Alert>()); }, written);
+        [&](const dsl::Compiled& variant) { return input.run(variant, at).value_or(std::vector<Alert>()); }, written,
+        [&](const Position& p) { return input.id_of(p); });
   }
   out.key = std::move(key);
   if (out.fired) {

@@ -83,6 +83,78 @@ TEST_CASE("a sequence that stopped: the steps reached and what was missing") {
   CHECK(contains(nothing.out, "the nearest came to: nothing that would begin a match\n"));
 }
 
+// Each rule tells the attempt, and then the event, by its id, or the time that ended it.
+TEST_CASE("what ended an attempt is named with its time and its id") {
+  struct Row {
+    const char* pattern;
+    const char* events;  // a letter each: failure, success, out; a second between
+    const char* reached;
+    const char* ended;
+  };
+  constexpr Row kRows[] = {
+      {"3 login_failed within 5m by user  reset on login_ok", "ffsf", "2 of 3 `login_failed` within 5 minutes, at 1s",
+       "a `login_ok` came at 2s (stdin/0/3): `reset on login_ok`"},
+      {"login_failed then login_ok then logout within 1m by user  reset on login(outcome = \"strange\")", "fs?o",
+       "2 of 3 steps (`login_failed then login_ok within 1m`), at 1s",
+       "a `login(outcome = \"strange\")` came at 2s (stdin/0/3): `reset on login(outcome = \"strange\")`"},
+      {"login_failed as f then no logout then login_ok within 1m by user", "fos",
+       "1 of 2 steps (`login_failed as f`), at 0s", "a `logout` came at 1s (stdin/0/2): `then no logout`"},
+      {"login_failed as f then no logout(user = f.user) then login_ok within 1m by user", "fo",
+       "1 of 2 steps (`login_failed as f`), at 0s",
+       "a `logout(user = f.user)` came at 1s (stdin/0/2): `then no logout(user = f.user)`"},
+      {"login_failed then next logout within 1m by user", "fso", "1 of 2 steps (`login_failed`), at 0s",
+       "a `(login or logout)` came at 1s (stdin/0/2): `next` lets no other event come between"},
+      {"login_failed then logout within 2s by user", "f  o", "1 of 2 steps (`login_failed`), at 0s",
+       "`within 2 seconds` ran out at 2s"},
+      {"login_failed then within 2s logout then login_ok by user  forget after 1d idle", "f  o",
+       "1 of 3 steps (`login_failed`), at 0s", "`then within 2 seconds` ran out at 2s"},
+      {"3 consecutive login_failed by user", "ffsf", "2 of 3 `login_failed`, at 1s",
+       "a `login` came at 2s (stdin/0/3): it breaks the row of `login_failed`"},
+      {"login_failed then no logout within 30s by user", "fo", "all of it (`login_failed`), at 0s",
+       "a `logout` came at 1s (stdin/0/2)"},
+      {"no logout within 30s after login_failed by user", "fo", "a `login_failed` at 0s",
+       "a `logout` came at 1s (stdin/0/2)"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(std::string(row.pattern));
+    Scene scene;
+    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
+    std::string events;
+    int second = 0;
+    for (const char c : std::string(row.events)) {
+      if (c == 'f') events += at(second, "login", "ann", "failure");
+      if (c == 's') events += at(second, "login", "ann", "success");
+      if (c == '?') events += at(second, "login", "ann", "strange");
+      if (c == 'o') events += at(second, "logout", "ann");
+      ++second;
+    }
+    const json nearest = json::parse(scene.why("r", events, {"--key", "ann", "--json"}).out)["nearest"];
+    const auto short_times = [](std::string text) {
+      for (std::size_t i; (i = text.find("1970-01-01T00:00:0")) != std::string::npos;)
+        text.replace(i, 27, text.substr(i + 18, 1) + "s");
+      return text;
+    };
+    CHECK(short_times(nearest["reached"]) == row.reached);
+    CHECK(short_times(nearest["ended"]) == row.ended);
+  }
+}
+
+TEST_CASE("after an alert: what has come since, and nothing that the alert has used up") {
+  const Scene scene;
+  std::string events;
+  for (int i = 0; i < 6; ++i) events += at(i, "login", "ann", "failure");
+  const json more = json::parse(scene.why("five", events, {"--json"}).out)["nearest"];
+  CHECK(more["reached"] == "6 `login_failed` within 1 minute, 5 are enough, at 1970-01-01T00:00:05.000000Z");
+  CHECK(more["evidence"].size() == 6);
+  CHECK(contains(more["refused"].dump(), "since the alert before nothing has armed it again"));
+  const std::string once = at(0, "login", "ann", "failure") + at(1, "login", "ann", "success") + at(2, "logout", "ann");
+  const json used = json::parse(scene.why("left", once + at(3, "logout", "ann"), {"--json"}).out)["nearest"];
+  CHECK(used["reached"] == "nothing that would begin a match");
+  const json begun = json::parse(scene.why("left", once + at(3, "login", "ann", "failure"), {"--json"}).out)["nearest"];
+  CHECK(contains(begun["reached"], "1 of 3 steps"));
+  CHECK(begun["evidence"].size() == 1);
+}
+
 TEST_CASE("an absence: what disproved it, or that the time has not passed") {
   const Scene scene;
   const std::string in = at(0, "login", "ann", "success");
