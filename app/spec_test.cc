@@ -6,6 +6,7 @@
 //
 //   // form: N x within D          a row of the table in docs/language.md, section 5; anywhere in the file
 //   // clause: reset on x          likewise of section 6
+//   // and not: the reading that .. behind one of several in a file: which of the file's `not:` is about it
 //   // shows C1 T4: why            in front of each test: the lines of docs/semantics.md that it shows
 //   // section 11: why           of a test that shows what docs/language.md says there, and no line of semantics.md
 //   // not: the reading that ..    behind it: what an engine would do that read the line in another way
@@ -58,36 +59,44 @@ struct Elsewhere {
   std::string_view line;
   std::string_view file;  // a golden of tests/diagnostics, or a test program with the same marks
   std::string_view why;
+  std::string_view not_this;  // of what is refused; a test program says it in its marks
 };
 constexpr Elsewhere kElsewhere[] = {
-    {"T2", "app/history_test.cc", "a test sends no event late"},
-    {"T7", "tests/diagnostics/local_hours.rules", "refused: it has no run"},
-    {"T8", "app/history_test.cc", "a test has no flags of `replay`"},
-    {"E2", "tests/diagnostics/key_part_missing.rules", "refused"},
-    {"C1", "tests/diagnostics/unbreakable_streak.rules", "refused"},
-    {"Q10", "tests/diagnostics/bound_of_maybe.rules", "refused"},
-    {"Q15", "tests/diagnostics/begins_with_no.rules", "refused"},
-    {"Q15", "tests/diagnostics/ends_in_maybe.rules", "refused"},
-    {"Q15", "tests/diagnostics/ends_in_zero_or_more.rules", "refused"},
-    {"Q15", "tests/diagnostics/unbounded_sequence.rules", "a warning"},
-    {"F10", "tests/diagnostics/keeps_every_key.rules", "a warning"},
-    {"F12", "tests/diagnostics/remind_without_resolve.rules", "a warning"},
-    {"F13", "app/history_test.cc", "a test cannot compare the ids of two alerts"},
-    {"F14", "app/history_test.cc", "a test sends no event late"},
-    {"F16", "app/history_test.cc", "ids are hashes"},
-    {"F17", "app/history_test.cc", "a test has no evidence"},
-    {"F18", "tests/diagnostics/count_of_a_sequence.rules", "refused"},
-    {"N1", "tests/diagnostics/event_called_like_an_aggregate.rules", "refused"},
-    {"N1", "tests/diagnostics/no_gap.rules", "refused"},
-    {"S2", "tests/diagnostics/session_starts_on_a_stranger.rules", "refused"},
-    {"S3", "tests/diagnostics/session_with_a_stranger.rules", "refused"},
-    {"S4", "tests/diagnostics/empty_windows_for_ever.rules", "refused"},
-    {"X3", "tests/diagnostics/host_bits.rules", "refused"},
-    {"X6", "tests/diagnostics/always_true.rules", "a warning"},
-    {"X6", "tests/diagnostics/never_true.rules", "a warning"},
-    {"V2", "tests/diagnostics/test_of_a_union.rules", "refused"},
-    {"V2", "tests/diagnostics/test_of_a_false_filter.rules", "refused"},
-    {"send to \"sink\"", "dsl/emit_test.golden", "an alert does not say where it goes"},
+    {"T2", "app/history_test.cc", "a test sends no event late", {}},
+    {"T7", "tests/diagnostics/local_hours.rules", "refused: it has no run", "hours of a zone as parts of its days"},
+    {"T8", "app/history_test.cc", "a test has no flags of `replay`", {}},
+    {"E2", "tests/diagnostics/key_part_missing.rules", "refused",
+     "an event without a part that is skipped in silence, or seen under every key"},
+    {"C1", "tests/diagnostics/unbreakable_streak.rules", "refused", "a streak without an end, which counts like `N x`"},
+    {"Q10", "tests/diagnostics/bound_of_maybe.rules", "refused", "a bound from a step that took nothing"},
+    {"Q15", "tests/diagnostics/begins_with_no.rules", "refused",
+     "a match without an event; a pattern that reaches back to the beginning of all time"},
+    {"Q15", "tests/diagnostics/ends_in_maybe.rules", "refused",
+     "a match that waits for its last step, or one with it and one without"},
+    {"Q15", "tests/diagnostics/ends_in_zero_or_more.rules", "refused", "a match that waits for the last a"},
+    {"Q15", "tests/diagnostics/unbounded_sequence.rules", "a warning", "partial matches that are kept for ever unsaid"},
+    {"F10", "tests/diagnostics/keeps_every_key.rules", "a warning", "keys that are kept for ever unsaid"},
+    {"F12", "tests/diagnostics/remind_without_resolve.rules", "a warning", "a reminder that nothing ends, unsaid"},
+    {"F13", "app/history_test.cc", "a test cannot compare the ids of two alerts", {}},
+    {"F14", "app/history_test.cc", "a test sends no event late", {}},
+    {"F16", "app/history_test.cc", "ids are hashes", {}},
+    {"F17", "app/history_test.cc", "a test has no evidence", {}},
+    {"F18", "tests/diagnostics/count_of_a_sequence.rules", "refused", "the number of all events of the match"},
+    {"N1", "tests/diagnostics/event_called_like_an_aggregate.rules", "refused", "an event that hides the aggregate"},
+    {"N1", "tests/diagnostics/no_gap.rules", "refused", "a name that is missing in the text"},
+    {"S2", "tests/diagnostics/session_starts_on_a_stranger.rules", "refused",
+     "a session that begins with an event outside of it"},
+    {"S3", "tests/diagnostics/session_with_a_stranger.rules", "refused",
+     "a number over events that no session holds, 0 for ever"},
+    {"S4", "tests/diagnostics/empty_windows_for_ever.rules", "refused", "windows of every key for ever"},
+    {"X3", "tests/diagnostics/host_bits.rules", "refused", "the one address; the network without a word"},
+    {"X6", "tests/diagnostics/always_true.rules", "a warning", "an alert for each event, unsaid"},
+    {"X6", "tests/diagnostics/never_true.rules", "a warning", "a rule that is silent for ever, unsaid"},
+    {"V2", "tests/diagnostics/test_of_a_union.rules", "refused", "the first of the union"},
+    {"V2", "tests/diagnostics/test_of_a_false_filter.rules", "refused",
+     "an event that the filter lets through all the same"},
+    {"send to \"sink\"", "dsl/emit_test.golden", "an alert does not say where it goes",
+     "one sink in place of the other"},
 };
 
 // ----- the words of the other sections -----------------------------------------------------------------------------
@@ -193,9 +202,14 @@ struct Shown {
   std::string test;
 };
 
+// A row that a file shows, and what it is not; empty: all that the file's tests say.
+struct RowMark {
+  std::string row, not_this;
+};
+
 struct SpecFile {
   std::string name;  // patterns/within.rules
-  std::vector<std::string> forms, clauses;
+  std::vector<RowMark> forms, clauses;
   std::vector<Shown> shown;
   std::vector<std::string> unmarked;  // tests without `shows`
   std::vector<std::string> tests;
@@ -236,9 +250,11 @@ SpecFile marks_of(std::string name, const std::string& text, std::string_view op
     if (!view.starts_with("//")) in_not = false;
     file.rules += line.substr(0, line.find("//")) + "\n";
     const auto rest_of = [&](std::string_view mark) { return trimmed(view.substr(mark.size())); };
-    if (view.starts_with("// form:")) file.forms.push_back(rest_of("// form:"));
+    if (view.starts_with("// form:")) file.forms.push_back({rest_of("// form:"), {}});
     if (view.starts_with("// section ")) of_a_section = true;
-    if (view.starts_with("// clause:")) file.clauses.push_back(rest_of("// clause:"));
+    if (view.starts_with("// clause:")) file.clauses.push_back({rest_of("// clause:"), {}});
+    if (view.starts_with("// and not:") && !(file.forms.empty() && file.clauses.empty()))
+      (file.clauses.empty() ? file.forms : file.clauses).back().not_this = rest_of("// and not:");
     if (view.starts_with("// shows ")) {
       std::ranges::copy(ids_of(rest_of("// shows ")), std::back_inserter(ids));
       in_not = false;
@@ -411,18 +427,33 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+// What the file's tests say that its row is not.
+std::string not_of(const RowMark& mark, const SpecFile& spec) {
+  if (!mark.not_this.empty()) return mark.not_this;
+  std::string all;
+  for (const Shown& shown : spec.shown)
+    if (!shown.not_this.empty()) all += (all.empty() ? "" : "; ") + shown.not_this;
+  return all;
+}
+
 std::string rows_in_words(const std::vector<Row>& rows, const std::vector<SpecFile>& specs,
-                          std::vector<std::string> SpecFile::* marks, std::vector<std::string>& missing) {
+                          std::vector<RowMark> SpecFile::* marks, std::vector<std::string>& missing) {
   std::string out;
   for (const Row& row : rows) {
-    std::string files;
+    std::string files, refused;
+    const auto add = [&](const std::string& file, std::string_view not_this) {
+      files += (files.empty() ? "" : ", ") + link(file);
+      refused += (refused.empty() || not_this.empty() ? "" : "; ") + escaped(not_this);
+    };
     for (const SpecFile& spec : specs)
-      if (std::ranges::find(spec.*marks, row.plain) != (spec.*marks).end() && !spec.tests.empty())
-        files += (files.empty() ? "" : ", ") + link(spec.name);
+      if (const auto mark = std::ranges::find(spec.*marks, row.plain, &RowMark::row);
+          mark != (spec.*marks).end() && !spec.tests.empty())
+        add(spec.name, not_of(*mark, spec));
     for (const Elsewhere& e : kElsewhere)
-      if (e.line == row.plain) files += fmt::format("{}{}", files.empty() ? "" : ", ", link(std::string(e.file)));
+      if (e.line == row.plain) add(std::string(e.file), e.not_this);
     if (files.empty()) missing.push_back(row.plain);
-    out += fmt::format("| {} | {} |\n", row.cell, files);
+    if (refused.empty()) missing.push_back(row.plain + ", and what it is not");
+    out += fmt::format("| {} | {} | {} |\n", row.cell, files, refused);
   }
   return out;
 }
@@ -476,12 +507,13 @@ Constructs constructs() {
       "{}\nEvery construct with the specs that show it, made from [tests/spec](../tests/spec) and held by a test; "
       "[specs.md](specs.md) has\nthe lines of [semantics.md](semantics.md).\n",
       kConstructs);
-  const auto begin = [&](std::string_view title) {
-    out.text += fmt::format("\n### {}\n\n| construct | specs |\n| --- | --- |\n", title);
+  const auto begin = [&](std::string_view title, bool with_not = false) {
+    out.text += fmt::format("\n### {}\n\n| construct | specs |{}\n| --- | --- |{}\n", title,
+                            with_not ? " and not |" : "", with_not ? " --- |" : "");
   };
-  begin("Patterns (section 5)");
+  begin("Patterns (section 5)", true);
   out.text += rows_in_words(rows_of_section("## 5."), specs, &SpecFile::forms, out.missing);
-  begin("Clauses and firing (sections 6 and 7)");
+  begin("Clauses and firing (sections 6 and 7)", true);
   out.text += rows_in_words(rows_of_section("## 6."), specs, &SpecFile::clauses, out.missing);
   for (const Part& part : parts()) {
     begin(part.title);
@@ -518,13 +550,12 @@ Table table() {
         if (shows(s) && !s.not_this.empty()) refused += (refused.empty() ? "" : "; ") + escaped(s.not_this);
     }
     for (const Elsewhere& e : kElsewhere)
-      if (e.line == id && e.file.ends_with(".rules"))
+      if (e.line == id && e.file.ends_with(".rules")) {
         files += fmt::format("{}{}", files.empty() ? "" : ", ", link(std::string(e.file)));
+        refused += fmt::format("{}{}", refused.empty() ? "" : "; ", escaped(e.not_this));
+      }
     if (files.empty()) out.missing.push_back(id);
-    // What is refused has no run, and so no other reading of it.
-    const bool is_refused =
-        std::ranges::any_of(kElsewhere, [&](const Elsewhere& e) { return e.line == id && e.file.ends_with(".rules"); });
-    if (refused.empty() && !is_refused) out.without_other_reading.push_back(id);
+    if (refused.empty()) out.without_other_reading.push_back(id);
     out.text += fmt::format("| {} | {} | {} |\n", id, files, refused);
   }
   return out;
@@ -554,8 +585,17 @@ TEST_CASE("marks name what there is") {
   CHECK(clauses.size() == 20);
   for (const SpecFile& file : spec_files()) {
     CAPTURE(file.name);
-    for (const std::string& form : file.forms) CHECK_MESSAGE(forms.contains(form), form);
-    for (const std::string& clause : file.clauses) CHECK_MESSAGE(clauses.contains(clause), clause);
+    const auto said_by_a_test = [&](const std::string& what) {
+      return std::ranges::any_of(file.shown,
+                                 [&](const Shown& s) { return s.not_this.find(what) != std::string::npos; });
+    };
+    for (const auto& [marks, rows] : {std::pair(&file.forms, &forms), std::pair(&file.clauses, &clauses)})
+      for (const RowMark& mark : *marks) {
+        CHECK_MESSAGE(rows->contains(mark.row), mark.row);
+        CHECK_MESSAGE(said_by_a_test(mark.not_this), mark.not_this);
+        // All of a file's would be about each of its rows.
+        CHECK_MESSAGE((marks->size() == 1) == mark.not_this.empty(), mark.row);
+      }
     for (const Shown& shown : file.shown)
       for (const std::string& id : shown.lines)
         CHECK_MESSAGE(std::ranges::find(ids, id) != ids.end(), id, " of ", shown.test);
