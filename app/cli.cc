@@ -33,8 +33,10 @@ void add_option(CLI::App& app, const Option& option, std::deque<Slot>& slots) {
   slot.option = &option;
   const std::string names =
       option.letter.empty() ? std::string(option.name) : fmt::format("{},{}", option.letter, option.name);
-  if (option.value.empty()) {
+  if (option.value.empty() && option.choices.empty()) {
     slot.parsed = app.add_flag(names, slot.times);
+  } else if (option.value.empty()) {
+    slot.parsed = app.add_flag(names, slot.values);  // "true" where nothing stands behind it
   } else {
     slot.parsed = app.add_option(names, slot.values)->allow_extra_args(false);
   }
@@ -141,7 +143,9 @@ Exit dispatch(const std::vector<std::string>& words, Console& console) {
   for (const std::deque<Slot>* slots : {&globals, &locals}) {
     for (const Slot& slot : *slots) {
       for (std::int64_t i = 0; i < slot.times; ++i) arguments.add(slot.option->name, {});
-      for (const std::string& value : slot.values) {
+      for (std::string value : slot.values) {
+        const bool bare = slot.option->value.empty() && value == "true";
+        if (bare) value = slot.option->choices.front();
         if (const std::string complaint = refused_choice(slot.option->name, value, slot.option->choices);
             !complaint.empty())
           return refuse(console, of, complaint);

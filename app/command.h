@@ -34,11 +34,11 @@ std::span<const ExitRow> exit_rows();
 enum class Fills { nothing, files, rules_and_codes };
 
 struct Option {
-  std::string_view name;         // "--format"
-  std::string_view letter = {};  // "-q"
-  std::string_view value = {};   // "FORMAT"; none: a flag, which may be repeated
-  std::vector<std::string_view> choices = {};
-  bool repeats = false;  // each one counts; else the last
+  std::string_view name;                       // "--format"
+  std::string_view letter = {};                // "-q"
+  std::string_view value = {};                 // "FORMAT"; none: a flag, which may be repeated
+  std::vector<std::string_view> choices = {};  // of a flag: what may stand behind it and an equals sign
+  bool repeats = false;                        // each one counts; else the last
   std::string_view help = {};
   Fills fills = Fills::nothing;
 };

@@ -104,8 +104,10 @@ Command test() {
             .value = "N",
             .help = "run each test in N more orders of arrival, none of which makes an event late"},
            {.name = "--coverage",
+            .choices = {"text", "json", "lcov"},
             .help =
-                "list the rules that no test shows firing, or silent, and the edges of their automata that none takes"},
+                "list the rules that no test shows firing, or silent, and the edges of their automata that none takes; "
+                "json and lcov are the answer, with the results on standard error"},
            {.name = "--min-coverage",
             .value = "PERCENT",
             .help =
@@ -149,6 +151,11 @@ Command replay() {
            {.name = "--to", .value = "TIME", .help = "only events before then"},
            {.name = "--until", .value = "TIME", .help = "at the end of the input time goes on until then"},
            {.name = "--drain", .help = "at the end of the input time goes on until nothing is pending"},
+           {.name = "--max-alerts", .value = "N", .help = "stop at the Nth alert; what follows is not read"},
+           {.name = "--sample",
+            .value = "SHARE",
+            .help = "only events of some values of a field, such as '1/100 by user': always the same ones; events "
+                    "without it are kept"},
            {.name = "--out", .value = "FILE", .help = "alerts go to this file", .fills = Fills::files},
            {.name = "--emitted", .help = "also every event that rules, sessions and summaries emit"},
            {.name = "--dead-letters",

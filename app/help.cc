@@ -21,6 +21,7 @@ std::string spelled(const Option& option) {
   std::string text = option.letter.empty() ? "" : fmt::format("{}, ", option.letter);
   text += option.name;
   if (!option.value.empty()) text += fmt::format(" {}", option.value);
+  if (option.value.empty() && !option.choices.empty()) text += "[=HOW]";
   return text;
 }
 
@@ -322,7 +323,7 @@ std::string fish_option(const Option& option, std::string_view when) {
       fmt::format("complete -c tocsin {}-l {} -d '{}'", when, option.name.substr(2), fish_text(option.help));
   if (!option.letter.empty()) line += fmt::format(" -s {}", option.letter.substr(1));
   if (!option.value.empty()) line += option.fills == Fills::files ? " -r -F" : " -x";
-  if (!option.choices.empty()) line += fmt::format(" -a '{}'", fmt::join(option.choices, " "));
+  if (!option.value.empty() && !option.choices.empty()) line += fmt::format(" -a '{}'", fmt::join(option.choices, " "));
   if (option.fills == Fills::rules_and_codes) line += fmt::format(" -a '{}'", codes());
   return line + "\n";
 }

@@ -118,6 +118,8 @@ class Run {
     std::shared_ptr<EventBatch> batch = pool_.take();
     partition.decoder->decode(block, *batch, dead_);
     if (history_.from || history_.to) leave_out(*batch);
+    if (history_.sampled)
+      result_.not_sampled += batch->drop([&](const Event& event) { return !history_.sampled(event); });
     engine_.take(partition.id, batch);
     late_ = engine_.take_late();
     note_times(batch->events());
@@ -164,7 +166,7 @@ class Run {
     result_.events = engine_.events();
     result_.late = engine_.late();
     result_.dead = dead_.count;
-    result_.records = result_.events + result_.late + result_.left_out;
+    result_.records = result_.events + result_.late + result_.left_out + result_.not_sampled;
     for (const std::uint64_t n : dead_.count) result_.records += n;
     for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i) {
       const ProgramCounters& counters = engine_.shard().runner(ProgramId{i}).counters();

@@ -39,6 +39,7 @@ struct History {
   std::string source;            // its name in evidence
   std::optional<Duration> wait;  // instead of the events' own `late`
   std::size_t block_bytes = 128 * 1024;
+  std::function<bool(const Event&)> sampled;  // not: as if it were not in the source; none: all are
   std::optional<Time> from, to;  // events before `from`, and from `to` on, are as if they were not in the source
   EndOfInput end;
   EngineOptions engine;
@@ -59,6 +60,7 @@ struct Unjudged {
 struct HistoryResult {
   std::uint64_t records = 0, events = 0, late = 0, bytes = 0;
   std::uint64_t left_out = 0;  // outside of `from` and `to`
+  std::uint64_t not_sampled = 0;
   std::array<std::uint64_t, kDeadReasons> dead{};
   std::optional<Instant> pending;            // the first thing still due when the input ended
   std::vector<Pending> pending_rules;        // what is pending at the very end, time moved on or not; rules in order

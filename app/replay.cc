@@ -1,6 +1,7 @@
 // `tocsin replay`: rules over history. Standard output has the alerts (or, with --compare, what would change), standard
 // error everything else. Nothing goes to a sink.
 #include <fmt/format.h>
+#include <re2/re2.h>
 
 #include <algorithm>
 #include <array>
@@ -21,9 +22,13 @@
 #include "app/inputs.h"
 #include "app/rules.h"
 #include "app/watching.h"
+#include "dsl/diagnostic.h"
 #include "dsl/load.h"
+#include "engine/base/hash.h"
+#include "engine/base/text.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
+#include "engine/event/key.h"
 
 namespace tocsin::app {
 
@@ -66,6 +71,7 @@ std::string not_judged_in_words(const HistoryResult& result) {
   std::string text;
   if (result.late > 0) text += fmt::format(", {} late", result.late);
   if (result.left_out > 0) text += fmt::format(", {} outside of --from and --to", result.left_out);
+  if (result.not_sampled > 0) text += fmt::format(", {} left out by --sample", result.not_sampled);
   std::uint64_t dead = 0;
   std::string reasons;
   for (std::size_t i = 0; i < kDeadReasons; ++i) {
@@ -119,11 +125,36 @@ std::string pending_in_words(const HistoryResult& result) {
 
 // ----- one version of the rules over the input ---------------------------------------------------------------------------
 
+// `1/100 by user`
+struct Sample {
+  std::uint64_t take = 1, of = 1;
+  std::string field;
+};
+
 struct Wanted {
   std::string input;
   std::optional<Time> from, to;
   EndOfInput end;
+  std::uint64_t most_alerts = UINT64_MAX;
+  std::optional<Sample> sample;
 };
+
+// The events of the values that the sample takes: which they are is a matter of the value alone, so that two runs take the same.
+// A number that is a text in another event is another value.
+std::function<bool(const Event&)> taken_by(const Sample& sample, const Schema& schema) {
+  std::map<std::uint32_t, std::uint32_t> slots;  // by type
+  for (std::uint32_t t = 0; t < schema.types.size(); ++t)
+    for (std::uint32_t s = 0; s < schema.types[t].fields.size(); ++s)
+      if (schema.types[t].fields[s].name() == sample.field) slots.emplace(t, s);
+  return [sample, slots](const Event& event) {
+    const auto slot = slots.find(event.type.index);
+    const Value value = slot == slots.end() ? Value() : event.field(SlotId(slot->second));
+    if (value.is_missing()) return true;
+    std::string bytes;
+    append_key(bytes, value);
+    return hash_bytes(bytes) % sample.of < sample.take;
+  };
+}
 
 struct Streams {
   std::ostream* alerts = nullptr;  // NDJSON, or lines for people
@@ -151,6 +182,7 @@ class Replay {
     history.from = wanted_.from;
     history.to = wanted_.to;
     history.end = wanted_.end;
+    if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
     Result<std::unique_ptr<Source>> source = open_input(wanted_.input, console_);
     if (!source) return tl::unexpected(source.error());
     Result<HistoryResult> result = run_history(history, **source, outputs());
@@ -158,8 +190,11 @@ class Replay {
     return result;
   }
 
+  bool full() const { return alerts_ >= wanted_.most_alerts; }
+
   std::string summary(const HistoryResult& result) const {
     std::string text = input_in_words(result);
+    if (full()) text = fmt::format("stopped at alert {}; what follows was not read\n", alerts_) + text;
     std::size_t width = 0;
     for (const Program& program : set_.compiled.rules->programs)
       if (is_rule(program)) width = std::max(width, program.name.size());
@@ -183,6 +218,7 @@ class Replay {
     outputs.alert = [this](const Alert& alert, const DocumentNames& names) { on_alert(alert, names); };
     if (streams_.emitted)
       outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) {
+        if (full()) return;
         line_.clear();
         if (streams_.for_people) {
           line_ = line_of(emitted, names);
@@ -195,11 +231,14 @@ class Replay {
     outputs.progress = [this](double done, std::uint64_t events, Time at) {
       progress_.show(done, events, alerts_, at);
     };
-    outputs.stopped = [this] { return interrupt_.came() || (streams_.alerts != nullptr && !*streams_.alerts); };
+    outputs.stopped = [this] {
+      return full() || interrupt_.came() || (streams_.alerts != nullptr && !*streams_.alerts);
+    };
     return outputs;
   }
 
   void on_alert(const Alert& alert, const DocumentNames& names) {
+    if (full()) return;  // more of the block in hand
     ++alerts_;
     tallies_[names.rules->programs[alert.rule.index].name].add(alert);
     if (streams_.book != nullptr) streams_.book->add(alert, names);
@@ -259,10 +298,31 @@ OneSet compile_one(const std::vector<std::string>& paths, const Arguments& argum
   return {std::move(compiled.sets.front()), Exit::done};
 }
 
-// --input, and which of its times.
+Result<Sample> sample_of(const std::string& words) {
+  static const RE2 kShape("\\s*(\\d+)\\s*/\\s*(\\d+)\\s+by\\s+(\\S+)\\s*");
+  Sample sample;
+  if (!RE2::FullMatch(words, kShape, &sample.take, &sample.of, &sample.field) || sample.take == 0 ||
+      sample.take > sample.of)
+    return failure(Error::Code::refused,
+                   fmt::format("--sample is a share and a field, such as '1/100 by user', not `{}`", words));
+  return sample;
+}
+
+// --input, and how much of it.
 Result<Wanted> wanted_of(const Arguments& arguments) {
   Wanted wanted;
   wanted.input = arguments.value("--input");
+  if (arguments.has("--max-alerts")) {
+    std::int64_t most = 0;
+    if (parse_integer(arguments.value("--max-alerts"), most) != NumberText::good || most < 1)
+      return failure(Error::Code::refused, "--max-alerts needs a number, such as 10");
+    wanted.most_alerts = static_cast<std::uint64_t>(most);
+  }
+  if (arguments.has("--sample")) {
+    const Result<Sample> sample = sample_of(arguments.value("--sample"));
+    if (!sample) return tl::unexpected(sample.error());
+    wanted.sample = *sample;
+  }
   wanted.end.drain = arguments.has("--drain");
   if (wanted.end.drain && arguments.has("--until"))
     return failure(Error::Code::refused, "--until says how far time goes on, --drain as far as it must; give one");
@@ -284,6 +344,18 @@ std::string until_too_early(const Wanted& wanted, const HistoryResult& result) {
   return fmt::format(
       "--until {} is before the last event, at {}; all events have been judged (--to TIME leaves later ones out)",
       written(*wanted.end.until), written(*result.last));
+}
+
+// Why the sample would take all: only fields that some rule reads are decoded.
+std::string no_sample(const Sample& sample, const Schema& schema) {
+  std::vector<std::string> names;
+  for (const EventType& type : schema.types)
+    if (!type.emitted)
+      for (const FieldSlot& field : type.fields) names.push_back(field.name());
+  if (std::ranges::find(names, sample.field) != names.end()) return {};
+  const std::string near = dsl::nearest(sample.field, names);
+  return fmt::format("--sample: no rule reads a field `{}`{}", sample.field,
+                     near.empty() ? "" : fmt::format("; did you mean `{}`?", near));
 }
 
 // A file for outputs, where the option names one.
@@ -399,6 +471,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     return refuse(console, "replay", "--expect holds the alerts against a file; it goes without --compare and --out");
   if (arguments.has("--expect") && arguments.value("--format") == "human")
     return refuse(console, "replay", "--expect holds alerts as JSON against a file; it goes without --format human");
+  if (arguments.has("--max-alerts") && (arguments.has("--compare") || arguments.has("--expect")))
+    return refuse(console, "replay", "--max-alerts stops at some alert; it goes without --compare and --expect");
   const Result<std::string> expected =
       arguments.has("--expect") ? expected_alerts(arguments.value("--expect")) : std::string();
   if (!expected) return unreadable(console, "replay", expected.error());
@@ -409,6 +483,9 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     return refuse(console, "replay", complaint);
   const Result<CodecConfig> codec = codec_of(arguments, rules.set.compiled.rules->schema);
   if (!codec) return refuse(console, "replay", codec.error().message);
+  if (wanted->sample)
+    if (const std::string complaint = no_sample(*wanted->sample, rules.set.compiled.rules->schema); !complaint.empty())
+      return refuse(console, "replay", complaint);
   if (!console.quiet)
     for (const std::string& note : unknown_names(*codec, rules.set.compiled.model))
       console.err << fmt::format("note: {}\n", note);
@@ -433,7 +510,9 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     if (!file->good()) return cannot_write(console, file->path);
   }
   console.out.flush();
-  if (!console.quiet) console.err << (result->stopped ? "stopped early\n" : "") << replay.summary(*result);
+  if (!console.quiet)
+    console.err << (result->stopped && !replay.full() ? "stopped early\n" : "") << replay.summary(*result);
+  if (replay.full()) return Exit::done;
   if (result->stopped && console.out.good()) return Exit::interrupted;
   if (const std::string complaint = until_too_early(*wanted, *result); !complaint.empty())
     return refuse(console, "replay", complaint);

@@ -1,6 +1,7 @@
 // Were this wrong, `tocsin replay` would tell another past than the one that was: wrong alerts, lost records, times read
 // in another unit.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
@@ -223,6 +224,51 @@ TEST_CASE("the range of the summary is that of the events that were judged: a la
   const Ran ran = scene.replay({"--input", "-"}, {.input = events() + late + "\n" + events(1'772'000'030'000)});
   CHECK(ran.err.starts_with(
       "6 events from 2026-02-25T06:13:20.000000Z to 2026-02-25T06:14:10.000000Z; besides them 1 late\n"));
+}
+
+TEST_CASE("--max-alerts stops at that alert, and says so") {
+  const Scene scene;
+  std::string input;
+  for (int hour = 0; hour < 4; ++hour) input += events(1'772'000'000'000 + hour * 3'600'000);
+  const Ran ran = scene.replay({"--input", "-", "--max-alerts", "2"}, {.input = input});
+  CHECK(ran.code == 0);
+  CHECK(lines_of(ran.out).size() == 2);
+  CHECK(ran.err.starts_with("stopped at alert 2; what follows was not read\n"));
+  CHECK(contains(ran.err, "  three   1 alert of 1 key"));
+  CHECK(contains(ran.err, "  silent  1 alert of 1 key"));
+  const Ran fewer = scene.replay({"--input", "-", "--max-alerts", "200"}, {.input = input});
+  CHECK(!contains(fewer.err, "stopped"));
+  CHECK(scene.replay({"--input", scene.input, "--max-alerts", "0"}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--max-alerts", "1", "--compare", scene.rules}).code == 2);
+}
+
+TEST_CASE("--sample takes all events of some values, the same ones each time") {
+  const Scene scene;
+  std::string input;
+  for (int i = 0; i < 300; ++i)
+    input +=
+        fmt::format(R"({{"event":"login","user":"{}","outcome":"failure","ts":{}}})", i % 100, 1'772'000'000'000 + i) +
+        "\n";
+  const auto users = [&](const std::string& sample) {
+    std::vector<std::string> out;
+    for (const json& alert : lines_of(scene.replay({"--input", "-", "--sample", sample}, {.input = input}).out))
+      out.push_back(alert["key"]["user"]);
+    return out;
+  };
+  const std::vector<std::string> tenth = users("1/10 by user");
+  CHECK(tenth.size() > 0);
+  CHECK(tenth.size() < 40);
+  CHECK(users("1/10 by user") == tenth);
+  const std::vector<std::string> more = users("2/10 by user");
+  CHECK(more.size() > tenth.size());
+  for (const std::string& user : tenth) CHECK(std::ranges::find(more, user) != more.end());
+  CHECK(users("1/1 by user").size() == 100);
+  CHECK(contains(scene.replay({"--input", "-", "--sample", "1/10 by user"}, {.input = input}).err,
+                 std::to_string(300 - 3 * tenth.size()) + " left out by --sample"));
+  for (const char* wrong : {"1/100", "0/10 by user", "3/2 by user", "user"})
+    CHECK(scene.replay({"--input", scene.input, "--sample", wrong}).code == 2);
+  CHECK(contains(scene.replay({"--input", scene.input, "--sample", "1/2 by usr"}).err,
+                 "--sample: no rule reads a field `usr`; did you mean `user`?"));
 }
 
 TEST_CASE("an --until before the last event asks time to go back: exit 2, and said") {

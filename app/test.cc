@@ -43,7 +43,7 @@ struct Ran {
 };
 
 struct Coverage {
-  std::string rule;
+  std::string rule, place;
   bool fired = false;            // some test sees an alert of it
   bool silent = false;           // some test of it sees none
   std::vector<EdgeTaken> edges;  // of its automaton, all but the firing one; empty while it has no test
@@ -158,7 +158,8 @@ void run_set(const CompiledSet& set, const Wanted& wanted, HowToRun how, Report&
   options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
   const std::size_t first = report.coverage.size();
   const auto& rules = set.compiled.model.rules;
-  for (const dsl::RuleInfo& rule : rules) report.coverage.push_back({rule.name, false, false, {}});
+  for (const dsl::RuleInfo& rule : rules)
+    report.coverage.push_back({rule.name, place_of(rule.at, set.files), false, false, {}});
   const auto covered = std::span(report.coverage).subspan(first);
   for (const dsl::TestInfo& test : set.compiled.model.tests) {
     if (!wanted(test.decl.title.value, rule_of(test, set.compiled.model))) continue;
@@ -309,21 +310,63 @@ Json json_of(const Ran& ran) {
   return test;
 }
 
-std::string in_json(const Report& report, bool with_coverage) {
-  Json tests = Json::array(), coverage = Json::array();
-  for (const Ran& ran : report.tests) tests.push_back(json_of(ran));
-  for (const Coverage& c : report.coverage) {
+Json json_of(const std::vector<Coverage>& coverage) {
+  Json rules = Json::array();
+  for (const Coverage& c : coverage) {
     Json edges = Json::array();
     for (const EdgeTaken& e : c.edges) edges.push_back({{"edge", e.edge}, {"taken", e.taken}});
-    coverage.push_back({{"rule", c.rule}, {"fired", c.fired}, {"silent", c.silent}, {"edges", std::move(edges)}});
+    rules.push_back(
+        {{"rule", c.rule}, {"place", c.place}, {"fired", c.fired}, {"silent", c.silent}, {"edges", std::move(edges)}});
   }
+  return rules;
+}
+
+std::string dumped(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string in_json(const Report& report, bool with_coverage) {
+  Json tests = Json::array();
+  for (const Ran& ran : report.tests) tests.push_back(json_of(ran));
   Json document = {{"schema", "tocsin/test/1"},
                    {"passed", report.tests.size() - report.failed()},
                    {"failed", report.failed()},
                    {"seconds", report.seconds},
                    {"tests", std::move(tests)}};
-  if (with_coverage) document["coverage"] = std::move(coverage);
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  if (with_coverage) document["coverage"] = json_of(report.coverage);
+  return dumped(document);
+}
+
+// As geninfo(1) has it. A rule is a function on the line of its name, covered when it fires; its branches are that it fires,
+// that it is silent, and the edges of its automaton.
+std::string lcov_of(const std::string& file, const std::vector<const Coverage*>& rules) {
+  std::string functions, branches, lines;
+  std::size_t hit = 0, branch_count = 0, taken = 0;
+  for (const Coverage* c : rules) {
+    const std::string line = c->place.substr(file.size() + 1);
+    functions += fmt::format("FN:{},{}\nFNDA:{},{}\n", line, c->rule, c->fired ? 1 : 0, c->rule);
+    lines += fmt::format("DA:{},{}\n", line, c->fired ? 1 : 0);
+    hit += c->fired;
+    std::size_t branch = 0;
+    const auto add_branch = [&](bool is_taken) {
+      branches += fmt::format("BRDA:{},0,{},{}\n", line, branch++, is_taken ? 1 : 0);
+      ++branch_count;
+      taken += is_taken;
+    };
+    add_branch(c->fired);
+    add_branch(c->silent);
+    for (const EdgeTaken& e : c->edges) add_branch(e.taken);
+  }
+  return fmt::format("TN:\nSF:{}\n{}FNF:{}\nFNH:{}\n{}BRF:{}\nBRH:{}\n{}LF:{}\nLH:{}\nend_of_record\n", file, functions,
+                     rules.size(), hit, branches, branch_count, taken, lines, rules.size(), hit);
+}
+
+std::string in_lcov(const std::vector<Coverage>& coverage) {
+  std::map<std::string, std::vector<const Coverage*>> by_file;
+  for (const Coverage& c : coverage) by_file[c.place.substr(0, c.place.rfind(':'))].push_back(&c);
+  std::string out;
+  for (const auto& [file, rules] : by_file) out += lcov_of(file, rules);
+  return out;
 }
 
 std::string told(const Report& report, const std::string& format, bool with_coverage, const Console& console) {
@@ -401,6 +444,12 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const std::optional<std::uint64_t> least = number_of(arguments.value("--min-coverage", "0"));
   if (!least || *least > 100) return refuse(console, "test", "--min-coverage needs a percentage, such as 80");
   const bool coverage = arguments.has("--coverage") || arguments.has("--min-coverage");
+  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
+  const std::string as = arguments.value("--coverage", "text");
+  if (as != "text" && format != "human")
+    return refuse(console, "test",
+                  fmt::format("--coverage={} and --format {} both have standard output; --junit FILE takes the results",
+                              as, format));
   if (arguments.has("--run")) {
     wanted.name = std::make_unique<RE2>(arguments.value("--run"), RE2::Quiet);
     if (!wanted.name->ok())
@@ -437,9 +486,14 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   }
 
   if (arguments.has("--update") && report.failed() > 0) return update(report, console);
-  const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "human");
-  console.out << told(report, format, coverage, console);
-  if (!console.quiet) (format == "human" ? console.out : console.err) << summary_of(report);
+  if (as == "text") {
+    console.out << told(report, format, coverage, console);
+  } else {
+    console.err << in_words(report, false, console);
+    console.out << (as == "lcov" ? in_lcov(report.coverage)
+                                 : dumped({{"schema", "tocsin/coverage/1"}, {"rules", json_of(report.coverage)}}));
+  }
+  if (!console.quiet) (format == "human" && as == "text" ? console.out : console.err) << summary_of(report);
   if (arguments.has("--junit"))
     if (const Result<void> written = write_file(arguments.value("--junit"), in_junit(report)); !written)
       return unreadable(console, "test", written.error());

@@ -104,6 +104,7 @@ TEST_CASE("machines get their answer alone on stdout") {
   CHECK(document["passed"] == 1);
   CHECK(document["tests"][1]["failure"]["place"] == "x.rules:9");
   CHECK(document["coverage"][0] == json{{"rule", "brute_force"},
+                                        {"place", "x.rules:3"},
                                         {"fired", true},
                                         {"silent", false},
                                         {"edges", {{{"edge", "`within 5 minutes` runs out"}, {"taken", false}}}}});
@@ -142,6 +143,29 @@ TEST_CASE("a report that cannot be written is no success, and a device stays one
   CHECK(ran.code == 2);
   CHECK(contains(ran.err, "cannot write /dev/full"));
   CHECK(std::filesystem::is_character_file("/dev/full"));
+}
+
+TEST_CASE("--coverage=json and =lcov are the answer; the results are on stderr") {
+  const std::string other = "rule other when login(user = \"bob\") by user  alert low \"{user}\"\n";
+  const Ran lcov = test(kRule + other + kPasses, {"--coverage=lcov"});
+  CHECK(lcov.code == 0);
+  CHECK(lcov.out ==
+        "TN:\nSF:x.rules\nFN:3,brute_force\nFNDA:1,brute_force\nFN:4,other\nFNDA:0,other\nFNF:2\nFNH:1\n"
+        "BRDA:3,0,0,1\nBRDA:3,0,1,0\nBRDA:3,0,2,0\nBRDA:4,0,0,0\nBRDA:4,0,1,0\nBRF:5\nBRH:1\n"
+        "DA:3,1\nDA:4,0\nLF:2\nLH:1\nend_of_record\n");
+  CHECK(lcov.err.starts_with("1 test, 1 passed, 0 failed ("));
+  const Ran failing = test(kRule + kFails, {"--coverage=json"});
+  CHECK(failing.code == 1);
+  CHECK(contains(failing.err, "FAILED  \"six are wanted\""));
+  const json document = json::parse(failing.out);
+  CHECK(document["schema"] == "tocsin/coverage/1");
+  CHECK(document["rules"][0]["place"] == "x.rules:3");
+  CHECK(document["rules"][0]["fired"] == true);
+  CHECK(test(kRule + kPasses, {"--coverage=text"}).out.starts_with("coverage: "));
+  CHECK(contains(test(kRule + kPasses, {"--coverage=jsn"}).err, "did you mean `json`?"));
+  const Ran both = test(kRule + kPasses, {"--coverage=lcov", "--format", "junit"});
+  CHECK(both.code == 2);
+  CHECK(contains(both.err, "--coverage=lcov and --format junit both have standard output"));
 }
 
 TEST_CASE("--coverage names the rules that are not shown both ways") {
