@@ -18,7 +18,6 @@
 namespace tocsin {
 namespace {
 
-constexpr std::size_t kMapBytes = std::size_t{1} << 40;  // once and for all: the file is as large as it must be
 constexpr unsigned kReadersMax = 1'024;
 
 MDB_val val_of(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }

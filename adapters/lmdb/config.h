@@ -13,7 +13,7 @@ enum class CheckBase : std::uint8_t {
   // two processes died in a row, or when damage was seen. A killed process alone loses nothing: what it wrote is the system's.
   in_doubt,
   always,
-  never,
+  never,  // nor anything else from outside: for tests that open thousands
 };
 
 struct LmdbStoreConfig {

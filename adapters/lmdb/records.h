@@ -10,6 +10,9 @@
 
 namespace tocsin {
 
+// The room that LMDB reserves, once and for all; the file is as large as it must be.
+inline constexpr std::uint64_t kMapBytes = std::uint64_t{1} << 40;
+
 // ----- table `meta`
 inline constexpr std::string_view kHeadKey = "head", kManifestKey = "manifest";
 std::string head_record(const BaseHead& head);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <random>
+#include <utility>
 
 #include "adapters/lmdb/merged_deltas.h"
 #include "adapters/lmdb/records.h"
@@ -81,7 +82,9 @@ Result<void> LmdbStore::open_base() {
     if (auto made = make_base(!sort_out(names.value()).epochs.empty(), mark.has_value()); !made) return made;
   }
   was_checked_ = is_in_doubt(mark);
-  const auto checked = check_base_in_child(file, was_checked_ ? BaseCheck::all : BaseCheck::head);
+  const auto checked = config_.check == CheckBase::never
+                           ? Result<void>{}
+                           : check_base_in_child(file, was_checked_ ? BaseCheck::all : BaseCheck::head);
   if (!checked) return checked.error().code == Error::Code::malformed ? with_help(checked.error(), kRestore) : checked;
   auto base = Base::open(file);
   if (!base) return tl::unexpected(base.error());
@@ -125,11 +128,13 @@ Result<void> LmdbStore::open_deltas() {
   const auto names = disk_.list(kDeltaFolder);
   if (!names) return tl::unexpected(names.error());
   Listed listed = sort_out(names.value());
-  // In the base already, and a crash came before they were removed. What cannot be removed now is tried again at the next start.
+  // What cannot be removed now is tried again at the next start.
   for (const std::string& name : listed.unfinished)
     static_cast<void>(disk_.remove(std::string(kDeltaFolder) + "/" + name));
+  // In the base already, and a crash came before they were removed.
   const auto first = std::upper_bound(listed.epochs.begin(), listed.epochs.end(), through_);
-  for (auto old = listed.epochs.begin(); old != first; ++old) static_cast<void>(disk_.remove(delta_path(*old)));
+  for (auto old = listed.epochs.begin(); old != first; ++old)
+    if (*old != through_) static_cast<void>(disk_.remove(delta_path(*old)));
   listed.epochs.erase(listed.epochs.begin(), first);
 
   deltas_ = std::make_shared<const Deltas>();
@@ -373,22 +378,25 @@ Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figu
   return {};
 }
 
-// They are in the base for sure. Who reads them still may; the last one removes the file.
+// They are in the base for sure. Who reads them still may; the last one removes the file. The newest stays until the next merge: should
+// LMDB take an old head of its own for the new one (a lost write, a flipped bit), the file shows that the base is too old.
 void LmdbStore::take_out(const Deltas& merged) {
   const auto head = base_->head();
   const std::uint64_t base_bytes = base_->bytes().value_or(0);
   const std::scoped_lock held(mutex_);
-  through_ = merged.back()->head().epoch;
   auto left = std::make_shared<Deltas>();
   for (const auto& delta : *deltas_)
-    if (delta->head().epoch > through_) left->push_back(delta);
+    if (delta->head().epoch > merged.back()->head().epoch) left->push_back(delta);
   deltas_ = std::move(left);
   figures_.deltas = deltas_->size();
   figures_.delta_bytes = 0;
   for (const auto& delta : *deltas_) figures_.delta_bytes += delta->bytes();
   figures_.base_bytes = base_bytes;
   if (head) figures_.base_addresses = head.value().addresses;
-  for (const auto& delta : merged) delta->retire();
+  for (const auto& delta : merged)
+    if (delta != merged.back()) delta->retire();
+  if (const Epoch before = std::exchange(through_, merged.back()->head().epoch); before != Epoch{0})
+    static_cast<void>(disk_.remove(delta_path(before)));
 }
 
 }  // namespace tocsin

@@ -1,6 +1,7 @@
 // What the tests of the durable store share: a folder that goes away, a store in it, and epochs in a row.
 #pragma once
 
+#include <doctest/doctest.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -53,5 +54,45 @@ inline Result<std::uint64_t> store_next(CheckpointStore& store, StoreModel& mode
   if (stored) model.apply(text);
   return stored;
 }
+
+// A state folder with its disk, and the store while it is open.
+struct House {
+  House() : real(real_disk(folder.path())), disk(*real) { config.folder = folder.path(); }
+
+  Result<void> open() {
+    store.reset();
+    auto opened = LmdbStore::open(config, disk);
+    if (!opened) return tl::unexpected(opened.error());
+    store = std::move(opened.value());
+    return {};
+  }
+  std::string error_of_open() {
+    store.reset();
+    const auto opened = LmdbStore::open(config, disk);
+    return opened ? "" : opened.error().message;
+  }
+  // `epochs` of them, one address that all change and one of each.
+  void fill(std::uint64_t epochs) {
+    for (std::uint64_t i = 0; i < epochs; ++i) {
+      const std::string number = std::to_string(model.newest.number + 1);
+      const EpochText text{{{std::string("\0\1all", 5), "of " + number}, {std::string("\0\2", 2) + number, number}},
+                           "manifest " + number,
+                           "outbox " + number};
+      REQUIRE(store_next(*store, model, text));
+    }
+  }
+  void deliver_all() {
+    model.delivered = model.newest;
+    store->delivered(model.newest);
+  }
+  std::string delta(std::uint64_t epoch) const { return folder.in(delta_path(Epoch{epoch})); }
+
+  TempFolder folder;
+  std::unique_ptr<Disk> real;
+  Disk& disk;
+  LmdbStoreConfig config;
+  StoreModel model;
+  std::unique_ptr<LmdbStore> store;
+};
 
 }  // namespace tocsin::tests

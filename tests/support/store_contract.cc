@@ -48,14 +48,14 @@ std::string random_address(std::mt19937& random) {
   }
 }
 
-EpochText random_epoch(std::mt19937& random, std::uint64_t number) {
+EpochText random_epoch(std::mt19937& random, std::uint64_t number, std::size_t long_max) {
   EpochText text{{}, fmt::format("manifest {}", number), random() % 3 == 0 ? "" : fmt::format("outbox {}", number)};
   const auto changes = random() % 5 == 0 ? 0 : random() % 40;
   for (std::uint64_t i = 0; i < changes; ++i) {
     std::optional<std::string> value;
     const auto kind = random() % 12;
     if (kind == 0) value = "";
-    if (kind == 1) value = std::string(random() % 20'000, static_cast<char>(random()));
+    if (kind == 1) value = std::string(random() % long_max, static_cast<char>(random()));
     if (kind >= 2 && kind < 9) value = fmt::format("{} of epoch {}", random() % 100, number);
     text.changes[random_address(random)] = value;
   }

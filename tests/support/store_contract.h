@@ -33,7 +33,8 @@ struct StoreModel {
 };
 
 // Few addresses, so that epochs meet: short and long ones, some of 495, 510, 511, 512 and more bytes with a long beginning in common.
-EpochText random_epoch(std::mt19937& random, std::uint64_t number);
+// One value in twelve is long, up to so many bytes.
+EpochText random_epoch(std::mt19937& random, std::uint64_t number, std::size_t long_max = 20'000);
 std::string random_address(std::mt19937& random);
 
 // What differs, in words; empty: nothing. `redelivery`: after a restart outboxes that were delivered may come once more.

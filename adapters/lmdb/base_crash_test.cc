@@ -1,0 +1,309 @@
+// If one of these fails, a crash in the middle of a merge leaves a base that is neither the old nor the new one.
+//
+// What LMDB writes is recorded by standing in for the calls of the C library that it makes: this program's come before the library's.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <random>
+
+#include "adapters/lmdb/testing.h"
+
+using namespace tocsin;
+using tests::EpochText;
+using tests::House;
+using tests::StoreModel;
+using tests::TempFolder;
+
+namespace {
+
+struct Step {
+  enum class Kind : std::uint8_t { write, write_synced, sync, cut } kind;
+  std::uint64_t at = 0;
+  std::string bytes;
+};
+
+// Watches one file while it is told to. One thread.
+struct Recorder {
+  bool is_on = false;
+  ino_t file = 0;
+  std::vector<Step> steps;
+  int fail_at = 0, kill_at = 0;  // the n-th step, from 1; 0: never
+  bool fails_on = false;         // and all after it
+
+  bool watches(int fd) const {
+    struct stat status;
+    return is_on && ::fstat(fd, &status) == 0 && status.st_ino == file;
+  }
+  // False: this step fails.
+  bool take(Step step) {
+    steps.push_back(std::move(step));
+    const int number = static_cast<int>(steps.size());
+    if (number == kill_at) ::raise(SIGKILL);
+    return !(number == fail_at || (fails_on && fail_at != 0 && number > fail_at));
+  }
+};
+Recorder recorder;
+
+bool take_write(int fd, std::uint64_t at, const void* bytes, std::size_t size) {
+  const bool synced = (::fcntl(fd, F_GETFL) & O_DSYNC) != 0;
+  if (recorder.take({synced ? Step::Kind::write_synced : Step::Kind::write, at,
+                     std::string(static_cast<const char*>(bytes), size)}))
+    return true;
+  errno = EIO;
+  return false;
+}
+
+}  // namespace
+
+extern "C" {
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t at) {
+  if (recorder.watches(fd) && !take_write(fd, static_cast<std::uint64_t>(at), bytes, size)) return -1;
+  return ::syscall(SYS_pwrite64, fd, bytes, size, at);
+}
+
+ssize_t write(int fd, const void* bytes, size_t size) {
+  if (recorder.watches(fd) && !take_write(fd, static_cast<std::uint64_t>(::lseek(fd, 0, SEEK_CUR)), bytes, size))
+    return -1;
+  return ::syscall(SYS_write, fd, bytes, size);
+}
+
+ssize_t writev(int fd, const struct iovec* parts, int count) {
+  if (recorder.watches(fd)) {
+    std::string bytes;
+    for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(parts[i].iov_base), parts[i].iov_len);
+    if (!take_write(fd, static_cast<std::uint64_t>(::lseek(fd, 0, SEEK_CUR)), bytes.data(), bytes.size())) return -1;
+  }
+  return ::syscall(SYS_writev, fd, parts, count);
+}
+
+int fdatasync(int fd) {
+  if (recorder.watches(fd) && !recorder.take({Step::Kind::sync, 0, {}})) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
+
+int ftruncate(int fd, off_t size) noexcept {
+  if (recorder.watches(fd) && !recorder.take({Step::Kind::cut, static_cast<std::uint64_t>(size), {}})) {
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
+}
+}
+
+namespace {
+
+ino_t inode_of(const std::string& file) {
+  struct stat status;
+  REQUIRE(::stat(file.c_str(), &status) == 0);
+  return status.st_ino;
+}
+
+void write_at(std::string& bytes, std::uint64_t at, std::string_view written) {
+  if (bytes.size() < at + written.size()) bytes.resize(at + written.size());
+  std::copy(written.begin(), written.end(), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+}
+
+// What a crash in the middle of the last of these steps may leave: what was synced, and of the rest each sector or not.
+std::string crash_image(const std::string& before, std::span<const Step> steps, bool syncs_count,
+                        std::mt19937& random) {
+  constexpr std::size_t kSector = 512;
+  constexpr unsigned kPercents[] = {0, 10, 50, 90, 100};
+  const unsigned percent = kPercents[random() % 5];
+  std::size_t synced = 0;
+  for (std::size_t i = 0; syncs_count && i + 1 < steps.size(); ++i)
+    if (steps[i].kind == Step::Kind::sync) synced = i;
+  std::string bytes = before;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
+    const bool is_last = i + 1 == steps.size();
+    const bool is_durable = i < synced || (syncs_count && step.kind == Step::Kind::write_synced && !is_last);
+    if (step.kind == Step::Kind::sync) continue;
+    if (step.kind == Step::Kind::cut) {
+      if (is_durable || random() % 100 < percent) bytes.resize(step.at);
+      continue;
+    }
+    for (std::size_t from = 0; from < step.bytes.size();) {
+      const std::size_t size = std::min(step.bytes.size() - from, kSector - (step.at + from) % kSector);
+      if (is_durable || random() % 100 < percent)
+        write_at(bytes, step.at + from, std::string_view(step.bytes).substr(from, size));
+      from += size;
+    }
+  }
+  return bytes;
+}
+
+// A base that goes through merges; its steps, and after which of them each merge was acknowledged.
+struct Recorded {
+  explicit Recorded(const TempFolder& folder, int merges) : file(folder.in("base.mdb")) {
+    REQUIRE(Base::create(file, 1, 2));
+    const auto base = Base::open(file).value();
+    before = tests::bytes_of(file);
+    recorder = {};
+    recorder.file = inode_of(file);
+    recorder.is_on = true;
+    std::mt19937 random(6);
+    StoreModel model;
+    models.push_back(model);
+    for (int i = 0; i < merges; ++i) {
+      const EpochText text = tests::random_epoch(random, model.newest.number + 1, 4'000);
+      model.apply(text);
+      models.push_back(model);
+      std::vector<StateChange> changes;
+      for (const auto& [address, value] : text.changes)
+        changes.push_back({address, value ? std::string_view(*value) : std::string_view(), !value});
+      REQUIRE(base->apply(changes, Base::Through{model.newest, model.manifest}));
+      acknowledged.push_back(recorder.steps.size());
+    }
+    recorder.is_on = false;
+    steps = std::move(recorder.steps);
+  }
+
+  // With the first `count` steps begun: as it was after one merge, or after the next. Else what is wrong.
+  std::string check(const std::string& image, std::size_t count) const {
+    const TempFolder folder;
+    const std::string copy = folder.in("base.mdb");
+    tests::write_bytes(copy, image);
+    if (const auto checked = check_base_in_child(copy, BaseCheck::all); !checked) return checked.error().message;
+    const auto base = Base::open(copy);
+    if (!base) return base.error().message;
+    const auto head = base.value()->head();
+    if (!head) return head.error().message;
+    const auto done = static_cast<std::size_t>(
+        std::count_if(acknowledged.begin(), acknowledged.end(), [&](std::size_t at) { return at < count; }));
+    const std::uint64_t through = head.value().through.number;
+    if (through != done && through != done + 1)
+      return "it stands at " + std::to_string(through) + ", not " + std::to_string(done);
+    const StoreModel& model = models[through];
+    if (base.value()->manifest().value() != model.manifest) return "another manifest";
+    std::map<std::string, std::string> state;
+    for (std::string from;;) {
+      const auto slice = base.value()->slice(from, 1 << 20);
+      if (!slice) return slice.error().message;
+      if (slice.value().empty()) break;
+      for (const auto& entry : slice.value()) state[entry.address] = entry.value;
+      from = slice.value().back().address + '\0';
+    }
+    return state == model.state ? "" : "another state";
+  }
+
+  std::string file, before;
+  std::vector<Step> steps;
+  std::vector<std::size_t> acknowledged;
+  std::vector<StoreModel> models;
+};
+
+}  // namespace
+
+TEST_CASE("base: crash images of merges, each the one before or the one after") {
+  const TempFolder folder;
+  const Recorded recorded(folder, 12);
+  std::mt19937 random(3);
+  int bad = 0;
+  std::string first_bad;
+  constexpr int kImages = 1'500;
+  for (int i = 0; i < kImages; ++i) {
+    const std::size_t count = 1 + random() % recorded.steps.size();
+    const auto image = crash_image(recorded.before, std::span(recorded.steps).first(count), true, random);
+    const std::string wrong = recorded.check(image, count);
+    if (!wrong.empty() && bad++ == 0) first_bad = std::to_string(count) + ": " + wrong;
+  }
+  CHECK_MESSAGE(bad == 0, first_bad);
+}
+
+TEST_CASE("base: the images find a base whose syncs do nothing") {
+  const TempFolder folder;
+  const Recorded recorded(folder, 12);
+  std::mt19937 random(3);
+  int bad = 0;
+  for (int i = 0; i < 100; ++i) {
+    const std::size_t count = recorded.steps.size() / 2 + random() % (recorded.steps.size() / 2);
+    const auto image = crash_image(recorded.before, std::span(recorded.steps).first(count), false, random);
+    bad += recorded.check(image, count).empty() ? 0 : 1;
+  }
+  CHECK(bad > 50);
+}
+
+TEST_CASE(
+    "base: any write of a merge fails, once or from then on; the state stays as it was, and the merge can be "
+    "repeated") {
+  for (const bool fails_on : {false, true}) {
+    int steps = 0;
+    for (int failing = 1;; ++failing) {
+      House house;
+      house.config.changes_per_transaction = 3;
+      house.config.check = CheckBase::always;
+      REQUIRE(house.open());
+      house.fill(4);
+      house.deliver_all();
+      REQUIRE(house.store->merge());
+      house.fill(6);
+      house.deliver_all();
+      recorder = {};
+      recorder.file = inode_of(house.folder.in("base.mdb"));
+      recorder.fail_at = failing;
+      recorder.fails_on = fails_on;
+      recorder.is_on = true;
+      const auto merged = house.store->merge();
+      recorder.is_on = false;
+      steps = static_cast<int>(recorder.steps.size());
+      REQUIRE_MESSAGE(tests::difference(*house.store, house.model, false) == "", "step " << failing);
+      const auto again = house.store->merge();
+      REQUIRE_MESSAGE(again, "step " << failing << ": " << again.error().message);
+      REQUIRE(tests::difference(*house.store, house.model, false) == "");
+      REQUIRE(house.open());
+      REQUIRE(tests::difference(*house.store, house.model, false) == "");
+      if (merged && failing > steps) break;
+      if (!merged) CHECK(merged.error().message.find("base.mdb: ") != std::string::npos);
+    }
+    CHECK(steps > 10);
+  }
+}
+
+TEST_CASE("base: kill -9 before every write of a merge") {
+  for (int at = 1;; ++at) {
+    House house;
+    house.config.changes_per_transaction = 3;
+    house.config.check = CheckBase::always;
+    REQUIRE(house.open());
+    house.fill(4);
+    house.deliver_all();
+    REQUIRE(house.store->merge());
+    house.fill(6);
+    house.deliver_all();
+    house.fill(1);  // says that the others are delivered
+    house.store.reset();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      if (!house.open()) ::_exit(1);
+      recorder = {};
+      recorder.file = inode_of(house.folder.in("base.mdb"));
+      recorder.kill_at = at;
+      recorder.is_on = true;
+      ::_exit(house.store->merge() ? 0 : 1);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    const bool finished = WIFEXITED(status);
+    REQUIRE((finished ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGKILL));
+    REQUIRE(house.open());
+    REQUIRE_MESSAGE(tests::difference(*house.store, house.model, true) == "", "killed at " << at);
+    REQUIRE(house.store->merge());
+    REQUIRE_MESSAGE(tests::difference(*house.store, house.model, true) == "", "killed at " << at);
+    if (finished) {
+      CHECK(at > 10);
+      break;
+    }
+  }
+}

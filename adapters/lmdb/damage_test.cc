@@ -1,0 +1,313 @@
+// If one of these fails, damage to the files is believed, crashes the daemon, or is reported so that nobody knows what to do.
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "adapters/lmdb/records.h"
+#include "adapters/lmdb/testing.h"
+#include "engine/base/crc32c.h"
+#include "engine/base/little_endian.h"
+
+using namespace tocsin;
+using tests::EpochText;
+using tests::House;
+
+namespace {
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// Writes another head with its right checksum.
+void change_head(const std::string& file, std::size_t at, std::uint32_t number) {
+  std::string bytes = tests::bytes_of(file);
+  write_little(bytes.data() + at, number);
+  write_little(bytes.data() + 44, crc32c(std::string_view(bytes).substr(0, 44)));
+  tests::write_bytes(file, bytes);
+}
+
+}  // namespace
+
+TEST_CASE("damage: every byte of a delta, flipped, is seen; the newest can be left out") {
+  House house;
+  house.config.check = CheckBase::never;
+  REQUIRE(house.open());
+  house.fill(3);
+  const tests::StoreModel third = house.model;
+  house.store.reset();
+  const std::string whole = tests::bytes_of(house.delta(3));
+  std::mt19937 random(1);
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << random() % 8));
+    tests::write_bytes(house.delta(3), bytes);
+    house.config.fall_back = false;
+    const std::string error = house.error_of_open();
+    REQUIRE_MESSAGE(has(error, house.delta(3)), at << ": " << error);
+    REQUIRE_MESSAGE(has(error, "start with fall_back, which goes back to epoch 2"), at << ": " << error);
+    if (at % 16 != 0) continue;
+    house.config.fall_back = true;
+    REQUIRE(house.open());
+    CHECK(house.store->left_out() == Epoch{3});
+    CHECK(house.store->newest().value()->epoch == Epoch{2});
+    CHECK(house.store->find(std::string("\0\1all", 5)).value() == "of 2");
+    house.store.reset();
+    CHECK(tests::bytes_of(house.delta(3) + ".damaged") == bytes);
+  }
+  tests::write_bytes(house.delta(3), whole);
+  house.config.fall_back = false;
+  REQUIRE(house.open());
+  CHECK(tests::difference(*house.store, third, true) == "");
+}
+
+TEST_CASE("damage: a delta that is cut anywhere, or longer than it was, is seen") {
+  House house;
+  house.config.check = CheckBase::never;
+  REQUIRE(house.open());
+  house.fill(2);
+  house.store.reset();
+  const std::string whole = tests::bytes_of(house.delta(2));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    tests::write_bytes(house.delta(2), whole.substr(0, size));
+    REQUIRE_MESSAGE(has(house.error_of_open(), house.delta(2) + " is damaged at byte "), size);
+  }
+  tests::write_bytes(house.delta(2), whole + "x");
+  CHECK(has(house.error_of_open(), "its end says another length than it has"));
+  tests::write_bytes(house.delta(2), whole);
+  REQUIRE(house.open());
+}
+
+TEST_CASE("damage: only the newest epoch can be left out, and only when it is damaged") {
+  House house;
+  house.config.fall_back = true;
+  REQUIRE(house.open());
+  house.fill(4);
+  house.store.reset();
+  const std::string second = tests::bytes_of(house.delta(2)), fourth = tests::bytes_of(house.delta(4));
+
+  tests::write_bytes(house.delta(2), second.substr(0, 60));
+  CHECK(has(house.error_of_open(), "the epochs behind it stand on it, so it cannot be left out: restore a savepoint"));
+
+  std::filesystem::remove(house.delta(2));
+  CHECK(house.error_of_open() == "epoch 2 is missing: " + house.delta(2) +
+                                     " is not there, and the next file is that of epoch 3; put it back, or restore a "
+                                     "savepoint, or put back a copy of the whole folder");
+  tests::write_bytes(house.delta(2), tests::bytes_of(house.delta(3)));
+  CHECK(has(house.error_of_open(), house.delta(2) + " holds epoch 3: it was renamed"));
+  tests::write_bytes(house.delta(2), second);
+
+  change_head(house.delta(4), 8, 9);
+  CHECK(house.error_of_open() == house.delta(4) + " has format version 9, and this tocsin reads version 1");
+  tests::write_bytes(house.delta(4), fourth);
+  change_head(house.delta(4), 12, 1);
+  CHECK(has(house.error_of_open(), house.delta(4) + " belongs to store "));
+  tests::write_bytes(house.delta(4), fourth);
+
+  tests::write_bytes(house.folder.in("deltas/00000000000000000005.delta.tmp"), "half");
+  REQUIRE(house.open());
+  CHECK(tests::difference(*house.store, house.model, true) == "");
+  CHECK_FALSE(std::filesystem::exists(house.folder.in("deltas/00000000000000000005.delta.tmp")));
+  CHECK_FALSE(house.store->left_out());
+}
+
+TEST_CASE("damage: a block of another epoch in the place of its own is seen") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(3);
+  house.store.reset();
+  std::string second = tests::bytes_of(house.delta(2));
+  const std::string third = tests::bytes_of(house.delta(3));
+  REQUIRE(second.size() == third.size());
+  second.replace(48, second.size() - 48, third, 48);
+  tests::write_bytes(house.delta(2), second);
+  CHECK(has(house.error_of_open(), house.delta(2) + " is damaged at byte 48: the checksum of block 0 is "));
+}
+
+TEST_CASE(
+    "damage: while it runs, a value is refused rather than given wrongly, and the next start looks at everything") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(2);
+  std::string bytes = tests::bytes_of(house.delta(2));
+  const auto at = bytes.find("of 2");
+  bytes[at] = 'x';
+  tests::write_bytes(house.delta(2), bytes);
+  const auto found = house.store->find(std::string("\0\1all", 5));
+  REQUIRE_FALSE(found);
+  CHECK(has(found.error().message, house.delta(2) + " is damaged at byte "));
+  CHECK_FALSE(house.store->scan({}, {}, [](auto, auto) { return Result<void>{}; }));
+  house.deliver_all();
+  CHECK_FALSE(house.store->merge());
+  bytes[at] = 'o';
+  tests::write_bytes(house.delta(2), bytes);
+  CHECK(house.store->find(std::string("\0\1all", 5)).value() == "of 2");
+  REQUIRE(house.open());
+  CHECK(house.store->was_checked());
+  REQUIRE(house.open());
+  CHECK_FALSE(house.store->was_checked());
+}
+
+TEST_CASE("base: missing, of another version, or of another store") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(2);
+  house.store.reset();
+  const std::string base = house.folder.in("base.mdb");
+  std::filesystem::rename(base, base + ".away");
+  CHECK(has(house.error_of_open(),
+            base + " is missing, though deltas/ shows that this folder held a state; restore a savepoint"));
+  std::filesystem::remove_all(house.folder.in("deltas"));
+  CHECK(has(house.error_of_open(), base + " is missing, though mark shows that this folder held a state"));
+
+  House other;
+  REQUIRE(other.open());
+  other.fill(1);
+  other.store.reset();
+  std::filesystem::copy_file(other.folder.in("base.mdb"), base);
+  std::filesystem::create_directory(house.folder.in("deltas"));
+  REQUIRE(house.open());  // whole, and nothing beside it says otherwise
+  house.store.reset();
+  std::filesystem::rename(base + ".away", base);
+  std::filesystem::copy_file(other.delta(1), house.delta(1));
+  CHECK(has(house.error_of_open(), house.delta(1) + " belongs to store "));
+
+  const BaseHead head{1, 2, Epoch{3}, 4};
+  std::string record = head_record(head);
+  write_little(record.data(), std::uint32_t{7});
+  record.resize(record.size() - 4);
+  append_little(record, crc32c(record, crc32c("head")));
+  CHECK(read_head("base.mdb", record).error().message ==
+        "base.mdb has format version 7, and this tocsin reads version 1");
+  CHECK(read_head("base.mdb", record).error().code == Error::Code::refused);
+}
+
+TEST_CASE("base: looked at in full after a power cut, two deaths in a row or without a mark, and not after one kill") {
+  House house;
+  REQUIRE(house.open());
+  CHECK(house.store->was_checked());  // there was no mark
+  house.fill(1);
+  REQUIRE(house.open());
+  CHECK_FALSE(house.store->was_checked());
+  const std::string open = tests::bytes_of(house.folder.in("mark"));
+  CHECK(has(open, "\nopen 1\n"));
+  const auto after_mark = [&](const std::string& mark) {
+    house.store.reset();
+    tests::write_bytes(house.folder.in("mark"), mark);
+    REQUIRE(house.open());
+    return house.store->was_checked();
+  };
+  CHECK_FALSE(after_mark(open));  // killed once
+  const std::string twice = tests::bytes_of(house.folder.in("mark"));
+  CHECK(has(twice, "\nopen 2\n"));
+  CHECK(after_mark(twice));
+  std::string rebooted = open;
+  rebooted.replace(rebooted.find("boot ") + 5, 1, "#");
+  CHECK(after_mark(rebooted));
+  CHECK(after_mark(""));
+  CHECK(after_mark(open.substr(0, open.size() - 1)));
+}
+
+namespace {
+
+// A base after some merges, and what it holds.
+struct Merged {
+  explicit Merged(House& house_) : house(house_) {
+    REQUIRE(house.open());
+    std::mt19937 random(4);
+    for (int i = 0; i < 12; ++i) {
+      REQUIRE(tests::store_next(*house.store, house.model,
+                                tests::random_epoch(random, house.model.newest.number + 1, 4'000)));
+      house.deliver_all();
+      if (i % 2 == 1) REQUIRE(house.store->merge());
+    }
+    house.store.reset();
+    bytes = tests::bytes_of(file());
+  }
+  std::string file() const { return house.folder.in("base.mdb"); }
+
+  // With these bytes instead: refused as damaged (true), or all that is read is right (false). Anything else fails the test.
+  bool is_refused(const std::string& damaged, const std::string& what) {
+    tests::write_bytes(file(), damaged);
+    house.config.check = CheckBase::always;
+    const auto opened = house.open();
+    if (!opened) {
+      REQUIRE_MESSAGE(opened.error().code != Error::Code::unreachable, what);
+      REQUIRE_MESSAGE((has(opened.error().message, "is damaged: ") || has(opened.error().message, "is missing: ") ||
+                       has(opened.error().message, "has format version")),
+                      what << ": " << opened.error().message);
+      REQUIRE_MESSAGE(
+          (has(opened.error().message, "restore a savepoint") || has(opened.error().message, "has format version")),
+          what << ": " << opened.error().message);
+      return true;
+    }
+    const std::string wrong = tests::difference(*house.store, house.model, true);
+    REQUIRE_MESSAGE(wrong == "", what << ": " << wrong);
+    house.store.reset();
+    return false;
+  }
+
+  House& house;
+  std::string bytes;
+};
+
+constexpr std::size_t kPage = 4096;
+
+}  // namespace
+
+TEST_CASE("base: flipped bits all over the file are seen, or hit what nobody reads") {
+  House house;
+  Merged merged(house);
+  std::mt19937 random(2);
+  int refused = 0, harmless = 0;
+  const auto flip = [&](std::size_t at) {
+    std::string damaged = merged.bytes;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << random() % 8));
+    (merged.is_refused(damaged, "flipped at " + std::to_string(at)) ? refused : harmless) += 1;
+  };
+  for (std::size_t page = 0; page * kPage < merged.bytes.size(); ++page) {
+    // The heads of pages and of LMDB densely, where its own structure lies; elsewhere here and there.
+    for (std::size_t at = 0; at < (page < 2 ? 160 : 10); ++at) flip(page * kPage + at);
+    for (int i = 0; i < 3; ++i) flip(page * kPage + random() % kPage);
+  }
+  CHECK(refused > 100);
+  CHECK(harmless > 20);  // free pages, the older head: else the test refuses everything
+  CHECK_FALSE(merged.is_refused(merged.bytes, "as it was"));
+}
+
+TEST_CASE("base: pages that are zeroed, lost, stale, swapped or garbage, and a file that is cut, are seen") {
+  House house;
+  Merged merged(house);
+  // What the file was before the last merge: a page of then is a write that was lost.
+  REQUIRE(house.open());
+  std::mt19937 random(8);
+  const std::string before = merged.bytes;
+  EpochText text;
+  for (const auto& [address, value] : house.model.state) text.changes[address] = "new " + value;
+  REQUIRE(tests::store_next(*house.store, house.model, text));
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  house.store.reset();
+  merged.bytes = tests::bytes_of(merged.file());
+  CHECK(merged.bytes.size() >= before.size());
+
+  int refused = 0;
+  const std::size_t pages = merged.bytes.size() / kPage;
+  for (std::size_t page = 0; page < pages; ++page) {
+    const std::string name = " page " + std::to_string(page);
+    std::string damaged = merged.bytes;
+    damaged.replace(page * kPage, kPage, kPage, '\0');
+    refused += merged.is_refused(damaged, "zeroed" + name);
+    damaged = merged.bytes;
+    if ((page + 1) * kPage <= before.size()) damaged.replace(page * kPage, kPage, before, page * kPage, kPage);
+    refused += merged.is_refused(damaged, "stale" + name);
+    damaged = merged.bytes;
+    const std::size_t other = random() % pages;
+    damaged.replace(page * kPage, kPage, merged.bytes, other * kPage, kPage);
+    refused += merged.is_refused(damaged, "swapped" + name);
+    damaged = merged.bytes;
+    for (std::size_t i = 0; i < kPage; ++i) damaged[page * kPage + i] = static_cast<char>(random());
+    refused += merged.is_refused(damaged, "garbage" + name);
+    damaged.resize(page * kPage);
+    CHECK(merged.is_refused(damaged, "cut before" + name));
+  }
+  CHECK(refused > 50);
+  CHECK_FALSE(merged.is_refused(merged.bytes, "as it was"));
+}
