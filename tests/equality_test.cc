@@ -299,3 +299,36 @@ TEST_CASE("keys whose events have all left the windows are given up") {
     CHECK(runner.bytes() < most * 2'000);
   }
 }
+
+TEST_CASE("a ranking keeps as many events as its limit says: the oldest goes first, and is counted") {
+  std::string why;
+  const auto ready = make_ready(
+      "event a has v int, ts time  timestamp ts\n"
+      "rule busiest when top 2 a.v by count over 1h by all  alert low \"{rank}\"\n",
+      &why);
+  CAPTURE(why);
+  REQUIRE(ready);
+  const EventTypeId type = *ready->rules->schema.find("a");
+  const auto& fields = ready->rules->schema[type].fields;
+  const auto slot = static_cast<std::size_t>(std::ranges::find(fields, "v", &FieldSlot::name) - fields.begin());
+  const auto alerts = [&](const EngineOptions& options, std::uint64_t& cut_short) {
+    Engine engine(ready->rules, ready->data, options);
+    const std::size_t partition = engine.add_partition(SourceId{0}, std::span(&type, 1));
+    std::uint64_t offset = 0;
+    for (const std::int64_t value : {1, 1, 2, 2}) {
+      auto batch = std::make_shared<EventBatch>();
+      const auto row = batch->row(fields.size());
+      row[slot] = Value::integer(value);
+      batch->add(type, Time{static_cast<std::int64_t>(++offset)}, {SourceId{0}, 0, offset}, row);
+      engine.take(partition, batch);
+    }
+    engine.end(partition);
+    cut_short = engine.shard().runner(ProgramId{0}).counters().cut_short;
+    return engine.take_alerts().size();
+  };
+  std::uint64_t cut_short = 0;
+  CHECK(alerts({}, cut_short) == 2);  // 1 is the first, then 2 the second; a tie changes no place
+  CHECK(cut_short == 0);
+  CHECK(alerts({.window_events = 3}, cut_short) == 4);  // the first 1 has gone: 2 is the first, 1 the second
+  CHECK(cut_short == 1);
+}

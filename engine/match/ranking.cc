@@ -15,7 +15,6 @@
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/match/stream_values.h"
-#include "engine/program/limits.h"
 
 namespace tocsin {
 namespace {
