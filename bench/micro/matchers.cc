@@ -34,7 +34,8 @@ constexpr Row kRows[] = {
     {"every_chain", "when a then b then c(v > 6) within 5s by k\n  fire every match", MatcherKind::every_chain},
     {"search", "when a as x then b(v > x.v) within 5s by k", MatcherKind::sequence_search},
     {"running_window", "when avg(a.v over 1m) > 4 by k", MatcherKind::running_window},
-    {"window", "when slope(a.v over 5s) > 1 by k", MatcherKind::window},
+    {"running_slope", "when slope(a.v over 5s) > 1 by k", MatcherKind::running_window},
+    {"window", "when duration(a(v > 4)) > 2s within 5s by k", MatcherKind::window},
     {"silence", "when no a for 5s by k", MatcherKind::instant},
 };
 

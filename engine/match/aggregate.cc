@@ -10,7 +10,7 @@
 #include "engine/event/order.h"
 #include "engine/event/write.h"
 #include "engine/match/deviation.h"
-#include "engine/match/exact_sum.h"
+#include "engine/match/least_squares.h"
 #include "engine/match/quantity_sum.h"
 #include "engine/match/running.h"
 #include "engine/program/operators.h"
@@ -37,13 +37,6 @@ Quantities quantities(std::span<const Sample> samples) {
   }
   q.durations = !numbers && !q.values.empty();
   return q;
-}
-
-double sum_of(const std::vector<double>& values) {
-  ExactSum sum;
-  for (const double v : values)
-    if (std::isfinite(v)) sum.add(v);
-  return sum.value();
 }
 
 Value number(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
@@ -95,23 +88,10 @@ Value delta(std::span<const Sample> samples) {
   return operators::subtract(last, first);
 }
 
-// The least-squares line through the values; false with fewer than two instants.
-bool line(const Quantities& q, double& slope, double& at_mean, double& mean_seconds, Time& origin) {
-  if (q.values.empty()) return false;
-  origin = q.times.front();
-  if (std::all_of(q.times.begin(), q.times.end(), [&](Time t) { return t == origin; })) return false;
-  std::vector<double> x;
-  for (const Time t : q.times) x.push_back(static_cast<double>((t - origin).us) / kMicros);
-  const double n = static_cast<double>(x.size());
-  mean_seconds = sum_of(x) / n;
-  at_mean = sum_of(q.values) / n;
-  std::vector<double> xy, xx;
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    xy.push_back((x[i] - mean_seconds) * (q.values[i] - at_mean));
-    xx.push_back((x[i] - mean_seconds) * (x[i] - mean_seconds));
-  }
-  slope = sum_of(xy) / sum_of(xx);
-  return true;
+LeastSquares line(const Quantities& q) {
+  LeastSquares out;
+  for (std::size_t i = 0; i < q.values.size(); ++i) out.add(q.times[i], q.values[i]);
+  return out;
 }
 
 std::size_t distinct(std::span<const Sample> samples) {
@@ -157,12 +137,8 @@ Value duration_of(double us) { return Value::duration({std::llround(us)}); }
 Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second,
                    Scratch& scratch) {
   if (cell.baseline.kind == Baseline::Kind::forecast) {  // A6
-    double slope = 0, at_mean = 0, mean_seconds = 0;
-    Time origin;
     const Quantities q = quantities(samples);
-    if (!line(q, slope, at_mean, mean_seconds, origin)) return {};
-    const double x = static_cast<double>((now + cell.baseline.over - origin).us) / kMicros;
-    return quantity(q, at_mean + slope * (x - mean_seconds));
+    return quantity(q, line(q).at(now + cell.baseline.over));
   }
   switch (aggregates()[cell.function.index].kind) {
     case AggregateKind::count:
@@ -204,11 +180,8 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     }
     case AggregateKind::delta:
       return delta(samples);
-    case AggregateKind::slope: {
-      double slope = 0, at_mean = 0, mean_seconds = 0;
-      Time origin;
-      return line(quantities(samples), slope, at_mean, mean_seconds, origin) ? number(slope) : Value();
-    }
+    case AggregateKind::slope:
+      return number(line(quantities(samples)).slope());
     case AggregateKind::duration: {
       Duration total{};
       for (const Sample& s : samples) total = total + (s.until - std::max(s.time, from));

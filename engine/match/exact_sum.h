@@ -16,6 +16,20 @@
 
 namespace tocsin {
 
+__extension__ typedef __int128 Wide;
+
+// The integer as a sum of doubles, each exact.
+template <class Use>
+void in_doubles(Wide n, const Use& use) {
+  __extension__ typedef unsigned __int128 Unsigned;
+  Unsigned rest = n < 0 ? -static_cast<Unsigned>(n) : static_cast<Unsigned>(n);
+  for (int shift = 0; rest != 0; shift += 50, rest >>= 50) {
+    const double part =
+        std::ldexp(static_cast<double>(static_cast<std::uint64_t>(rest & ((Unsigned{1} << 50) - 1))), shift);
+    use(n < 0 ? -part : part);
+  }
+}
+
 class ExactSum {
  public:
   // REQUIRES: finite. Fewer than 2^31 values between two normalisations, which happen by themselves.
@@ -108,11 +122,11 @@ class ExactSum {
     // 2^1024 is bit 6 of the last limb: from there on it is beyond every double.
     if (top == static_cast<int>(kLimbs) - 1 && limbs.back() >= 64) return std::numeric_limits<double>::infinity();
     // The 64 highest bits, and whether anything stands below them.
-    __extension__ typedef unsigned __int128 Wide;
+    __extension__ typedef unsigned __int128 Unsigned;
     const auto limb = [&](int i) {
       return i < 0 ? std::uint64_t{0} : static_cast<std::uint64_t>(limbs[static_cast<std::size_t>(i)]);
     };
-    Wide window = Wide{limb(top)} << 64 | Wide{limb(top - 1)} << 32 | limb(top - 2);
+    Unsigned window = Unsigned{limb(top)} << 64 | Unsigned{limb(top - 1)} << 32 | limb(top - 2);
     const int zeros = std::countl_zero(static_cast<std::uint32_t>(limb(top)));
     window <<= zeros;
     auto bits = static_cast<std::uint64_t>(window >> 32);

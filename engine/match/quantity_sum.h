@@ -38,8 +38,6 @@ class QuantitySum {
   }
 
  private:
-  __extension__ typedef __int128 Wide;
-
   static bool fits(Wide n) { return n >= INT64_MIN && n <= INT64_MAX; }
 
   void change(const Value& value, int sign) {
@@ -64,14 +62,7 @@ class QuantitySum {
     if (floats_ == 0) return static_cast<double>(integer_);
     // The integers in three parts that a double holds exactly, so that the whole is rounded once.
     ExactSum all = *float_;
-    const bool minus = integer_ < 0;
-    __extension__ typedef unsigned __int128 Unsigned;
-    Unsigned rest = minus ? -static_cast<Unsigned>(integer_) : static_cast<Unsigned>(integer_);
-    for (int shift = 0; rest != 0; shift += 50, rest >>= 50) {
-      const double part =
-          std::ldexp(static_cast<double>(static_cast<std::uint64_t>(rest & ((Unsigned{1} << 50) - 1))), shift);
-      all.add(minus ? -part : part);
-    }
+    in_doubles(integer_, [&](double part) { all.add(part); });
     return all.value();
   }
 

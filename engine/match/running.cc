@@ -12,7 +12,10 @@
 namespace tocsin {
 namespace {
 
-AggregateKind kind_of(const Cell& cell) { return aggregates()[cell.function.index].kind; }
+// A forecast keeps what a slope does.
+AggregateKind kind_of(const Cell& cell) {
+  return cell.baseline.kind == Baseline::Kind::forecast ? AggregateKind::slope : aggregates()[cell.function.index].kind;
+}
 
 Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 Value duration_of(double us) { return std::isfinite(us) ? Value::duration({std::llround(us)}) : Value(); }
@@ -51,6 +54,7 @@ RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
     case AggregateKind::stddev:
     case AggregateKind::percentile:
     case AggregateKind::delta:
+    case AggregateKind::slope:
     case AggregateKind::ema:
       return Keeps::measures;
     case AggregateKind::distinct_count:
@@ -64,7 +68,6 @@ RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
     case AggregateKind::gap_stddev:
     case AggregateKind::ratio:
     case AggregateKind::values:
-    case AggregateKind::slope:
     case AggregateKind::duration:
     case AggregateKind::top:
       return Keeps::nothing;
@@ -92,11 +95,13 @@ void RunningAggregate::insert(Mark mark, const Value& value) {
 
 void RunningAggregate::evict() {
   TOCSIN_ASSERT(!marks_.empty());
-  if (kind_ == AggregateKind::gap_stddev && marks_.size() > 1) leave(Value::duration(marks_[1].time - marks_[0].time));
+  if (kind_ == AggregateKind::gap_stddev && marks_.size() > 1)
+    leave(Value::duration(marks_[1].time - marks_[0].time), {});
+  const Time time = marks_.front().time;
   marks_.pop_front();
   if (keeps_ != Keeps::nothing) {
     const Value value = kept(0);
-    if (!value.is_missing()) leave(value);
+    if (!value.is_missing()) leave(value, time);
     if (keeps_ == Keeps::measures) measures_.pop_front();
     if (keeps_ == Keeps::values) values_.pop_front();
   }
@@ -124,6 +129,8 @@ std::size_t RunningAggregate::bytes() const {
   if (const auto* distinct = std::get_if<Distinct>(&state_))
     sum += distinct->bucket_count() * sizeof(Distinct::value_type);
   if (std::holds_alternative<std::unique_ptr<Deviations>>(state_)) sum += sizeof(Deviations);
+  if (const auto* lines = std::get_if<Lines>(&state_))
+    for (const auto* line : {&lines->numbers, &lines->durations}) sum += *line == nullptr ? 0 : sizeof(LeastSquares);
   return sum;
 }
 
@@ -155,6 +162,16 @@ void RunningAggregate::join(const Value& value) {
       if (value.type() == Type::duration) deviations->durations.add(us_of(value.as_duration()));
       return;
     }
+    case AggregateKind::slope: {
+      Lines& lines = made<Lines>(state_);
+      const auto add = [&](std::unique_ptr<LeastSquares>& line, double v) {
+        if (line == nullptr) line = std::make_unique<LeastSquares>();
+        line->add(marks_.back().time, v);
+      };
+      if (value.is_number()) add(lines.numbers, value.number());
+      if (value.type() == Type::duration) add(lines.durations, us_of(value.as_duration()));
+      return;
+    }
     case AggregateKind::ema:
       if (Average& average = made<Average>(state_); !average.stale) join_average(average, value);
       return;
@@ -167,14 +184,13 @@ void RunningAggregate::join(const Value& value) {
     case AggregateKind::gap_avg:
     case AggregateKind::ratio:
     case AggregateKind::values:
-    case AggregateKind::slope:
     case AggregateKind::duration:
     case AggregateKind::top:
       return;
   }
 }
 
-void RunningAggregate::leave(const Value& value) {
+void RunningAggregate::leave(const Value& value, Time time) {
   if (auto* sum = std::get_if<QuantitySum>(&state_)) sum->subtract(value);
   if (auto* extremes = std::get_if<Extremes>(&state_))
     if (!extremes->candidates.empty() && extremes->candidates.front().at == first_) extremes->candidates.pop_front();
@@ -191,6 +207,10 @@ void RunningAggregate::leave(const Value& value) {
   if (auto* deviations = std::get_if<std::unique_ptr<Deviations>>(&state_)) {
     if (value.is_number()) (*deviations)->numbers.subtract(value.number());
     if (value.type() == Type::duration) (*deviations)->durations.subtract(us_of(value.as_duration()));
+  }
+  if (auto* lines = std::get_if<Lines>(&state_)) {
+    if (value.is_number()) lines->numbers->subtract(time, value.number());
+    if (value.type() == Type::duration) lines->durations->subtract(time, us_of(value.as_duration()));
   }
   if (auto* average = std::get_if<Average>(&state_)) average->stale = true;
 }
@@ -249,6 +269,17 @@ Value RunningAggregate::deviation() const {
                                             : duration_of((*deviations)->durations.value());
 }
 
+Value RunningAggregate::on_line(Time now) const {
+  const auto* lines = std::get_if<Lines>(&state_);
+  if (lines == nullptr) return {};
+  const bool numbers = lines->numbers != nullptr && lines->numbers->count() > 0;
+  const LeastSquares* line = numbers ? lines->numbers.get() : lines->durations.get();
+  if (line == nullptr) return {};
+  if (cell_->baseline.kind != Baseline::Kind::forecast) return finite(line->slope());
+  const double ahead = line->at(now + cell_->baseline.over);
+  return numbers ? finite(ahead) : duration_of(ahead);
+}
+
 Value RunningAggregate::rate(Time from, Time now) const {
   const double seconds = us_of(now - from) / 1e6;
   return seconds > 0 && !empty() ? finite(static_cast<double>(size()) / seconds) : Value();
@@ -295,8 +326,9 @@ Value RunningAggregate::value(Time from, Time now, std::size_t second) const {
       return average();
     case AggregateKind::ratio:
       return second == 0 ? Value() : finite(static_cast<double>(size()) / static_cast<double>(second));
-    case AggregateKind::values:
     case AggregateKind::slope:
+      return on_line(now);
+    case AggregateKind::values:
     case AggregateKind::duration:
     case AggregateKind::top:
       return {};  // not supported

@@ -1,8 +1,8 @@
 // Aggregates of a sliding window kept as events come and go, instead of being computed anew at every event: constant work for
-// count, sum, avg, stddev, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised constant for min, max and
+// count, sum, avg, stddev, slope, forecast, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised constant for min, max and
 // distinct_count, a binary search and a move of memory for percentiles. `ema` is constant while nothing leaves (sessions,
 // `over all`) and computed anew when something has left. To the last bit what aggregate_of() says of the same samples:
-// running_test.cc. slope, duration, values and top read every value anyhow, and are left to aggregate_of().
+// running_test.cc. duration, values and top read every value anyhow, and are left to aggregate_of().
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -18,6 +18,7 @@
 #include "engine/event/owned.h"
 #include "engine/event/value.h"
 #include "engine/match/deviation.h"
+#include "engine/match/least_squares.h"
 #include "engine/match/quantity_sum.h"
 #include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
@@ -74,13 +75,16 @@ class RunningAggregate {
   struct Deviations {
     Deviation numbers, durations;
   };
+  struct Lines {  // each made when a value of its kind joins: a KB
+    std::unique_ptr<LeastSquares> numbers, durations;
+  };
   using Distinct = boost::unordered_flat_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
   enum class Keeps : std::uint8_t { nothing, measures, values };
 
   static Keeps keeps(AggregateKind kind);
   Value kept(std::size_t i) const;
   void join(const Value& value);
-  void leave(const Value& value);
+  void leave(const Value& value, Time time);
   void join_extremes(const Value& value);
   void join_average(Average& average, const Value& value) const;
   Value end_value(bool newest) const;
@@ -88,6 +92,7 @@ class RunningAggregate {
   Value percentile() const;
   Value average() const;
   Value deviation() const;
+  Value on_line(Time now) const;
   Value rate(Time from, Time now) const;
   Value gap_avg() const;
 
@@ -99,7 +104,8 @@ class RunningAggregate {
   Ring<OwnedValue> values_;
   std::uint64_t first_ = 0;  // the oldest sample, counted since the beginning
   // What the kind needs besides; made when the first value joins.
-  mutable std::variant<std::monostate, QuantitySum, Extremes, Distinct, Sorted, Average, std::unique_ptr<Deviations>>
+  mutable std::variant<std::monostate, QuantitySum, Extremes, Distinct, Sorted, Average, std::unique_ptr<Deviations>,
+                       Lines>
       state_;
 };
 

@@ -138,6 +138,19 @@ Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, 
       for (std::size_t i = 1; i < quantities.size(); ++i) e = cell.alpha * quantities[i] + (1 - cell.alpha) * e;
       return number(e);
     }
+    case AggregateKind::slope: {
+      const double origin = static_cast<double>(samples.empty() ? 0 : samples.front().time.us);
+      Exact x = 0, y = 0, xx = 0, xy = 0;
+      for (const TestSample& s : samples) {
+        if (durations ? s.value.type() != Type::duration : !s.value.is_number()) continue;
+        const Exact at = Exact{static_cast<double>(s.time.us)} - origin,
+                    v = durations ? static_cast<double>(s.value.as_duration().us) : s.value.number();
+        x += at, y += v, xx += at * at, xy += at * v;
+      }
+      const Exact below = n * xx - x * x;
+      if (below == 0) return {};
+      return Value::floating(static_cast<double>(n * xy - x * y) * 1e6 / static_cast<double>(below));
+    }
     case AggregateKind::ratio:
       return second == 0 ? Value() : Value::floating(static_cast<double>(samples.size()) / static_cast<double>(second));
     default:

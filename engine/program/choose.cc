@@ -221,10 +221,8 @@ std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Progr
 }
 
 bool keeps_running(const Cell& cell) {
-  if (cell.baseline.kind == Baseline::Kind::forecast) return false;
   switch (aggregates()[cell.function.index].kind) {
     case AggregateKind::values:
-    case AggregateKind::slope:
     case AggregateKind::duration:
     case AggregateKind::top:
       return false;
@@ -234,6 +232,7 @@ bool keeps_running(const Cell& cell) {
     case AggregateKind::min:
     case AggregateKind::max:
     case AggregateKind::stddev:
+    case AggregateKind::slope:
     case AggregateKind::percentile:
     case AggregateKind::distinct_count:
     case AggregateKind::first:
@@ -281,10 +280,9 @@ std::string not_running(const Program& program, const Pattern& pattern, const Ce
   for (const CellId id : read.cells) {
     const Cell& cell = program.cells[id.index];
     const std::string name(aggregates()[cell.function.index].name);
-    if (!keeps_running(cell))
-      return cell.baseline.kind == Baseline::Kind::forecast ? "a forecast reads every value of its window"
-                                                            : "`" + name + "` reads every value of its window";
-    const bool looks_back = cell.baseline.kind != Baseline::Kind::none;
+    if (!keeps_running(cell)) return "`" + name + "` reads every value of its window";
+    const bool looks_back =
+        cell.baseline.kind != Baseline::Kind::none && cell.baseline.kind != Baseline::Kind::forecast;
     const bool span = cell.window.kind == Window::Kind::span;
     if (cell.window.kind == Window::Kind::frame || cell.window.kind == Window::Kind::step)
       return "an aggregate of the match reads all its events";
