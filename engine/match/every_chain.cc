@@ -93,6 +93,7 @@ class EveryChain : public PatternMatcher {
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
+  bool passes_by(const Visit& visit) const override { return !takes(visit, places_.front()); }
   bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant) const override {

@@ -1,10 +1,11 @@
 #include "engine/match/latest_chain.h"
 
 #include <algorithm>
-#include <deque>
 #include <vector>
 
+#include "engine/base/table_memory.h"
 #include "engine/match/events_report.h"
+#include "engine/match/ring.h"
 #include "engine/program/choose.h"
 
 namespace tocsin {
@@ -19,14 +20,14 @@ struct Waiting {
   Chain chain;
 };
 
-struct State : PatternState {
-  std::vector<Chain> best;      // [n]: of n + 1 steps; empty: there is none
-  std::deque<Waiting> waiting;  // whole chains whose absence is not over
+struct State : PatternState, InTableMemory<State> {
+  std::vector<Chain> best;  // [n]: of n + 1 steps; empty: there is none
+  Ring<Waiting> waiting;    // whole chains whose absence is not over
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State);
     for (const Chain& chain : best)
       if (!chain.empty()) sum += chain.back()->bytes() + chain.size() * sizeof(Held);
-    for (const Waiting& w : waiting) sum += sizeof(Waiting) + w.chain.size() * sizeof(Held);
+    for (std::size_t i = 0; i < waiting.size(); ++i) sum += sizeof(Waiting) + waiting[i].chain.size() * sizeof(Held);
     return sum;
   }
 };
@@ -94,6 +95,9 @@ class LatestChain : public PatternMatcher {
     report(state, ripe.chain, context, ripe.deadline, found);
   }
 
+  bool passes_by(const Visit& visit) const override {
+    return !visit.fits[places_.front().stream.index] || !visit.steps[places_.front().step.index];
+  }
   bool has_timers() const override { return absent_.exists(); }
   std::optional<Instant> due(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);

@@ -82,6 +82,8 @@ class PatternMatcher {
   virtual std::unique_ptr<PatternState> begin(Time from, bool seen) const = 0;
   virtual void on_event(PatternState& state, const Visit& visit, const Findings& found) const = 0;
   virtual void on_timer(PatternState& state, Instant now, const EvalContext& context, const Findings& found) const = 0;
+  // True: the event leaves the state of a key that is new as it was, so that the key need not be kept for it.
+  virtual bool passes_by(const Visit&) const { return false; }
   // False: nothing is ever due.
   virtual bool has_timers() const { return true; }
   // The next instant at which something is due without an event; none: nothing is.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <set>
 
@@ -173,6 +174,7 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
   for (std::size_t t = 0; t < types_.size(); ++t) {
     PerType& type = types_[t];
     std::map<SlotId, std::size_t> fields;
+    std::vector<std::map<std::uint64_t, std::vector<ProgramId>>> lists;  // by field; by hash of the value
     for (const Choices& one : choices[t]) {
       if (one.alternatives.empty()) {
         type.rest.push_back(one.program);
@@ -190,7 +192,10 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
         if (std::find(used.begin(), used.end(), best) != used.end()) continue;
         used.push_back(best);
         const auto [field, fresh] = fields.try_emplace(best.slot, type.fields.size());
-        if (fresh) type.fields.push_back({best.slot, {}, {}, {}, {}});
+        if (fresh) {
+          type.fields.push_back({best.slot, {}, {}, {}, {}});
+          lists.emplace_back();
+        }
         Field& into = type.fields[field->second];
         if (best.kind != Access::Kind::among) {
           const double bound = value_of(set.code.constants[best.constants.front().index]).number();
@@ -201,12 +206,14 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
           continue;
         }
         for (const ConstantId constant : best.constants) {
-          auto& list = into.lists[hash_of(value_of(set.code.constants[constant.index]))];
+          auto& list = lists[field->second][hash_of(value_of(set.code.constants[constant.index]))];
           if (list.empty() || list.back() != one.program) list.push_back(one.program);
         }
       }
     }
-    for (Field& field : type.fields) {
+    for (std::size_t f = 0; f < type.fields.size(); ++f) {
+      Field& field = type.fields[f];
+      field.lists = Lists(lists[f]);
       std::set<std::string> texts;
       for (const auto& [program, used] : type.access)
         for (const Access& access : used)
@@ -215,21 +222,42 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
                 access.slot == field.slot && value.type() == Type::text)
               texts.emplace(value.as_text());
       if (texts.size() > kFew || texts.size() != field.lists.size()) continue;
-      for (const std::string& text : texts) field.few.emplace_back(text, field.lists.at(hash_of(Value::text(text))));
+      for (const std::string& text : texts) field.few.emplace_back(text, lists[f].at(hash_of(Value::text(text))));
     }
   }
 }
 
-const PredicateIndex::Programs* PredicateIndex::Field::find(const Value& value) const {
-  if (!few.empty()) {
-    if (value.type() != Type::text) return nullptr;
-    for (const auto& [text, programs] : few)
-      if (value.as_text() == text) return &programs;
-    return nullptr;
+PredicateIndex::Lists::Lists(const std::map<std::uint64_t, std::vector<ProgramId>>& lists) : size_(lists.size()) {
+  if (lists.empty()) return;
+  entries_.resize(std::bit_ceil(lists.size() * 2));
+  for (const auto& [hash, programs] : lists) {
+    std::size_t at = hash & (entries_.size() - 1);
+    while (entries_[at].size != 0) at = (at + 1) & (entries_.size() - 1);
+    entries_[at] = {hash, static_cast<std::uint32_t>(programs.size()), programs.front()};
+    if (programs.size() == 1) continue;
+    entries_[at].first = ProgramId(programs_.size());
+    programs_.insert(programs_.end(), programs.begin(), programs.end());
   }
-  if (lists.empty()) return nullptr;
-  const auto found = lists.find(hash_of(value));
-  return found == lists.end() ? nullptr : &found->second;
+}
+
+std::span<const ProgramId> PredicateIndex::Lists::find(std::uint64_t hash) const {
+  if (entries_.empty()) return {};
+  for (std::size_t at = hash & (entries_.size() - 1); entries_[at].size != 0; at = (at + 1) & (entries_.size() - 1)) {
+    const Entry& entry = entries_[at];
+    if (entry.hash != hash) continue;
+    return entry.size == 1 ? std::span(&entry.first, 1) : std::span(programs_).subspan(entry.first.index, entry.size);
+  }
+  return {};
+}
+
+std::span<const ProgramId> PredicateIndex::Field::find(const Value& value) const {
+  if (!few.empty()) {
+    if (value.type() != Type::text) return {};
+    for (const auto& [text, programs] : few)
+      if (value.as_text() == text) return programs;
+    return {};
+  }
+  return lists.size() == 0 ? std::span<const ProgramId>() : lists.find(hash_of(value));
 }
 
 void PredicateIndex::Ranges::add(double bound, ProgramId program) {
@@ -256,9 +284,9 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
     if (value.is_number() &&
         field.at_least.append(value.number(), out) + field.at_most.append(-value.number(), out) > 0)
       lists += 2;  // not in the order of programs
-    const Programs* found = field.find(value);
-    if (found == nullptr) continue;
-    for (const ProgramId program : *found) out.push_back(program);
+    const std::span<const ProgramId> found = field.find(value);
+    if (found.empty()) continue;
+    out.insert(out.end(), found.begin(), found.end());
     ++lists;
   }
   if (lists < 2) return;  // each list is in order, and names a program once

@@ -7,15 +7,15 @@
 // programs found; 10,000 rules with an equality each cost as much as the few that fit.
 #pragma once
 
-#include <boost/container/small_vector.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "engine/base/table_memory.h"
 #include "engine/event/event.h"
 #include "engine/program/program.h"
 
@@ -44,9 +44,24 @@ class PredicateIndex {
   std::span<const Access> access(EventTypeId type, ProgramId program) const;
 
  private:
-  struct AlreadyHashed {
-    using is_avalanching = void;
-    std::size_t operator()(std::uint64_t hash) const noexcept { return hash; }
+  // The programs by hash of the value: open addressing over 16 bytes a value, most of which have one program, so that a lookup is
+  // one cache miss.
+  class Lists {
+   public:
+    Lists() = default;
+    explicit Lists(const std::map<std::uint64_t, std::vector<ProgramId>>& lists);
+    std::span<const ProgramId> find(std::uint64_t hash) const;
+    std::size_t size() const { return size_; }
+
+   private:
+    struct Entry {
+      std::uint64_t hash = 0;
+      std::uint32_t size = 0;  // none: it is free
+      ProgramId first;         // the only one; where there are more, their place in programs_
+    };
+    std::vector<Entry, TableAllocator<Entry>> entries_;  // a power of two of them
+    std::vector<ProgramId> programs_;
+    std::size_t size_ = 0;
   };
   // Programs in the order of their bounds: a value brings all of those up to it.
   struct Ranges {
@@ -55,14 +70,13 @@ class PredicateIndex {
     void add(double bound, ProgramId program);
     std::size_t append(double value, std::vector<ProgramId>& out) const;
   };
-  using Programs = boost::container::small_vector<ProgramId, 4>;  // nearly all lists have one
   struct Field {
     SlotId slot;
     Ranges at_least, at_most;
-    boost::unordered_flat_map<std::uint64_t, Programs, AlreadyHashed> lists;  // by hash of the value
+    Lists lists;
     // The same lists by the value itself, where there are few and all are of texts: comparing is less work than hashing.
-    std::vector<std::pair<std::string, Programs>> few;
-    const Programs* find(const Value& value) const;
+    std::vector<std::pair<std::string, std::vector<ProgramId>>> few;
+    std::span<const ProgramId> find(const Value& value) const;
   };
   static constexpr std::size_t kFew = 4;
   struct PerType {

@@ -70,9 +70,9 @@ class Origins {
   std::uint32_t last_ = 0;
 };
 
-// A key: its newest marks, up to the largest N of the group, and which rules are armed.
+// A key: its newest marks, up to the largest N of the group, and which bounds are armed.
 struct Tally {
-  std::uint32_t armed = ~std::uint32_t{0};  // by member
+  std::uint32_t armed = ~std::uint32_t{0};  // by number of the bounds
   std::uint32_t size = 0;                   // marks
 };
 using Table = SlotTable<Tally>;
@@ -272,9 +272,9 @@ constexpr std::uint8_t kCounts = 1, kBreaks = 2, kResets = 4;
 
 // ----- a group ------------------------------------------------------------------------------------------
 
-class CounterGroup {
+class CounterGroup : public InTableMemory<CounterGroup> {
  public:
-  static constexpr std::size_t kMembersMax = 32;  // a bit each in Tally
+  static constexpr std::size_t kBoundsMax = 32;  // a bit each in Tally
 
   CounterGroup(const RunContext& context, const Shape& shape) : context_(context), shape_(shape) {
     for (const TypePlan& type : shape.types) {
@@ -290,15 +290,17 @@ class CounterGroup {
   CounterGroup& operator=(const CounterGroup&) = delete;
 
   // A rule that starts over empties the ring for itself alone, so it shares none.
-  bool takes(const Shape& shape) const {
-    return members_.size() < kMembersMax && !shape_.starts_over && !shape.starts_over &&
+  bool takes(const Shape& shape) {
+    return (bounds_.size() < kBoundsMax || find(shape) != bounds_.end()) && !shape_.starts_over && !shape.starts_over &&
            shape_.streak == shape.streak && shape_.types == shape.types;
   }
   std::size_t join(ProgramId id, const Shape& shape) {
     const Program& program = context_.rules->programs[id.index];
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
-    members_.push_back({program, pattern, AlertMaker(id, program, *context_.evaluator), ProgramCounters{}});
-    bounds_.push_back({shape.n, shape.window});
+    members_.push_back({program, pattern, AlertMaker(id, program, *context_.evaluator), shape.n, ProgramCounters{}});
+    auto bounds = find(shape);
+    if (bounds == bounds_.end()) bounds = bounds_.insert(bounds_.end(), {shape.n, shape.window, {}});
+    bounds->members.push_back(static_cast<std::uint32_t>(members_.size() - 1));
     least_ = std::min(least_, shape.n);
     shape_.n = std::max(shape_.n, shape.n);
     shape_.window = std::max(shape_.window, shape.window);
@@ -358,16 +360,25 @@ class CounterGroup {
     ExprId filter;
     std::size_t key = 0;  // its number in the book
   };
+  // Rules with the same N and window hold and are armed together: of thousands of rules few bounds are different.
   struct Bounds {
     std::uint32_t n = 0;
     Duration window{};
+    boost::container::small_vector<std::uint32_t, 1> members;
   };
+  using AllBounds = boost::container::small_vector<Bounds, 1>;
   struct Member {
     const Program& program;
     const Pattern& pattern;
     AlertMaker alerts;
+    std::uint32_t n = 0;
     ProgramCounters counters;
   };
+
+  AllBounds::iterator find(const Shape& shape) {
+    return std::find_if(bounds_.begin(), bounds_.end(),
+                        [&](const Bounds& b) { return b.n == shape.n && b.window == shape.window; });
+  }
 
   std::size_t type_of(const Event& event) const {
     std::size_t i = 0;
@@ -411,30 +422,34 @@ class CounterGroup {
       slot->body.armed = ~std::uint32_t{0};
       return;
     }
+    firing_.clear();
     for (std::size_t i = 0; i < bounds_.size(); ++i)
-      judge_member(*slot, i, was_empty, before, event, *look.key, order, out);
+      if (rings(*slot, i, was_empty, before, event.time))
+        firing_.insert(firing_.end(), bounds_[i].members.begin(), bounds_[i].members.end());
+    if (firing_.empty()) return;
+    std::sort(firing_.begin(), firing_.end());  // in the order of the programs
+    for (const std::uint32_t member : firing_) fire(*slot, member, event, *look.key, order, out);
+    if (!shape_.starts_over) return;
+    marks_->clear(*slot);
+    slot->body.armed = ~std::uint32_t{0};
   }
 
   // F1: the edge. Nothing left in the window before the event arms, and so does finding it false.
-  void judge_member(Slot& slot, std::size_t number, bool was_empty, Time before, const Event& event,
-                    const EventKey& key, const OutputOrder& order, Outputs& out) {
+  bool rings(Slot& slot, std::size_t number, bool was_empty, Time before, Time now) const {
     const Bounds& bounds = bounds_[number];
     const std::uint32_t bit = std::uint32_t{1} << number;
-    const auto is_out = [&](Time time) { return !shape_.streak && event.time - time > bounds.window; };
+    const auto is_out = [&](Time time) { return !shape_.streak && now - time > bounds.window; };
     const bool holds = slot.body.size >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
     if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
-    if (!holds || (slot.body.armed & bit) == 0) return;
+    if (!holds || (slot.body.armed & bit) == 0) return false;
     slot.body.armed &= ~bit;
-    fire(slot, number, event, key, order, out);
-    if (!shape_.starts_over) return;
-    marks_->clear(slot);
-    slot.body.armed = ~std::uint32_t{0};
+    return true;
   }
 
   void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key, const OutputOrder& order,
             Outputs& out) {
     Member& member = members_[number];
-    const std::uint32_t n = bounds_[number].n;
+    const std::uint32_t n = member.n;
     fired_key_.clear();
     for (const SlotId part : shape_.types[type_of(event)].key) fired_key_.push_back(event.field(part));
     EvalContext context = context_.at(&event, event.time);
@@ -472,19 +487,20 @@ class CounterGroup {
   const RunContext context_;
   std::optional<Table> table_;
   std::optional<Marks> marks_;
-  std::uint32_t least_ = ~std::uint32_t{0};           // the smallest N of all members
-  boost::container::small_vector<Bounds, 1> bounds_;  // by member
-  ProgramCounters seen_;                              // of all members alike
+  std::uint32_t least_ = ~std::uint32_t{0};  // the smallest N of all members
+  AllBounds bounds_;                         // all different
+  ProgramCounters seen_;                     // of all members alike
   mutable std::vector<Member> members_;
   Shape shape_;  // of all members: the largest N, the longest window
   Origins origins_;
+  std::vector<std::uint32_t> firing_;
   std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;
 };
 
 namespace {
 
-class CounterRunner : public Runner {
+class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
  public:
   CounterRunner(std::shared_ptr<CounterGroup> group, std::size_t member) : group_(std::move(group)), member_(member) {}
 
@@ -538,7 +554,8 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
   const TypePlan& first = shape->types.front();
   auto& groups = groups_[{first.type.index, first.filter.index}];
   auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });
-  if (group == groups.end()) group = groups.insert(groups.end(), std::make_shared<CounterGroup>(context_, *shape));
+  if (group == groups.end())
+    group = groups.insert(groups.end(), std::shared_ptr<CounterGroup>(new CounterGroup(context_, *shape)));
   const std::size_t member = (*group)->join(id, *shape);
   return std::make_unique<CounterRunner>(*group, member);
 }

@@ -74,7 +74,7 @@ bool FiredAbsences::remember(const Program& program, const Pattern& pattern, con
   if (relates(program.streams[absent_of(pattern).index])) fired.of_its_steps = steps_of(pattern, report);
   fired_.push_back(std::move(fired));
   if (fired_.size() <= kFiredAbsencesPerKeyMax) return true;
-  fired_.pop_front();
+  fired_.erase(fired_.begin());
   return false;
 }
 

@@ -34,7 +34,7 @@ struct OpenAlert {
   std::vector<bool> escalated;
 };
 
-struct KeyState {
+struct KeyState : InTableMemory<KeyState> {
   OwnedValues key;
   Time from{};        // watched since: `learn`
   bool seen = false;  // listed, or by all: counts as seen from the start
@@ -53,7 +53,7 @@ struct KeyState {
 // So many keys are kept without asking which of them still matter.
 constexpr std::size_t kFewKeys = 1'024;
 
-class RuleRunner : public Runner {
+class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
  public:
   // `is_asked`: some rule is muted while this one fires.
   RuleRunner(const RunContext& context, ProgramId id, bool is_asked)
@@ -79,6 +79,7 @@ class RuleRunner : public Runner {
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
     keys_end_ = keys_end();
+    may_pass_by_ = context.fast && !uses_previous_ && rule_.learn.us == 0 && rule_.forget.us == 0;
     find_plain_inputs();
   }
 
@@ -133,7 +134,7 @@ class RuleRunner : public Runner {
     fetched_ = keys_.erasures();
     if (look.place == nullptr) return;
     for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
-      prefetch(static_cast<const char*>(look.place) + line);
+      fetch_line(static_cast<const char*>(look.place) + line);
   }
   void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
                       Outputs& out) override {
@@ -332,8 +333,9 @@ class RuleRunner : public Runner {
   // `found`: the key's state, null where it is new.
   void visit(const KeyedVisit& v, KeyState* found, const Event& event, std::uint64_t cause, std::uint32_t depth,
              Outputs& out) {
-    KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
     ++counters_.events;
+    if (found == nullptr && may_pass_by_ && passes_by(v, event)) return;
+    KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
     if (std::exchange(s.forgotten, false)) s.from = event.time;
     s.last_event = event.time;
     Visit visit;
@@ -362,6 +364,18 @@ class RuleRunner : public Runner {
     when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
     if (uses_previous_) s.previous.insert_or_assign(event.type.index, Seen(event, visit.fits));
     if (waits_) keys_.schedule(v.key, s, due_of(s, true));
+  }
+
+  // Most keys that a sequence sees never begin it: such a key is not even begun.
+  bool passes_by(const KeyedVisit& v, const Event& event) const {
+    Visit visit;
+    visit.event = &event;
+    visit.steps = v.steps;
+    visit.context = context_.at(&event, event.time);
+    visit.context.key = v.values;
+    visit.fits = streams_.fits(visit.context, *context_.evaluator);
+    return when_->passes_by(visit) &&
+           std::none_of(rule_.resets.begin(), rule_.resets.end(), [&](StreamId r) { return visit.fits[r.index]; });
   }
 
   // F9: as if the rule began to watch the key now; what was seen counts as seen, open alerts and budgets stay.
@@ -597,8 +611,9 @@ class RuleRunner : public Runner {
   std::vector<PlainInput> plain_inputs_;
   std::uint64_t fetched_ = 0;  // keys_.erasures() when the hand was fetched
   bool judges_where_ = true, uses_previous_ = false;
-  bool waits_ = true;      // something may be due
-  bool keys_end_ = false;  // keys that stop to matter are given up
+  bool waits_ = true;         // something may be due
+  bool may_pass_by_ = false;  // nothing but the matcher remembers that a key was seen
+  bool keys_end_ = false;     // keys that stop to matter are given up
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <tuple>
 #include <utility>
-
-#include "engine/base/table_memory.h"
-
 namespace tocsin {
 
 Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
@@ -100,7 +97,7 @@ void Shard::look_ahead(std::span<const Event* const> events) {
 // Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events overlap.
 void Shard::bring_programs() const {
   for (const ProgramId id : asked_)
-    for (std::size_t line = 0; line < kLines; ++line) prefetch(memory_[id.index * kLines + line]);
+    for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[id.index * kLines + line]);
 }
 
 void Shard::on_event_ahead(const Event& event, std::size_t at) {

@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/table_memory.h"
 #include "engine/event/event.h"
 #include "engine/program/predicate_index.h"
 #include "engine/program/program.h"
@@ -101,7 +102,7 @@ class Shard {
   std::vector<bool> looks_ahead_;  // by program
   // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
   static constexpr std::size_t kLines = 8, kFewPrograms = 64;
-  std::vector<const void*> memory_;
+  std::vector<const void*, TableAllocator<const void*>> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;
   std::vector<bool> watching_;

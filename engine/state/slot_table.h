@@ -70,12 +70,12 @@ class SlotTable {
 
   // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot, which is most likely
   // the one that find() will give.
-  void fetch_index(std::uint64_t hash) const { prefetch(&index_[hash & mask()]); }
+  void fetch_index(std::uint64_t hash) const { fetch_line(&index_[hash & mask()]); }
   Slot* fetch_slot(std::uint64_t hash) const {
     for (std::size_t at = hash & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
       if (index_[at].tag != tag_of(hash)) continue;
       std::byte* slot = address(index_[at].slot);
-      for (std::size_t line = 0; line < stride_ && line < 4 * kLine; line += kLine) prefetch(slot + line);
+      for (std::size_t line = 0; line < stride_ && line < 4 * kLine; line += kLine) fetch_line(slot + line);
       return reinterpret_cast<Slot*>(slot);
     }
     return nullptr;
