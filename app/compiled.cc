@@ -30,6 +30,17 @@ Exit tell_errors(std::string_view command, const CompiledSet& set, Console& cons
   return Exit::no;
 }
 
+// What is decided by an empty list must not look as if the topic had been asked.
+void tell_unread_topics(std::string_view command, const RuleSet& rules, Console& console) {
+  const auto tell = [&](std::string_view kind, const std::string& name, const std::string& topic) {
+    if (topic.empty()) return;
+    console.err << fmt::format("tocsin {}: {} `{}` is empty here: nothing follows its topic \"{}\" yet\n", command,
+                               kind, name, topic);
+  };
+  for (const ListDef& list : rules.lists) tell("list", list.name, list.topic);
+  for (const TableDef& table : rules.tables) tell("table", table.name, table.topic);
+}
+
 Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
   dsl::CheckOptions options;
   look_into_files(options, set.files);
@@ -39,6 +50,7 @@ Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
   Result<std::shared_ptr<const ReferenceData>> reference = read_reference(set.compiled, set.files);
   if (!reference) return unreadable(console, command, reference.error());
   set.reference = std::move(*reference);
+  tell_unread_topics(command, *set.compiled.rules, console);
   return Exit::done;
 }
 

@@ -317,6 +317,25 @@ TEST_CASE("an event without its key is no dead letter: the rule that wants the k
   }
 }
 
+// Nothing is decided by them.
+TEST_CASE("fields that no rule reads: twice, out of range or of any type, they make no dead letter") {
+  const std::string same = R"({"event":"b","k":"u","n":1,"ts":1000000)";
+  std::string input;
+  for (const char* unread : {R"("other":1,"other":2)", R"("other":1e999)", R"("other":123456789012345678901234567890)",
+                             R"("other":{"deep":{"k":1,"k":2}})", R"("other":null)"})
+    input += same + "," + unread + "}\n";
+  const Ran ran = run(kReadsAll, input);
+  CHECK(ran.dead.empty());
+  CHECK(ran.result.events == 5);
+  const Ran read = run(kReadsAll, same + ",\"n\":2}\n" + R"({"event":"b","k":"u","n":1e999,"ts":1000000})" + "\n");
+  CHECK(read.dead.size() == 2);
+  How how;
+  how.codec.format = Format::csv;
+  const Ran csv = run(kReadsAll, "event,k,n,ts,other,other\nb,u,1,1000000,1,2\n", how);
+  CHECK(csv.dead.empty());
+  CHECK(csv.result.events == 1);
+}
+
 // Which of the two would be meant?
 TEST_CASE("a CSV whose header names a column twice") {
   How how;

@@ -97,6 +97,10 @@ constexpr Elsewhere kElsewhere[] = {
      "an event that the filter lets through all the same"},
     {"send to \"sink\"", "dsl/emit_test.golden", "an alert does not say where it goes",
      "one sink in place of the other"},
+    {"list l from topic \"t\"", "app/test_test.cc", "nothing follows a topic yet: it is said", {}},
+    {"table t from topic \"t\"", "app/test_test.cc", "nothing follows a topic yet: it is said", {}},
+    {"at T reload \"file\"", "app/test_test.cc", "cannot be tried yet: the test fails and says so", {}},
+    {"at T restart", "app/test_test.cc", "cannot be tried yet: the test fails and says so", {}},
 };
 
 // ----- the words of the other sections -----------------------------------------------------------------------------
@@ -142,7 +146,8 @@ const std::vector<Part>& parts() {
         {"every event", " every event"},
         {"over all", " over all"},
         {"every D in \"ZONE\"", " in \"Europe/Paris\""},
-        {"even if empty", "even if empty"}}},
+        {"even if empty", "even if empty"},
+        {"emit each with f = E", "emit each with "}}},
       {"Reference data (section 10)",
        {"reference/", "clauses/by"},
        {{"list l = [..]", " = [\""},
@@ -152,6 +157,8 @@ const std::vector<Part>& parts() {
         {"by k from list l", " from list "},
         {"table t from \"file.csv\" key k", "table "},
         {"t[E].f", "cards["},
+        {"list l from topic \"t\"", " from topic "},
+        {"table t from topic \"t\"", " from topic "},
         {"calendar c = ... in \"ZONE\"", "calendar "},
         {"x in calendar c", " in calendar "}}},
       {"Expressions (section 11)",
@@ -186,7 +193,9 @@ const std::vector<Part>& parts() {
         {"at T expect alert {fields}", "expect alert"},
         {"at T expect no alert", "expect no alert"},
         {"at T expect NAME {fields}", "expect tumbling "},
-        {"load \"events.ndjson\"", "load \""}}},
+        {"load \"events.ndjson\"", "load \""},
+        {"at T reload \"file\"", "reload \""},
+        {"at T restart", " restart"}}},
   };
   return all;
 }
@@ -475,6 +484,8 @@ std::string row_of_word(const Part& part, const Word& word, const std::vector<Sp
     if (uses(spec.rules, word.text) &&
         std::ranges::any_of(part.folders, [&](std::string_view folder) { return spec.name.starts_with(folder); }))
       files += (files.empty() ? "" : ", ") + link(spec.name);
+  for (const Elsewhere& e : kElsewhere)
+    if (e.line == word.shown) files += fmt::format("{}{}", files.empty() ? "" : ", ", link(std::string(e.file)));
   if (files.empty()) missing.emplace_back(word.shown);
   return fmt::format("| `{}` | {} |\n", escaped(word.shown), files);
 }

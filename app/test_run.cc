@@ -181,8 +181,11 @@ class Test {
       if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, *batch, offset);
       if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, *batch, offset);
       if (std::holds_alternative<ast::Reload>(line.node))
-        fail(line.span, "the engine cannot change rules as it runs yet");
-      if (std::holds_alternative<ast::Restart>(line.node)) fail(line.span, "the engine cannot keep its state yet");
+        fail(line.span,
+             "`reload` cannot be tried yet: a test runs with the rules of its own files, from its first line to its "
+             "last");
+      if (std::holds_alternative<ast::Restart>(line.node))
+        fail(line.span, "`restart` cannot be tried yet: a test runs in one go, and nothing of it is kept for another");
     }
     std::vector<EventTypeId> carried;
     for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)

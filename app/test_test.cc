@@ -270,6 +270,28 @@ TEST_CASE("the events that a session sends on can be expected, with what it adds
   CHECK(contains(test(rules + "  at 1s  expect hit {sequel: 1}\n").err, "sequel"));  // a name that nobody adds
 }
 
+// What cannot be tried must not pass as tried.
+TEST_CASE("`reload` and `restart` fail the test that has them, with the reason") {
+  const std::string before = kRule + "\ntest \"later\" rule brute_force\n  at 0s  expect no alert\n  at 1s  ";
+  const Ran reloads = test(before + "reload \"other.rules\"\n  at 2s  expect no alert\n");
+  CHECK(reloads.code == 1);
+  CHECK(contains(reloads.out, "`reload` cannot be tried yet: a test runs with the rules of its own files"));
+  const Ran restarts = test(before + "restart\n  at 2s  expect no alert\n");
+  CHECK(restarts.code == 1);
+  CHECK(contains(restarts.out, "`restart` cannot be tried yet: a test runs in one go"));
+}
+
+// Nothing follows a topic yet: what an empty list decides must not look as if the topic had been asked.
+TEST_CASE("a list and a table of a topic are empty in a test, and it is said") {
+  const Ran ran = test(
+      "event a has k text, ts time  timestamp ts\nlist bad from topic \"bad-ones\"\ntable t from topic \"names\"\n"
+      "rule r when a(k in list bad or t[k].name = \"x\") by k  alert low \"\"\n"
+      "test \"nobody is in it\" rule r\n  at 0s  a {k: \"u\"}\n  at 0s  expect no alert\n");
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.err, "tocsin test: list `bad` is empty here: nothing follows its topic \"bad-ones\" yet\n"));
+  CHECK(contains(ran.err, "tocsin test: table `t` is empty here: nothing follows its topic \"names\" yet\n"));
+}
+
 TEST_CASE("--update writes what there was, shows the difference, and the tests pass") {
   const Folder folder;
   const std::string file = folder.write("a.rules", kRule + "\n" + kFails +
