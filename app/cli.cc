@@ -79,8 +79,8 @@ Exit unknown(Console& console, const Command* command, std::string_view word) {
   return refuse(console, {}, fmt::format("there is no command `{}`{}", word, did_you_mean(word, names)));
 }
 
-// What is wrong with the operands: too few for the rows' least numbers, too many for their most, or none of the choices.
-// Empty: nothing.
+// What is wrong with the operands: too few for the rows' least numbers, too many for their most, or none of the
+// choices. Empty: nothing.
 std::string refused_operands(const Command& command, const std::vector<std::string>& given) {
   std::size_t least = 0, most = 0;
   bool any = false;

@@ -12,7 +12,8 @@ namespace tocsin::app {
 // else is thrown is a bug of ours, reported as such (Exit::bug).
 Exit run_command_line(const std::vector<std::string>& words, Console& console);
 
-// From here on a broken contract (TOCSIN_ASSERT) and std::terminate end the process with Exit::bug and say what to attach.
+// From here on a broken contract (TOCSIN_ASSERT) and std::terminate end the process with Exit::bug and say what to
+// attach.
 void turn_aborts_into_bugs();
 
 }  // namespace tocsin::app

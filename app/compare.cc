@@ -1,5 +1,5 @@
-// The same alert is one of the same time, id, state and reminder; whether it changed is a matter of its document, without the
-// version.
+// The same alert is one of the same time, id, state and reminder; whether it changed is a matter of its document,
+// without the version.
 #include "app/compare.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,6 @@
-// tocsin.toml as the author's commands read it: which rules, and how the records of each source become events. What it says
-// are defaults of the command line's options, so a flag wins over it, and one reader (inputs.h) makes a codec of both.
-// Sinks, state, Kafka and the server's own tables are for the daemon; here their names alone are checked.
+// tocsin.toml as the author's commands read it: which rules, and how the records of each source become events. What it
+// says are defaults of the command line's options, so a flag wins over it, and one reader (inputs.h) makes a codec of
+// both. Sinks, state, Kafka and the server's own tables are for the daemon; here their names alone are checked.
 #pragma once
 
 #include <string>

@@ -29,8 +29,8 @@ struct Console {
   int err_width() const { return err_is_terminal ? terminal_width : 0; }
 };
 
-// Of both streams: `--color` > NO_COLOR > CLICOLOR_FORCE > is it a terminal; TERM=dumb has none. `flag` is always, never,
-// or auto.
+// Of both streams: `--color` > NO_COLOR > CLICOLOR_FORCE > is it a terminal; TERM=dumb has none. `flag` is always,
+// never, or auto.
 void decide_colours(std::string_view flag, Console& console);
 
 // Of the process: its streams, its environment, the width by ioctl (80 where nobody says).

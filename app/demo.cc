@@ -1,5 +1,5 @@
-// `tocsin demo`: made-up events from several inputs, four rules from easy to hard, and what they find, as it happens. Needs
-// no configuration and leaves nothing behind.
+// `tocsin demo`: made-up events from several inputs, four rules from easy to hard, and what they find, as it happens.
+// Needs no configuration and leaves nothing behind.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,7 +57,7 @@ std::optional<double> number_of(const std::string& text) {
   return number;
 }
 
-// ----- what is shown -------------------------------------------------------------------------------------------------------
+// ----- what is shown ------------------------------------------------------------------------------------------------
 
 std::string_view word_of(const Alert& alert) {
   return alert.state != Alert::State::firing ? "resolved" : name_of(alert.severity);
@@ -164,7 +164,7 @@ Exit show(const Wanted& wanted, Console& console) {
   return result->stopped && console.out.good() ? Exit::interrupted : Exit::done;
 }
 
-// ----- the folder to start from --------------------------------------------------------------------------------------------
+// ----- the folder to start from -------------------------------------------------------------------------------------
 
 Result<void> write_events(const GeneratorConfig& config, const std::string& path) {
   Result<std::unique_ptr<Source>> source = open_generator(config, SourceId{0}, nullptr);

@@ -12,7 +12,7 @@ namespace tocsin::app {
 
 namespace {
 
-// ----- the layout ----------------------------------------------------------------------------------------------------
+// ----- the layout ---------------------------------------------------------------------------------------------------
 
 struct Row {
   const Node* node = nullptr;
@@ -51,7 +51,7 @@ std::string said_aside(const Edge& edge) {
 
 std::string said_below(const Edge& edge) { return (edge.kind == Edge::Kind::timer ? "◷ " : "") + edge.label; }
 
-// ----- text ----------------------------------------------------------------------------------------------------------
+// ----- text ---------------------------------------------------------------------------------------------------------
 
 std::string repeated(std::string_view piece, std::size_t times) {
   std::string text;
@@ -152,7 +152,7 @@ class TextDrawing {
   std::string out_;
 };
 
-// ----- dot, mermaid --------------------------------------------------------------------------------------------------
+// ----- dot, mermaid -------------------------------------------------------------------------------------------------
 
 std::string escaped(std::string_view text, std::string_view what, char with) {
   std::string out;
@@ -188,7 +188,7 @@ std::string xml_text(std::string_view text) {
   return out;
 }
 
-// ----- svg -----------------------------------------------------------------------------------------------------------
+// ----- svg ----------------------------------------------------------------------------------------------------------
 
 // Pixels. A column of text is taken as kColumn wide; fonts differ, so boxes have air.
 constexpr int kColumn = 8, kLine = 18, kMargin = 20, kBox = 36, kGap = 44;

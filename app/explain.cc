@@ -1,5 +1,5 @@
-// `tocsin explain`: the page of a code, or all that is known of a rule: read aloud, drawn, with its bounds, its core form
-// and its program.
+// `tocsin explain`: the page of a code, or all that is known of a rule: read aloud, drawn, with its bounds, its core
+// form and its program.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -57,7 +57,7 @@ Exit print_code(const dsl::CodeInfo& row, const std::string& format, Console& co
   return Exit::done;
 }
 
-// ----- what is known of one rule, session or summary -------------------------------------------------------------------
+// ----- what is known of one rule, session or summary ----------------------------------------------------------------
 
 // Which matcher runs a pattern of the rule.
 struct Matched {
@@ -163,7 +163,7 @@ void compile_into(Known& known, const dsl::Model& model) {
   known.bounds = program->bounds;
 }
 
-// ----- showing it --------------------------------------------------------------------------------------------------------
+// ----- showing it ---------------------------------------------------------------------------------------------------
 
 // How long an event matters: what `check` warns of is said in the same breath.
 std::string reach_in_words(const Known& known) {

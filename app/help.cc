@@ -1,4 +1,5 @@
-// One walk over the table for each kind of page: help, manual, Markdown, and a script for each shell, each with its own escapes.
+// One walk over the table for each kind of page: help, manual, Markdown, and a script for each shell, each with its own
+// escapes.
 #include "app/help.h"
 
 #include <fmt/format.h>
@@ -104,7 +105,7 @@ std::string roff_command(const Command& command) {
   return out;
 }
 
-// ----- markdown ------------------------------------------------------------------------------------------------------
+// ----- markdown -----------------------------------------------------------------------------------------------------
 
 // A cell of a table: `|` would end it, `<` begin a tag.
 std::string cell(std::string_view text) {

@@ -176,7 +176,8 @@ class Run {
     return std::move(result_);
   }
 
-  // Each event that was emitted right behind what caused it (S5), so that one order comes out, however the input is cut.
+  // Each event that was emitted right behind what caused it (S5), so that one order comes out, however the input is
+  // cut.
   void hand_out() {
     const std::vector<Emitted> emitted = engine_.take_emitted();
     auto next = emitted.begin();

@@ -1,5 +1,5 @@
-// Rules over a finite input, on the engine that production runs: what `replay`, `test` and the tests of the house share.
-// Event time alone decides; nothing is written here, outputs go to the caller.
+// Rules over a finite input, on the engine that production runs: what `replay`, `test` and the tests of the house
+// share. Event time alone decides; nothing is written here, outputs go to the caller.
 #pragma once
 
 #include <cstdint>
@@ -80,8 +80,8 @@ struct HistoryOutputs {
   std::function<bool()> stopped;  // asked after each block: no more is read
 };
 
-// Every partition of the source has its own decoder and watermark. Fails for a codec that means nothing, and when the source
-// does.
+// Every partition of the source has its own decoder and watermark. Fails for a codec that means nothing, and when the
+// source does.
 Result<HistoryResult> run_history(const History& history, Source& source, const HistoryOutputs& outputs);
 // The same over the lines of a stream, one partition.
 Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs);

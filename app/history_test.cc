@@ -1,5 +1,5 @@
-// Whole runs over records as they come in. Would be wrong if one failed: a record that no rule can want changes what the
-// others mean, a late event gets into a closed window, or the same input gives other ids.
+// Whole runs over records as they come in. Would be wrong if one failed: a record that no rule can want changes what
+// the others mean, a late event gets into a closed window, or the same input gives other ids.
 //
 // The marks are those of spec_test.cc: here stands what no text of a test can send.
 #include "app/history.h"
@@ -147,8 +147,8 @@ struct Unwanted {
   std::string record;
 };
 
-// A format, three good records of one key, and what can be wrong with one there. Only the fields that some rule reads are
-// decoded, so the rules read all of them.
+// A format, three good records of one key, and what can be wrong with one there. Only the fields that some rule reads
+// are decoded, so the rules read all of them.
 struct Written {
   Format format = Format::json;
   std::string head;  // csv: the names of the columns
@@ -346,7 +346,7 @@ TEST_CASE("a CSV whose header names a column twice") {
   CHECK(ran.result.events == 0);
 }
 
-// ----- limits: each at one less, at it, and at one more ----------------------------------------------------------------
+// ----- limits: each at one less, at it, and at one more -------------------------------------------------------------
 
 // C2: the true count stands beside the evidence.
 TEST_CASE("evidence of one step") {
@@ -389,8 +389,8 @@ TEST_CASE("candidates under `fire every match`") {
 
 namespace {
 
-// A rule `r` that tells what the windows of u hold after one event less than the limit of 5, at it, and after one more; n counts
-// the events up.
+// A rule `r` that tells what the windows of u hold after one event less than the limit of 5, at it, and after one more;
+// n counts the events up.
 struct Held {
   std::string name;  // whose counter it is
   std::string rules;
@@ -522,7 +522,7 @@ TEST_CASE("fired absences that a late event may disprove") {
   }
 }
 
-// ----- lists and tables that change on the way ------------------------------------------------------------------------
+// ----- lists and tables that change on the way ----------------------------------------------------------------------
 
 namespace {
 
@@ -736,7 +736,7 @@ TEST_CASE("a late event withdraws a silence") {
   CHECK(all == "u firing, u withdrawn, w firing, u firing, w resolved, ");
 }
 
-// ----- the end of the input --------------------------------------------------------------------------------------------
+// ----- the end of the input -----------------------------------------------------------------------------------------
 
 // shows T8: time goes to the last event, deadlines at its time included, and no further; the flags move it on
 // not: an end at which everything that waits is due
@@ -765,7 +765,7 @@ TEST_CASE("drained, with what renews itself") {
   CHECK(said(ran).size() == 2);
 }
 
-// ----- ids and evidence ------------------------------------------------------------------------------------------------
+// ----- ids and evidence ---------------------------------------------------------------------------------------------
 
 // shows F16 F13: rule, key, fire time, first and last event; a reminder and a resolution carry the id of their alert
 // not: a number that counts up; an id for each message
@@ -818,7 +818,8 @@ TEST_CASE("evidence") {
   CHECK(alias.alerts[0]["evidence"] == json({{"late_b", {"in/0/3", "in/0/4"}}}));
 }
 
-// shows F17 S5: of an emitted event it is that of the match that emitted it; it stands behind its cause, and so does its alert
+// shows F17 S5: of an emitted event it is that of the match that emitted it; it stands behind its cause, and so does
+// its alert
 // not: the emitted event's own id, which no source has; alerts of one instant by the names of their rules alone
 TEST_CASE("evidence of an emitted event") {
   const Ran ran =

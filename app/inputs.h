@@ -22,7 +22,8 @@ std::vector<Option> input_options();
 // through) and from the schema (its only event). An Error in words for whoever called.
 Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema);
 
-// What an option names and nobody knows, for standard error: each a sentence. It does no harm, and is most often misspelt.
+// What an option names and nobody knows, for standard error: each a sentence. It does no harm, and is most often
+// misspelt.
 std::vector<std::string> unknown_names(const CodecConfig& codec, const dsl::Model& model);
 
 // `--input`: a file, or - for standard input. Records without a time of their own have that at which the file was last
@@ -32,7 +33,8 @@ Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& con
 // What evidence calls the input: the file's name, `stdin`.
 std::string name_of_input(const std::string& path);
 
-// A time on the command line: RFC 3339, `-15m` before now, or a number in the unit of --time-unit (ms where none is given).
+// A time on the command line: RFC 3339, `-15m` before now, or a number in the unit of --time-unit (ms where none is
+// given).
 Result<Time> time_on_command_line(const std::string& word, const Arguments& arguments);
 
 }  // namespace tocsin::app

@@ -114,7 +114,7 @@ struct Relaxed {
   bool by_alert = false;            // ... or the alert before
 };
 
-// ----- running weaker rules ------------------------------------------------------------------------------------------------
+// ----- running weaker rules -----------------------------------------------------------------------------------------
 
 class Asker {
  public:
@@ -206,7 +206,7 @@ std::optional<ast::Stream> base_of(const dsl::Model& model, const ast::Stream& s
   return print(base) == print(stream) ? std::nullopt : std::optional(std::move(base));
 }
 
-// ----- what could be less strict -------------------------------------------------------------------------------------------
+// ----- what could be less strict ------------------------------------------------------------------------------------
 
 class Relaxations {
  public:
@@ -375,7 +375,7 @@ ast::RuleDecl answered(ast::RuleDecl rule, const ast::Stream& answer, const ast:
   return rule;
 }
 
-// ----- how far it came -----------------------------------------------------------------------------------------------------
+// ----- how far it came ----------------------------------------------------------------------------------------------
 
 class Search {
  public:
@@ -771,7 +771,7 @@ class Search {
   Nearest out_;
 };
 
-// ----- edges ---------------------------------------------------------------------------------------------------------------
+// ----- edges --------------------------------------------------------------------------------------------------------
 
 class Edges {
  public:

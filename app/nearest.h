@@ -39,9 +39,9 @@ struct Nearest {
 std::optional<Nearest> nearest_match(const CompiledSet& set, const Question& question, const RunVariant& run,
                                      const WriteTime& write, const WriteId& id = {});
 
-// An edge of a rule's automaton (graph.h), and whether events take it: the step is reached, or without the edge (its `within`,
-// its `then no x`, its `reset on`) the same events would give other alerts. So what is called taken is also shown: no test
-// that passes would pass without it.
+// An edge of a rule's automaton (graph.h), and whether events take it: the step is reached, or without the edge (its
+// `within`, its `then no x`, its `reset on`) the same events would give other alerts. So what is called taken is also
+// shown: no test that passes would pass without it.
 struct EdgeTaken {
   std::string edge;  // "`within 5m` runs out"
   bool taken = false;

@@ -1,4 +1,5 @@
-// The files that rules name, for their lists, tables and tests: a relative name counts from the folder of the file that says it.
+// The files that rules name, for their lists, tables and tests: a relative name counts from the folder of the file that
+// says it.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +26,12 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
 // The path of what rule file number `file` calls `name`.
 std::filesystem::path beside(std::span<const dsl::SourceText> texts, std::uint32_t file, std::string_view name);
 
-// Every file that a rule set names, as it was last read well; whoever watches them (nothing here does) asks when to look
-// again, and hands what is new to Engine::swap.
+// Every file that a rule set names, as it was last read well; whoever watches them (nothing here does) asks when to
+// look again, and hands what is new to Engine::swap.
 class ReferenceFiles {
  public:
-  // A file that is not there, or is broken, is a failure: `run` and `replay` refuse to start without it (language.md, section
-  // 10). REQUIRES: compiled.ok().
+  // A file that is not there, or is broken, is a failure: `run` and `replay` refuse to start without it (language.md,
+  // section 10). REQUIRES: compiled.ok().
   static Result<ReferenceFiles> read(const dsl::Compiled& compiled, std::span<const dsl::SourceText> texts);
 
   const std::shared_ptr<const ReferenceData>& data() const { return data_; }

@@ -42,7 +42,7 @@ std::string written(Time time) {
   return out;
 }
 
-// ----- what is counted ---------------------------------------------------------------------------------------------------
+// ----- what is counted ----------------------------------------------------------------------------------------------
 
 struct Tally {
   std::uint64_t fired = 0, resolved = 0, withdrawn = 0, reminders = 0, suppressed = 0;
@@ -123,7 +123,7 @@ std::string pending_in_words(const HistoryResult& result) {
   return text;
 }
 
-// ----- one version of the rules over the input ---------------------------------------------------------------------------
+// ----- one version of the rules over the input ----------------------------------------------------------------------
 
 // `1/100 by user`
 struct Sample {
@@ -139,8 +139,8 @@ struct Wanted {
   std::optional<Sample> sample;
 };
 
-// The events of the values that the sample takes: which they are is a matter of the value alone, so that two runs take the same.
-// A number that is a text in another event is another value.
+// The events of the values that the sample takes: which they are is a matter of the value alone, so that two runs take
+// the same. A number that is a text in another event is another value.
 std::function<bool(const Event&)> taken_by(const Sample& sample, const Schema& schema) {
   std::map<std::uint32_t, std::uint32_t> slots;  // by type
   for (std::uint32_t t = 0; t < schema.types.size(); ++t)
@@ -283,7 +283,7 @@ class Replay {
   std::string line_;
 };
 
-// ----- the command -------------------------------------------------------------------------------------------------------
+// ----- the command --------------------------------------------------------------------------------------------------
 
 // One set of the paths: a document among them would be rules of its own, and one input has one set.
 struct OneSet {

@@ -1,5 +1,5 @@
-// Were this wrong, `tocsin replay` would tell another past than the one that was: wrong alerts, lost records, times read
-// in another unit.
+// Were this wrong, `tocsin replay` would tell another past than the one that was: wrong alerts, lost records, times
+// read in another unit.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 

@@ -1,5 +1,5 @@
-// Behaviour as text beside the rule: every file under tests/spec/ is a rule set of its own, and every `test` in it is a case
-// here, run as written and in other orders of arrival. Would be wrong if one failed: the engine does not do what
+// Behaviour as text beside the rule: every file under tests/spec/ is a rule set of its own, and every `test` in it is a
+// case here, run as written and in other orders of arrival. Would be wrong if one failed: the engine does not do what
 // semantics.md says, to the instant.
 //
 // What a spec shows stands in comments of a fixed form:
@@ -11,9 +11,9 @@
 //   // section 11: why           of a test that shows what docs/language.md says there, and no line of semantics.md
 //   // not: the reading that ..    behind it: what an engine would do that read the line in another way
 //
-// From these docs/specs.md and the last section of docs/language.md are made (with TOCSIN_UPDATE=1; review the difference). A row,
-// a line, an aggregate, a function or a word that no spec shows fails here; what no rule text can show is listed below with the
-// test that shows it instead.
+// From these docs/specs.md and the last section of docs/language.md are made (with TOCSIN_UPDATE=1; review the
+// difference). A row, a line, an aggregate, a function or a word that no spec shows fails here; what no rule text can
+// show is listed below with the test that shows it instead.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
@@ -382,7 +382,7 @@ int register_specs() {
 }
 const int kSpecs = register_specs();
 
-// ----- the table -----------------------------------------------------------------------------------------------------
+// ----- the table ----------------------------------------------------------------------------------------------------
 
 std::vector<std::string> lines_of_semantics() {
   std::vector<std::string> ids;

@@ -1,5 +1,6 @@
 // `tocsin test`: the tests that stand beside the rules, each in virtual time on the engine that production runs.
-// Standard output is the report, in words or as a machine wants it; what cannot be run at all is said on standard error.
+// Standard output is the report, in words or as a machine wants it; what cannot be run at all is said on standard
+// error.
 #include <fmt/format.h>
 #include <re2/re2.h>
 
@@ -59,7 +60,7 @@ struct Report {
   }
 };
 
-// ----- running -----------------------------------------------------------------------------------------------------------
+// ----- running ------------------------------------------------------------------------------------------------------
 
 std::string place_of(const dsl::SourceSpan& span, std::span<const dsl::SourceText> files) {
   const dsl::SourceText& file = files[span.file];
@@ -185,7 +186,7 @@ void list(const CompiledSet& set, const Wanted& wanted, Report& report) {
   }
 }
 
-// ----- telling: in words ---------------------------------------------------------------------------------------------------
+// ----- telling: in words --------------------------------------------------------------------------------------------
 
 std::string title_of(const Ran& ran) {
   return ran.rule.empty() ? fmt::format("\"{}\"", ran.title) : fmt::format("\"{}\" rule {}", ran.title, ran.rule);
@@ -247,7 +248,7 @@ std::string in_words(const Report& report, bool with_coverage, const Console& co
   return out;
 }
 
-// ----- telling: to machines -------------------------------------------------------------------------------------------------
+// ----- telling: to machines -----------------------------------------------------------------------------------------
 
 // For an attribute, where a bare newline would be read as a space.
 std::string escape_xml(std::string_view text) {
@@ -337,8 +338,8 @@ std::string in_json(const Report& report, bool with_coverage) {
   return dumped(document);
 }
 
-// As geninfo(1) has it. A rule is a function on the line of its name, covered when it fires; its branches are that it fires,
-// that it is silent, and the edges of its automaton.
+// As geninfo(1) has it. A rule is a function on the line of its name, covered when it fires; its branches are that it
+// fires, that it is silent, and the edges of its automaton.
 std::string lcov_of(const std::string& file, const std::vector<const Coverage*>& rules) {
   std::string functions, branches, lines;
   std::size_t hit = 0, branch_count = 0, taken = 0;
@@ -376,7 +377,7 @@ std::string told(const Report& report, const std::string& format, bool with_cove
   return in_words(report, with_coverage, console);
 }
 
-// ----- --update ------------------------------------------------------------------------------------------------------------
+// ----- --update -----------------------------------------------------------------------------------------------------
 
 // A line that goes takes its end with it.
 void apply(const dsl::Edit& edit, std::string& text) {

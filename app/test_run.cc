@@ -1,4 +1,5 @@
-// A test is played line by line into an engine in memory: what is expected is looked for when all of its time has passed.
+// A test is played line by line into an engine in memory: what is expected is looked for when all of its time has
+// passed.
 #include "app/test_run.h"
 
 #include <fmt/format.h>
@@ -234,8 +235,8 @@ class Test {
     batch.add(event);
   }
 
-  // Records whose field `event` names them, as NDJSON, or as CSV where the name ends so. A record without a time of its own
-  // has that of the line.
+  // Records whose field `event` names them, as NDJSON, or as CSV where the name ends so. A record without a time of its
+  // own has that of the line.
   void load(const ast::Load& load, const dsl::SourceSpan& at, EventBatch& batch, std::uint64_t& offset) {
     const std::string& name = load.file.value;
     if (!options_.read) return fail(at, fmt::format("`{}` cannot be read here", name));
@@ -340,8 +341,8 @@ class Test {
     for (std::size_t i = 0; i < key.values().size(); ++i) o.fields[program.key_names[i]] = key.values()[i];
   }
 
-  // An alert nobody expected fails the test: of the test's rule, or of all where it names none. Emitted events are looked at
-  // only where some line expects them.
+  // An alert nobody expected fails the test: of the test's rule, or of all where it names none. Emitted events are
+  // looked at only where some line expects them.
   bool is_watched(const Outcome& o) const {
     if (o.what != "alert") return false;
     return test_.rule == dsl::kNone || o.rule == compiled_.model.rules[test_.rule].name;

@@ -1,5 +1,5 @@
-// The tests of a rule text: events in virtual time, exact expectations, on the engine that production runs (language.md,
-// section 12; semantics.md V1, V2).
+// The tests of a rule text: events in virtual time, exact expectations, on the engine that production runs
+// (language.md, section 12; semantics.md V1, V2).
 #pragma once
 
 #include <cstdint>
@@ -41,8 +41,8 @@ struct TestOutcome {
 struct TestOptions {
   // Not 0: the order in which events arrive is shuffled within the allowed lateness, by this seed; nothing may change.
   std::uint64_t permutation = 0;
-  // Reads a file that a test loads; a relative name counts from the file of the test. Its records name their event in the
-  // field `event`.
+  // Reads a file that a test loads; a relative name counts from the file of the test. Its records name their event in
+  // the field `event`.
   std::function<Result<std::string>(std::uint32_t file, const std::string& name)> read;
 };
 

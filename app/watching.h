@@ -9,8 +9,8 @@
 
 namespace tocsin::app {
 
-// From here on the first Ctrl-C is remembered, so that a command can stop and sum up; the second ends the process as ever.
-// One at a time, in main()'s thread.
+// From here on the first Ctrl-C is remembered, so that a command can stop and sum up; the second ends the process as
+// ever. One at a time, in main()'s thread.
 class Interrupt {
  public:
   Interrupt();
@@ -20,8 +20,8 @@ class Interrupt {
   bool came() const;
 };
 
-// `[=====>    ] 48 %  2026-03-01T14:20:05Z  2.1 M events/s  312 alerts  ETA 1m40s` on a terminal, drawn again ten times a
-// second; elsewhere a plain line every ten seconds; nothing with --quiet, or on a terminal under CI.
+// `[=====>    ] 48 %  2026-03-01T14:20:05Z  2.1 M events/s  312 alerts  ETA 1m40s` on a terminal, drawn again ten times
+// a second; elsewhere a plain line every ten seconds; nothing with --quiet, or on a terminal under CI.
 class ProgressLine {
  public:
   explicit ProgressLine(Console& console);

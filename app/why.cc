@@ -1,5 +1,5 @@
-// `tocsin why`: why a rule fired for a key, or how far it came and what refused it. Over a file of events, by the engine
-// that production runs.
+// `tocsin why`: why a rule fired for a key, or how far it came and what refused it. Over a file of events, by the
+// engine that production runs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,7 +31,7 @@ std::string written(Time time) {
   return out;
 }
 
-// ----- the key asked about -----------------------------------------------------------------------------------------------
+// ----- the key asked about ------------------------------------------------------------------------------------------
 
 // `--key ann`, `--key user=ann --key ip=10.0.0.1`: by the names of the rule's key, or in their order.
 using KeyWanted = std::map<std::string, std::string>;
@@ -79,7 +79,7 @@ std::string in_words(const KeyWanted& key) {
   return text;
 }
 
-// ----- the events --------------------------------------------------------------------------------------------------------
+// ----- the events ---------------------------------------------------------------------------------------------------
 
 // An event of a match, as the input has it.
 struct Line {
@@ -175,7 +175,7 @@ class Input {
   std::optional<Time> last_;
 };
 
-// ----- the answer --------------------------------------------------------------------------------------------------------
+// ----- the answer ---------------------------------------------------------------------------------------------------
 
 struct Answer {
   std::string rule;

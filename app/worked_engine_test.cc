@@ -1,4 +1,5 @@
-// Would be wrong if it failed: an example that was worked out by hand from semantics.md means something else to the engine.
+// Would be wrong if it failed: an example that was worked out by hand from semantics.md means something else to the
+// engine.
 #include <doctest/doctest.h>
 
 #include <fstream>

@@ -1,4 +1,5 @@
-# The five things that this project is made of. All lists are explicit; a room without sources is only a name for its friends.
+# The five things that this project is made of. All lists are explicit; a room without sources is only a name for its
+# friends.
 #
 #   room(base SOURCES text.cc FRIENDS tl::expected TESTS text_test.cc)      library tocsin_base
 #     FRIENDS  what its headers and sources may use: rooms and packages. cmake/arrows.txt says the same of includes.

@@ -200,8 +200,8 @@ struct Call {
   friend bool operator==(const Call&, const Call&);
 };
 
-// A stream and a field of its events: `charge.amount`, `login(outcome = "x").user`, `(a or b).ip`, `count`'s bare `login`.
-// In a summary the first name may itself be the field (`avg(fare_amount)`); check decides.
+// A stream and a field of its events: `charge.amount`, `login(outcome = "x").user`, `(a or b).ip`, `count`'s bare
+// `login`. In a summary the first name may itself be the field (`avg(fare_amount)`); check decides.
 struct StreamPath {
   Box<Stream> stream;
   Path field;  // may be empty

@@ -8,7 +8,8 @@
 //  - tests send base events with all the fields that their aliases fix (semantics.md, V2).
 // A Model with errors among its diagnostics is fit for reading (editors, `explain`), not for compiling.
 //
-// Knows no files: whoever wants missing list files and unknown columns reported passes `file_exists` and `columns`. Throws nothing, prints nothing.
+// Knows no files: whoever wants missing list files and unknown columns reported passes `file_exists` and `columns`.
+// Throws nothing, prints nothing.
 #pragma once
 
 #include <cstdint>

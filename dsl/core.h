@@ -1,6 +1,6 @@
-// The core form of a rule: what is left when all sugar is gone. Few forms, every alias expanded, every window said aloud;
-// still the author's own expressions, so that it can be shown (`explain` prints it) and hashed. simplify.h makes it,
-// emit.h turns it into a Program, core_text.h writes it down.
+// The core form of a rule: what is left when all sugar is gone. Few forms, every alias expanded, every window said
+// aloud; still the author's own expressions, so that it can be shown (`explain` prints it) and hashed. simplify.h makes
+// it, emit.h turns it into a Program, core_text.h writes it down.
 //
 //   sequence   single events, `then`, groups, any of, absences with a deadline
 //   condition  an expression over aggregates, judged at events (and expiries): counts, streaks, ratios, fewer than ...

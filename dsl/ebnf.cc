@@ -1,5 +1,5 @@
-// The productions, in the order in which a reader needs them, and the page around them. Those of the phrases are made of
-// their table; the others are written by hand.
+// The productions, in the order in which a reader needs them, and the page around them. Those of the phrases are made
+// of their table; the others are written by hand.
 #include "dsl/ebnf.h"
 
 #include <algorithm>

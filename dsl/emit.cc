@@ -1,5 +1,5 @@
-// Rules, sessions and summaries to Programs. The parts: pools (what the set shares), expressions, streams, patterns; here is
-// what a rule says besides its pattern: keys, what it does not see, how it fires, what an alert carries.
+// Rules, sessions and summaries to Programs. The parts: pools (what the set shares), expressions, streams, patterns;
+// here is what a rule says besides its pattern: keys, what it does not see, how it fires, what an alert carries.
 #include "dsl/emit.h"
 
 #include <algorithm>

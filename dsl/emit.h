@@ -1,5 +1,5 @@
-// Core forms to Programs: a checked model in, a RuleSet out, with streams per base event, captures of what later filters
-// and texts read, slots of what some rule reads, constants and expressions each once over the whole set.
+// Core forms to Programs: a checked model in, a RuleSet out, with streams per base event, captures of what later
+// filters and texts read, slots of what some rule reads, constants and expressions each once over the whole set.
 //
 // REQUIRES: the model was checked without errors. What comes out passes verify(); anything else is a bug here.
 #pragma once

@@ -92,8 +92,8 @@ std::string content(const Token& token, std::string_view source);
 // As it stands in the file.
 std::string_view spelling(const Token& token, std::string_view source);
 
-// The tokens of `text` from `begin` on, up to the `}` that nothing in them opened, or to `limit`: an expression inside a
-// text. Positions are those of `text`.
+// The tokens of `text` from `begin` on, up to the `}` that nothing in them opened, or to `limit`: an expression inside
+// a text. Positions are those of `text`.
 struct Inside {
   std::vector<Token> tokens;                 // ends with one TokenKind::end
   std::size_t end = std::string_view::npos;  // of the `}`; npos when there is none

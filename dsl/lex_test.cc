@@ -1,5 +1,5 @@
-// Were this wrong, a caret would point at the wrong word, a number would mean another number, or a slip in one line would
-// swallow the rest of the file.
+// Were this wrong, a caret would point at the wrong word, a number would mean another number, or a slip in one line
+// would swallow the rest of the file.
 #include "dsl/lex.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,6 @@
-// What one rule set may ask for at most (language.md, 15). Each number is far above what people write and far below what
-// would hurt; a rule text beyond one gets R074, never a slow or dead engine. The nesting and file limits are the lexer's.
+// What one rule set may ask for at most (language.md, 15). Each number is far above what people write and far below
+// what would hurt; a rule text beyond one gets R074, never a slow or dead engine. The nesting and file limits are the
+// lexer's.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // The pattern operators: ONE ROW EACH. A row says how the operator is written, what it takes, how tightly it binds, and
-// how it is rewritten into the core form. Simplifying a pattern is finding its row. Adding sugar is adding a row (and the
-// function that rewrites it); nothing behind dsl/core.h hears of it.
+// how it is rewritten into the core form. Simplifying a pattern is finding its row. Adding sugar is adding a row (and
+// the function that rewrites it); nothing behind dsl/core.h hears of it.
 #pragma once
 
 #include <span>
@@ -49,7 +49,8 @@ const Operator& operator_of(const ast::Pattern& pattern);
 // checking, formatting and the rest follow from the row.
 struct Phrase {
   // Words, and slots: $step is an event as a sequence takes it (`3 a as first_three`), $event a stream, $value a stream
-  // and its field, $number an expression, $duration a length of time. A digit behind the name tells two of a kind apart.
+  // and its field, $number an expression, $duration a length of time. A digit behind the name tells two of a kind
+  // apart.
   std::string_view shape;
   std::string_view rewrite;  // the same slots; without `within`, `each` or `for` of the whole pattern
   std::string_view meaning;

@@ -1,5 +1,5 @@
-// If this fails, a phrase is not what its row in dsl/operators.cc says: it is not read, not written back as it stood, or
-// does not mean its rewrite.
+// If this fails, a phrase is not what its row in dsl/operators.cc says: it is not read, not written back as it stood,
+// or does not mean its rewrite.
 #include "dsl/phrases.h"
 
 #include <doctest/doctest.h>

@@ -32,7 +32,7 @@ struct overloaded : Fs... {
 template <class... Fs>
 overloaded(Fs...) -> overloaded<Fs...>;
 
-// ----- names, numbers, texts -----------------------------------------------------------------------------------------
+// ----- names, numbers, texts ----------------------------------------------------------------------------------------
 
 bool is_plain_word(std::string_view text, bool upper_case) {
   const auto letter = [&](char c) {
@@ -209,10 +209,11 @@ Level level_of(const ast::Expr& expr) {
   return comparison ? kComparison : kOperand;
 }
 
-// ----- lines ---------------------------------------------------------------------------------------------------------
+// ----- lines --------------------------------------------------------------------------------------------------------
 
 // A space at which a line may be broken: the fewer brackets are open around it, and the looser what it parts, the
-// lower its rank, and the sooner it is used. Before a `then` of the outermost sequence (rank 0) every long line is broken.
+// lower its rank, and the sooner it is used. Before a `then` of the outermost sequence (rank 0) every long line is
+// broken.
 struct Break {
   std::size_t place = 0;
   std::size_t rank = 0;
@@ -797,8 +798,8 @@ struct PageLine {
 };
 
 // Lines of at most 120 columns where the breaks allow it, with their indents: a piece that is too long is broken at its
-// loosest breaks, each line filled as far as it goes, and what is still too long at the next looser ones. Behind some of
-// the breaks a comment stands: those are broken anyway.
+// loosest breaks, each line filled as far as it goes, and what is still too long at the next looser ones. Behind some
+// of the breaks a comment stands: those are broken anyway.
 class Wrapping {
  public:
   // REQUIRES: `commented` holds places of breaks, in order.
@@ -855,7 +856,7 @@ class Wrapping {
   std::vector<PageLine> out_;
 };
 
-// ----- items ---------------------------------------------------------------------------------------------------------
+// ----- items --------------------------------------------------------------------------------------------------------
 
 // A line of an item as it will stand, and where it came from.
 struct Line {
@@ -888,8 +889,8 @@ Line& add_line(Block& block, std::size_t indent, SourceSpan span) {
   return block.lines.back();
 }
 
-// Clauses, one a line; those that belong beside the head are joined to the line before while it stays short and no comment
-// stands between.
+// Clauses, one a line; those that belong beside the head are joined to the line before while it stays short and no
+// comment stands between.
 void add_clauses(Block& block, const std::vector<ast::Clause>& clauses, auto beside_head) {
   bool at_head = true;
   for (const ast::Clause& c : clauses) {
@@ -1097,7 +1098,7 @@ Block block_of(const ast::Item& item, const std::vector<ast::Comment>& comments)
   return block;
 }
 
-// ----- the page ------------------------------------------------------------------------------------------------------
+// ----- the page -----------------------------------------------------------------------------------------------------
 
 class Page {
  public:

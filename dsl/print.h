@@ -1,8 +1,8 @@
 // Tree to text: the formatter, and the words in which messages and `explain` show a piece of a rule. One canonical
 // layout, no options: `parse(print(x)) == x`, and printing what was printed changes nothing.
 //
-// A rule is its head, then one clause a line, `when` first and `by` beside it; 120 columns; `then` begins a line where a
-// pattern needs several. Short declarations that stood together stay together, in columns.
+// A rule is its head, then one clause a line, `when` first and `by` beside it; 120 columns; `then` begins a line where
+// a pattern needs several. Short declarations that stood together stay together, in columns.
 #pragma once
 
 #include <string>

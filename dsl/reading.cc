@@ -73,7 +73,7 @@ std::string of_step_place(const ast::StepBound& within) {
   return fmt::format("within {} {}", of(within.length), from);
 }
 
-// ----- sequences -----------------------------------------------------------------------------------------------------
+// ----- sequences ----------------------------------------------------------------------------------------------------
 
 std::string noun(const ast::Pattern& pattern);
 
@@ -164,7 +164,7 @@ bool is_sequence(const ast::Pattern& pattern) {
           sequence->steps.front().quantity.kind != ast::Quantity::Kind::one);
 }
 
-// ----- the forms -----------------------------------------------------------------------------------------------------
+// ----- the forms ----------------------------------------------------------------------------------------------------
 
 struct Noun {
   const ast::Pattern& pattern;
@@ -319,7 +319,7 @@ std::string again(const RuleInfo& rule) {
   return {};
 }
 
-// ----- clauses -------------------------------------------------------------------------------------------------------
+// ----- clauses ------------------------------------------------------------------------------------------------------
 
 std::string_view word_of(ast::Severity severity) {
   constexpr std::array<std::string_view, 5> words{"info", "low", "medium", "high", "critical"};

@@ -1,6 +1,7 @@
-// The engine equals the reference matcher on random rules over random streams, in any order of arrival (all small ones are in
-// exhaustive_test.cc).
-// Would be wrong if it failed: one of the two, or semantics.md; a failure prints the seed, the smallest rule and events found.
+// The engine equals the reference matcher on random rules over random streams, in any order of arrival (all small ones
+// are in exhaustive_test.cc).
+// Would be wrong if it failed: one of the two, or semantics.md; a failure prints the seed, the smallest rule and events
+// found.
 //
 // TOCSIN_SEEDS=N tries N random rule sets (default 1500); TOCSIN_SEED=S begins at S; TOCSIN_ONE=S tries only S.
 #include <doctest/doctest.h>
@@ -34,7 +35,8 @@ Ready made_ready(std::uint64_t seed, const Case& c) {
   return std::move(*ready);
 }
 
-// The fast matchers, in blocks of events, say what the general ones say, and the reference. Gives the number of outputs.
+// The fast matchers, in blocks of events, say what the general ones say, and the reference. Gives the number of
+// outputs.
 std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, std::size_t block,
                        bool with_reference = true) {
   const Lines ours = engine_lines(ready, c, block);
@@ -130,8 +132,8 @@ TEST_CASE("any order of arrival: within the lateness the same bytes, beyond it l
   MESSAGE(orders << " orders of arrival, " << alerts << " outputs");
 }
 
-// Rules that count the same events under the same key share one table (counter_runner.h): the general matchers say for each alone
-// what they say together.
+// Rules that count the same events under the same key share one table (counter_runner.h): the general matchers say for
+// each alone what they say together.
 TEST_CASE("rules that count the same events say what each of them says alone") {
   const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 5;
   std::size_t alerts = 0;
@@ -192,8 +194,8 @@ TEST_CASE("conditions whose windows hold more than they may: both ways say the s
   CHECK(cut > seeds / 10);
 }
 
-// `fire every match` of single steps has lists of its own (every_chain.h): streams long enough for entries to leave them and for
-// what leads nowhere to pile up in them.
+// `fire every match` of single steps has lists of its own (every_chain.h): streams long enough for entries to leave
+// them and for what leads nowhere to pile up in them.
 TEST_CASE("every choice of single steps: lists of what can take each step say what the search says") {
   const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 10;
   std::size_t alerts = 0;
@@ -248,7 +250,8 @@ TEST_CASE("an absence behind single steps in parentheses: the latest chain says 
   CHECK(alerts > seeds);
 }
 
-// What no window holds any more is what a new key would be: it is given up, and twice as many as matter are kept at most.
+// What no window holds any more is what a new key would be: it is given up, and twice as many as matter are kept at
+// most.
 TEST_CASE("keys whose events have all left the windows are given up") {
   struct Row {
     const char* pattern;

@@ -1,11 +1,11 @@
-// The engine equals the reference matcher for all small patterns over all short streams, smallest first: a failure prints the first
-// pattern and stream that differ, with as little as possible around them.
+// The engine equals the reference matcher for all small patterns over all short streams, smallest first: a failure
+// prints the first pattern and stream that differ, with as little as possible around them.
 //
-// Streams are keys: all of one length run side by side, each under a key of its own, which is how the engine meets them, too. What a
-// key of its own would hide (`by all`, the end of the input) is run once more, one stream at a time.
+// Streams are keys: all of one length run side by side, each under a key of its own, which is how the engine meets
+// them, too. What a key of its own would hide (`by all`, the end of the input) is run once more, one stream at a time.
 //
-// TOCSIN_LONG=1 takes streams one event longer, patterns with one more word in them, and the general matchers, too: minutes
-// instead of seconds; TOCSIN_LONG=2 streams longer by two.
+// TOCSIN_LONG=1 takes streams one event longer, patterns with one more word in them, and the general matchers, too:
+// minutes instead of seconds; TOCSIN_LONG=2 streams longer by two.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -74,8 +74,8 @@ void append_streams(std::vector<Stream>& out, const std::string& letters, std::s
   out.insert(out.end(), all.begin(), all.end());
 }
 
-// The longest of them at the begin of time: what begins them is a stream, too. Where `begins` matter, since a pattern looks at the
-// clock or at what was before its first event, shorter ones also at each step behind it.
+// The longest of them at the begin of time: what begins them is a stream, too. Where `begins` matter, since a pattern
+// looks at the clock or at what was before its first event, shorter ones also at each step behind it.
 std::vector<Stream> streams(const std::string& letters, std::size_t length, bool begins) {
   std::vector<Stream> out;
   append_streams(out, letters, length, 0);

@@ -1,5 +1,5 @@
-// The parts of the reference matcher that the worked examples do not reach, each with an outcome computed by hand from the line
-// of semantics.md that the test names. If one fails, the measure of the engine is wrong.
+// The parts of the reference matcher that the worked examples do not reach, each with an outcome computed by hand from
+// the line of semantics.md that the test names. If one fails, the measure of the engine is wrong.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// If this fails, a text that we show to people, or that the language was designed on, is refused: a sample rule, an example in README or docs/,
-// one of the sixty rules of the first sketch, or a worked example.
+// If this fails, a text that we show to people, or that the language was designed on, is refused: a sample rule, an
+// example in README or docs/, one of the sixty rules of the first sketch, or a worked example.
 #include <doctest/doctest.h>
 
 #include <filesystem>

@@ -1,5 +1,6 @@
-// The worked examples (tests/spec/worked.jsonl), computed by hand from semantics.md, hold in the reference matcher. If this
-// fails, the reference and the people who wrote the examples read semantics.md differently: it says which line decides.
+// The worked examples (tests/spec/worked.jsonl), computed by hand from semantics.md, hold in the reference matcher. If
+// this fails, the reference and the people who wrote the examples read semantics.md differently: it says which line
+// decides.
 #include <doctest/doctest.h>
 
 #include <fstream>
@@ -71,8 +72,8 @@ struct Outcome {
   json expected = json::array(), got = json::array();
 };
 
-// Where an example and semantics.md differ, semantics.md wins: tests/spec/worked_overruled.json says what holds instead, by which
-// line and why.
+// Where an example and semantics.md differ, semantics.md wins: tests/spec/worked_overruled.json says what holds
+// instead, by which line and why.
 const json& overruled() {
   static const json table = [] {
     std::ifstream in(TOCSIN_SOURCE_DIR "/tests/spec/worked_overruled.json");

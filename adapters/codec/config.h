@@ -34,7 +34,8 @@ struct LineRule {
 std::optional<std::vector<std::string>> fields_of(const LineRule& line);
 
 struct CodecConfig {
-  // A record beyond this is a dead letter. Large enough for any sane event, small enough that one cannot fill the memory.
+  // A record beyond this is a dead letter. Large enough for any sane event, small enough that one cannot fill the
+  // memory.
   static constexpr std::size_t kRecordMax = std::size_t{1} << 20;
   // As deep as rules may nest.
   static constexpr std::size_t kDepthMax = 64;
@@ -51,8 +52,8 @@ struct CodecConfig {
   std::size_t depth_max = kDepthMax;
 };
 
-// One decoder for one partition. The schema must outlive it. Fails for a format, zone or expression that means nothing, and
-// for an event that the schema does not have.
+// One decoder for one partition. The schema must outlive it. Fails for a format, zone or expression that means nothing,
+// and for an event that the schema does not have.
 Result<std::unique_ptr<Decoder>> make_decoder(const CodecConfig& config, const Schema& schema);
 
 // The base events that a source with this configuration may carry: its lateness is theirs (T2).

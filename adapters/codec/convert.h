@@ -16,8 +16,8 @@
 
 namespace tocsin {
 
-// One value of `type` from a whole text. `wrong_type` and `out_of_range` are the possible faults. `object` (any) is the text
-// itself. The text must live as long as the value.
+// One value of `type` from a whole text. `wrong_type` and `out_of_range` are the possible faults. `object` (any) is the
+// text itself. The text must live as long as the value.
 std::optional<DeadReason> convert_text(Type type, std::string_view text, Arena& arena, Value& value);
 
 // A point of two numbers in degrees; latitude first. Nothing: not on this earth.
@@ -32,8 +32,8 @@ class TimeReader {
   // `unit`: the schema's, for numbers, where the source's own spec names none.
   static Result<TimeReader> make(const TimeSpec& spec, TimeUnit unit);
 
-  // A number (also in quotes), RFC 3339, or the spec's format. Nothing: it is none of these, or not in the years 1 to 9999.
-  // `arrived` helps out where the text has no year.
+  // A number (also in quotes), RFC 3339, or the spec's format. Nothing: it is none of these, or not in the years 1 to
+  // 9999. `arrived` helps out where the text has no year.
   std::optional<Time> read(std::string_view text, Time arrived) const;
   bool has_format() const { return format_.has_value(); }
   // A whole number of the unit.

@@ -7,8 +7,8 @@
 
 namespace tocsin {
 
-// The text between the quotes, as UTF-8. Writes to `to`, which has room for text.size() bytes (escapes only shrink), and
-// returns how many. Nothing: an escape that JSON does not have, or half of a pair.
+// The text between the quotes, as UTF-8. Writes to `to`, which has room for text.size() bytes (escapes only shrink),
+// and returns how many. Nothing: an escape that JSON does not have, or half of a pair.
 std::optional<std::size_t> unescape_json(std::string_view text, char* to);
 
 }  // namespace tocsin

@@ -95,9 +95,10 @@ std::vector<Node> make_tree(const Plan& plan) {
 
 // ----- the shape of the record before -------------------------------------------------------------------
 
-// Sources write the same keys in the same order, line after line. So a record is first held against the keys of one before it,
-// byte by byte as they stood there, from one value to the next: when all agree, its fields stand at the same tokens, and nothing
-// has to be looked up. Only for objects without lists and objects inside; all others, and those that differ, are walked.
+// Sources write the same keys in the same order, line after line. So a record is first held against the keys of one
+// before it, byte by byte as they stood there, from one value to the next: when all agree, its fields stand at the same
+// tokens, and nothing has to be looked up. Only for objects without lists and objects inside; all others, and those
+// that differ, are walked.
 class Shape {
  public:
   bool empty() const { return keys_.empty(); }
@@ -116,8 +117,8 @@ class Shape {
     }
   }
 
-  // The token of the closing brace; null: the record has another shape. `in_one_line`: no line break stands inside; else perhaps.
-  // REQUIRES: not empty; 16 bytes may be read behind each token before `end`.
+  // The token of the closing brace; null: the record has another shape. `in_one_line`: no line break stands inside;
+  // else perhaps. REQUIRES: not empty; 16 bytes may be read behind each token before `end`.
   const std::uint32_t* fit(const char* bytes, const std::uint32_t* token, const std::uint32_t* end,
                            bool& in_one_line) const {
     const std::size_t last = keys_.size() * 4;
@@ -196,7 +197,8 @@ bool some_digits(const char* at, std::size_t n, std::int64_t& value) {
   return eight_digits(w, value);
 }
 
-// A whole number of at most 16 digits as JSON writes it; anything else takes the longer way. REQUIRES: 16 bytes may be read.
+// A whole number of at most 16 digits as JSON writes it; anything else takes the longer way. REQUIRES: 16 bytes may be
+// read.
 bool short_integer(std::string_view text, std::int64_t& value) {
   static constexpr std::int64_t kTens[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
   const char* at = text.data();
@@ -384,8 +386,8 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
   batch_ = &into;
   block_ = block.bytes.data();
   block_end_ = block_ + block.bytes.size();
-  // If there is an error anywhere (an open string, wrong UTF-8), then each record is looked at by itself. Without one no line
-  // break lies inside a string, so records cannot reach into each other.
+  // If there is an error anywhere (an open string, wrong UTF-8), then each record is looked at by itself. Without one
+  // no line break lies inside a string, so records cannot reach into each other.
   whole_ = structure_.find(block_, block.bytes.size()) == simdjson::SUCCESS;
   find_backslash(block_);  // afterwards: stage 1 has brought the block into the cache, which takes as long as itself
   bytes_ = block_;
@@ -415,8 +417,9 @@ void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
   }
 }
 
-// Nearly every line: an object of a known shape and nothing else. Where it ends says its last token, so nobody looks for the line
-// break. Gives the line's end; 0: it is another, and nothing has happened yet. `frame` ends with the block.
+// Nearly every line: an object of a known shape and nothing else. Where it ends says its last token, so nobody looks
+// for the line break. Gives the line's end; 0: it is another, and nothing has happened yet. `frame` ends with the
+// block.
 std::size_t JsonDecoder::decode_known_line(const Frame& frame, DeadLetters& dead) {
   if (!whole_) return 0;
   while (*token_ < frame.begin) ++token_;  // what a refused record left over
@@ -640,14 +643,16 @@ const Node::Key* JsonDecoder::find_key(const Node& node, const std::uint32_t* to
 
 // ----- converting ---------------------------------------------------------------------------------------
 
-// A number or word, or a string with its quotes. What follows any value of a record is a token, so the next one bounds it.
+// A number or word, or a string with its quotes. What follows any value of a record is a token, so the next one bounds
+// it.
 std::string_view JsonDecoder::scalar(const std::uint32_t* token) const {
   const char *begin = bytes_ + *token, *end = bytes_ + token[1];
   while (is_blank(end[-1])) --end;
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// Nearly every text: without escapes, the next token right behind its quote. False: something else, which tells nothing.
+// Nearly every text: without escapes, the next token right behind its quote. False: something else, which tells
+// nothing.
 bool JsonDecoder::plain_text(const std::uint32_t* token, Value& out) const {
   const char *begin = bytes_ + token[0], *last = bytes_ + token[1] - 1;
   if (*begin != '"' || *last != '"' || begin == last || next_backslash_ < last) return false;
@@ -803,8 +808,8 @@ Fault JsonDecoder::convert_by_text(Type type, const std::uint32_t* token, Value&
   return convert_text(type, text, batch_->arena(), out);
 }
 
-// [latitude, longitude]; {"lat": .., "lon": ..}, also with lng, latitude, longitude; GeoJSON's {"type": "Point", "coordinates":
-// [longitude, latitude]}; "lat,lon".
+// [latitude, longitude]; {"lat": .., "lon": ..}, also with lng, latitude, longitude; GeoJSON's {"type": "Point",
+// "coordinates": [longitude, latitude]}; "lat,lon".
 Fault JsonDecoder::convert_point(const std::uint32_t* token, Value& out) {
   if (at(token) == '"') {
     std::string_view text;

@@ -1,15 +1,15 @@
 // JSON records (NDJSON lines, or framed records) -> events.
 //
-// Two passes over a block. simdjson's stage 1 finds the structure (brackets, commas, starts of values) and checks UTF-8 for
-// the whole block at once, with the widest instructions of this machine. A walk over those positions then looks at the keys,
-// notes where the wanted ones have their values, and converts only those by the schema.
+// Two passes over a block. simdjson's stage 1 finds the structure (brackets, commas, starts of values) and checks UTF-8
+// for the whole block at once, with the widest instructions of this machine. A walk over those positions then looks at
+// the keys, notes where the wanted ones have their values, and converts only those by the schema.
 //
-// Why not simdjson's On Demand front end: it reads documents, not lines, so a broken record takes its neighbours with it;
-// it does not see a key twice; and a key that is not wanted costs it as much as one that is. bench/micro/json_codec.cc
-// compares both.
+// Why not simdjson's On Demand front end: it reads documents, not lines, so a broken record takes its neighbours with
+// it; it does not see a key twice; and a key that is not wanted costs it as much as one that is.
+// bench/micro/json_codec.cc compares both.
 //
-// What no rule reads is checked for UTF-8, closed strings and matching brackets only. In objects read as `any`, a name that
-// stands twice is kept twice and found first.
+// What no rule reads is checked for UTF-8, closed strings and matching brackets only. In objects read as `any`, a name
+// that stands twice is kept twice and found first.
 #pragma once
 
 #include <memory>

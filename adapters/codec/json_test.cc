@@ -1,5 +1,5 @@
-// If one of these fails, a JSON record becomes another event than it says, is refused for no reason or the wrong one, or
-// takes its neighbours with it.
+// If one of these fails, a JSON record becomes another event than it says, is refused for no reason or the wrong one,
+// or takes its neighbours with it.
 #include "adapters/codec/json.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
-// The keys that are looked for in one object, found by hash without collisions: one load, one multiplication, one comparison for
-// a key, wanted or not. Keys of up to 16 bytes (nearly all) are compared as two words.
+// The keys that are looked for in one object, found by hash without collisions: one load, one multiplication, one
+// comparison for a key, wanted or not. Keys of up to 16 bytes (nearly all) are compared as two words.
 #pragma once
 
 #include <bit>

@@ -1,5 +1,5 @@
-// What a decoder has to look for: the fields of every event type that the source may carry, each once, and how each type is
-// put together from them. Made once from configuration and schema; then read only.
+// What a decoder has to look for: the fields of every event type that the source may carry, each once, and how each
+// type is put together from them. Made once from configuration and schema; then read only.
 #pragma once
 
 #include <cstdint>
@@ -53,7 +53,8 @@ struct Complaint {
 };
 
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot);
-// Of a record that is too large. `cut`: its source gave no more than so much of it, and that is its size in the dead letter.
+// Of a record that is too large. `cut`: its source gave no more than so much of it, and that is its size in the dead
+// letter.
 std::string complain_of_size(std::size_t size, bool cut, std::size_t most);
 
 // Puts an event together; the formats differ only in how they get at a field. `Fields` has

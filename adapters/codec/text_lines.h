@@ -22,7 +22,8 @@ class TextDecoder : public Decoder {
   std::optional<DeadReason> time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out);
 
  protected:
-  // One line or framed record, without its line break: UTF-8, not empty, not too large. Its bytes live as long as the batch.
+  // One line or framed record, without its line break: UTF-8, not empty, not too large. Its bytes live as long as the
+  // batch.
   virtual void record(std::string_view text, std::uint64_t offset) = 0;
   // Nothing more comes from this partition.
   virtual void end() {}

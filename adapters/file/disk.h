@@ -8,8 +8,8 @@
 
 namespace tocsin {
 
-// Makes the folder if it is not there (its parents must be), for nobody but the user: state is events of others. An error if it is
-// no folder or may not be written.
+// Makes the folder if it is not there (its parents must be), for nobody but the user: state is events of others. An
+// error if it is no folder or may not be written.
 Result<std::unique_ptr<Disk>> open_disk(const std::string& folder);
 
 }  // namespace tocsin

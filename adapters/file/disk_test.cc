@@ -1,4 +1,5 @@
-// If one of these fails, durable files are not written as the store believes, or a full disk is taken for something else.
+// If one of these fails, durable files are not written as the store believes, or a full disk is taken for something
+// else.
 #include "adapters/file/disk.h"
 
 #include <doctest/doctest.h>

@@ -1,8 +1,8 @@
-// A file, or standard input, as a source: one partition whose offsets are 1-based line numbers. Files that begin as zstd
-// frames are unpacked on the way, whatever they are called.
+// A file, or standard input, as a source: one partition whose offsets are 1-based line numbers. Files that begin as
+// zstd frames are unpacked on the way, whatever they are called.
 //
-// Finite: at the end of the file the partition ends. Going back means reading from the beginning and counting lines, so a
-// resume costs a pass over what was read before; standard input cannot go back.
+// Finite: at the end of the file the partition ends. Going back means reading from the beginning and counting lines, so
+// a resume costs a pass over what was read before; standard input cannot go back.
 #pragma once
 
 #include <memory>

@@ -44,7 +44,7 @@ Duration repeat(Random& random, Happenings& out, int count, Duration begin, doub
   return at;
 }
 
-// ----- security ----------------------------------------------------------------------------------------------------------
+// ----- security -----------------------------------------------------------------------------------------------------
 
 std::string login(Random& random, Somebody s, std::string_view outcome, bool outside) {
   return fmt::format(R"("event":"login","user":"{}","ip":"{}.{}.{}.{}","outcome":"{}")", name_of(s), outside ? 203 : 10,
@@ -89,7 +89,7 @@ Happenings hoarding(Random& random, Somebody s) {
 }
 constexpr Story kSecurity[] = {{45, guessing}, {60, guessed}, {75, hoarding}};
 
-// ----- fraud -------------------------------------------------------------------------------------------------------------
+// ----- fraud --------------------------------------------------------------------------------------------------------
 
 std::string card_of(Somebody s) { return fmt::format("4711-{:02}{:02}", s.part, s.who); }
 std::string charge(Somebody s, double amount, std::string_view outcome) {
@@ -124,7 +124,7 @@ Happenings large(Random& random, Somebody s) {
 }
 constexpr Story kFraud[] = {{60, trying}, {60, probing}, {90, spree}, {45, large}};
 
-// ----- sre ---------------------------------------------------------------------------------------------------------------
+// ----- sre ----------------------------------------------------------------------------------------------------------
 
 std::string service_of(Somebody s) {
   constexpr std::array<std::string_view, 4> kServices = {"cart", "search", "login", "images"};
@@ -153,7 +153,7 @@ Happenings slow_spell(Random& random, Somebody s) {
 }
 constexpr Story kSre[] = {{60, good_deploy}, {60, bad_deploy}, {75, slow_spell}};
 
-// ----- iot ---------------------------------------------------------------------------------------------------------------
+// ----- iot ----------------------------------------------------------------------------------------------------------
 
 std::string reading(Random& random, Somebody s, double low, double high) {
   return fmt::format(R"("event":"reading","sensor":"s{}-{}","room":"room{}-{}","temp":{:.1f})", s.part, s.who, s.part,
@@ -183,7 +183,7 @@ Happenings door_open(Random& random, Somebody s) {
 }
 constexpr Story kIot[] = {{60, warming}, {120, drifting}, {40, door_open}};
 
-// ----- clicks ------------------------------------------------------------------------------------------------------------
+// ----- clicks -------------------------------------------------------------------------------------------------------
 
 std::string visitor_of(Somebody s) { return fmt::format("v{}-{}", s.part, s.who); }
 std::string view(Random& random, Somebody s) {

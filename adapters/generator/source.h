@@ -1,9 +1,9 @@
-// Made-up events as a source: what `tocsin demo` shows, and sample data for who has none. One scenario is told on several
-// partitions at once, each with people (cards, services, sensors) of its own: their ordinary doings, and now and then a
-// story that some rule should see. All of it follows from the seed and the moment at which it begins.
+// Made-up events as a source: what `tocsin demo` shows, and sample data for who has none. One scenario is told on
+// several partitions at once, each with people (cards, services, sensors) of its own: their ordinary doings, and now
+// and then a story that some rule should see. All of it follows from the seed and the moment at which it begins.
 //
-// Records arrive as JSON lines whose field `event` names them and `ts` is RFC 3339; one in ten comes up to two seconds late.
-// It cannot go back: what was polled is gone.
+// Records arrive as JSON lines whose field `event` names them and `ts` is RFC 3339; one in ten comes up to two seconds
+// late. It cannot go back: what was polled is gone.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
-// Which addresses an epoch may have changed, so that a search in many epochs reads few of them: a Bloom filter whose six bits for an
-// address lie in one cache line (Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom Filters", 2007). Ten bits an address;
-// of those it does not have it takes one or two in a hundred for its own.
+// Which addresses an epoch may have changed, so that a search in many epochs reads few of them: a Bloom filter whose
+// six bits for an address lie in one cache line (Putze, Sanders, Singler, "Cache-, Hash- and Space-Efficient Bloom
+// Filters", 2007). Ten bits an address; of those it does not have it takes one or two in a hundred for its own.
 #pragma once
 
 #include <array>

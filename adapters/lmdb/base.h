@@ -1,8 +1,10 @@
-// The state as of the last merge, in one LMDB file: what is too old to be in the deltas, whether or not it fits into memory.
+// The state as of the last merge, in one LMDB file: what is too old to be in the deltas, whether or not it fits into
+// memory.
 //
-// LMDB is used in its default mode, the only one whose crash images were all sound: no WRITEMAP, no NOSYNC; a commit is durable. What
-// it lacks is put on top: a checksum in each value, and per key group a sum of hashes of all that is in it, which finds lost and stale pages.
-// A damaged file can still make LMDB crash: `check_base_in_child` looks at it from a process that may.
+// LMDB is used in its default mode, the only one whose crash images were all sound: no WRITEMAP, no NOSYNC; a commit is
+// durable. What it lacks is put on top: a checksum in each value, and per key group a sum of hashes of all that is in
+// it, which finds lost and stale pages. A damaged file can still make LMDB crash: `check_base_in_child` looks at it
+// from a process that may.
 #pragma once
 
 #include <cstdint>
@@ -49,15 +51,16 @@ class Base {
   struct Entry {
     std::string address, value;
   };
-  // The next addresses from `from` on, ascending: about `bytes_max`, at least one; none: there are no more. Addresses that have their
-  // first 495 bytes in common come together, however many they are.
+  // The next addresses from `from` on, ascending: about `bytes_max`, at least one; none: there are no more. Addresses
+  // that have their first 495 bytes in common come together, however many they are.
   Result<std::vector<Entry>> slice(std::string_view from, std::size_t bytes_max) const;
 
   struct Through {
     Epoch epoch;
     std::string_view manifest;
   };
-  // One transaction. REQUIRES: the addresses ascend. May be repeated. Without `through` it is a part of a merge: the deltas still count.
+  // One transaction. REQUIRES: the addresses ascend. May be repeated. Without `through` it is a part of a merge: the
+  // deltas still count.
   Result<void> apply(std::span<const StateChange> changes, const std::optional<Through>& through);
 
   // The sum of the hashes of all addresses and values, over all groups: two bases of the same state have the same.
@@ -75,15 +78,16 @@ class Base {
   Result<void> reopen() const;
 
   std::string file_;
-  // Opened anew when LMDB gives up on it after a failed write of its last page (MDB_PANIC); transactions hold it shared.
+  // Opened anew when LMDB gives up on it after a failed write of its last page (MDB_PANIC); transactions hold it
+  // shared.
   mutable std::shared_mutex env_mutex_;
   mutable std::unique_ptr<Env> env_;
 };
 
 enum class BaseCheck : std::uint8_t { head, all };  // `all` reads every page in use
 
-// In a child process, so that what LMDB does to itself with damaged pages (abort, SIGSEGV, SIGBUS, a run in circles) is an error here.
-// `malformed`: damaged, where and how. REQUIRES: nobody has the file open.
+// In a child process, so that what LMDB does to itself with damaged pages (abort, SIGSEGV, SIGBUS, a run in circles) is
+// an error here. `malformed`: damaged, where and how. REQUIRES: nobody has the file open.
 Result<void> check_base_in_child(const std::string& file, BaseCheck check);
 
 }  // namespace tocsin

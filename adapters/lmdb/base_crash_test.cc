@@ -1,6 +1,7 @@
 // If one of these fails, a crash in the middle of a merge leaves a base that is neither the old nor the new one.
 //
-// What LMDB writes is recorded by standing in for the calls of the C library that it makes: this program's come before the library's.
+// What LMDB writes is recorded by standing in for the calls of the C library that it makes: this program's come before
+// the library's.
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/stat.h>

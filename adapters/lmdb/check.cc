@@ -1,4 +1,5 @@
-// Looks at a base that nobody has open, in a child process: LMDB believes what it reads, so a damaged page may take the process with it.
+// Looks at a base that nobody has open, in a child process: LMDB believes what it reads, so a damaged page may take the
+// process with it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <lmdb.h>
@@ -28,7 +29,8 @@ Error::Code code_of(int ending) {
                                  : Error::Code::malformed;
 }
 
-// Everything below runs in the child, which ends with the first thing that is wrong. It opens the file without locks and only to read.
+// Everything below runs in the child, which ends with the first thing that is wrong. It opens the file without locks
+// and only to read.
 class Checker {
  public:
   Checker(const std::string& file, int report) : file_(file), report_(report) {}
@@ -62,9 +64,9 @@ class Checker {
     damaged(fmt::format("LMDB cannot {} it ({})", what, mdb_strerror(code)));
   }
 
-  // Sizes that are damaged would have LMDB ask for memory that nobody has, which is no verdict, or read behind the end. Its two heads are
-  // the first two pages; behind the head of the page (16 bytes), magic, version and address (16) stands the size of the map, behind
-  // the roots of two trees (48 each) the last page in use.
+  // Sizes that are damaged would have LMDB ask for memory that nobody has, which is no verdict, or read behind the end.
+  // Its two heads are the first two pages; behind the head of the page (16 bytes), magic, version and address (16)
+  // stands the size of the map, behind the roots of two trees (48 each) the last page in use.
   void check_sizes() const {
     const int file = ::open(file_.c_str(), O_RDONLY | O_CLOEXEC);
     struct stat status;

@@ -1,4 +1,5 @@
-// If one of these fails, an epoch that was acknowledged is lost after a crash or a failing disk, or something that never was comes back.
+// If one of these fails, an epoch that was acknowledged is lost after a crash or a failing disk, or something that
+// never was comes back.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 
@@ -266,8 +267,8 @@ TEST_CASE("failing disk: from any call on everything fails; what was acknowledge
 
 namespace {
 
-// Runs a workload in a child that kills itself at its n-th call to the disk; says how many epochs it was told were stored, and whether
-// it came to the end.
+// Runs a workload in a child that kills itself at its n-th call to the disk; says how many epochs it was told were
+// stored, and whether it came to the end.
 struct Killed {
   std::uint64_t acknowledged = 0;
   bool finished = false;

@@ -1,4 +1,5 @@
-// If one of these fails, damage to the files is believed, crashes the daemon, or is reported so that nobody knows what to do.
+// If one of these fails, damage to the files is believed, crashes the daemon, or is reported so that nobody knows what
+// to do.
 #include <doctest/doctest.h>
 
 #include <random>
@@ -223,7 +224,8 @@ struct Merged {
   }
   std::string file() const { return house.folder.in("base.mdb"); }
 
-  // With these bytes instead: refused as damaged (true), or all that is read is right (false). Anything else fails the test.
+  // With these bytes instead: refused as damaged (true), or all that is read is right (false). Anything else fails the
+  // test.
   bool is_refused(const std::string& damaged, const std::string& what) {
     tests::write_bytes(file(), damaged);
     house.config.check = CheckBase::always;

@@ -177,8 +177,8 @@ Result<std::shared_ptr<const Delta>> DeltaWriter::write(DeltaHead head, const Ep
                            });
   if (buffer_.capacity() > 4 * kWriteBytes) buffer_ = {};
   if (written) return delta;
-  // Without the folder's sync nobody knows whether the name is durable, so the epoch does not count; should a crash come before it is
-  // offered again, it may count after all, as any epoch that was being stored.
+  // Without the folder's sync nobody knows whether the name is durable, so the epoch does not count; should a crash
+  // come before it is offered again, it may count after all, as any epoch that was being stored.
   static_cast<void>(disk_.remove(renamed ? path : unfinished));
   return tl::unexpected(written.error());
 }

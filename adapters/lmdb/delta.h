@@ -1,8 +1,9 @@
-// One epoch as one file (docs/formats.md): what it changed, sorted; its manifest and outbox; every block with its checksum. The file is
-// written under another name, synced, renamed, and the folder synced, so it is there whole or not at all.
+// One epoch as one file (docs/formats.md): what it changed, sorted; its manifest and outbox; every block with its
+// checksum. The file is written under another name, synced, renamed, and the folder synced, so it is there whole or not
+// at all.
 //
-// In memory stays an index: for each block of 16 KiB its first address, and a filter of all addresses; about 2 % of the file. Values are
-// read when they are asked for, and checked each time.
+// In memory stays an index: for each block of 16 KiB its first address, and a filter of all addresses; about 2 % of the
+// file. Values are read when they are asked for, and checked each time.
 #pragma once
 
 #include <atomic>
@@ -36,7 +37,8 @@ struct DeltaHead {
   std::uint64_t changes = 0;
 };
 
-// Immutable; any thread. The last one that lets go of a retired delta removes its file, so that whoever still reads it can.
+// Immutable; any thread. The last one that lets go of a retired delta removes its file, so that whoever still reads it
+// can.
 class Delta {
  public:
   Delta(Disk& disk, std::string shown, DeltaHead head);
@@ -107,8 +109,9 @@ class DeltaWriter {
   std::uint32_t seed_ = 0;
 };
 
-// Reads the whole file and checks all of it. The epoch is the one that its name says. An error names file, place and what was found:
-// `malformed` is damage, `refused` a whole file that is not ours to read (another version, another store).
+// Reads the whole file and checks all of it. The epoch is the one that its name says. An error names file, place and
+// what was found: `malformed` is damage, `refused` a whole file that is not ours to read (another version, another
+// store).
 Result<std::shared_ptr<const Delta>> read_delta(Disk& disk, const std::string& shown, std::uint64_t store, Epoch epoch);
 
 // Goes over the changes of a delta in the order of their addresses.

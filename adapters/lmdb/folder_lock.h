@@ -8,7 +8,8 @@
 
 namespace tocsin {
 
-// Held until it ends, or the process does. The file `lock` stays and holds the process id, for the message to the second one.
+// Held until it ends, or the process does. The file `lock` stays and holds the process id, for the message to the
+// second one.
 class FolderLock {
  public:
   // `refused`: another one has it; the message says its process id.

@@ -1,5 +1,5 @@
-// The file `mark`: whose folder this is, and whether the last process closed it. Who opens it decides by that whether the base is sound
-// for sure; a mark that is missing or makes no sense means doubt, never an error.
+// The file `mark`: whose folder this is, and whether the last process closed it. Who opens it decides by that whether
+// the base is sound for sure; a mark that is missing or makes no sense means doubt, never an error.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// What stands in the tables of the base, to the byte (docs/formats.md). Readers check what they read: an error names the file and the
-// record.
+// What stands in the tables of the base, to the byte (docs/formats.md). Readers check what they read: an error names
+// the file and the record.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ std::string manifest_record(Epoch through, std::string_view manifest);
 Result<std::string> read_manifest(const std::string& file, Epoch through, std::string_view record);
 
 // ----- table `state`
-// LMDB takes keys of 511 bytes. A longer address has its first 495 and a hash for a key, and stands whole in the value; a key of
-// 511 bytes is always one of those.
+// LMDB takes keys of 511 bytes. A longer address has its first 495 and a hash for a key, and stands whole in the value;
+// a key of 511 bytes is always one of those.
 inline constexpr std::size_t kKeyMax = 511, kPrefixBytes = kKeyMax - 16;
 inline bool is_long(std::string_view address) { return address.size() >= kKeyMax; }
 std::string key_of(std::string_view address, std::uint64_t seed);

@@ -347,8 +347,9 @@ Result<MergeFigures> LmdbStore::merge() {
   return figures;
 }
 
-// In parts of a bounded size. Between them the base is neither the old nor the new one, which nobody sees: whatever a part has taken in
-// stands in the deltas, too, and they count first, also after a crash. Only the last part says that the base stands for them.
+// In parts of a bounded size. Between them the base is neither the old nor the new one, which nobody sees: whatever a
+// part has taken in stands in the deltas, too, and they count first, also after a crash. Only the last part says that
+// the base stands for them.
 Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figures) {
   auto manifest = deltas.back()->manifest();
   if (!manifest) return tl::unexpected(manifest.error());
@@ -378,8 +379,9 @@ Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figu
   return {};
 }
 
-// They are in the base for sure. Who reads them still may; the last one removes the file. The newest stays until the next merge: should
-// LMDB take an old head of its own for the new one (a lost write, a flipped bit), the file shows that the base is too old.
+// They are in the base for sure. Who reads them still may; the last one removes the file. The newest stays until the
+// next merge: should LMDB take an old head of its own for the new one (a lost write, a flipped bit), the file shows
+// that the base is too old.
 void LmdbStore::take_out(const Deltas& merged) {
   const auto head = base_->head();
   const std::uint64_t base_bytes = base_->bytes().value_or(0);

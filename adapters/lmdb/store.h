@@ -1,13 +1,15 @@
-// The durable store: an epoch is a file of the delta log (its rename is the commit), merged in the background into an LMDB base.
+// The durable store: an epoch is a file of the delta log (its rename is the commit), merged in the background into an
+// LMDB base.
 //
 //   STATE/lock            one process at a time
 //   STATE/mark            whose folder it is, and whether it was closed
 //   STATE/deltas/N.delta  epoch N: manifest, outbox, changes        (delta.h)
 //   STATE/base.mdb        everything up to some epoch               (base.h)
 //
-// What is asked for as of now is looked for in the deltas, newest first, then in the base. In memory stand an index of each delta (about
-// 2 % of it) and what LMDB maps; so there is a bound as long as epochs are delivered and merged. Read transactions are short:
-// a scan reads the base a piece at a time and keeps it from standing for epochs that are newer than the scan, nothing else.
+// What is asked for as of now is looked for in the deltas, newest first, then in the base. In memory stand an index of
+// each delta (about 2 % of it) and what LMDB maps; so there is a bound as long as epochs are delivered and merged. Read
+// transactions are short: a scan reads the base a piece at a time and keeps it from standing for epochs that are newer
+// than the scan, nothing else.
 #pragma once
 
 #include <atomic>
@@ -31,9 +33,9 @@ namespace tocsin {
 
 class LmdbStore final : public CheckpointStore, public CheckpointHistory {
  public:
-  // `disk` stands for config.folder, which must be there, and outlives the store. Goes back to the last epoch that was stored; what a
-  // crash left unfinished is removed. Errors say what is wrong where, and what to do: `malformed` is damage; `refused` is sound but
-  // not ours to take (in use by another process, another version, another store's file).
+  // `disk` stands for config.folder, which must be there, and outlives the store. Goes back to the last epoch that was
+  // stored; what a crash left unfinished is removed. Errors say what is wrong where, and what to do: `malformed` is
+  // damage; `refused` is sound but not ours to take (in use by another process, another version, another store's file).
   // Forks for a moment (base.h): call it before there are threads.
   static Result<std::unique_ptr<LmdbStore>> open(const LmdbStoreConfig& config, Disk& disk);
   ~LmdbStore() override;

@@ -131,7 +131,8 @@ TEST_CASE("store: the same state has the same digest, whatever way led there") {
 }
 
 TEST_CASE("store: readers beside storing and merging see each change once") {
-  // Each epoch moves a number from one address to another and raises all of them: what is seen must belong to one epoch.
+  // Each epoch moves a number from one address to another and raises all of them: what is seen must belong to one
+  // epoch.
   House house;
   house.config.changes_per_transaction = 16;
   REQUIRE(house.open());

@@ -11,8 +11,8 @@
 
 namespace tocsin {
 
-// Gives out what was pushed, in the order of pushing; each push is a block of whole lines. Can go back: nothing is thrown away
-// before it is stored.
+// Gives out what was pushed, in the order of pushing; each push is a block of whole lines. Can go back: nothing is
+// thrown away before it is stored.
 class MemorySource final : public Source {
  public:
   explicit MemorySource(SourceId id, std::uint32_t partitions = 1);

@@ -1,5 +1,5 @@
-// The checkpoint store without a disk: for tests, and for runs that may forget. What is stored lives as long as the object, so a test
-// "restarts" by taking it over.
+// The checkpoint store without a disk: for tests, and for runs that may forget. What is stored lives as long as the
+// object, so a test "restarts" by taking it over.
 #pragma once
 
 #include <deque>

@@ -1,5 +1,5 @@
-// The JSON codec against a plain simdjson loop over the same four of eight fields, and against nlohmann. Answers are compared
-// before anything is timed. Bytes are per pass over 128 KiB; `items_per_second` is events.
+// The JSON codec against a plain simdjson loop over the same four of eight fields, and against nlohmann. Answers are
+// compared before anything is timed. Bytes are per pass over 128 KiB; `items_per_second` is events.
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Expressions, key bytes, captures and exact sums, one event at a time and in batches. Answers are compared before anything is
-// timed. `items_per_second` is events (or values).
+// Expressions, key bytes, captures and exact sums, one event at a time and in batches. Answers are compared before
+// anything is timed. `items_per_second` is events (or values).
 #include <benchmark/benchmark.h>
 
 #include <cstdio>

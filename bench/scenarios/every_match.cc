@@ -1,6 +1,7 @@
-// `fire every match`: what a match costs does not depend on what is kept. `a then b then c within D`, and two ways to keep much:
-// "dead ends" are events that each could begin a match and never do, since no b comes behind them: every c completes the same few
-// matches beside 10 or 9,000 of them; in "all taken" every event that is kept is part of a match, so that a c completes 10 or 9,000.
+// `fire every match`: what a match costs does not depend on what is kept. `a then b then c within D`, and two ways to
+// keep much: "dead ends" are events that each could begin a match and never do, since no b comes behind them: every c
+// completes the same few matches beside 10 or 9,000 of them; in "all taken" every event that is kept is part of a
+// match, so that a c completes 10 or 9,000.
 //
 // The number of matches is known by hand; on a small sample the alerts are those of the reference matcher.
 #include <fmt/format.h>

@@ -1,9 +1,10 @@
-// A window of 10,000 events costs no more than one of 100: conditions on count, sum, avg, min, max, distinct_count and stddev over one
-// stream, the same lines for both windows, one key. Every condition turns true and false with the waves of the data, and what the
-// engine says is compared with a program that keeps the window by hand; on a small sample with the reference matcher, too.
+// A window of 10,000 events costs no more than one of 100: conditions on count, sum, avg, min, max, distinct_count and
+// stddev over one stream, the same lines for both windows, one key. Every condition turns true and false with the waves
+// of the data, and what the engine says is compared with a program that keeps the window by hand; on a small sample
+// with the reference matcher, too.
 //
-// Constant are the aggregates of engine/match/running.h. Not constant, and not here: percentiles (a sorted array is moved, 80 KB at
-// 10,000 values), `values`, `top`, `slope` and `forecast`, which read every value of the window.
+// Constant are the aggregates of engine/match/running.h. Not constant, and not here: percentiles (a sorted array is
+// moved, 80 KB at 10,000 values), `values`, `top`, `slope` and `forecast`, which read every value of the window.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,9 +1,9 @@
-// What an event costs with 1, 100 and 10,000 rules: filters by equality on many values, ranges, a few `contains` and regular
-// expressions; counts, streaks and sequences; kept by four different keys. The events are the same each time. From 1 to 10,000
-// the cost must grow less than 8 times, else this ends with 1.
+// What an event costs with 1, 100 and 10,000 rules: filters by equality on many values, ranges, a few `contains` and
+// regular expressions; counts, streaks and sequences; kept by four different keys. The events are the same each time.
+// From 1 to 10,000 the cost must grow less than 8 times, else this ends with 1.
 //
-// First the alerts are proved: those of a hundred rules with the ways of many rules and without (index, shared keys, lean
-// counters), and those of a smaller sample with the reference matcher.
+// First the alerts are proved: those of a hundred rules with the ways of many rules and without (index, shared keys,
+// lean counters), and those of a smaller sample with the reference matcher.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,10 +1,11 @@
-// Lines of 156 bytes through the whole engine, one core: `5 login_failed within 5m by user`, against a plain simdjson loop that
-// only reads the same fields, and against a naive program (ndjson_threshold.h). All three see the same blocks, one after the
-// other, in chunks of some milliseconds; CPU time counts, the median of the chunks. Alerts of the engine and of the naive
-// program are compared, key by key and time by time, and on a small sample those of the reference matcher, too.
+// Lines of 156 bytes through the whole engine, one core: `5 login_failed within 5m by user`, against a plain simdjson
+// loop that only reads the same fields, and against a naive program (ndjson_threshold.h). All three see the same
+// blocks, one after the other, in chunks of some milliseconds; CPU time counts, the median of the chunks. Alerts of the
+// engine and of the naive program are compared, key by key and time by time, and on a small sample those of the
+// reference matcher, too.
 //
-// `one in ten` of the lines is a failure, or `every` one. A user fails about once in five minutes: so 10,000 keys and 1,000,000
-// differ in memory, not in how often something fires. Before time is taken every user has been seen.
+// `one in ten` of the lines is a failure, or `every` one. A user fails about once in five minutes: so 10,000 keys and
+// 1,000,000 differ in memory, not in how often something fires. Before time is taken every user has been seen.
 //
 // `ndjson_threshold_scenario 10000 1` measures only ten thousand keys with every line counted.
 #include "bench/scenarios/ndjson_threshold.h"

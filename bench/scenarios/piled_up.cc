@@ -1,11 +1,12 @@
-// A sequence with 10 and with 5,000 partial matches open per key costs the same: `a then b then c within D`, where a and b pile up
-// and a c comes now and then. Every completion is compared with what the shape says by hand; on a small sample the whole alerts
-// are those of the reference matcher.
+// A sequence with 10 and with 5,000 partial matches open per key costs the same: `a then b then c within D`, where a
+// and b pile up and a c comes now and then. Every completion is compared with what the shape says by hand; on a small
+// sample the whole alerts are those of the reference matcher.
 //
-// Constant are single steps that do not look at each other, with `within` around all and an absence at the end: the matcher keeps the
-// latest choice for every number of steps, and no older one can be better (engine/match/latest_chain.h). Not constant is a filter that
-// looks at another step (`c(v > a.v)`), `where`, `next`, `no x` between steps, a bound of one step and a repeated step: there an older
-// choice may be the only one that holds, so candidates are kept and searched. The last row shows what that costs; it is no promise.
+// Constant are single steps that do not look at each other, with `within` around all and an absence at the end: the
+// matcher keeps the latest choice for every number of steps, and no older one can be better
+// (engine/match/latest_chain.h). Not constant is a filter that looks at another step (`c(v > a.v)`), `where`, `next`,
+// `no x` between steps, a bound of one step and a repeated step: there an older choice may be the only one that holds,
+// so candidates are kept and searched. The last row shows what that costs; it is no promise.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -55,7 +56,8 @@ std::string text_of(const Line& line) {
 // How long D is for so many a to be open: half of the lines are one.
 int seconds_for(int open) { return std::max(1, static_cast<int>(open * 2 * kStep / 1000)); }
 
-// By hand: every c has the a and b before it, which are closer than any D here; an absence that nothing disproves rings after D.
+// By hand: every c has the a and b before it, which are closer than any D here; an absence that nothing disproves rings
+// after D.
 std::size_t expected(const Shape& shape, std::int64_t lines, int seconds) {
   if (!shape.constant) return 0;  // no v is larger than another
   const std::int64_t last = kStart + (lines - 1) * kStep;

@@ -1,7 +1,7 @@
 // What the scenarios share: the engine as a process runs it, bytes in and alerts out, and how time is taken.
 //
-// A scenario is a program `NAME_scenario`. It proves its answers first, then prints a table; `--tiny` stops after the proof, over
-// little input, which is how the test run executes it. It ends with 1 when an answer is wrong.
+// A scenario is a program `NAME_scenario`. It proves its answers first, then prints a table; `--tiny` stops after the
+// proof, over little input, which is how the test run executes it. It ends with 1 when an answer is wrong.
 #pragma once
 
 #include <cstdint>
@@ -34,18 +34,20 @@ bool is_tiny(int argc, char** argv);
 // Ends the program with the text on stderr.
 [[noreturn]] void wrong(const std::string& why);
 
-// wrong(), unless the engine says of the events what the reference matcher says of them, and something at all. Their offsets are
-// given here. `fast` false: the engine's general matchers.
+// wrong(), unless the engine says of the events what the reference matcher says of them, and something at all. Their
+// offsets are given here. `fast` false: the engine's general matchers.
 void prove_against_reference(const std::string& rules, std::vector<tests::EventText> events, bool fast = true);
 
-// A figure that was asked for, and its bound: a line of the table with which `./run bench` ends. Returns whether it is met.
+// A figure that was asked for, and its bound: a line of the table with which `./run bench` ends. Returns whether it is
+// met.
 bool at_least(double target, double figure, const std::string& what);
 bool at_most(double target, double figure, const std::string& what);
 
 // The rules, or wrong().
 std::shared_ptr<const RuleSet> compiled(const std::string& text);
 
-// One partition of NDJSON lines through codec and engine. `event`: what every line is; empty: its field `event` says it.
+// One partition of NDJSON lines through codec and engine. `event`: what every line is; empty: its field `event` says
+// it.
 class Pipeline {
  public:
   // `fast` false: the general matchers alone.

@@ -531,8 +531,8 @@ std::optional<Duration> longest_step(const ast::Step& step, bool first) {
   return value(step.link.within->length).value_or(Duration{0}) + inside;
 }
 
-// From the first event to the last, by the bounds of single steps: D runs from the step before, or from NAME (Q10). Where it
-// runs from NAME, it bounds the steps between, too: `x as d then y then no z within 1h of d`.
+// From the first event to the last, by the bounds of single steps: D runs from the step before, or from NAME (Q10).
+// Where it runs from NAME, it bounds the steps between, too: `x as d then y then no z within 1h of d`.
 std::optional<Duration> longest_sequence(const ast::Sequence& s) {
   std::optional<Duration> sum = Duration{0};                 // none: since then nothing has bounded it
   std::map<std::string_view, std::optional<Duration>> ends;  // of the steps so far, by name

@@ -117,7 +117,8 @@ void check_filter(Context& c, ast::Expr& expr, Scope& scope);
 void check_template(Context& c, ast::Template& text, Scope& scope);
 Type type_of_path(Context& c, ast::Path& path, Scope& scope);
 // The field's type on these events; reports R022 when none can have it. `typed` is what its use tells.
-// `amount` where `charge.amount` belongs: told, if it is a field of a declared event. `before` and `behind` stand around it.
+// `amount` where `charge.amount` belongs: told, if it is a field of a declared event. `before` and `behind` stand
+// around it.
 bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind);
 Type field_type(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip);
 bool is_aggregate(std::string_view name);

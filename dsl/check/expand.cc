@@ -13,8 +13,8 @@ void declare_emitted(Context& c);
 
 namespace {
 
-// The values of `$name`s in one place: arguments, where a template is used, and constants. An argument keeps the place where
-// it was written, a constant takes the place of its `$name`.
+// The values of `$name`s in one place: arguments, where a template is used, and constants. An argument keeps the place
+// where it was written, a constant takes the place of its `$name`.
 struct Values {
   const NameMap<ast::Expr>* arguments = nullptr;
   std::vector<std::string> params{};

@@ -1,5 +1,6 @@
 // Filters that can never be true, or always are (X6). Only what is certain from the text: bounds and equalities of one
-// field that contradict, literals compared with each other, `missing` of what is always there. Silent wherever in doubt.
+// field that contradict, literals compared with each other, `missing` of what is always there. Silent wherever in
+// doubt.
 #include <algorithm>
 #include <cmath>
 #include <limits>

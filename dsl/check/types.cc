@@ -1205,7 +1205,8 @@ Type on_step(Context& c, ast::StreamPath& sp, const Scope& s, StepFound found) {
   return field_type(c, (*s.steps)[found.index].events, sp.field, 0);
 }
 
-// The author's aggregate where aggregates are compared: `sum(amount)` in a filter of charge is `sum(charge.amount)` there.
+// The author's aggregate where aggregates are compared: `sum(amount)` in a filter of charge is `sum(charge.amount)`
+// there.
 std::string as_condition(const Context& c, const ast::StreamPath& sp, const Scope& s) {
   std::string of = sp.stream->name.text;
   if (!sp.field.parts.empty()) of += "." + text_of(sp.field);

@@ -1,5 +1,5 @@
-// Absences that have no beginning or no end (semantics.md Q15): `no x then y`, `x then no y`, `no x`. The grammar has no
-// place for them, so they are recognised where it stops, and get a message of their own.
+// Absences that have no beginning or no end (semantics.md Q15): `no x then y`, `x then no y`, `no x`. The grammar has
+// no place for them, so they are recognised where it stops, and get a message of their own.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Habits of other languages: SQL, Sigma, Splunk, Flink and Esper patterns, Python, YAML. Each row looks at the farthest
-// token of an item that could not be read, and if it knows what was meant, says so, mends the tokens, and the item is read
-// again: one message per slip, however many slips. Rows only see text that is wrong already, so they may guess boldly.
+// token of an item that could not be read, and if it knows what was meant, says so, mends the tokens, and the item is
+// read again: one message per slip, however many slips. Rows only see text that is wrong already, so they may guess
+// boldly.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -13,7 +14,7 @@ namespace tocsin::dsl::grammar {
 
 namespace {
 
-// ----- what several rows say -------------------------------------------------------------------------------------------
+// ----- what several rows say ----------------------------------------------------------------------------------------
 
 constexpr std::string_view kByNamesKeys = "`by` names the keys";
 constexpr std::string_view kARule = "a rule is `rule NAME when PATTERN`";
@@ -36,7 +37,7 @@ constexpr std::string_view kConstant = "a constant is `let $name = value`";
 constexpr std::string_view kReadTogether = "the rules of a folder are read together; nothing is imported";
 constexpr std::string_view kAtLeast = "a number alone is at least so many";
 
-// ----- words -----------------------------------------------------------------------------------------------------------
+// ----- words --------------------------------------------------------------------------------------------------------
 
 bool is_capital(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return c >= 'A' && c <= 'Z'; });
@@ -231,7 +232,7 @@ Found strangers(const Place& p) {
                             std::string(row->help)));
 }
 
-// ----- durations -------------------------------------------------------------------------------------------------------
+// ----- durations ----------------------------------------------------------------------------------------------------
 
 // `within 5`, `within 5 minutes`, `within "5m"`; and `5 minutes` where a value stands.
 Found durations(const Place& p) {
@@ -269,7 +270,7 @@ Found durations(const Place& p) {
   return {};
 }
 
-// ----- patterns --------------------------------------------------------------------------------------------------------
+// ----- patterns -----------------------------------------------------------------------------------------------------
 
 // `login_failed > 5`: a number before the event counts.
 Found counted_by_comparison(const Place& p) {
@@ -391,7 +392,7 @@ Found twice(const Place& p) {
   return {};
 }
 
-// ----- counts, windows and absences as people say them -------------------------------------------------------------------
+// ----- counts, windows and absences as people say them --------------------------------------------------------------
 
 // `more than 5 x`, `> 5 x`, `>= 5 x`, `less than 5 x`, `5 or more x`.
 Found counts(const Place& p) {
@@ -664,7 +665,7 @@ Found joined_events(const Place& p) {
                    (p.is(Word::or_) ? ": one of them" : ": both, in any order; `a then b` is one after the other")));
 }
 
-// ----- expressions -----------------------------------------------------------------------------------------------------
+// ----- expressions --------------------------------------------------------------------------------------------------
 
 Found nothing_there(const Place& p) {
   if (p.wants("missing") && p.wants("present")) {
@@ -797,7 +798,7 @@ Found chained(const Place& p) {
                             "write `x between a and b`, or two comparisons with `and`"));
 }
 
-// ----- names and heads of items ----------------------------------------------------------------------------------------
+// ----- names and heads of items -------------------------------------------------------------------------------------
 
 bool wants_name(const Place& p) {
   return std::ranges::any_of(p.state.wants, [](std::string_view w) {
@@ -959,7 +960,7 @@ Found severity_behind_text(const Place& p) {
   return instead(p, "R012", -1, 0, "the severity stands before the text", "", meant, {p.token(0), p.token(-1)});
 }
 
-// ----- brackets, and slips of the pen ------------------------------------------------------------------------------------
+// ----- brackets, and slips of the pen -------------------------------------------------------------------------------
 
 // A closing bracket of which the item has more than of its other half.
 bool is_surplus(const Place& p) {

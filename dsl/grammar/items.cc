@@ -11,7 +11,8 @@ bool is_word(const Token& t, Word w) { return t.kind == TokenKind::word && t.wor
 
 bool closes(Punct p) { return p == Punct::close_round || p == Punct::close_square || p == Punct::close_brace; }
 
-// Words behind which a field or a value has to come, so that a keyword there is a field's name: `by rule`, `where list`.
+// Words behind which a field or a value has to come, so that a keyword there is a field's name: `by rule`, `where
+// list`.
 bool wants_value(Word word) {
   constexpr Word kWords[] = {Word::by,       Word::where, Word::except, Word::same,     Word::per,    Word::timestamp,
                              Word::tiebreak, Word::has,   Word::with,   Word::key,      Word::column, Word::some,

@@ -15,8 +15,9 @@ constexpr std::size_t kMaxNesting = 64;
 // Operators of one item: an expression is a tree as deep as it is long, and everything that reads it descends.
 constexpr std::size_t kMaxOperators = 500;
 
-// The numbers of the tokens that begin an item. A word such as `list` begins one when what follows fits, and what stands
-// before can end an item. Item words in capitals are set right here, with a message, so that no item is lost by it.
+// The numbers of the tokens that begin an item. A word such as `list` begins one when what follows fits, and what
+// stands before can end an item. Item words in capitals are set right here, with a message, so that no item is lost by
+// it.
 std::vector<std::size_t> item_starts(std::vector<Token>& tokens, std::string_view text, std::uint32_t file,
                                      std::vector<Diagnostic>& out);
 

@@ -119,8 +119,8 @@ class Items {
   }
 
  private:
-  // Reading stopped at a refused name, or behind one that is an aggregate too (`rate(value > 5)`). Where the item can be
-  // read with the name as a name, that was its only mistake, and it is told already.
+  // Reading stopped at a refused name, or behind one that is an aggregate too (`rate(value > 5)`). Where the item can
+  // be read with the name as a name, that was its only mistake, and it is told already.
   bool uses_refused(std::span<Token> tokens, const ParseState& failed) const {
     std::vector<Token> meant(tokens.begin(), tokens.end());
     bool found = false;

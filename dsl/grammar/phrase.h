@@ -1,5 +1,6 @@
 // Phrases (dsl/operators.cc): a pattern in other words. The slots are read as what they are, then the words that the
-// phrase stands for are read with the slots' own tokens among them, so that a mistake in a slot is shown where it stands.
+// phrase stands for are read with the slots' own tokens among them, so that a mistake in a slot is shown where it
+// stands.
 #pragma once
 
 #include <utility>

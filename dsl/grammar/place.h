@@ -1,5 +1,5 @@
-// The place where the reading of an item stopped, as the habits look at it: its neighbours, what was wanted there, and the
-// repairs that can be made of them.
+// The place where the reading of an item stopped, as the habits look at it: its neighbours, what was wanted there, and
+// the repairs that can be made of them.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Habits whose parts stand in another order here: method calls, fields behind the event's name, keys before the bound. Each
-// row puts them together anew, in the author's own words, so that its mend is the whole mend.
+// Habits whose parts stand in another order here: method calls, fields behind the event's name, keys before the bound.
+// Each row puts them together anew, in the author's own words, so that its mend is the whole mend.
 #include <array>
 
 #include "dsl/grammar/place.h"
@@ -39,7 +39,7 @@ std::ptrdiff_t behind_keys(const Place& p, std::ptrdiff_t from) {
   return at;
 }
 
-// ----- patterns --------------------------------------------------------------------------------------------------------
+// ----- patterns -----------------------------------------------------------------------------------------------------
 
 // `5 failed per user within 5m`, `5 failed for each user within 5m`: the keys stand behind the bound.
 Found keys_before_bound(const Place& p) {
@@ -425,7 +425,7 @@ Found form_without_its_time(const Place& p) {
   return {};
 }
 
-// ----- clauses ---------------------------------------------------------------------------------------------------------
+// ----- clauses ------------------------------------------------------------------------------------------------------
 
 // `by lower(user)`: a key that is worked out has a name.
 Found unnamed_key(const Place& p) {
@@ -535,7 +535,7 @@ Found idle_missing(const Place& p) {
   return r;
 }
 
-// ----- expressions -----------------------------------------------------------------------------------------------------
+// ----- expressions --------------------------------------------------------------------------------------------------
 
 struct Method {
   std::string_view name;   // in lower case
@@ -684,7 +684,7 @@ Found ternary(const Place& p) {
                             "one of two values is `if(condition, a, b)`; a condition is itself true or false"));
 }
 
-// ----- items -----------------------------------------------------------------------------------------------------------
+// ----- items --------------------------------------------------------------------------------------------------------
 
 // `list devs from ["a"]`.
 Found list_from_values(const Place& p) {
@@ -862,7 +862,7 @@ Found rewriting(const Place& place) {
   return {};
 }
 
-// ----- what can be read, as something that nobody means --------------------------------------------------------------------
+// ----- what can be read, as something that nobody means -------------------------------------------------------------
 
 namespace {
 

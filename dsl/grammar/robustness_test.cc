@@ -1,5 +1,5 @@
-// What nobody writes, and everybody pastes: half a file, a binary, ten thousand brackets. Were this wrong, such a text would
-// take the parser's time, its memory, or the process.
+// What nobody writes, and everybody pastes: half a file, a binary, ten thousand brackets. Were this wrong, such a text
+// would take the parser's time, its memory, or the process.
 #include <doctest/doctest.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Texts with `{expression}` in them. Escapes are taken off the whole text first, so that `\"` inside braces is a quote; a
-// list of places leads every span back into the file.
+// Texts with `{expression}` in them. Escapes are taken off the whole text first, so that `\"` inside braces is a quote;
+// a list of places leads every span back into the file.
 #include "dsl/grammar/template_text.h"
 
 #include <array>

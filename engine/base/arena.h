@@ -1,5 +1,6 @@
-// Memory that is given out piece by piece and taken back all at once. Texts, rows and lists of a batch live in one; so do
-// the constants of a rule set. Pieces never move. `clear` keeps the chunks, so a reused arena does not ask the system.
+// Memory that is given out piece by piece and taken back all at once. Texts, rows and lists of a batch live in one; so
+// do the constants of a rule set. Pieces never move. `clear` keeps the chunks, so a reused arena does not ask the
+// system.
 //
 // Only for what needs no destructor. One owner, one thread while it is written; any number of readers afterwards.
 #pragma once
@@ -18,7 +19,8 @@ namespace tocsin {
 
 class Arena {
  public:
-  // A chunk holds at least this much. 32 KiB: half of a usual L1+L2 share, and small beside the blocks of bytes (128 KiB).
+  // A chunk holds at least this much. 32 KiB: half of a usual L1+L2 share, and small beside the blocks of bytes (128
+  // KiB).
   static constexpr std::size_t kChunk = std::size_t{32} << 10;
 
   Arena() = default;

@@ -1,5 +1,5 @@
-// A growable run of bytes that may be read a little beyond its end: readers that take 64 bytes at a time (simdjson) need
-// no copy. The bytes beyond the end are readable and mean nothing.
+// A growable run of bytes that may be read a little beyond its end: readers that take 64 bytes at a time (simdjson)
+// need no copy. The bytes beyond the end are readable and mean nothing.
 #pragma once
 
 #include <algorithm>

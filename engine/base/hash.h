@@ -1,4 +1,5 @@
-// XXH3, for hash tables and content hashes. Its values are for ever (alert ids, the function `hash`), so never another one.
+// XXH3, for hash tables and content hashes. Its values are for ever (alert ids, the function `hash`), so never another
+// one.
 #pragma once
 
 #define XXH_INLINE_ALL

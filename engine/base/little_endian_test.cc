@@ -1,4 +1,5 @@
-// If one of these fails, files of one machine cannot be read on another, or a reader runs over the end of damaged bytes.
+// If one of these fails, files of one machine cannot be read on another, or a reader runs over the end of damaged
+// bytes.
 #include "engine/base/little_endian.h"
 
 #include <doctest/doctest.h>

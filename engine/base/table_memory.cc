@@ -35,8 +35,8 @@ std::size_t class_of(std::size_t rounded_size) {
 }
 constexpr std::size_t kClasses = 17 * 4;
 
-// Pages of 2 MiB, cut from the front; lists of the blocks that were given back. Never ends: who gives back last does so when the
-// program ends.
+// Pages of 2 MiB, cut from the front; lists of the blocks that were given back. Never ends: who gives back last does so
+// when the program ends.
 class SharedPages {
  public:
   void* allocate(std::size_t size) {

@@ -1,8 +1,9 @@
-// Memory of tables that are read at random. Over many MB nearly every access misses the TLB, too; on pages of 2 MiB it does not, where
-// the system gives them (transparent huge pages set to `madvise` or `always`; else this is memory like any other).
+// Memory of tables that are read at random. Over many MB nearly every access misses the TLB, too; on pages of 2 MiB it
+// does not, where the system gives them (transparent huge pages set to `madvise` or `always`; else this is memory like
+// any other).
 //
-// Small tables share such pages: ten thousand rules have as many tables of a few KB, and an event meets those of two or three.
-// What is given back is kept for the next of about the same size. Any thread.
+// Small tables share such pages: ten thousand rules have as many tables of a few KB, and an event meets those of two or
+// three. What is given back is kept for the next of about the same size. Any thread.
 #pragma once
 
 #include <sys/mman.h>
@@ -39,8 +40,8 @@ inline void free(void* memory, std::size_t size) {
 
 }  // namespace table_memory
 
-// Brings a cache line nearer before it is written. g++ 12 takes a function that does nothing but prefetch for one without any effect
-// and drops its calls; the empty assembly is the effect that it sees.
+// Brings a cache line nearer before it is written. g++ 12 takes a function that does nothing but prefetch for one
+// without any effect and drops its calls; the empty assembly is the effect that it sees.
 inline void fetch_line(const void* address) {
   __builtin_prefetch(address, 1);
   asm volatile("" : : "r"(address));
@@ -58,8 +59,8 @@ struct TableAllocator {
   friend bool operator==(const TableAllocator&, const TableAllocator&) { return true; }
 };
 
-// Base of classes whose objects are many and are met at random: `struct X : InTableMemory<X>`. One that is deleted through a base
-// needs a virtual destructor, as ever.
+// Base of classes whose objects are many and are met at random: `struct X : InTableMemory<X>`. One that is deleted
+// through a base needs a virtual destructor, as ever.
 template <class T>
 struct InTableMemory {
   static void* operator new(std::size_t size) { return table_memory::allocate(size); }

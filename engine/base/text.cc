@@ -54,8 +54,8 @@ __extension__ typedef __int128 Wide;  // both compilers have it; -Wpedantic want
 
 bool add(std::int64_t& sum, std::int64_t n) { return !__builtin_add_overflow(sum, n, &sum); }
 
-// How many digits stand before the point, with the exponent: above 0 the number is at least 1. For telling too large from
-// too small, which from_chars does not.
+// How many digits stand before the point, with the exponent: above 0 the number is at least 1. For telling too large
+// from too small, which from_chars does not.
 std::int64_t magnitude(std::string_view text) {
   std::int64_t digits = 0, leading_zeros = 0, exponent = 0;
   bool seen_point = false, seen_digit = false;

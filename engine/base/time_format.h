@@ -1,8 +1,9 @@
 // Times as logs write them: strptime formats, compiled once and then followed without a locale or an allocation.
 //
-// Known: %Y %y %m %d %e %j %b %B %h %a %A %H %k %I %l %M %S %f %p %z %Z %s %T %R %D %F %n %t %%. White space in the format fits
-// any white space, also none. %S takes a fraction of a second along where one follows (`05.123`, `05,123`), unless the
-// format says it itself (`%S.%f`). Names of months and days are English, in any case. %Z takes a word and only believes UTC, GMT and Z.
+// Known: %Y %y %m %d %e %j %b %B %h %a %A %H %k %I %l %M %S %f %p %z %Z %s %T %R %D %F %n %t %%. White space in the
+// format fits any white space, also none. %S takes a fraction of a second along where one follows (`05.123`, `05,123`),
+// unless the format says it itself (`%S.%f`). Names of months and days are English, in any case. %Z takes a word and
+// only believes UTC, GMT and Z.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,8 @@
 namespace tocsin {
 namespace {
 
-// Upper-case letters from `first` to `last`, each `step` after the one before, whose lower-case letters are `to_lower` away.
-// From UnicodeData 15: the pairs of these scripts that map to each other in both directions. In order of `first`.
+// Upper-case letters from `first` to `last`, each `step` after the one before, whose lower-case letters are `to_lower`
+// away. From UnicodeData 15: the pairs of these scripts that map to each other in both directions. In order of `first`.
 struct CaseRange {
   char32_t first, last;
   std::uint8_t step;

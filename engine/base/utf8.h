@@ -1,5 +1,5 @@
-// Texts as characters. All texts of events are valid UTF-8 (decoders refuse others); what is not is still walked, byte by byte,
-// so that nothing here can run beyond the end.
+// Texts as characters. All texts of events are valid UTF-8 (decoders refuse others); what is not is still walked, byte
+// by byte, so that nothing here can run beyond the end.
 #pragma once
 
 #include <cstddef>
@@ -26,9 +26,9 @@ void append_character(std::string& out, char32_t code);
 
 bool is_valid_utf8(std::string_view text);
 
-// Simple case mapping, one character to one, for Latin, Greek, Cyrillic, Armenian and full-width letters; other letters stay
-// as they are. By a table of our own and not by the system's locale: the same rules must give the same alerts on every
-// machine, and ICU would be 30 MB for one function.
+// Simple case mapping, one character to one, for Latin, Greek, Cyrillic, Armenian and full-width letters; other letters
+// stay as they are. By a table of our own and not by the system's locale: the same rules must give the same alerts on
+// every machine, and ICU would be 30 MB for one function.
 char32_t lower_of(char32_t code);
 char32_t upper_of(char32_t code);
 void append_lower(std::string& out, std::string_view text);

@@ -15,8 +15,8 @@ void append_rfc3339(std::string& out, Time time);
 // `1m41s`, `2d`, `1s500ms`, `-3h`, `0s`: each unit once, from days to us, as the language writes them.
 void append_duration(std::string& out, Duration duration);
 
-// A finite number as JSON: the shortest digits that give the same double, laid out as nlohmann does (`1.0`, `0.001`, `1e+20`).
-// Anything else: `null`.
+// A finite number as JSON: the shortest digits that give the same double, laid out as nlohmann does (`1.0`, `0.001`,
+// `1e+20`). Anything else: `null`.
 void append_number(std::string& out, double number);
 void append_number(std::string& out, std::int64_t number);
 

@@ -1,8 +1,9 @@
 // Events that came together: what a decoder makes of one block of bytes, and what shards read.
 //
 // Written by one thread, then immutable: `shared_ptr<const EventBatch>` where several shards or a reorder buffer read
-// it. The batch owns everything its events view: rows of values lie one after the other (so a filter over one type walks
-// memory in steps of its slots), texts lie in the block they came in, or in the arena where bytes had to be changed.
+// it. The batch owns everything its events view: rows of values lie one after the other (so a filter over one type
+// walks memory in steps of its slots), texts lie in the block they came in, or in the arena where bytes had to be
+// changed.
 #pragma once
 
 #include <memory>
@@ -25,7 +26,8 @@ class EventBatch {
 
   // ----- writing ---------------------------------------------------------------------------------------
 
-  // A row of missing values to be filled and then given to `add` as `fields`. A row that is not added is lost until `clear`.
+  // A row of missing values to be filled and then given to `add` as `fields`. A row that is not added is lost until
+  // `clear`.
   std::span<Value> row(std::size_t slots) {
     const std::span<Value> values = rows_.array<Value>(slots);
     std::fill(values.begin(), values.end(), Value());
@@ -52,8 +54,8 @@ class EventBatch {
   // For texts that do not stand in the block as they are, lists, addresses, points.
   Arena& arena() { return arena_; }
 
-  // The batch keeps the bytes alive that its texts view, and gives back a buffer to use for the next ones (which may have
-  // no room yet).
+  // The batch keeps the bytes alive that its texts view, and gives back a buffer to use for the next ones (which may
+  // have no room yet).
   Bytes hold(Bytes&& bytes);
 
   // Empty again, with all memory kept for the next use. REQUIRES: nobody reads the events any more.
@@ -68,8 +70,8 @@ class EventBatch {
   std::vector<Bytes> held_, spare_;
 };
 
-// Gives out batches and takes them back when their last reader lets go. Any thread may do either; the pool may be gone by
-// then. Locked once per batch, never per event.
+// Gives out batches and takes them back when their last reader lets go. Any thread may do either; the pool may be gone
+// by then. Locked once per batch, never per event.
 class BatchPool {
  public:
   BatchPool() : shelf_(std::make_shared<Shelf>()) {}

@@ -1,5 +1,5 @@
-// Values as bytes and back, as they were: an int as an int, a float as a float. For captures in checkpoints, and for deep
-// copies. Keys (key.h) have the same layout, so one reader reads both.
+// Values as bytes and back, as they were: an int as an int, a float as a float. For captures in checkpoints, and for
+// deep copies. Keys (key.h) have the same layout, so one reader reads both.
 #pragma once
 
 #include <optional>
@@ -14,12 +14,13 @@ namespace tocsin {
 
 void append_exact(std::string& out, const Value& value);
 
-// Takes one value from the front of `bytes`; its texts and parts are put into the arena. Nothing: the bytes are no value
+// Takes one value from the front of `bytes`; its texts and parts are put into the arena. Nothing: the bytes are no
+// value
 // (a broken checkpoint), or nested deeper than any decoder lets through.
 std::optional<Value> take_value(std::string_view& bytes, Arena& arena);
 
-// The value without any copy where it views bytes: texts see `bytes`, so they must outlive it. Addresses and points still need
-// the arena.
+// The value without any copy where it views bytes: texts see `bytes`, so they must outlive it. Addresses and points
+// still need the arena.
 std::optional<Value> view_value(std::string_view& bytes, Arena& arena);
 
 // A deep copy whose every part lies in the arena.

@@ -1,6 +1,6 @@
-// Values as keys: equal values have equal bytes, and different ones different bytes (T10: 1 and 1.0 are one key, the text "1"
-// is another). No value's bytes begin another's, so the parts of a key follow each other without ambiguity. The bytes are
-// embedded in checkpoints and alert ids.
+// Values as keys: equal values have equal bytes, and different ones different bytes (T10: 1 and 1.0 are one key, the
+// text "1" is another). No value's bytes begin another's, so the parts of a key follow each other without ambiguity.
+// The bytes are embedded in checkpoints and alert ids.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // Which values are equal, and which come first. Numbers compare by their exact mathematical value, whatever their type:
-// 9007199254740993 is not 9007199254740992.0, though as doubles they are the same. Texts compare by their UTF-8 bytes (X2).
+// 9007199254740993 is not 9007199254740992.0, though as doubles they are the same. Texts compare by their UTF-8 bytes
+// (X2).
 #pragma once
 
 #include <compare>
@@ -12,8 +13,9 @@ namespace tocsin {
 // A network stands before its addresses.
 std::partial_ordering compare(const Value& a, const Value& b);
 
-// Values of two types are different, but for int and float. Lists are equal item by item, objects whatever the order of their
-// members. Missing equals missing here (a list may hold it); what a comparison in a rule makes of it is X1, in eval.cc.
+// Values of two types are different, but for int and float. Lists are equal item by item, objects whatever the order of
+// their members. Missing equals missing here (a list may hold it); what a comparison in a rule makes of it is X1, in
+// eval.cc.
 bool equal(const Value& a, const Value& b);
 
 // An order of all values, for output that must not depend on chance (ties of `top`): by type, then as above; numbers

@@ -1,5 +1,6 @@
-// A value that owns its bytes: what a match keeps of an event after the event's batch is gone. 32 bytes; numbers, times,
-// addresses, points and texts of up to 24 bytes (nearly all captures) need no memory of their own, the rest has one block.
+// A value that owns its bytes: what a match keeps of an event after the event's batch is gone. 32 bytes; numbers,
+// times, addresses, points and texts of up to 24 bytes (nearly all captures) need no memory of their own, the rest has
+// one block.
 #pragma once
 
 #include <cstddef>

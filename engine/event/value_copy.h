@@ -12,7 +12,8 @@ namespace tocsin {
 
 constexpr std::size_t rounded_to_words(std::size_t bytes) { return (bytes + 7) & ~std::size_t{7}; }
 
-// The room that ValueWriter needs for what the value views, the value itself left out; and for values with all of theirs.
+// The room that ValueWriter needs for what the value views, the value itself left out; and for values with all of
+// theirs.
 std::size_t bytes_outside(const Value& value);
 std::size_t bytes_of(std::span<const Value> values);
 

@@ -1,4 +1,5 @@
-// If one of these fails, two equal keys are two keys, a capture changes after it was taken, or an alert shows another value.
+// If one of these fails, two equal keys are two keys, a capture changes after it was taken, or an alert shows another
+// value.
 #include "engine/event/value.h"
 
 #include <doctest/doctest.h>

@@ -5,8 +5,8 @@
 //   lines    `records` is empty. Records end with a newline; the block holds whole lines (the last may lack its newline
 //            at the end of the input). The first line has the number `first_offset`, each next line one more. A format
 //            whose records may span lines (CSV) carries the rest over itself.
-//   records  the source knows where each one lies, and its offset and time (Kafka). Between two records stands a newline
-//            that belongs to neither, so that a decoder may look at the block as a whole first.
+//   records  the source knows where each one lies, and its offset and time (Kafka). Between two records stands a
+//            newline that belongs to neither, so that a decoder may look at the block as a whole first.
 #pragma once
 
 #include <cstdint>

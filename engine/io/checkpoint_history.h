@@ -1,4 +1,5 @@
-// What the last checkpoints did and cost, kept with the state: for `tocsin status`, metrics and advice. A checkpoint is a merge into the base.
+// What the last checkpoints did and cost, kept with the state: for `tocsin status`, metrics and advice. A checkpoint is
+// a merge into the base.
 #pragma once
 
 #include <cstdint>

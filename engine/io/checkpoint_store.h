@@ -1,12 +1,14 @@
-// Where state is kept: what one epoch changed, with its outbox and positions, as one durable unit; and the whole of it to be
-// read again, at once or key by key.
+// Where state is kept: what one epoch changed, with its outbox and positions, as one durable unit; and the whole of it
+// to be read again, at once or key by key.
 //
-// The store knows bytes, not their meaning (state/snapshot writes and reads them). An address begins with its key group in two
-// bytes, big-endian, so that a range of groups is a range of addresses; neither addresses nor values have a limit of their own.
+// The store knows bytes, not their meaning (state/snapshot writes and reads them). An address begins with its key group
+// in two bytes, big-endian, so that a range of groups is a range of addresses; neither addresses nor values have a
+// limit of their own.
 //
-// The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks -> `delivered` ->
-// some later `merge` takes it into the base, where nothing tells it from the others any more.
-// Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`) from any others meanwhile.
+// The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks ->
+// `delivered` -> some later `merge` takes it into the base, where nothing tells it from the others any more.
+// Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`) from any
+// others meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -52,11 +54,12 @@ class CheckpointStore {
  public:
   virtual ~CheckpointStore() = default;
 
-  // Durable when it returns: after a crash either all of it is there or nothing. Returns how many bytes were written. An error (the disk
-  // is full) leaves the store as it was, and the same unit may be offered again. REQUIRES: the epoch is the one behind the newest.
+  // Durable when it returns: after a crash either all of it is there or nothing. Returns how many bytes were written.
+  // An error (the disk is full) leaves the store as it was, and the same unit may be offered again. REQUIRES: the epoch
+  // is the one behind the newest.
   virtual Result<std::uint64_t> store(const EpochUnit& unit) = 0;
-  // The sinks have all of this epoch and of those before it. Made durable with the next `store`, not by itself: an outbox may come out of
-  // `newest` once more though it was delivered, never the other way round.
+  // The sinks have all of this epoch and of those before it. Made durable with the next `store`, not by itself: an
+  // outbox may come out of `newest` once more though it was delivered, never the other way round.
   virtual void delivered(Epoch epoch) = 0;
 
   struct Newest {
@@ -68,14 +71,15 @@ class CheckpointStore {
   // Nothing: this is the first start.
   virtual Result<std::optional<Newest>> newest() const = 0;
 
-  // As of the newest epoch. Values are checked before they are given: damage is an error, never a wrong value and never silence.
+  // As of the newest epoch. Values are checked before they are given: damage is an error, never a wrong value and never
+  // silence.
   virtual Result<std::optional<std::string>> find(std::string_view address) const = 0;
   // All addresses in [from, to), ascending; an empty `to` has no end. Stops when `see` gives an error, and gives that.
   using See = std::function<Result<void>(std::string_view address, std::string_view value)>;
   virtual Result<void> scan(std::string_view from, std::string_view to, const See& see) const = 0;
 
-  // Takes delivered epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile. Nothing to do is
-  // success with `epochs` 0.
+  // Takes delivered epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile.
+  // Nothing to do is success with `epochs` 0.
   virtual Result<MergeFigures> merge() = 0;
   virtual StoreFigures figures() const = 0;
 };

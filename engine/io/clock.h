@@ -1,5 +1,5 @@
-// What time it is outside. Only the edges ask (arrival times, idle partitions, delivery back-off); nothing in match, state
-// or shard does, so a run can be replayed from its inputs.
+// What time it is outside. Only the edges ask (arrival times, idle partitions, delivery back-off); nothing in match,
+// state or shard does, so a run can be replayed from its inputs.
 #pragma once
 
 #include "engine/base/time.h"

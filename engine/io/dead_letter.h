@@ -1,5 +1,5 @@
-// Records that no rule can want: each goes to the dead-letter sink with its reason and place, is counted by its reason, and
-// changes nothing else. The reasons are a closed set, because metrics, documents and tests name them.
+// Records that no rule can want: each goes to the dead-letter sink with its reason and place, is counted by its reason,
+// and changes nothing else. The reasons are a closed set, because metrics, documents and tests name them.
 #pragma once
 
 #include <array>

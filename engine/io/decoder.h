@@ -1,8 +1,8 @@
 // Bytes -> events. The codecs implement it (adapters/codec); the runtime calls it once per block.
 //
 // A decoder belongs to one partition and one thread: it may remember the order of keys, a header line, the rest of a
-// record that goes on in the next block. The same records give the same events and dead letters, however they are cut into
-// blocks.
+// record that goes on in the next block. The same records give the same events and dead letters, however they are cut
+// into blocks.
 #pragma once
 
 #include "engine/event/batch.h"
@@ -15,8 +15,8 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  // Appends the block's events to the batch, in the order of their offsets, and what is no event to `dead`. The batch takes
-  // the block's bytes where its texts view them; the block is left with a buffer for the next poll.
+  // Appends the block's events to the batch, in the order of their offsets, and what is no event to `dead`. The batch
+  // takes the block's bytes where its texts view them; the block is left with a buffer for the next poll.
   virtual void decode(Block& block, EventBatch& into, DeadLetters& dead) = 0;
 };
 

@@ -1,6 +1,7 @@
-// What durable files ask of the world: few calls, so that a simulation can fail each of them, lose what was not synced and tear what was
-// being written. What must survive is written under another name, synced, renamed, and the folder synced: `write_durably`.
-// Of what is not synced any part may be lost, alone: a write, a part of it, a rename, the length of a file.
+// What durable files ask of the world: few calls, so that a simulation can fail each of them, lose what was not synced
+// and tear what was being written. What must survive is written under another name, synced, renamed, and the folder
+// synced: `write_durably`. Of what is not synced any part may be lost, alone: a write, a part of it, a rename, the
+// length of a file.
 //
 // Paths are relative to the folder that the disk stands for. Errors name the path and the system's reason.
 #pragma once
@@ -42,7 +43,8 @@ class Disk {
   virtual Result<std::vector<std::string>> list(const std::string& folder) const = 0;  // names, sorted
 };
 
-// All of the file or, on an error or after a crash, what was there before. `path` stands in the folder "", or in a folder below.
+// All of the file or, on an error or after a crash, what was there before. `path` stands in the folder "", or in a
+// folder below.
 inline Result<void> write_durably(Disk& disk, const std::string& path, std::string_view bytes) {
   const std::string unfinished = path + ".tmp";
   const auto slash = path.rfind('/');

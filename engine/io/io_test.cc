@@ -1,4 +1,5 @@
-// The interfaces hold no code; this compiles them as a stranger would see them, and pins what metrics and documents name.
+// The interfaces hold no code; this compiles them as a stranger would see them, and pins what metrics and documents
+// name.
 #include <doctest/doctest.h>
 
 #include "engine/io/block.h"

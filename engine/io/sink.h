@@ -3,13 +3,13 @@
 // The delivery contract
 //   - Messages come in one order, that of the alerts (event time, T3; rule; key), grouped by epoch. `write` may come
 //     several times for one epoch; `finish(epoch)` closes it.
-//   - At least once: an epoch that was written and not reported by `delivered` before a crash is written again, whole and
-//     byte for byte the same, with the same ids. A sink that can tell repetitions (Kafka with transactions, a file with its
-//     length noted) makes "exactly once" of it; the others pass the id on, so that the receiver can.
-//   - Back-pressure: `write` takes all or nothing. `full` is not a failure: the runtime offers the same messages again after
-//     `delivered` has moved or the retry delay has passed, and stops polling sources meanwhile.
-//   - Failures that pass by themselves are retried inside, with a bound; an error from `write` or `finish` is final: the
-//     configuration says whether the run stops or the messages go to the dead-letter sink.
+//   - At least once: an epoch that was written and not reported by `delivered` before a crash is written again, whole
+//     and byte for byte the same, with the same ids. A sink that can tell repetitions (Kafka with transactions, a file
+//     with its length noted) makes "exactly once" of it; the others pass the id on, so that the receiver can.
+//   - Back-pressure: `write` takes all or nothing. `full` is not a failure: the runtime offers the same messages again
+//     after `delivered` has moved or the retry delay has passed, and stops polling sources meanwhile.
+//   - Failures that pass by themselves are retried inside, with a bound; an error from `write` or `finish` is final:
+//     the configuration says whether the run stops or the messages go to the dead-letter sink.
 // One thread owns a sink.
 #pragma once
 

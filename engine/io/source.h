@@ -2,14 +2,14 @@
 //
 // The delivery contract
 //   - Within a partition records come in the order of their offsets, each once, beginning after the offsets given to
-//     `start`. What was polled before a crash and not yet `stored` comes again; so a source must be able to go back to any
-//     offset it was told is stored. A source that cannot (standard input, the generator) says so by `can_go_back`.
-//   - Nothing is acknowledged to the outside because it was polled; only `stored` says what is safe. Epochs call it with
-//     the positions that a durable checkpoint holds, in order, possibly many epochs later.
+//     `start`. What was polled before a crash and not yet `stored` comes again; so a source must be able to go back to
+//     any offset it was told is stored. A source that cannot (standard input, the generator) says so by `can_go_back`.
+//   - Nothing is acknowledged to the outside because it was polled; only `stored` says what is safe. Epochs call it
+//     with the positions that a durable checkpoint holds, in order, possibly many epochs later.
 //   - Back-pressure: who cannot take more does not poll. `pause` stops single partitions (a partition far ahead of the
 //     others in event time); the source keeps its connection alive meanwhile.
-//   - Failures that pass by themselves are retried inside and shown in the probe; an error from `poll` is final, and the
-//     source is not polled again.
+//   - Failures that pass by themselves are retried inside and shown in the probe; an error from `poll` is final, and
+//     the source is not polled again.
 // One thread owns a source: all calls come from it, none of them concurrently.
 #pragma once
 

@@ -20,7 +20,8 @@ namespace {
 
 constexpr double kMicros = 1e6;
 
-// Numbers take part in arithmetic; where there are none, durations do, and the result is a duration. All else is left out (A1).
+// Numbers take part in arithmetic; where there are none, durations do, and the result is a duration. All else is left
+// out (A1).
 struct Quantities {
   std::vector<double> values;
   std::vector<Time> times;

@@ -1,6 +1,7 @@
-// Conditions: a comparison of aggregates over windows, with the edge left to the rule. Where all its windows can be kept running
-// (running_windows.h) they are; else the events that some window still sees are kept, and it is computed anew from them: right for
-// every aggregate and every window.
+// Conditions: a comparison of aggregates over windows, with the edge left to the rule. Where all its windows can be
+// kept running
+// (running_windows.h) they are; else the events that some window still sees are kept, and it is computed anew from
+// them: right for every aggregate and every window.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -321,7 +322,8 @@ class Condition : public PatternMatcher {
     if (state.entries.size() > options_.window_events) keep_to_limit(state, now);
   }
 
-  // Each window for itself lets go of its oldest, as running windows do: a flood of one event takes nothing from another's.
+  // Each window for itself lets go of its oldest, as running windows do: a flood of one event takes nothing from
+  // another's.
   void keep_to_limit(State& state, Time now) const {
     if (pattern_.form == Pattern::Form::ranking) {
       state.entries.pop_front();

@@ -1,7 +1,7 @@
-// The standard deviation of a window's values, kept as they come and go (A2: divided by n). Defined so that it can be: with m the
-// mean as a double, the squares (v - m)^2 are summed without any error and the sum is rounded once. Then it follows from the
-// exact sums of v and of v^2, which a window adds to and takes from (exact_sum.h), and depends on what is in the window alone;
-// v^2 is two doubles, what the machine rounds it to and what that leaves out.
+// The standard deviation of a window's values, kept as they come and go (A2: divided by n). Defined so that it can be:
+// with m the mean as a double, the squares (v - m)^2 are summed without any error and the sum is rounded once. Then it
+// follows from the exact sums of v and of v^2, which a window adds to and takes from (exact_sum.h), and depends on what
+// is in the window alone; v^2 is two doubles, what the machine rounds it to and what that leaves out.
 #pragma once
 
 #include <cmath>

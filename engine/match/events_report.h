@@ -36,8 +36,8 @@ class EventsReport : public Report {
     add(0, event);
     labels_.push_back(label);
   }
-  // A match of a counted group, which has no event of its own: its evidence, and what step 0 captures of it. REQUIRES: the
-  // captures outlive the report; all of the step are matches, or none is.
+  // A match of a counted group, which has no event of its own: its evidence, and what step 0 captures of it. REQUIRES:
+  // the captures outlive the report; all of the step are matches, or none is.
   void add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures);
   void set(Fact fact, Value value) { facts_[static_cast<std::size_t>(fact)] = value; }
   void set_cells(std::function<Value(CellId)> cells) { cells_ = std::move(cells); }

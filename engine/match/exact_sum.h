@@ -1,10 +1,11 @@
-// The sum of doubles without any error, in any order, with values taken out again: what a sliding window adds and evicts one
-// by one is to the last bit what summing the window anew gives. A running double would drift, and alerts would depend on how
-// the input was cut into batches; Neumaier's or Kahan's sums still depend on the order, and cannot give back.
+// The sum of doubles without any error, in any order, with values taken out again: what a sliding window adds and
+// evicts one by one is to the last bit what summing the window anew gives. A running double would drift, and alerts
+// would depend on how the input was cut into batches; Neumaier's or Kahan's sums still depend on the order, and cannot
+// give back.
 //
 // A fixed-point number wide enough for every double (Kulisch's accumulator), in 68 limbs of 64 bits that carry 32 each:
-// the room above is for carries, so that adding touches three limbs and nothing else. 550 bytes for a window; a window of
-// integers or durations never needs one (running.h).
+// the room above is for carries, so that adding touches three limbs and nothing else. 550 bytes for a window; a window
+// of integers or durations never needs one (running.h).
 #pragma once
 
 #include <algorithm>

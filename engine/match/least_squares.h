@@ -1,7 +1,7 @@
-// The least-squares line through a window's values over time, kept as they come and go (slope, forecast). Time is counted in
-// microseconds from some origin, in integers; the sums with values in them are exact (exact_sum.h). So what makes the slope, a
-// numerator and a denominator, is rounded once each: it depends on what is in the window and on nothing else, not even on the
-// origin.
+// The least-squares line through a window's values over time, kept as they come and go (slope, forecast). Time is
+// counted in microseconds from some origin, in integers; the sums with values in them are exact (exact_sum.h). So what
+// makes the slope, a numerator and a denominator, is rounded once each: it depends on what is in the window and on
+// nothing else, not even on the origin.
 #pragma once
 
 #include <cmath>

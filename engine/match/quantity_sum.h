@@ -1,6 +1,7 @@
-// Sum and mean of a window's values, exact, with values taken out again. Numbers count; where there are none, durations do, and
-// the sum is a duration. All else is left out (A1). Integers are summed in 128 bits, floats without error (exact_sum.h), so the
-// answer depends on what is in the window and on nothing else: not on the order, not on what was there before.
+// Sum and mean of a window's values, exact, with values taken out again. Numbers count; where there are none, durations
+// do, and the sum is a duration. All else is left out (A1). Integers are summed in 128 bits, floats without error
+// (exact_sum.h), so the answer depends on what is in the window and on nothing else: not on the order, not on what was
+// there before.
 #pragma once
 
 #include <cmath>

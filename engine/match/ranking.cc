@@ -1,6 +1,6 @@
-// `top N x.f by count over D`: how often each value is there is kept as events come and go, and the values stand in their order. So an
-// event costs as much as finding the place of its value, however long the window. What condition.cc works out from all events of
-// the window is the same (tests/equality_test.cc).
+// `top N x.f by count over D`: how often each value is there is kept as events come and go, and the values stand in
+// their order. So an event costs as much as finding the place of its value, however long the window. What condition.cc
+// works out from all events of the window is the same (tests/equality_test.cc).
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <functional>

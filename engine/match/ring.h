@@ -1,6 +1,6 @@
-// A queue in one block of memory: what a window keeps is pushed at one end and leaves at the other. A std::deque has 576 bytes
-// before it holds anything, and a million keys have a window each; its chunks also lie scattered, and the oldest sample of a
-// long window is cold.
+// A queue in one block of memory: what a window keeps is pushed at one end and leaves at the other. A std::deque has
+// 576 bytes before it holds anything, and a million keys have a window each; its chunks also lie scattered, and the
+// oldest sample of a long window is cold.
 #pragma once
 
 #include <cstddef>

@@ -1,8 +1,9 @@
-// Aggregates of a sliding window kept as events come and go, instead of being computed anew at every event: constant work for
-// count, sum, avg, stddev, slope, forecast, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised constant for min, max and
-// distinct_count, a binary search and a move of memory for percentiles. `ema` is constant while nothing leaves (sessions,
-// `over all`) and computed anew when something has left. To the last bit what aggregate_of() says of the same samples:
-// running_test.cc. duration, values and top read every value anyhow, and are left to aggregate_of().
+// Aggregates of a sliding window kept as events come and go, instead of being computed anew at every event: constant
+// work for count, sum, avg, stddev, slope, forecast, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised
+// constant for min, max and distinct_count, a binary search and a move of memory for percentiles. `ema` is constant
+// while nothing leaves (sessions, `over all`) and computed anew when something has left. To the last bit what
+// aggregate_of() says of the same samples: running_test.cc. duration, values and top read every value anyhow, and are
+// left to aggregate_of().
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>

@@ -159,8 +159,8 @@ Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, 
   }
 }
 
-// What fields hold: whole numbers, prices, durations, now and then something else. Multiples of 2^-20 below 2^40, so that
-// Exact is exact.
+// What fields hold: whole numbers, prices, durations, now and then something else. Multiples of 2^-20 below 2^40, so
+// that Exact is exact.
 Value sample_value(std::mt19937_64& random, int kind) {
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
   const double broken = static_cast<double>(below(1u << 30) - (1 << 29)) * (below(2) == 0 ? 0x1p-20 : 0x1p10);

@@ -248,8 +248,8 @@ bool RunningWindows::fills(const Cell& cell, const Visit& visit) const {
                      [&](const Alternative& a) { return a.type == visit.event->type; });
 }
 
-// What the cell reads of the event; several values (`distinct (x.f, x.g)`) are the bytes of all of them. None: one is missing,
-// so that the event does not count (A1, E5).
+// What the cell reads of the event; several values (`distinct (x.f, x.g)`) are the bytes of all of them. None: one is
+// missing, so that the event does not count (A1, E5).
 std::optional<Value> RunningWindows::counted_value(const Cell& cell, const Visit& visit) const {
   EvalContext context = visit.context;
   context.event = visit.event;

@@ -1,6 +1,6 @@
-// The windows of a condition, each aggregate kept as its events come and go: constant work per event, however long the window.
-// Values are taken from an event when it comes; all that is kept of it besides is what evidence and the alert show.
-// What condition.cc recomputes from kept events is the same, value for value (tests/equality_test.cc).
+// The windows of a condition, each aggregate kept as its events come and go: constant work per event, however long the
+// window. Values are taken from an event when it comes; all that is kept of it besides is what evidence and the alert
+// show. What condition.cc recomputes from kept events is the same, value for value (tests/equality_test.cc).
 #pragma once
 
 #include <cstdint>
@@ -69,8 +69,8 @@ class RunningWindows {
   static bool empty(const State& state);
   static std::size_t bytes(const State& state);
 
-  // What was counted. Nothing is worked out before it is asked for: most judgements end without an alert. REQUIRES: all that it
-  // is made of outlives it, and the state stays as it is.
+  // What was counted. Nothing is worked out before it is asked for: most judgements end without an alert. REQUIRES: all
+  // that it is made of outlives it, and the state stays as it is.
   class View : public Report {
    public:
     View(const RunningWindows& windows, const State& state, const EvalContext& context, Time now);

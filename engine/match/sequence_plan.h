@@ -1,5 +1,5 @@
-// The sequence code of a pattern, read once into a flat list of items, groups as pairs of open and close: what the general
-// sequence matcher walks.
+// The sequence code of a pattern, read once into a flat list of items, groups as pairs of open and close: what the
+// general sequence matcher walks.
 #pragma once
 
 #include <cstdint>

@@ -279,8 +279,8 @@ void SequenceSearch::finish(const Place& place) {
     done_ = plan_.first_is_best;
     return;
   }
-  // Each set of events in its steps once, as an alert names them: which of two `a` without a name an event is, nobody can tell. Of
-  // two that differ in their `maybe` only, the later (Q4).
+  // Each set of events in its steps once, as an alert names them: which of two `a` without a name an event is, nobody
+  // can tell. Of two that differ in their `maybe` only, the later (Q4).
   const auto without_maybes = [this](const Choice& c) {
     std::vector<std::pair<SeenIndex, std::string_view>> out;
     for (const Taken& t : c.taken)
@@ -310,8 +310,8 @@ bool SequenceSearch::accept() {
   return evaluator_.holds(limits_.where, context);
 }
 
-// Q4: a `maybe` never takes an event's place from a repeated step: with these single events and without any maybe, would a
-// repeated step have one that it has not now?
+// Q4: a `maybe` never takes an event's place from a repeated step: with these single events and without any maybe,
+// would a repeated step have one that it has not now?
 bool SequenceSearch::steals() {
   if (chosen_ == 0) return false;
   const auto repeated = [](const std::vector<Taken>& taken) {
@@ -351,7 +351,8 @@ void SequenceSearch::enter(const Item& item, Place& place) {
   place.adjacent = place.adjacent || item.link.adjacent;
 }
 
-// Q7: a step that takes nothing takes its `next` and `within` with it, and hands its `no` on; what `first` forbids is its own.
+// Q7: a step that takes nothing takes its `next` and `within` with it, and hands its `no` on; what `first` forbids is
+// its own.
 void SequenceSearch::hand_on(const Item& item, Place& place) {
   for (const StreamId no : item.link.no)
     if (no != item.stream) place.no.push_back(no);
@@ -459,8 +460,8 @@ bool SequenceSearch::last_taker(const Items& items, std::size_t at) const {
 
 // ----- repetitions ---------------------------------------------------------------------------------
 
-// A run of repeated places is worked out between the event before it and the event after it, which is guessed first: a place lies
-// between its neighbours (Q3).
+// A run of repeated places is worked out between the event before it and the event after it, which is guessed first: a
+// place lies between its neighbours (Q3).
 void SequenceSearch::repetitions(const Items& items, std::size_t at, Place place, const Go& go) {
   std::size_t to = at;
   for (; to < items.size(); ++to) {

@@ -1,9 +1,9 @@
-// The general search behind sequences: given what a key has kept, which choices of events end at this one? A backtracking
-// walk over the items of the plan, written for every construct of semantics.md Q1-Q18; shapes that can be matched in
-// constant work have matchers of their own that equal it.
+// The general search behind sequences: given what a key has kept, which choices of events end at this one? A
+// backtracking walk over the items of the plan, written for every construct of semantics.md Q1-Q18; shapes that can be
+// matched in constant work have matchers of their own that equal it.
 //
-// Single steps are tried latest first, so the first choice found is the reported one (Q6); where that does not hold (any_of, a
-// group whose end must be guessed, maybe) all choices that may still be later are compared.
+// Single steps are tried latest first, so the first choice found is the reported one (Q6); where that does not hold
+// (any_of, a group whose end must be guessed, maybe) all choices that may still be later are compared.
 #pragma once
 
 #include <boost/container/small_vector.hpp>

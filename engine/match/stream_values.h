@@ -8,7 +8,8 @@
 
 namespace tocsin {
 
-// Appends the bytes of all of them. False: one is missing, so that the event does not count (E5). `context` gives all but the event.
+// Appends the bytes of all of them. False: one is missing, so that the event does not count (E5). `context` gives all
+// but the event.
 bool append_values(std::string& key, const Program& program, StreamId stream, const Event& event, EvalContext context,
                    const Evaluator& evaluator);
 

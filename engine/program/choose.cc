@@ -50,7 +50,8 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
               ", and the alert shows no more than these N"};
 }
 
-// `(a then b within D) then no x within E`: parentheses around all steps, before an absence. Their bound is that of the chain.
+// `(a then b within D) then no x within E`: parentheses around all steps, before an absence. Their bound is that of the
+// chain.
 bool is_around_all_steps(const Pattern& pattern, const SequenceInst& open) {
   const auto& code = pattern.code;
   const bool once = open.low == 1 && open.high == 1 && code.back().op == SequenceOp::match && code.back().bound.us == 0;

@@ -1,6 +1,7 @@
-// Which matcher a pattern gets, and why: the fast ones where the program has their shape, the general ones for all the rest.
-// Each fast matcher says what the general one says, alert for alert (tests/equality_test.cc runs both ways). It is a matter of
-// the program alone, so it stands here: engine/match builds what is chosen, bounds.h counts what that keeps, `explain` prints it.
+// Which matcher a pattern gets, and why: the fast ones where the program has their shape, the general ones for all the
+// rest. Each fast matcher says what the general one says, alert for alert (tests/equality_test.cc runs both ways). It
+// is a matter of the program alone, so it stands here: engine/match builds what is chosen, bounds.h counts what that
+// keeps, `explain` prints it.
 #pragma once
 
 #include <cstdint>
@@ -54,12 +55,13 @@ struct ChosenMatcher {
 
 std::string_view name_of(MatcherKind kind);
 
-// `remembers`: the rule may look at a condition that it did not fire at (learn, mute, resolve when, where, budgets), or keeps it
-// after firing: a counter that holds N events would not know what to show then.
+// `remembers`: the rule may look at a condition that it did not fire at (learn, mute, resolve when, where, budgets), or
+// keeps it after firing: a counter that holds N events would not know what to show then.
 ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, PatternId pattern,
                              const MatchOptions& options);
 
-// How a rule's `when` is matched. Its `resolve when` and the patterns that it counts like events are matched as MatchOptions{}.
+// How a rule's `when` is matched. Its `resolve when` and the patterns that it counts like events are matched as
+// MatchOptions{}.
 MatchOptions match_options(const Program& program);
 
 // The bound of a chain, from its first step to its last; 0: there is none. REQUIRES: a chain was chosen.

@@ -1,5 +1,6 @@
-// A Program as text: for `explain`, and for tests that compare what a rule becomes with what it should become (as RE2 does).
-// The text names what the ids mean and is stable: equal programs have equal dumps, whatever stands beside them in the set.
+// A Program as text: for `explain`, and for tests that compare what a rule becomes with what it should become (as RE2
+// does). The text names what the ids mean and is stable: equal programs have equal dumps, whatever stands beside them
+// in the set.
 #pragma once
 
 #include <string>

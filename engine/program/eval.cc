@@ -1,6 +1,7 @@
-// A stack machine with one switch. When code is compiled here, three things are found out once so that no event pays for
-// them: how deep each expression's stack gets, which conjuncts a filter falls into (so that the first false one ends it), and
-// which conjuncts are of the kind that most are, `field compared with constant`, which need no stack at all.
+// A stack machine with one switch. When code is compiled here, three things are found out once so that no event pays
+// for them: how deep each expression's stack gets, which conjuncts a filter falls into (so that the first false one
+// ends it), and which conjuncts are of the kind that most are, `field compared with constant`, which need no stack at
+// all.
 #include "engine/program/eval.h"
 
 #include <re2/re2.h>

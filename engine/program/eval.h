@@ -56,8 +56,9 @@ class Evaluator {
   // The memory that holds() reads of `expr`, to be fetched ahead.
   void add_memory(ExprId expr, std::vector<const void*>& out) const;
 
-  // Keeps those of `selection` (indices into `events`) for which `expr` holds. `context` gives all but the event and its
-  // time. One conjunct after the other, each over all that are left. REQUIRES: the events are of the type that `expr` is for.
+  // Keeps those of `selection` (indices into `events`) for which `expr` holds. `context` gives all but the event and
+  // its time. One conjunct after the other, each over all that are left. REQUIRES: the events are of the type that
+  // `expr` is for.
   void filter(ExprId expr, std::span<const Event> events, EvalContext context,
               std::vector<std::uint32_t>& selection) const;
 

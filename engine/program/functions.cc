@@ -1,6 +1,6 @@
-// The functions of expressions: one row each, and above the table what each row calls. A function gets as many arguments as
-// the author wrote, of any types (schemas may be missing), so each says itself what it does with a type it has no use for:
-// the answer is missing.
+// The functions of expressions: one row each, and above the table what each row calls. A function gets as many
+// arguments as the author wrote, of any types (schemas may be missing), so each says itself what it does with a type it
+// has no use for: the answer is missing.
 #include "engine/program/functions.h"
 
 #include <re2/re2.h>

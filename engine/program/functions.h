@@ -16,8 +16,8 @@ namespace tocsin {
 
 // What an argument may be. `any`: whatever comes; `same`: as argument `like`, where int and float count as one;
 // `quantity`: a number or a duration; `countable`: a text or a list; `network`: an ip, written as an address or with a
-// prefix. `constant_text`, `zone` and `time_format` must be written in the rule, so that a wrong one is an author's mistake.
-// A `regex` is written in the rule too; it reaches the code as an integer constant, its RegexId.
+// prefix. `constant_text`, `zone` and `time_format` must be written in the rule, so that a wrong one is an author's
+// mistake. A `regex` is written in the rule too; it reaches the code as an integer constant, its RegexId.
 enum class ArgType : std::uint8_t {
   any,
   same,

@@ -1,5 +1,5 @@
-// JSON inside a text field, for the function `json`. Not the codec: events are decoded in adapters/codec, which only looks at
-// what rules need; this reads the whole text, so that a broken one is missing wherever it breaks.
+// JSON inside a text field, for the function `json`. Not the codec: events are decoded in adapters/codec, which only
+// looks at what rules need; this reads the whole text, so that a broken one is missing wherever it breaks.
 #pragma once
 
 #include <optional>

@@ -1,6 +1,6 @@
-// The named limits of what one key may hold (language.md, section 15). Each has its outcome: the oldest goes first, a counter
-// counts it, a problem entry names the rule and the key; never silent, never slow. What one rule set may contain is limited
-// in dsl/limits.h.
+// The named limits of what one key may hold (language.md, section 15). Each has its outcome: the oldest goes first, a
+// counter counts it, a problem entry names the rule and the key; never silent, never slow. What one rule set may
+// contain is limited in dsl/limits.h.
 #pragma once
 
 #include <cstddef>
@@ -12,19 +12,22 @@ namespace tocsin {
 // ever; 10,000 is far beyond what a person can follow in an alert, and searched in a millisecond.
 inline constexpr std::size_t kSeenPerKeyMax = 10'000;
 
-// Events that each window of one key keeps for one rule: 1 M timestamps are 8 MB, for the one key that an attacker floods.
+// Events that each window of one key keeps for one rule: 1 M timestamps are 8 MB, for the one key that an attacker
+// floods.
 inline constexpr std::size_t kWindowEventsPerKeyMax = 1'000'000;
 
 // Values that `new x.f` remembers per key: past it the oldest goes first.
 inline constexpr std::size_t kValuesPerKeyMax = 100'000;
 
-// Fired absences that one key remembers, in case an event that comes late disproves one (F14): each holds its alert, about a KB.
+// Fired absences that one key remembers, in case an event that comes late disproves one (F14): each holds its alert,
+// about a KB.
 inline constexpr std::size_t kFiredAbsencesPerKeyMax = 100;
 
 // Evidence ids of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
 inline constexpr std::size_t kEvidencePerStepMax = 100;
 
-// Steps of the walk for one event: a pattern that needs more gives up for this event and says so (a counter, never silent).
+// Steps of the walk for one event: a pattern that needs more gives up for this event and says so (a counter, never
+// silent).
 inline constexpr std::uint64_t kSearchStepsMax = 2'000'000;
 // Choices reported for one event under `fire every match`.
 inline constexpr std::size_t kMatchesPerEventMax = 10'000;

@@ -7,7 +7,7 @@
 
 namespace tocsin {
 
-// ----- expressions: a stack of values; comparisons with a missing value push missing, which stands for unknown (X1) ----
+// ----- expressions: a stack of values; comparisons with a missing value push missing, which stands for unknown (X1) -
 //   name, pops (-1: operand b), operands, meaning
 #define TOCSIN_EXPR_OPCODES(X)                                                                                       \
   X(constant, 0, "constant", "push constant a")                                                                      \
@@ -69,7 +69,7 @@ struct ExprInst {
   friend bool operator==(const ExprInst&, const ExprInst&) = default;
 };
 
-// ----- sequences: the steps of a pattern in order; links stand before the step they lead to ------------------------------
+// ----- sequences: the steps of a pattern in order; links stand before the step they lead to -------------------------
 #define TOCSIN_SEQUENCE_OPCODES(X)                                                                                   \
   X(take, "one event of `stream` as `step`")                                                                         \
   X(maybe, "the latest event of `stream` with which the match still exists, or none (Q4)")                           \
@@ -97,8 +97,8 @@ enum class SequenceOp : std::uint8_t {
 #undef X
 };
 
-// What an expression reads of a match: names of alert texts and `with` (N1). The last line is of sessions and summaries:
-// the bounds of the session or window, and the number of the event in its session, from 1.
+// What an expression reads of a match: names of alert texts and `with` (N1). The last line is of sessions and
+// summaries: the bounds of the session or window, and the number of the event in its session, from 1.
 #define TOCSIN_FACTS(X) \
   X(count)              \
   X(first)              \

@@ -1,5 +1,5 @@
-// What the operators of expressions mean, one function each: three-valued logic, comparisons, arithmetic (X1-X4, A3). Missing
-// stands for unknown. Shared by the interpreter's ways of running code, so that they cannot differ.
+// What the operators of expressions mean, one function each: three-valued logic, comparisons, arithmetic (X1-X4, A3).
+// Missing stands for unknown. Shared by the interpreter's ways of running code, so that they cannot differ.
 #pragma once
 
 #include <compare>

@@ -1,6 +1,7 @@
 // Which programs can want an event? For every event type the programs that name it stand in posting lists: under one
-// `field = constant` or `field > constant` that every event they want must pass (the access predicate), or in the rest. An event
-// looks up the values of the fields that some list is kept by, and only the programs found there judge it further.
+// `field = constant` or `field > constant` that every event they want must pass (the access predicate), or in the rest.
+// An event looks up the values of the fields that some list is kept by, and only the programs found there judge it
+// further.
 //
 // The index may name a program that does not want the event in the end, never leave out one that does. It is built once
 // for a rule set, then immutable and shared by all shards. What an event costs: one hash per indexed field, then the
@@ -23,8 +24,8 @@ namespace tocsin {
 
 class PredicateIndex {
  public:
-  // How one program is found for one event type, for `explain`: the field is one of the constants, or on one side of it (the
-  // constant itself is asked, too).
+  // How one program is found for one event type, for `explain`: the field is one of the constants, or on one side of it
+  // (the constant itself is asked, too).
   struct Access {
     enum class Kind : std::uint8_t { among, at_least, at_most };
     SlotId slot;
@@ -44,8 +45,8 @@ class PredicateIndex {
   std::span<const Access> access(EventTypeId type, ProgramId program) const;
 
  private:
-  // The programs by hash of the value: open addressing over 16 bytes a value, most of which have one program, so that a lookup is
-  // one cache miss.
+  // The programs by hash of the value: open addressing over 16 bytes a value, most of which have one program, so that a
+  // lookup is one cache miss.
   class Lists {
    public:
     Lists() = default;
@@ -74,7 +75,8 @@ class PredicateIndex {
     SlotId slot;
     Ranges at_least, at_most;
     Lists lists;
-    // The same lists by the value itself, where there are few and all are of texts: comparing is less work than hashing.
+    // The same lists by the value itself, where there are few and all are of texts: comparing is less work than
+    // hashing.
     std::vector<std::pair<std::string, std::vector<ProgramId>>> few;
     std::span<const ProgramId> find(const Value& value) const;
   };

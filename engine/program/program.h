@@ -1,10 +1,11 @@
-// What runs. A Program is one compiled rule, session or summary: immutable, verified (verify.h), dumpable (dump.h), hashed.
-// A RuleSet is all of them with the pools they share. This is all that the language and the engine have in common:
-// no name here is ever compared while events run, and no part of dsl/ is seen from here.
+// What runs. A Program is one compiled rule, session or summary: immutable, verified (verify.h), dumpable (dump.h),
+// hashed. A RuleSet is all of them with the pools they share. This is all that the language and the engine have in
+// common: no name here is ever compared while events run, and no part of dsl/ is seen from here.
 //
 // The core forms (a rule's many ways to say `when` come down to these; dsl/simplify does it):
 //   sequence    single events, then, groups, any of, absences with a deadline: `code` over `steps`
-//   condition   an expression over aggregate cells, judged at events (and expiries): counts, streaks, ratios, fewer than ...
+//   condition   an expression over aggregate cells, judged at events (and expiries): counts, streaks, ratios, fewer
+//               than ...
 //   aligned     a condition judged at the end of aligned windows (`N x each D`)
 //   idle        x, and the key's event of `compared` before it is at least `length` older
 //   without     x, and no event of `compared` in the `length` before it

@@ -324,8 +324,8 @@ Time ReferenceData::opened(CalendarId id, Time at) const {
   const Time local = to_local(calendar.zone, at);
   const std::int64_t day = days(1).us;
   const Time midnight{local.us - (local.us % day + day) % day};
-  // It can only have changed at a beginning or an end of hours in the week before (with a day for hours past midnight, and
-  // one for a clock that was put back).
+  // It can only have changed at a beginning or an end of hours in the week before (with a day for hours past midnight,
+  // and one for a clock that was put back).
   std::vector<Time> changes;
   for (int back = 0; back <= 9; ++back)
     for (const OpenHours& hours : calendar.open)

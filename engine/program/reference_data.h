@@ -1,5 +1,5 @@
-// Lists, tables and calendars as they are now. Immutable: who follows a file or a topic makes the next one from this (sharing
-// what did not change) and swaps the pointer, so that no event ever sees half a list.
+// Lists, tables and calendars as they are now. Immutable: who follows a file or a topic makes the next one from this
+// (sharing what did not change) and swaps the pointer, so that no event ever sees half a list.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct TableText {
   std::vector<std::vector<std::string>> rows;  // as long as `columns`; shorter ones lack their last cells
 };
 
-// The data of the lists and tables that come from files or topics, by ListId and TableId. Inline lists have an empty place.
+// The data of the lists and tables that come from files or topics, by ListId and TableId. Inline lists have an empty
+// place.
 struct ReferenceTexts {
   std::vector<std::vector<std::string>> lists;
   std::vector<TableText> tables;
@@ -39,26 +40,27 @@ class ReferenceData {
   std::shared_ptr<const ReferenceData> with_list(ListId list, const std::vector<std::string>& lines) const;
   Result<std::shared_ptr<const ReferenceData>> with_table(TableId table, const TableText& text) const;
 
-  // Is the value in the list? A line of a file is a bare word: it is equal to the text, and if it reads as a number, an address,
-  // a network, a time or a duration, to that too. An address, also one in a text, is in a list when it lies inside one of its
-  // networks. `fold`: texts are compared in lower case. Missing is in no list.
+  // Is the value in the list? A line of a file is a bare word: it is equal to the text, and if it reads as a number, an
+  // address, a network, a time or a duration, to that too. An address, also one in a text, is in a list when it lies
+  // inside one of its networks. `fold`: texts are compared in lower case. Missing is in no list.
   bool contains(ListId list, const Value& value, bool fold) const;
 
-  // The items of a list as keys to watch, in their order and each once: inline ones as written, those of a file as values of
-  // `type`, that of the key. A line that is no such value is no key, nor is a network. Good as long as this lives.
+  // The items of a list as keys to watch, in their order and each once: inline ones as written, those of a file as
+  // values of `type`, that of the key. A line that is no such value is no key, nor is a network. Good as long as this
+  // lives.
   std::vector<Value> keys(ListId list, Type type) const;
 
-  // The cell of `column` in the row whose key equals `key` as in `contains`; missing: no such row, column or cell. A column
-  // whose cells all read as numbers (without leading zeros) holds numbers, one of true and false booleans, others texts.
-  // Of rows with one key the last one counts.
+  // The cell of `column` in the row whose key equals `key` as in `contains`; missing: no such row, column or cell. A
+  // column whose cells all read as numbers (without leading zeros) holds numbers, one of true and false booleans,
+  // others texts. Of rows with one key the last one counts.
   Value lookup(TableId table, const Value& key, std::string_view column) const;
 
-  // Does the time lie in the open hours? They are half-open: 18:00 is closed. Hours that end before they begin last until the
-  // next morning and belong to the day on which they begin.
+  // Does the time lie in the open hours? They are half-open: 18:00 is closed. Hours that end before they begin last
+  // until the next morning and belong to the day on which they begin.
   bool open(CalendarId calendar, Time time) const;
 
-  // Since when it has been as it is at `at`: the beginning of the open hours, or of the closed ones (`outside`). Hours that
-  // follow each other without a gap are one. kFirstTime: it is never anything else.
+  // Since when it has been as it is at `at`: the beginning of the open hours, or of the closed ones (`outside`). Hours
+  // that follow each other without a gap are one. kFirstTime: it is never anything else.
   Time opened(CalendarId calendar, Time at) const;
 
  private:

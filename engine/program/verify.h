@@ -1,6 +1,6 @@
-// Is a RuleSet well formed? Every id in range, every expression leaves one value and never reaches below its stack, groups
-// open and close, jumps meet, a program stands behind those that it uses. Called after every emit and before every install:
-// what passes needs no checks while events run.
+// Is a RuleSet well formed? Every id in range, every expression leaves one value and never reaches below its stack,
+// groups open and close, jumps meet, a program stands behind those that it uses. Called after every emit and before
+// every install: what passes needs no checks while events run.
 #pragma once
 
 #include <string>

@@ -16,8 +16,8 @@ const Zone* find_zone(std::string_view name);
 // What local clocks show, as if it were UTC. A null zone is UTC.
 Time to_local(const Zone* zone, Time time);
 
-// The other way. What happens twice (the clock is put back) means the first time; what never happens (it is put forward)
-// the instant of the change.
+// The other way. What happens twice (the clock is put back) means the first time; what never happens (it is put
+// forward) the instant of the change.
 Time from_local(const Zone* zone, Time local);
 
 // 0 = Monday.

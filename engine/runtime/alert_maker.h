@@ -23,7 +23,8 @@ class AlertMaker {
   // REQUIRES: the program is a rule; program and evaluator outlive this.
   AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator);
 
-  // The alert, and what the rule emits is appended. `suppressed`: how many fires a budget has swallowed before this one.
+  // The alert, and what the rule emits is appended. `suppressed`: how many fires a budget has swallowed before this
+  // one.
   Alert make(const FiredKey& key, const Report& report, const EvalContext& context, const OutputOrder& order,
              std::uint64_t suppressed, std::vector<Emitted>& emitted) const;
 

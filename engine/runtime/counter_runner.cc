@@ -78,7 +78,8 @@ struct Tally {
 using Table = SlotTable<Tally>;
 using Slot = Table::Slot;
 
-// The marks of a slot. Up to kInline stand in the slot itself, oldest first; more are in a ring of their own that grows.
+// The marks of a slot. Up to kInline stand in the slot itself, oldest first; more are in a ring of their own that
+// grows.
 class Marks {
  public:
   static constexpr std::uint32_t kInline = 12;
@@ -199,7 +200,8 @@ bool is_told_by_key(const FieldSlot& field) {
   return false;
 }
 
-// Clauses that only the general way knows. choose.h has refused learn, where, resolve, mute, at most and during already.
+// Clauses that only the general way knows. choose.h has refused learn, where, resolve, mute, at most and during
+// already.
 bool has_other_clauses(const Program& program, const RuleBody& rule) {
   return rule.remind.us != 0 || rule.forget.us != 0 || !rule.escalations.empty() || program.keys_from.exists();
 }
@@ -466,7 +468,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
   }
 
-  // A key whose events have all left the longest window is what a new one is (F1), so it is given up when there is need of room.
+  // A key whose events have all left the longest window is what a new one is (F1), so it is given up when there is need
+  // of room.
   Slot& make(const EventKey& key, Time now) {
     if (!table_) {
       marks_.emplace(shape_.n);

@@ -1,10 +1,10 @@
-// The lean way of rules that are `N x within D` or `N consecutive x` and no more: no object per key, no virtual call, no
-// allocation at an event. All rules over the same events and keys share one table of keys, in which each key has the times and
-// ids of its last events, as many as the largest N: a ring of N serves every smaller one.
+// The lean way of rules that are `N x within D` or `N consecutive x` and no more: no object per key, no virtual call,
+// no allocation at an event. All rules over the same events and keys share one table of keys, in which each key has the
+// times and ids of its last events, as many as the largest N: a ring of N serves every smaller one.
 //
-// It says what RuleRunner says, alert for alert (tests/equality_test.cc). What it cannot serve goes the general way: clauses that
-// look at an alert after it was sent or change whether it is (resolve, remind, escalate, mute, at most, learn, during, where,
-// forget), keys from a list, an event with several parts to play, keys that are worked out.
+// It says what RuleRunner says, alert for alert (tests/equality_test.cc). What it cannot serve goes the general way:
+// clauses that look at an alert after it was sent or change whether it is (resolve, remind, escalate, mute, at most,
+// learn, during, where, forget), keys from a list, an event with several parts to play, keys that are worked out.
 #pragma once
 
 #include <map>

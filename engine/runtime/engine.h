@@ -30,9 +30,10 @@ class Engine {
   std::size_t add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after = {},
                             std::optional<Lateness> wait = {});
 
-  // Lists and tables change whole, at one point of the event order: before all that happens at `from`, however the input is cut
-  // into batches. What has passed `from` already stays as it was judged: then the point is right behind it. Answers the point.
-  // Swaps take effect in the order of these calls. REQUIRES: `reference` is made for the same rules.
+  // Lists and tables change whole, at one point of the event order: before all that happens at `from`, however the
+  // input is cut into batches. What has passed `from` already stays as it was judged: then the point is right behind
+  // it. Answers the point. Swaps take effect in the order of these calls. REQUIRES: `reference` is made for the same
+  // rules.
   Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.

@@ -1,6 +1,6 @@
-// Alerts of an absence (`no x for D`, `then no x within D`) that one key remembers for a while: an event that comes late may
-// disprove one, and withdraws it (semantics.md F14). Nothing but the alert is touched: what the late event would have done else
-// it does not do.
+// Alerts of an absence (`no x for D`, `then no x within D`) that one key remembers for a while: an event that comes
+// late may disprove one, and withdraws it (semantics.md F14). Nothing but the alert is touched: what the late event
+// would have done else it does not do.
 #pragma once
 
 #include <algorithm>
@@ -23,8 +23,8 @@ class FiredAbsences {
   // An absence has fired now. REQUIRES: absent_of(pattern) exists. False: the oldest had to go for it, for the limit.
   bool remember(const Program& program, const Pattern& pattern, const Alert& alert, const Report& report);
 
-  // Those that `event`, which is of the absent stream but for its relation, disproves when the watermark stands at `now`; they are
-  // remembered no longer.
+  // Those that `event`, which is of the absent stream but for its relation, disproves when the watermark stands at
+  // `now`; they are remembered no longer.
   std::vector<Alert> disproved_by(const Event& event, EvalContext context, Time now, const Program& program,
                                   const Pattern& pattern, const Evaluator& evaluator);
 

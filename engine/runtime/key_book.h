@@ -12,8 +12,8 @@
 
 namespace tocsin {
 
-// So many events are looked at before the first of them has its turn: enough for the cache misses of all to overlap, few
-// enough that what was fetched is still there.
+// So many events are looked at before the first of them has its turn: enough for the cache misses of all to overlap,
+// few enough that what was fetched is still there.
 inline constexpr std::size_t kAhead = 64;
 
 struct EventKey {
@@ -29,7 +29,8 @@ class KeyBook {
 
   // Other events are in hand: all keys told so far are void.
   void begin();
-  // Of the `at`-th event in hand, at < kAhead; it stays where it is until `begin`. REQUIRES: the same event for the same `at` until `begin`.
+  // Of the `at`-th event in hand, at < kAhead; it stays where it is until `begin`. REQUIRES: the same event for the
+  // same `at` until `begin`.
   const EventKey& key(std::size_t by, std::size_t at, const Event& event) {
     Entry& entry = entries_[by * kAhead + at];
     if (entry.stamp != stamp_) {

@@ -59,7 +59,8 @@ std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& 
 // Does the program see the event at all (E1)?
 const Input* input_of(const Program& program, EventTypeId type);
 
-// What puts an event into the streams of one program, in one piece: with thousands of programs it is never in the cache.
+// What puts an event into the streams of one program, in one piece: with thousands of programs it is never in the
+// cache.
 class StreamFilters {
  public:
   explicit StreamFilters(const Program& program);
@@ -118,9 +119,9 @@ class Keyed {
     ++erasures_;
   }
   std::size_t size() const { return states_.size(); }
-  // Of a program whose keys stop to matter: called before a key is added, gives up those that `idle` says are what a new one
-  // would be. Looks at all of them whenever they have doubled, so a key costs the same however many there are, and no more
-  // than twice as many are kept as matter.
+  // Of a program whose keys stop to matter: called before a key is added, gives up those that `idle` says are what a
+  // new one would be. Looks at all of them whenever they have doubled, so a key costs the same however many there are,
+  // and no more than twice as many are kept as matter.
   template <class Idle>
   void make_room(std::size_t few, const Idle& idle) {
     if (states_.size() < std::max(few, room_)) return;

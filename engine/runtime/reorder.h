@@ -1,9 +1,9 @@
 // Events wait here until nothing can still come before them, and leave in the total order.
 //
-// A calendar: events lie in buckets of a fixed stretch of event time, unsorted; when the frontier passes a bucket, it is
-// sorted and leaves. A heap costs log n cache misses per event when millions wait; here an event is written once and read
-// once. What lies beyond the calendar's year (a partition hours ahead of the others) waits by years and is dealt into the
-// buckets when its year begins.
+// A calendar: events lie in buckets of a fixed stretch of event time, unsorted; when the frontier passes a bucket, it
+// is sorted and leaves. A heap costs log n cache misses per event when millions wait; here an event is written once and
+// read once. What lies beyond the calendar's year (a partition hours ahead of the others) waits by years and is dealt
+// into the buckets when its year begins.
 //
 // One thread. Batches are kept alive while one of their events waits.
 #pragma once
@@ -83,15 +83,15 @@ struct LateEvent {
 
 // Watermark and reorder together: what comes in, in the order in which rules see it.
 //
-// One partition that waits for nothing and comes in order, as most files do, goes straight through: its events are not put
-// away to be taken out again.
+// One partition that waits for nothing and comes in order, as most files do, goes straight through: its events are not
+// put away to be taken out again.
 class Intake {
  public:
   // REQUIRES: partitions are added before their first batch.
   std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
 
-  // A batch of one partition, in the order of its offsets. Late events are appended to `late`; they are good as long as the
-  // caller holds the batch.
+  // A batch of one partition, in the order of its offsets. Late events are appended to `late`; they are good as long as
+  // the caller holds the batch.
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now,
             std::vector<LateEvent>& late);
   void end(std::size_t partition) { watermark_.end(partition); }

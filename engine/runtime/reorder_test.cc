@@ -90,8 +90,8 @@ std::vector<std::string> sorted_names(const std::vector<Arrival>& arrivals) {
   return names;
 }
 
-// Events of some partitions with their offsets fixed, in an order of arrival in which none is more than `late_us` behind the
-// largest time that its partition has shown: sorted by time + a random delay of at most that.
+// Events of some partitions with their offsets fixed, in an order of arrival in which none is more than `late_us`
+// behind the largest time that its partition has shown: sorted by time + a random delay of at most that.
 std::vector<Arrival> permuted(std::vector<Arrival> events, std::int64_t late_us, std::mt19937& random) {
   std::vector<std::pair<std::int64_t, std::size_t>> order;
   for (std::size_t i = 0; i < events.size(); ++i) {
@@ -129,8 +129,8 @@ TEST_CASE("any order of arrival within the lateness, in batches of any size, giv
       event.offset = ++offset[event.partition];
       if (tiebreaks) event.tiebreak = static_cast<int>(random() % 4) - 1;
     }
-    // With one partition and no tiebreak events at the watermark leave at once, so ties keep the order of arrival: there, the
-    // order of offsets must be that of arrival, as a source delivers it.
+    // With one partition and no tiebreak events at the watermark leave at once, so ties keep the order of arrival:
+    // there, the order of offsets must be that of arrival, as a source delivers it.
     const std::vector<Lateness> lateness(
         partitions, Lateness{.fixed = Duration{late_us}, .adaptive_up_to = {}, .tiebreak = tiebreaks});
     std::vector<Arrival> first = permuted(events, late_us, random);

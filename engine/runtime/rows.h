@@ -16,8 +16,8 @@ namespace tocsin {
 // The first event of a key and session, hashed: the same for the same input, always (language.md, section 9).
 std::string session_id_of(std::string_view program, std::string_view key, const Event& first);
 
-// The aggregates of one key's rows, kept as rows come and go: what Rows would work out from all of them at every emission. Those that
-// read every value anyhow (running.h) are left to it.
+// The aggregates of one key's rows, kept as rows come and go: what Rows would work out from all of them at every
+// emission. Those that read every value anyhow (running.h) are left to it.
 class RunningRows {
  public:
   // REQUIRES: the program outlives this.

@@ -78,9 +78,9 @@ class Runner {
   virtual void on_swap(Time /*from*/) {}
   virtual void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) = 0;
 
-  // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key) may be worked
-  // out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not come. Nothing that could
-  // be seen changes before on_event_ahead, which is on_event for such an event.
+  // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key)
+  // may be worked out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not
+  // come. Nothing that could be seen changes before on_event_ahead, which is on_event for such an event.
   virtual bool look_ahead(const Event&, std::size_t /*at*/, Look&) { return true; }
   // All in hand have been looked at: what look_ahead fetched has come.
   virtual void fetch(Look&) {}

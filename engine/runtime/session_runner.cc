@@ -1,5 +1,5 @@
-// Sessions (semantics.md S1-S3, S5): the events of a key without a long silence. What ends one: its gap, which depends on
-// its last event; an event that ends or starts one; its longest time.
+// Sessions (semantics.md S1-S3, S5): the events of a key without a long silence. What ends one: its gap, which depends
+// on its last event; an event that ends or starts one; its longest time.
 #include <algorithm>
 
 #include "engine/match/forms.h"

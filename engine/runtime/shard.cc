@@ -60,8 +60,8 @@ void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   }
 }
 
-// Two walks over a hand of events: the first finds out what the events alone decide and fetches memory, so that cache misses of
-// many overlap; the second is their turn, one after the other.
+// Two walks over a hand of events: the first finds out what the events alone decide and fetches memory, so that cache
+// misses of many overlap; the second is their turn, one after the other.
 void Shard::on_events(std::span<const Event* const> events) {
   while (!events.empty()) {
     const auto hand = events.first(std::min(events.size(), kAhead));
@@ -94,7 +94,8 @@ void Shard::look_ahead(std::span<const Event* const> events) {
   scratch_.reset();
 }
 
-// Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events overlap.
+// Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events
+// overlap.
 void Shard::bring_programs() const {
   for (const ProgramId id : asked_)
     for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[id.index * kLines + line]);

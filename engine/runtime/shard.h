@@ -32,8 +32,8 @@ class Shard {
   // begin to watch (T9).
   void begin_source(std::span<const EventTypeId> carried, Time from);
 
-  // Lists and tables change whole, at one point of the event order: before all that happens at `from`. What was due before it
-  // has happened with the old ones. REQUIRES: made for the same rules.
+  // Lists and tables change whole, at one point of the event order: before all that happens at `from`. What was due
+  // before it has happened with the old ones. REQUIRES: made for the same rules.
   void swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // In the total order. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
@@ -42,7 +42,8 @@ class Shard {
     const Event* one = &event;
     on_events({&one, 1});
   }
-  // An event older than the watermark `now`, when everything before `passed` has been seen: it may withdraw an alert (F14).
+  // An event older than the watermark `now`, when everything before `passed` has been seen: it may withdraw an alert
+  // (F14).
   void on_late(const Event& event, Time now, Time passed);
   // Everything before `instant` has been seen: what is due before it happens now.
   void advance(Instant before);

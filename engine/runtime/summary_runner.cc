@@ -1,5 +1,5 @@
-// Summaries (S4): aggregates on a schedule. Every window that holds an event is emitted when it is over, the partial first
-// one too; `every event` emits at each event; `over all` never forgets by itself.
+// Summaries (S4): aggregates on a schedule. Every window that holds an event is emitted when it is over, the partial
+// first one too; `every event` emits at each event; `over all` never forgets by itself.
 #include <algorithm>
 
 #include "engine/match/aligned.h"

@@ -1,9 +1,9 @@
 // How far event time has come (semantics.md T1, T2, T8, T10).
 //
-// A partition's watermark is the largest time seen in it less what it waits for (`late`); the stream's is the least of its
-// partitions' and never goes back. An event older than the watermark is late; equal is not. Whether an event is late is judged
-// by what its own partition showed before it, so how the input is cut into batches or how partitions are interleaved makes
-// no difference, unless a partition was idle or ended and the stream went on without it.
+// A partition's watermark is the largest time seen in it less what it waits for (`late`); the stream's is the least of
+// its partitions' and never goes back. An event older than the watermark is late; equal is not. Whether an event is
+// late is judged by what its own partition showed before it, so how the input is cut into batches or how partitions are
+// interleaved makes no difference, unless a partition was idle or ended and the stream went on without it.
 //
 // Pure: no clock (elapsed time is an argument), no threads, no I/O. A plain value: a copy is a snapshot.
 #pragma once
@@ -33,7 +33,8 @@ struct Frontier {
 };
 
 // What a partition waits for: the largest of the base events it carries, seen or not (T2). It is fixed by the
-// configuration and not by what has come so far, or else the first event of a patient type would come too late to be waited for.
+// configuration and not by what has come so far, or else the first event of a patient type would come too late to be
+// waited for.
 struct Lateness {
   Duration fixed{};
   Duration adaptive_up_to{};  // 0: not adaptive
@@ -41,8 +42,9 @@ struct Lateness {
 };
 Lateness lateness_of(const Schema& schema, std::span<const EventTypeId> carried);
 
-// The observed lateness (how far an event lies behind the largest time before it), by logarithmic classes of 1/8: quantiles are
-// at most 12.5 % too large and never too small. Old observations fade, so that a calm source becomes quick again.
+// The observed lateness (how far an event lies behind the largest time before it), by logarithmic classes of 1/8:
+// quantiles are at most 12.5 % too large and never too small. Old observations fade, so that a calm source becomes
+// quick again.
 class LatenessQuantile {
  public:
   void add(Duration lateness);
@@ -59,8 +61,8 @@ class LatenessQuantile {
 
 class Watermark {
  public:
-  // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. `now` is elapsed time of any
-  // origin, here and below. A new partition holds the stream back until it speaks, ends or has been idle.
+  // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. `now` is elapsed time of
+  // any origin, here and below. A new partition holds the stream back until it speaks, ends or has been idle.
   std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
   std::size_t partitions() const { return partitions_.size(); }
 

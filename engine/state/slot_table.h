@@ -1,11 +1,13 @@
-// Keys to a fixed number of bytes each, for what runs at every event of a program with a million keys: no allocation per
-// event, one cache miss for the index and one for the slot, and both can be fetched ahead.
+// Keys to a fixed number of bytes each, for what runs at every event of a program with a million keys: no allocation
+// per event, one cache miss for the index and one for the slot, and both can be fetched ahead.
 //
-// The index is open addressing over 8-byte entries; the slots stand apart in chunks and never move, so growing the table moves
-// 8 bytes a key. A slot holds the key's bytes beside its state (up to 24 of them; longer keys have a block of their own).
+// The index is open addressing over 8-byte entries; the slots stand apart in chunks and never move, so growing the
+// table moves 8 bytes a key. A slot holds the key's bytes beside its state (up to 24 of them; longer keys have a block
+// of their own).
 //
-// Nothing is erased one by one. When the table is full, the slots that the owner calls idle are given up first, and only if most
-// are in use the index doubles: so a table never holds more than a few times the keys that were in use at once.
+// Nothing is erased one by one. When the table is full, the slots that the owner calls idle are given up first, and
+// only if most are in use the index doubles: so a table never holds more than a few times the keys that were in use at
+// once.
 //
 // One thread.
 #pragma once
@@ -68,8 +70,8 @@ class SlotTable {
     return index_.size() * sizeof(Entry) + room_ * stride_ + free_.capacity() * sizeof(std::uint32_t) + key_bytes_;
   }
 
-  // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot, which is most likely
-  // the one that find() will give.
+  // Two steps ahead, for keys that are looked up soon: the index first, then, when that has come, the slot, which is
+  // most likely the one that find() will give.
   void fetch_index(std::uint64_t hash) const { fetch_line(&index_[hash & mask()]); }
   Slot* fetch_slot(std::uint64_t hash) const {
     for (std::size_t at = hash & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
@@ -95,8 +97,8 @@ class SlotTable {
     return likely != nullptr && likely->in_use && is_of(*likely, hash, key) ? likely : find(hash, key);
   }
 
-  // A new key, its body as constructed. REQUIRES: find() gave null. `is_idle(slot)`: the slot can be given up; it is asked for
-  // all of them when the table is full, and has to give back what its state owns when it says so.
+  // A new key, its body as constructed. REQUIRES: find() gave null. `is_idle(slot)`: the slot can be given up; it is
+  // asked for all of them when the table is full, and has to give back what its state owns when it says so.
   template <class IsIdle>
   Slot& make(std::uint64_t hash, std::string_view key, const IsIdle& is_idle) {
     if ((size() + 1) * 4 > index_.size() * 3) make_room(is_idle);

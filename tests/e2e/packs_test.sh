@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Would be wrong if it failed: the sample events of a rule pack do not fit its rules, or no rule has anything to say of them.
+# Would be wrong if it failed: the sample events of a rule pack do not fit its rules, or no rule has anything to say of
+# them.
 # usage: tests/e2e/packs_test.sh BUILD_DIRECTORY
 set -euo pipefail
 cd "$(dirname "$0")/../.."

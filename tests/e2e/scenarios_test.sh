@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Were this wrong, a benchmark would measure a wrong answer, or rot unseen: each scenario runs tiny here, its answers proved.
+# Were this wrong, a benchmark would measure a wrong answer, or rot unseen: each scenario runs tiny here, its answers
+# proved.
 # usage: tests/e2e/scenarios_test.sh BUILD_DIRECTORY
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,5 +1,6 @@
-// Any bytes: the front end answers, points inside of the file, and what it reads without a mistake it can write down, read
-// again as the same, and, when check finds nothing either, make into a program that verify accepts (compile() asserts it).
+// Any bytes: the front end answers, points inside of the file, and what it reads without a mistake it can write down,
+// read again as the same, and, when check finds nothing either, make into a program that verify accepts (compile()
+// asserts it).
 #include <cstdint>
 #include <cstdlib>
 #include <string>

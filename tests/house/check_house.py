@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names, no
-header that does not say first what it is for.
+"""The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names,
+no header that does not say first what it is for, no comment wider than the 120 columns that the formatter gives code.
 
 usage: check_house.py [ROOT]        prints one line a mistake and exits 1, or says what it looked at
 
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 FOLDERS = ("engine", "dsl", "adapters", "app", "tests", "bench")
+WIDEST = 120
 CLOSED = ("app", "tests", "bench")  # nobody includes these, unless an arrow names the folder
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
@@ -94,6 +95,14 @@ def unopened(root, paths):
             yield f"{path}: does not open with what it is for"
 
 
+def too_wide(root, paths):
+    """Comments on lines of their own, which the formatter leaves as they are."""
+    for path in paths:
+        for number, line in enumerate((root / path).read_text().splitlines(), 1):
+            if len(line) > WIDEST and line.lstrip().startswith("//"):
+                yield f"{path}:{number}: a comment of {len(line)} columns, more than {WIDEST}"
+
+
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     rooms, packages = read_arrows(root / "cmake/arrows.txt")
@@ -102,6 +111,7 @@ def main():
     mistakes = [m for path in paths for m in mistakes_of(root, path, rooms, packages)]
     mistakes += unlisted(root, paths)
     mistakes += unopened(root, paths)
+    mistakes += too_wide(root, paths)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# If this fails, a wrong include can come into the house unseen: each plants one in a copy of the arrows and looks for its line.
+# If this fails, a wrong include can come into the house unseen: each plants one in a copy of the arrows and looks for
+# its line.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$(mktemp -d)
@@ -47,6 +48,8 @@ mkdir -p "$root/dsl"; echo > "$root/dsl/CMakeLists.txt"; echo > "$root/dsl/lost_
 expect "a test that no list names" "dsl/lost_test.cc: no CMakeLists.txt names it"
 mkdir -p "$root/dsl"; echo "#pragma once" > "$root/dsl/silent.h"
 expect "a header without a purpose" "dsl/silent.h: does not open with what it is for"
+plant dsl/wide.cc "  // $(printf 'word %.0s' {1..24})"
+expect "a comment of 125 columns" "dsl/wide.cc:1: a comment of 125 columns, more than 120"
 
 plant engine/event/event.h ""; plant engine/match/a.cc '#include "engine/event/event.h"'
 expect "an arrow" ""
@@ -57,5 +60,5 @@ expect "X3 in the grammar" ""
 plant dsl/parser.h ""; plant app/check.cc '#include "dsl/parser.h"'
 expect "app sees all" ""
 
-[ $failed -eq 0 ] && echo "11 planted mistakes found, 4 arrows let through"
+[ $failed -eq 0 ] && echo "12 planted mistakes found, 4 arrows let through"
 exit $failed

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # If this fails, `./run` installs what is there already, or not what is missing, on somebody's fresh Debian.
 # shellcheck disable=SC2016,SC2034  # the conditions are evaluated in expect(), with what the run left behind
-# `./run` runs here among made-up tools: dpkg-query answers from a list, apt-get, sudo and cmake only write down their call.
+# `./run` runs here among made-up tools: dpkg-query answers from a list, apt-get, sudo and cmake only write down their
+# call.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$(mktemp -d)

@@ -13,7 +13,7 @@ auto AnyRules::some(std::size_t least, std::size_t most, Make make) {
   return out;
 }
 
-// ----- words -----------------------------------------------------------------------------------------------------------
+// ----- words --------------------------------------------------------------------------------------------------------
 
 std::string AnyRules::word() {
   return pick<const char*>(
@@ -92,7 +92,7 @@ Template AnyRules::text_template(int depth) {
   return out;
 }
 
-// ----- expressions -------------------------------------------------------------------------------------------------------
+// ----- expressions --------------------------------------------------------------------------------------------------
 
 Literal AnyRules::literal() {
   Literal out;
@@ -281,7 +281,7 @@ Expr AnyRules::condition(int depth) {
   return {std::move(both), {}};
 }
 
-// ----- streams and patterns --------------------------------------------------------------------------------------------
+// ----- streams and patterns -----------------------------------------------------------------------------------------
 
 Stream AnyRules::stream(int depth) {
   Stream out;
@@ -422,7 +422,7 @@ Pattern AnyRules::pattern(int depth) {
   return out;
 }
 
-// ----- clauses -----------------------------------------------------------------------------------------------------------
+// ----- clauses ------------------------------------------------------------------------------------------------------
 
 Expr AnyRules::assigned(int depth) {
   Expr out = maybe() ? expr(depth) : Expr{text_template(depth), {}};
@@ -599,7 +599,7 @@ std::vector<Clause> AnyRules::clauses(Clause (AnyRules::*make)()) {
   return some(0, 6, [&] { return (this->*make)(); });
 }
 
-// ----- items -------------------------------------------------------------------------------------------------------------
+// ----- items --------------------------------------------------------------------------------------------------------
 
 Item AnyRules::wrap(decltype(Item::node) node) {
   Item out;

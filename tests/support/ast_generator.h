@@ -1,5 +1,5 @@
-// Rule files at random, for property tests: every type of node, every optional part, names that are keywords, texts with
-// quotes and braces. What it makes can be written down; what no text can say (an empty union) it does not make.
+// Rule files at random, for property tests: every type of node, every optional part, names that are keywords, texts
+// with quotes and braces. What it makes can be written down; what no text can say (an empty union) it does not make.
 #pragma once
 
 #include <cstdint>

@@ -136,8 +136,8 @@ std::string reference_line(const reference::Alert& a) {
   return line_of(std::move(told));
 }
 
-// Alerts in their order; emitted events stand behind them and are compared as a set: their order is that of what they cause,
-// which the alerts show.
+// Alerts in their order; emitted events stand behind them and are compared as a set: their order is that of what they
+// cause, which the alerts show.
 Lines parted(Lines lines) {
   Lines alerts, emitted;
   for (std::string& line : lines) (line[0] == '+' ? emitted : alerts).push_back(std::move(line));

@@ -1,4 +1,5 @@
-// The same rules and events through the engine and through the reference matcher, each written down as lines that can be compared.
+// The same rules and events through the engine and through the reference matcher, each written down as lines that can
+// be compared.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// What a test does when engine and reference, or two ways through the engine, do not say the same: where they differ, and the
-// smallest rules and events that are found for which they still do.
+// What a test does when engine and reference, or two ways through the engine, do not say the same: where they differ,
+// and the smallest rules and events that are found for which they still do.
 #pragma once
 
 #include <functional>

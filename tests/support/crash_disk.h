@@ -1,5 +1,5 @@
-// A disk in memory that knows what a crash may leave of it: of what was not synced, each write, each sector of 512 bytes of a write,
-// each length of a file and each name of a folder is there or not, on its own.
+// A disk in memory that knows what a crash may leave of it: of what was not synced, each write, each sector of 512
+// bytes of a write, each length of a file and each name of a folder is there or not, on its own.
 #pragma once
 
 #include <map>

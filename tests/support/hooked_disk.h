@@ -10,8 +10,9 @@
 
 namespace tocsin::tests {
 
-// Asked before each call that changes something or syncs; an error is given instead of doing it. "append", "sync", "truncate", "create",
-// "rename", "remove", "sync_folder", "make_folder", and "open", "read", "list" for those that only look.
+// Asked before each call that changes something or syncs; an error is given instead of doing it. "append", "sync",
+// "truncate", "create", "rename", "remove", "sync_folder", "make_folder", and "open", "read", "list" for those that
+// only look.
 using DiskHook = std::function<Result<void>(const std::string& call, const std::string& path)>;
 
 // Or the test ends.

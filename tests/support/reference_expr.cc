@@ -940,7 +940,8 @@ std::int64_t local_offset_us(const std::string& zone, Time t) {
 
 namespace {
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-// The instant at which the local clock first shows at least this (a gap in spring is passed over, autumn's first time is taken).
+// The instant at which the local clock first shows at least this (a gap in spring is passed over, autumn's first time
+// is taken).
 Time local_instant(const std::string& zone, std::int64_t local_us) {
   if (zone.empty() || zone == "UTC") return Time{local_us};
   const auto local = date::local_seconds{std::chrono::seconds{floor_div(local_us, 1'000'000)}};

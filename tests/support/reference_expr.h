@@ -54,7 +54,8 @@ struct Scope {
 Value eval(const Node& node, const Scope& scope);
 inline bool holds(const NodePtr& node, const Scope& scope) { return node == nullptr || eval(*node, scope).truth(); }
 
-// Does the event belong to the stream? `scope.event` is set to it. The name under which it was written is added on request.
+// Does the event belong to the stream? `scope.event` is set to it. The name under which it was written is added on
+// request.
 bool fits(const Stream& stream, const Seen& event, const Scope& scope, std::string* written = nullptr);
 
 Value field(const Seen& event, const std::vector<std::string>& path, std::size_t from = 0);

@@ -1,16 +1,20 @@
-// The reference matcher: what language.md and semantics.md say, written down a second time, slow and meant to be obviously
-// right. The engine is measured against it, so it shares nothing with the engine but the tree (dsl/ast.h) and the types of time.
+// The reference matcher: what language.md and semantics.md say, written down a second time, slow and meant to be
+// obviously right. The engine is measured against it, so it shares nothing with the engine but the tree (dsl/ast.h) and
+// the types of time.
 //
-// How it works: time goes from instant to instant. Of every rule and key it keeps the list of all events since the last reset,
-// and at every event and every instant at which something may be due it works everything out anew from that list. Instants are
-// proposed generously (every event + every duration of the rule); whether something is due is decided exactly.
+// How it works: time goes from instant to instant. Of every rule and key it keeps the list of all events since the last
+// reset, and at every event and every instant at which something may be due it works everything out anew from that
+// list. Instants are proposed generously (every event + every duration of the rule); whether something is due is
+// decided exactly.
 //
 // Which function holds which numbered line:
 //   reference_value    T1 T10 X2(order)            values, keys, how texts show them
-//   reference_model    C5 C7 E2 S2 S3 Q4(maybe: one variant with it, one without) Q7(hands its `no` on)   tree -> plain structs
+//   reference_model    C5 C7 E2 S2 S3 Q4(maybe: one variant with it, one without) Q7(hands its `no` on)   tree -> plain
+//                      structs
 //   reference_expr     E4 X1-X7 A1-A3 A5-A7        eval(), aggregate(), fits()
 //   reference_sequence Q1-Q18 F4                   all choices by recursion, the best of them
-//   reference_tracker  C1-C4 C6 C8 E5 F1-F3 F5 F6 F8 A4 N1 Q5   one pattern at one key: what happens at an event, at an instant
+//   reference_tracker  C1-C4 C6 C8 E5 F1-F3 F5 F6 F8 A4 N1 Q5   one pattern at one key: what happens at an event, at an
+//                      instant
 //   reference_matcher  T2-T9 E1-E3 F7-F17 S1-S5    order, keys, clauses, alerts, sessions, summaries
 //
 // Bounds of language.md 15 (partial matches, evidence, keys) do not exist here.
@@ -93,14 +97,15 @@ struct Options {
 
 struct Model;
 
-// Rules made ready once and run over many streams. REQUIRES: the files have no mistakes and outlive nothing (all is copied).
+// Rules made ready once and run over many streams. REQUIRES: the files have no mistakes and outlive nothing (all is
+// copied).
 class Matcher {
  public:
   explicit Matcher(const std::vector<const ast::RuleFile*>& files, const Options& options = {});
   // Events in order of arrival.
   Output run(const std::vector<Event>& events, const Options& options = {}) const;
-  // An event from its JSON text: the type in the field `event`, its time and tiebreak as declared. Fields of declared types
-  // that JSON does not have (time, duration, ip, point) are converted.
+  // An event from its JSON text: the type in the field `event`, its time and tiebreak as declared. Fields of declared
+  // types that JSON does not have (time, duration, ip, point) are converted.
   Event event(const std::string& json, std::uint64_t offset, const std::string& type_field = "event") const;
 
  private:

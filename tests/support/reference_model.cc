@@ -1,5 +1,5 @@
-// From the tree to the reference matcher's own structs. Constants, templates, `extend` and aliases are put in here, simply and
-// independently of dsl/check; rules are assumed to be right.
+// From the tree to the reference matcher's own structs. Constants, templates, `extend` and aliases are put in here,
+// simply and independently of dsl/check; rules are assumed to be right.
 #include "tests/support/reference_model.h"
 
 #include <algorithm>
@@ -490,8 +490,8 @@ void Compiler::sequence(const ast::Sequence& s, Pattern& out) {
   out.timed = !out.delays.empty();
 }
 
-// The streams of a condition's aggregates, and when an event changes their windows. `times`: an aggregate under `its average` or
-// `zscore` is looked at in so many windows more.
+// The streams of a condition's aggregates, and when an event changes their windows. `times`: an aggregate under `its
+// average` or `zscore` is looked at in so many windows more.
 void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
   const auto more = [&](const NodePtr& what, const std::optional<Duration>& all) {
     const std::int64_t width = window_of(what, out.within);

@@ -1,5 +1,5 @@
-// Rules as the reference matcher reads them: constants and templates put in, aliases linked, a sequence as one list of items per
-// way of taking its `maybe` steps. Nothing here decides a match.
+// Rules as the reference matcher reads them: constants and templates put in, aliases linked, a sequence as one list of
+// items per way of taking its `maybe` steps. Nothing here decides a match.
 #pragma once
 
 #include <re2/re2.h>
@@ -148,7 +148,8 @@ struct Pattern {
   Variants variants;
   std::set<std::string> names;  // all that the pattern binds
   std::set<int> bases;          // all that it names (Q8)
-  // Condition: the streams of its aggregates, and after how long an event of one leaves a window or enters an older one.
+  // Condition: the streams of its aggregates, and after how long an event of one leaves a window or enters an older
+  // one.
   std::vector<Stream> judged;
   struct Expiry {
     Stream stream;

@@ -1,6 +1,7 @@
-// The search goes over the items of a pattern from left to right. Single events are tried from the latest back. A run of repeated
-// places is worked out between the event before it and the event after it, which is guessed first (Q3: a place lies between its
-// neighbours). A `maybe` is another list of items (reference_model.h), and the reported choice is the greatest by Q6.
+// The search goes over the items of a pattern from left to right. Single events are tried from the latest back. A run
+// of repeated places is worked out between the event before it and the event after it, which is guessed first (Q3: a
+// place lies between its neighbours). A `maybe` is another list of items (reference_model.h), and the reported choice
+// is the greatest by Q6.
 #include "tests/support/reference_sequence.h"
 
 #include <algorithm>
@@ -323,7 +324,8 @@ class Solver {
     }
   }
 
-  // Q3: items[at, to) between st.prev and q. The first division that leaves all their number stands; `every` goes on to all.
+  // Q3: items[at, to) between st.prev and q. The first division that leaves all their number stands; `every` goes on to
+  // all.
   void places(const Items& items, std::size_t at, std::size_t to, int q, bool trailing, State st, bool& settled,
               const Go& go) {
     if (done_ || (settled && !s_.every)) return;

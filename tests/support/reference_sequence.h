@@ -27,7 +27,8 @@ struct Search {
   std::optional<Time> deadline;               // none: completes at the newest event; else what is due at this instant
   bool every = false;                         // `fire every match`
   std::function<bool(const Choice&)> accept;  // `where`
-  // The default fires of an inner pattern over these events; deadlines before `end` have passed (at it too, when asked).
+  // The default fires of an inner pattern over these events; deadlines before `end` have passed (at it too, when
+  // asked).
   std::function<std::vector<InnerFire>(const Pattern&, const Events&, Time end, bool end_too)> inner;
 };
 

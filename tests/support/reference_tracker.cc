@@ -297,7 +297,8 @@ Events Tracker::streak(const Events& all, bool* judged) const {
   return run;
 }
 
-// Is the condition true now, seen at an event that it judges, or (without event) right after an instant? None: not judged.
+// Is the condition true now, seen at an event that it judges, or (without event) right after an instant? None: not
+// judged.
 std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2) {
   const Events all = visible();
   const Time at{at2 / 2};
@@ -501,7 +502,8 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
   if (p_.form != Form::condition && p_.form != Form::held) {
     j.match.values.emplace_back("value", Value::of(*j.match.count));
   }
-  // F6: the edge is that of pattern and `where` together; of `C for D` the pattern has happened when C has held so long.
+  // F6: the edge is that of pattern and `where` together; of `C for D` the pattern has happened when C has held so
+  // long.
   j.where = where_holds(j.match, with_windows ? &windows : nullptr);
   j.truth = Value::of(truth && (p_.hold || j.where));
   return j;

@@ -51,7 +51,8 @@ class Tracker {
   // F9: was a silence waiting, or `fewer than` watching?
   bool watches() const { return seen_.has_value(); }
 
-  // T8: is it waited for at the end of the input? What time alone renews is not; a deadline is while a match waits for it.
+  // T8: is it waited for at the end of the input? What time alone renews is not; a deadline is while a match waits for
+  // it.
   enum class Waiting { yes, no, if_a_match_does };
   struct Wake {
     Time at;

@@ -48,7 +48,8 @@ struct Value {
   const std::vector<Value>& items() const { return compound->items; }
 };
 
-// Equal as values (T10): 1 and 1.0 are, the text "1" is another. Missing equals missing here: this is for keys and sets.
+// Equal as values (T10): 1 and 1.0 are, the text "1" is another. Missing equals missing here: this is for keys and
+// sets.
 bool same(const Value& a, const Value& b);
 // A total order of values of one kind, numbers by value, texts by bytes; none for kinds that do not compare.
 std::optional<int> order(const Value& a, const Value& b);

@@ -391,7 +391,8 @@ std::vector<EventText> Generator::events(std::size_t n) {
 }
 
 std::vector<EventText> Generator::shuffled(const std::vector<EventText>& events, std::int64_t late_ms) {
-  // Each event is given an arrival up to `late_ms` after its time; a partition's offsets arrive in the order of arrival.
+  // Each event is given an arrival up to `late_ms` after its time; a partition's offsets arrive in the order of
+  // arrival.
   std::vector<std::pair<std::int64_t, EventText>> arrivals;
   for (const EventText& e : events)
     arrivals.emplace_back(e.ms + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(late_ms) + 1)), e);

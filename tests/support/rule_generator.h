@@ -1,5 +1,5 @@
-// Small rules over the whole language and streams that meet their bounds, at random from a seed: what engine and reference are
-// compared with. Few keys, few values, times at D-1ms, D, D+1ms: nearly every event matters.
+// Small rules over the whole language and streams that meet their bounds, at random from a seed: what engine and
+// reference are compared with. Few keys, few values, times at D-1ms, D, D+1ms: nearly every event matters.
 #pragma once
 
 #include <cstdint>

@@ -32,12 +32,13 @@ struct StoreModel {
   void apply(const EpochText& text);
 };
 
-// Few addresses, so that epochs meet: short and long ones, some of 495, 510, 511, 512 and more bytes with a long beginning in common.
-// One value in twelve is long, up to so many bytes.
+// Few addresses, so that epochs meet: short and long ones, some of 495, 510, 511, 512 and more bytes with a long
+// beginning in common. One value in twelve is long, up to so many bytes.
 EpochText random_epoch(std::mt19937& random, std::uint64_t number, std::size_t long_max = 20'000);
 std::string random_address(std::mt19937& random);
 
-// What differs, in words; empty: nothing. `redelivery`: after a restart outboxes that were delivered may come once more.
+// What differs, in words; empty: nothing. `redelivery`: after a restart outboxes that were delivered may come once
+// more.
 std::string difference(const CheckpointStore& store, const StoreModel& model, bool redelivery);
 
 // A store, and how it is restarted.
