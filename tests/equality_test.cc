@@ -48,8 +48,10 @@ std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, st
 }
 
 // Seeds beyond the usual ones that showed a difference once.
-constexpr std::uint64_t kOnceDifferent[] = {1601,
-                                            1922};  // `--drain` that went on reminding for what nobody waits for (T8)
+constexpr std::uint64_t kOnceDifferent[] = {
+    1601, 1922,  5936,  6272, 7385, 9996, 16090,  // `--drain` went on reminding for what nobody waits for (T8)
+    8487, 13133, 13872,                           // the baseline of `2x its previous` was told with its factor (N1)
+};
 
 }  // namespace
 

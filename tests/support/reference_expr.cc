@@ -491,8 +491,8 @@ Value mean_of(const std::vector<Value>& values) {
   return Value::of(sum / static_cast<double>(n));
 }
 
-Value its(const Node& left, const NodePtr& left_node, const Node& its_node, const Scope& scope) {
-  (void)left;
+// `its previous`, `its average`: without the factor of `2x its previous`, as an alert tells it (N1).
+Value its(const NodePtr& left_node, const Node& its_node, const Scope& scope) {
   if (scope.windows == nullptr) return {};
   Value base;
   if (its_node.flag) {
@@ -505,8 +505,12 @@ Value its(const Node& left, const NodePtr& left_node, const Node& its_node, cons
   } else {
     base = mean_of(before(left_node, its_node.over ? its_node.over->us : 0, scope));
   }
-  if (base.missing() || its_node.factor == 1) return base;
-  return arithmetic(ast::BinaryOp::multiply, base, Value::of(its_node.factor));
+  return base;
+}
+
+Value multiplied(const Value& base, double factor) {
+  if (base.missing() || factor == 1) return base;
+  return arithmetic(ast::BinaryOp::multiply, base, Value::of(factor));
 }
 
 Value binary(const Node& node, const Scope& scope) {
@@ -527,10 +531,10 @@ Value binary(const Node& node, const Scope& scope) {
     case Op::greater:
     case Op::greater_equal: {
       const Node& right = *node.kids[1];
-      const Value b =
-          right.kind == Node::Kind::its ? its(*node.kids[0], node.kids[0], right, scope) : eval(right, scope);
+      const bool of_its_own = right.kind == Node::Kind::its;
+      const Value b = of_its_own ? its(node.kids[0], right, scope) : eval(right, scope);
       if (scope.compared != nullptr && !*scope.compared) *scope.compared = {a, b};
-      return compare(node.op, a, b, node.flag);
+      return compare(node.op, a, of_its_own ? multiplied(b, right.factor) : b, node.flag);
     }
     case Op::contains:
     case Op::starts_with:

@@ -69,14 +69,15 @@ void Tracker::wake_for(const Seen& e) {
 Tracker::Waiting Tracker::waiting_after(const Seen& e) const {
   const auto when = [](bool waits) { return waits ? Waiting::yes : Waiting::no; };
   switch (p_.form) {
-    case Form::silence: {
+    case Form::silence:
+    case Form::fewer:
+    case Form::ranking: {
       const std::vector<Taken> none;
       return when(fits(p_.stream, e, scope(&none)));
     }
-    case Form::fewer:
-    case Form::ranking:
+    case Form::held:  // only its run is waited for: holding()
+      return Waiting::no;
     case Form::condition:
-    case Form::held:
       return Waiting::yes;
     case Form::sequence:
       return p_.timed ? Waiting::if_a_match_does : Waiting::no;
