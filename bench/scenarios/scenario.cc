@@ -52,7 +52,8 @@ void prove_against_reference(const std::string& rules, std::vector<tests::EventT
   tests::Case c;
   c.events = std::move(events);
   for (std::size_t i = 0; i < c.events.size(); ++i) c.events[i].offset = i + 1;
-  const tests::Lines ours = tests::engine_lines(*ready, c, 64, fast), theirs = tests::reference_lines(*ready, c);
+  const tests::Lines ours = tests::engine_lines(*ready, c, 64, {.fast = fast}),
+                     theirs = tests::reference_lines(*ready, c);
   if (ours.empty() || tests::difference(ours, theirs))
     wrong(fmt::format("{} lines of the engine, {} of the reference matcher, and they differ or are none\n{}",
                       ours.size(), theirs.size(), rules));
