@@ -72,6 +72,18 @@ TEST_CASE("store: an outbox is kept until it is delivered, over restarts and mer
   CHECK(house.disk.list(kDeltaFolder).value() == std::vector<std::string>{"00000000000000000005.delta"});
 }
 
+TEST_CASE("store: what was delivered is known again after a restart, from the epoch that was stored next") {
+  House house;
+  REQUIRE(house.open());
+  house.fill(3);
+  house.store->delivered(Epoch{2});
+  house.fill(1);
+  REQUIRE(house.open());
+  CHECK(house.store->newest().value()->outboxes ==
+        std::vector<std::pair<Epoch, std::string>>{{Epoch{3}, "outbox 3"}, {Epoch{4}, "outbox 4"}});
+  CHECK(house.store->merge().value().through == Epoch{2});
+}
+
 TEST_CASE("store: figures follow what is stored and merged") {
   House house;
   REQUIRE(house.open());
@@ -184,6 +196,41 @@ TEST_CASE("store: readers beside storing and merging see each change once") {
   for (std::thread& thread : threads) thread.join();
   CHECK(wrong == 0);
   CHECK(scans > 0);
+}
+
+TEST_CASE("store: a scan stays with its epoch, whatever is stored and merged in the middle of it") {
+  House house;
+  REQUIRE(house.open());
+  // Several slices of the base, so that it is read before and after.
+  const auto address = [](int i) { return std::string{'\0', static_cast<char>(i / 100), static_cast<char>(i % 100)}; };
+  const auto epoch_text = [&](char value) {
+    EpochText text{{}, "m", ""};
+    for (int i = 0; i < 4'000; ++i) text.changes[address(i)] = std::string(1'000, value);
+    return text;
+  };
+  for (const char value : {'a', 'b'}) {
+    REQUIRE(tests::store_next(*house.store, house.model, epoch_text(value)));
+    house.deliver_all();
+    if (value == 'a') REQUIRE(house.store->merge());
+  }
+  // Over base and deltas, then over the base alone.
+  for (const char value : {'b', 'c'}) {
+    if (value == 'c') REQUIRE(house.store->merge());
+    int seen = 0, wrong = 0;
+    REQUIRE(house.store->scan({}, {}, [&](std::string_view, std::string_view now) -> Result<void> {
+      if (seen++ == 0) {
+        REQUIRE(tests::store_next(*house.store, house.model, epoch_text(static_cast<char>(value + 1))));
+        house.deliver_all();
+        REQUIRE(house.store->merge());
+      }
+      wrong += now == std::string(1'000, value) ? 0 : 1;
+      return {};
+    }));
+    CHECK(seen == 4'000);
+    CHECK(wrong == 0);
+  }
+  REQUIRE(house.store->merge().value().through == house.model.newest);
+  CHECK(tests::difference(*house.store, house.model, false) == "");
 }
 
 TEST_CASE("history: kept with the state, the last thousand") {
