@@ -170,6 +170,49 @@ class Base::Txn {
   MDB_txn* txn_;
 };
 
+// A place in a table, for changes whose keys ascend: the next key is mostly on the page of the last one, so LMDB need
+// not come down from the root to look for it, nor once more to write.
+class Base::Place {
+ public:
+  static Result<Place> open(const Txn& txn, MDB_dbi dbi) {
+    MDB_cursor* cursor = nullptr;
+    const int code = mdb_cursor_open(txn.raw(), dbi, &cursor);
+    if (code != 0) return lmdb_failure(txn.file(), "read", code);
+    return Place(cursor, txn.file());
+  }
+  Place(Place&& other) noexcept : cursor_(std::exchange(other.cursor_, nullptr)), file_(other.file_) {}
+  ~Place() {
+    if (cursor_ != nullptr) mdb_cursor_close(cursor_);
+  }
+
+  // What stands there, until the next change; nothing: the key is not there.
+  Result<std::optional<std::string_view>> go_to(std::string_view key) {
+    MDB_val k = val_of(key), v{};
+    const int code = mdb_cursor_get(cursor_, &k, &v, MDB_SET);
+    if (code == MDB_NOTFOUND) return std::nullopt;
+    if (code != 0) return lmdb_failure(file_, "read", code);
+    return view_of(v);
+  }
+  // `is_there`: go_to has just found it.
+  Result<void> put(std::string_view key, std::string_view value, bool is_there) {
+    MDB_val k = val_of(key), v = val_of(value);
+    const int code = mdb_cursor_put(cursor_, &k, &v, is_there ? MDB_CURRENT : 0);
+    if (code != 0) return lmdb_failure(file_, "write", code);
+    return {};
+  }
+  // REQUIRES: go_to has just found it.
+  Result<void> del() {
+    const int code = mdb_cursor_del(cursor_, 0);
+    if (code != 0) return lmdb_failure(file_, "write", code);
+    return {};
+  }
+
+ private:
+  Place(MDB_cursor* cursor, const std::string& file) : cursor_(cursor), file_(file) {}
+  MDB_cursor* cursor_;
+  const std::string& file_;
+};
+
 Result<Base::Txn> Base::begin(unsigned flags) const {
   for (bool again = false;; again = true) {
     std::shared_lock held(env_mutex_);
@@ -392,12 +435,19 @@ Result<void> Base::apply(std::span<const StateChange> changes, const std::option
   auto head = txn.head();
   if (!head) return tl::unexpected(head.error());
 
+  // Closed before the transaction ends, as LMDB wants it of cursors that write.
+  std::optional<Place> place;
+  if (auto opened = Place::open(txn, txn.env.state); opened) {
+    place.emplace(std::move(opened.value()));
+  } else {
+    return tl::unexpected(opened.error());
+  }
   Groups groups(txn);
   std::string key, record;
   const auto take_in = [&](const StateChange& change) -> Result<void> {
     if (auto turned = groups.turn_to(change.address); !turned) return turned;
     key = key_of(change.address, head.value().seed);
-    const auto before = txn.get(txn.env.state, key);
+    const auto before = place->go_to(key);
     if (!before) return tl::unexpected(before.error());
     if (before.value()) {
       const auto read = read_state(file_, key, *before.value());
@@ -409,13 +459,14 @@ Result<void> Base::apply(std::span<const StateChange> changes, const std::option
       if (!change.gone && read.value().value == change.value) return {};  // a merge that is repeated writes little
       groups.take(change.address, read.value().value);
     }
-    if (change.gone) return before.value() ? txn.del(txn.env.state, key) : Result<void>{};
+    if (change.gone) return before.value() ? place->del() : Result<void>{};
     groups.add(change.address, change.value);
     write_state(record, change.address, change.value);
-    return txn.put(txn.env.state, key, record);
+    return place->put(key, record, before.value().has_value());
   };
   for (const StateChange& change : changes)
     if (auto taken = take_in(change); !taken) return taken;
+  place.reset();
   if (auto closed = groups.close(); !closed) return closed;
 
   head.value().addresses += groups.added;

@@ -74,6 +74,7 @@ class Base {
   explicit Base(std::string file);
   struct Env;
   class Txn;
+  class Place;
   Result<Txn> begin(unsigned flags) const;
   Result<void> reopen() const;
 
