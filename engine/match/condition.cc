@@ -753,7 +753,18 @@ class Condition : public PatternMatcher {
       const Time t = leaves->seen.time() + offset;
       if (!out || t < *out) out = t;
     }
+    for (std::size_t i = 0; i < condition_cells_ && state.first_event; ++i)
+      if (const auto t = next_window_behind_first(program_.cells[cells_[i].index], *state.first_event, state.judged))
+        if (!out || *t < *out) out = t;
     return out;
+  }
+
+  // A5: when one window more lies behind the key's first event, which itself may be counted in none.
+  static std::optional<Time> next_window_behind_first(const Cell& cell, Time first, Instant judged) {
+    const std::int64_t windows = windows_before(cell);
+    for (std::int64_t k = 2; windows > 1 && k <= windows + 1; ++k)
+      if (const Time t = first + Duration{cell.window.length.us * k}; Instant{t, Phase::waited} > judged) return t;
+    return std::nullopt;
   }
 
   // A match of a counted group: it happens like an event (C7).

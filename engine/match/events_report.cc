@@ -134,8 +134,11 @@ void EventsReport::evidence(std::vector<Evidence>& out) const {
       const bool known = i == 0 && at < labels_.size();
       rows.emplace_back(known ? labels_[at] : label_of(program_, pattern_.steps[i], *e, evaluator_, context_), e);
     }
+  const auto filled = std::ranges::count_if(steps_, [](const auto& events) { return !events.empty(); });
   const auto before = [](const auto& a, const auto& b) { return total_order(*a.second, *b.second) < 0; };
-  if (!std::is_sorted(rows.begin(), rows.end(), before)) std::stable_sort(rows.begin(), rows.end(), before);
+  // One step has its events in their order; emitted ones of one cause stand in it by what they came from (S5).
+  if (filled > 1 && !std::is_sorted(rows.begin(), rows.end(), before))
+    std::stable_sort(rows.begin(), rows.end(), before);
   for (const auto& [label, event] : rows) {
     auto row = std::find_if(out.begin(), out.end(), [l = label](const Evidence& e) { return e.label == l; });
     if (row == out.end()) {

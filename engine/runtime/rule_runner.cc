@@ -407,9 +407,12 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
              const OutputOrder& order, Outputs& out) {
     EvalContext at = context;
     at.match = f.report;
-    bool holds = f.holds && f.report != nullptr;
-    if (holds && judges_where_ && rule_.where.exists()) holds = context_.evaluator->holds(rule_.where, at);  // F6
-    if (holds && silent(s, context, order.at.time)) {                                                        // F8
+    const bool found = f.holds && f.report != nullptr;
+    bool holds = found;
+    if (found && judges_where_ && rule_.where.exists()) holds = context_.evaluator->holds(rule_.where, at);  // F6
+    // F8: a place that `where` refuses meanwhile is news when the rule may speak again, too.
+    const bool is_place = pattern().form == Pattern::Form::ranking;
+    if ((holds || (found && is_place)) && silent(s, context, order.at.time)) {
       holds = false;
       f.refused = true;
     }
