@@ -49,8 +49,13 @@ std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, st
 
 // Seeds beyond the usual ones that showed a difference once.
 constexpr std::uint64_t kOnceDifferent[] = {
-    1601, 1922,  5936,  6272, 7385, 9996, 16090,  // `--drain` went on reminding for what nobody waits for (T8)
-    8487, 13133, 13872,                           // the baseline of `2x its previous` was told with its factor (N1)
+    1601,  1922,  5936,  6272,  7385,  9996, 16090,  // `--drain` went on reminding for what nobody waits for (T8)
+    8487,  13133, 13872,                             // the baseline of `2x its previous` was told with its factor (N1)
+    8773,  21034,                       // A5: one window more lies behind the key's first event, counted or not
+    20522,                              // the evidence of emitted events of one cause was sorted by what they came from
+    4955,  17889, 21052, 22143, 24080,  // `--drain` waited for the end of windows that hold nothing
+    18142, 23782, 24309, 24929,         // ... of summaries that the event has left, of sessions that are over
+    24193,                              // A6: `rate(x over last N)` is over these events, whatever `within` says
 };
 
 }  // namespace

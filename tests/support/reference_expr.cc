@@ -858,10 +858,12 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
   if (f == "rate") {
     if (scope.windows == nullptr || events.empty()) return {};
     const auto [from2, to2] = range2(node, *scope.windows);
-    const double width = scope.windows->range2 && !node.over ? static_cast<double>(to2 + 1 - from2) / 2e6
-                         : node.over                         ? static_cast<double>(node.over->us) / 1e6
-                         : scope.windows->within             ? static_cast<double>(scope.windows->within->us) / 1e6
-                                                             : 0;
+    const double last = static_cast<double>(scope.windows->at2 / 2 - events.front()->time.us) / 1e6;
+    const double width = node.over_last > 0                    ? last  // A6: the window is that of those events
+                         : scope.windows->range2 && !node.over ? static_cast<double>(to2 + 1 - from2) / 2e6
+                         : node.over                           ? static_cast<double>(node.over->us) / 1e6
+                         : scope.windows->within               ? static_cast<double>(scope.windows->within->us) / 1e6
+                                                               : 0;
     return width > 0 ? Value::of(static_cast<double>(events.size()) / width) : Value{};
   }
   if (f == "gap_avg" || f == "gap_stddev") {

@@ -96,7 +96,7 @@ class Run {
     };
     std::set<std::pair<std::size_t, KeyState*>, InOrder> who;
     bool waiting = false;  // T8
-    std::set<std::pair<std::size_t, KeyState*>> if_matches_wait;
+    std::set<std::pair<std::size_t, KeyState*>> if_something_waits;
   };
 
   // --- time (T2, T8)
@@ -273,13 +273,13 @@ void Run::wake(std::size_t r, KeyState& key, Time at, Waiting waiting) {
   Wakes& w = wakes_[at];
   w.who.insert({r, &key});
   w.waiting = w.waiting || waiting == Waiting::yes;
-  if (waiting == Waiting::if_a_match_does) w.if_matches_wait.insert({r, &key});
+  if (waiting == Waiting::if_something_does) w.if_something_waits.insert({r, &key});
 }
 
 bool Run::is_waited_for(Time at, const Wakes& wakes) const {
-  return wakes.waiting || std::ranges::any_of(wakes.if_matches_wait, [at](const auto& who) {
+  return wakes.waiting || std::ranges::any_of(wakes.if_something_waits, [at](const auto& who) {
            const KeyState& key = *who.second;
-           return (key.tracker && key.tracker->waits_at(at)) ||
+           return !key.session.empty() || (key.tracker && key.tracker->waits_at(at)) ||
                   (key.open && key.open->resolve && key.open->resolve->waits_at(at));
          });
 }
@@ -840,7 +840,8 @@ std::vector<Taken> Run::written(const Stream& of, const Events& events) const {
 }
 
 void Run::wake_session(std::size_t r, KeyState& key) {
-  for (const Duration d : rules_[r].rule->delays) wake(r, key, key.session.back()->time + d);
+  for (const Duration d : rules_[r].rule->delays)
+    wake(r, key, key.session.back()->time + d, Waiting::if_something_does);
 }
 
 void Run::session_event(std::size_t r, KeyState& key, const Seen& e) {
@@ -916,12 +917,11 @@ void Run::summary_event(std::size_t r, KeyState& key, const Seen& e) {
     return summary(r, key, start, e.time, true);
   }
   if (!rule.every) return;
-  auto [start, end] = aligned_window(*rule.every, e.time);
-  wake(r, key, end);
-  while (rule.over && end - e.time < *rule.over) {
-    end = aligned_window(*rule.every, end).second;
+  Time end = aligned_window(*rule.every, e.time).second;
+  do {
     wake(r, key, end);
-  }
+    end = aligned_window(*rule.every, end).second;
+  } while (rule.over && end - e.time <= *rule.over);  // it is in [end - over, end)
 }
 
 // The events in [start, end), or in [start, end] where it looks back from an event.

@@ -508,7 +508,8 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
       out.judged.push_back(s.stream);
       out.counted.push_back({s.stream, width, node->over_last, s.field});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
-        out.expiries.push_back({s.stream, Duration{i * width->us}, s.field});
+        out.expiries.push_back({s.stream, Duration{i * width->us}, s.field,
+                                times > 1 && i > 1 ? std::optional(Duration{(times + 1) * width->us}) : std::nullopt});
     }
   }
   for (const auto& kid : node->kids) look_at(kid, out, times);

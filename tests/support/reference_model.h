@@ -155,6 +155,9 @@ struct Pattern {
     Stream stream;
     Duration delay;
     std::vector<std::string> field;  // A1: an event without it is not counted; empty: all are
+    // A5: of `its average` and `zscore`; after a delay of two windows or more one more lies behind the key's first
+    // event, and a key without events for so long is new.
+    std::optional<Duration> new_after;
   };
   std::vector<Expiry> expiries;
   struct Counted {  // what an aggregate of the condition counts now: its window, or its last so many (0, none: all)

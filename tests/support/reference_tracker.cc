@@ -62,27 +62,27 @@ Scope Tracker::scope(const std::vector<Taken>* taken) const {
 
 void Tracker::wake_for(const Seen& e) {
   for (const Duration d : p_.delays) wakes.push_back({e.time + d, waiting_after(e)});
-  if (p_.each) wakes.push_back({aligned_window(*p_.each, e.time).second});
+  if (p_.each) wakes.push_back({aligned_window(*p_.each, e.time).second, Waiting::if_something_does});
 }
 
 // Can it say something when only time goes on? Nobody waits for the others (T8).
 Tracker::Waiting Tracker::waiting_after(const Seen& e) const {
   const auto when = [](bool waits) { return waits ? Waiting::yes : Waiting::no; };
   switch (p_.form) {
-    case Form::silence:
-    case Form::fewer:
-    case Form::ranking: {
+    case Form::silence: {
       const std::vector<Taken> none;
       return when(fits(p_.stream, e, scope(&none)));
     }
     case Form::held:  // only its run is waited for: holding()
       return Waiting::no;
+    case Form::fewer:
+    case Form::ranking:
     case Form::condition:
-      return Waiting::yes;
+      return Waiting::if_something_does;
     case Form::sequence:
-      return p_.timed ? Waiting::if_a_match_does : Waiting::no;
+      return p_.timed ? Waiting::if_something_does : Waiting::no;
     case Form::count:
-      return when(p_.inner != nullptr || p_.hold);
+      return when(p_.hold || (p_.inner != nullptr && (p_.inner->form != Form::sequence || p_.inner->timed)));
     case Form::consecutive:
     case Form::apart:
     case Form::distinct:
@@ -97,7 +97,21 @@ Tracker::Waiting Tracker::waiting_after(const Seen& e) const {
   return Waiting::no;
 }
 
+// Of an aligned window that holds an event that it looks at.
+bool Tracker::ends_window(Time t) const {
+  const auto [start, end] = aligned_window(*p_.each, Time{t.us - 1});
+  const std::vector<Taken> none;
+  const Scope sc = scope(&none);
+  return end == t && std::ranges::any_of(visible(), [&, from = start](const Seen* e) {
+           if (e->time < from || e->time >= t) return false;
+           if (p_.form != Form::condition) return p_.inner != nullptr || fits(p_.stream, *e, sc);
+           return std::ranges::any_of(p_.judged, [&](const Stream& s) { return fits(s, *e, sc); });
+         });
+}
+
 bool Tracker::waits_at(Time deadline) const {
+  if (p_.each) return ends_window(deadline);
+  if (p_.form == Form::fewer || p_.form == Form::ranking || p_.form == Form::condition) return expires_at(deadline);
   if (p_.form != Form::sequence) return false;
   // What a pattern inside waits for is not seen from here.
   const auto has_inner = [](const Items& items) {
@@ -637,6 +651,18 @@ std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
 
 // --- at an instant
 
+// A5: is it the key's first event that the condition names, or is the one before so old that the key is new?
+bool Tracker::begins_history(const Seen& e, Duration new_after) const {
+  const std::vector<Taken> none;
+  const Scope sc = scope(&none);
+  const auto is_named = [&](const Seen& x) {
+    return std::ranges::any_of(p_.judged, [&](const Stream& s) { return fits(s, x, sc); });
+  };
+  return is_named(e) && std::ranges::none_of(visible(), [&](const Seen* x) {
+           return x->order < e.order && e.time - x->time <= new_after && is_named(*x);
+         });
+}
+
 bool Tracker::expires_at(Time t) const {
   const std::vector<Taken> none;
   const Scope sc = scope(&none);
@@ -644,7 +670,9 @@ bool Tracker::expires_at(Time t) const {
     if (e->order <= start_) continue;
     if (p_.form == Form::condition) {
       for (const Pattern::Expiry& of : p_.expiries)
-        if (e->time + of.delay == t && fits(of.stream, *e, sc)) return true;
+        if (e->time + of.delay == t &&
+            ((has(*e, of.field) && fits(of.stream, *e, sc)) || (of.new_after && begins_history(*e, *of.new_after))))
+          return true;
     } else if (p_.form == Form::ranking) {
       if (e->time + p_.length == t && has(*e, p_.values.at(0)) && fits(p_.stream, *e, sc)) return true;
     } else if (p_.within && e->time + *p_.within == t && (p_.inner != nullptr || fits(p_.stream, *e, sc))) {

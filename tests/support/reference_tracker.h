@@ -52,15 +52,15 @@ class Tracker {
   bool watches() const { return seen_.has_value(); }
 
   // T8: is it waited for at the end of the input? What time alone renews is not; a deadline is while a match waits for
-  // it.
-  enum class Waiting { yes, no, if_a_match_does };
+  // it, the end of a window while it holds something.
+  enum class Waiting { yes, no, if_something_does };
   struct Wake {
     Time at;
     Waiting waiting = Waiting::yes;
   };
   std::vector<Wake> wakes;  // instants at which due() must be called; the owner takes them out
 
-  // Does some match end at this deadline, if nothing more comes?
+  // Does some match end at this deadline, or something leave a window, if nothing more comes?
   bool waits_at(Time deadline) const;
 
  private:
@@ -92,7 +92,9 @@ class Tracker {
   std::vector<Taken> named(const Events& events) const;
   Events streak(const Events& all, bool* judged) const;
   bool true_of_nothing();
+  bool begins_history(const Seen& e, Duration new_after) const;
   bool expires_at(Time t) const;
+  bool ends_window(Time t) const;
   Time from_opening(Time t, Time now) const;
 
   Setup s_;
