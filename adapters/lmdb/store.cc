@@ -385,6 +385,7 @@ Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figu
 void LmdbStore::take_out(const Deltas& merged) {
   const auto head = base_->head();
   const std::uint64_t base_bytes = base_->bytes().value_or(0);
+  std::shared_ptr<const Delta> witness = merged.back();  // then the one before
   const std::scoped_lock held(mutex_);
   auto left = std::make_shared<Deltas>();
   for (const auto& delta : *deltas_)
@@ -397,8 +398,13 @@ void LmdbStore::take_out(const Deltas& merged) {
   if (head) figures_.base_addresses = head.value().addresses;
   for (const auto& delta : merged)
     if (delta != merged.back()) delta->retire();
-  if (const Epoch before = std::exchange(through_, merged.back()->head().epoch); before != Epoch{0})
-    static_cast<void>(disk_.remove(delta_path(before)));
+  const Epoch before = std::exchange(through_, merged.back()->head().epoch);
+  witness_.swap(witness);
+  if (witness != nullptr) {
+    witness->retire();  // a scan may still read it
+  } else if (before != Epoch{0}) {
+    static_cast<void>(disk_.remove(delta_path(before)));  // from before the start: nobody has it open
+  }
 }
 
 }  // namespace tocsin

@@ -93,6 +93,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
 
   mutable std::mutex mutex_;  // of all below; held for moments
   std::shared_ptr<const Deltas> deltas_;
+  std::shared_ptr<const Delta> witness_;  // the newest that was merged since the start
   Epoch newest_, delivered_, through_;
   mutable std::multiset<Epoch> pins_;  // epochs as of which somebody scans: a merge goes no further
   StoreFigures figures_;

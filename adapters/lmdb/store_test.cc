@@ -233,6 +233,28 @@ TEST_CASE("store: a scan stays with its epoch, whatever is stored and merged in 
   CHECK(tests::difference(*house.store, house.model, false) == "");
 }
 
+TEST_CASE("store: a delta that a scan reads is there until the scan is through, whatever is merged") {
+  House house;
+  REQUIRE(house.open());
+  EpochText text{{}, "m", ""};
+  for (int i = 0; i < 4'000; ++i)
+    text.changes[std::string{'\0', static_cast<char>(i / 100), static_cast<char>(i % 100)}] = std::string(1'000, 'v');
+  REQUIRE(tests::store_next(*house.store, house.model, text));
+  house.fill(2);
+  std::size_t seen = 0;
+  const auto scanned = house.store->scan({}, {}, [&](std::string_view, std::string_view) -> Result<void> {
+    if (seen++ > 0) return {};
+    for (const std::uint64_t epoch : {1u, 2u, 3u}) {
+      house.store->delivered(Epoch{epoch});
+      REQUIRE(house.store->merge().value().through == Epoch{epoch});
+    }
+    return {};
+  });
+  REQUIRE_MESSAGE(scanned, scanned.error().message);
+  CHECK(seen == house.model.state.size());
+  CHECK(house.disk.list(kDeltaFolder).value() == std::vector<std::string>{"00000000000000000003.delta"});
+}
+
 TEST_CASE("history: kept with the state, the last thousand") {
   House house;
   REQUIRE(house.open());
