@@ -149,7 +149,7 @@ struct Unwanted {
 
 // A format, three good records of one key, and what can be wrong with one there. Only the fields that some rule reads
 // are decoded, so the rules read all of them.
-struct Written {
+struct LineFormat {
   Format format = Format::json;
   std::string head;  // csv: the names of the columns
   std::string good[3];
@@ -162,9 +162,9 @@ const std::string kReadsAll =
     "rule all_b when 4 b within 10s by all  alert low \"{count}\"\n"
     "rule reads when a(n = 1 and v = 1 and o = 1 and must = \"y\") by k  alert low \"\"\n";
 
-const std::vector<Written>& written() {
+const std::vector<LineFormat>& written() {
   static const std::string large(5000, 'x'), deep = std::string(70, '[') + std::string(70, ']');
-  static const std::vector<Written> all = {
+  static const std::vector<LineFormat> all = {
       {Format::json,
        "",
        {R"({"event":"b","k":"u","n":1,"ts":1000000})", R"({"event":"b","k":"u","n":2,"ts":1000001})",
@@ -237,7 +237,7 @@ const std::vector<Written>& written() {
   return all;
 }
 
-How how_of(const Written& format) {
+How how_of(const LineFormat& format) {
   How how;
   how.codec.format = format.format;
   if (format.format == Format::regex)
@@ -249,7 +249,7 @@ How how_of(const Written& format) {
 }  // namespace
 
 TEST_CASE("a record that no rule can want is counted, named, kept, and changes nothing else") {
-  for (const Written& format : written()) {
+  for (const LineFormat& format : written()) {
     How how = how_of(format);
     const std::string before = format.head + format.good[0] + "\n" + format.good[1] + "\n";
     const std::string after = format.good[2] + "\n";
@@ -280,7 +280,7 @@ TEST_CASE("of every reason for a dead letter some record is shown") {
   for (std::size_t i = 0; i < kDeadReasons; ++i) {
     const std::string_view reason = name_of(static_cast<DeadReason>(i));
     CHECK_MESSAGE(std::ranges::any_of(written(),
-                                      [&](const Written& format) {
+                                      [&](const LineFormat& format) {
                                         return std::ranges::any_of(
                                             format.unwanted, [&](const Unwanted& u) { return u.reason == reason; });
                                       }),
@@ -289,7 +289,7 @@ TEST_CASE("of every reason for a dead letter some record is shown") {
 }
 
 TEST_CASE("all of them together, in a row") {
-  for (const Written& format : written()) {
+  for (const LineFormat& format : written()) {
     const How how = how_of(format);
     std::string input = format.head + format.good[0] + "\n" + format.good[1] + "\n";
     Lines dead;
@@ -304,7 +304,7 @@ TEST_CASE("all of them together, in a row") {
 }
 
 TEST_CASE("an event without its key is no dead letter: the rule that wants the key skips it, others do not") {
-  for (const Written& format : written()) {
+  for (const LineFormat& format : written()) {
     const Ran ran = run(
         kReadsAll,
         format.head + format.good[0] + "\n" + format.good[1] + "\n" + format.without_key + "\n" + format.good[2] + "\n",

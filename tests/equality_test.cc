@@ -89,6 +89,8 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
       if (ours != engine_lines(*ready, c, 1, {.fast = false}))
         FAIL_CHECK("seed " << seed << ": fast and general matchers differ\n" << report(minimised(c, ways_differ)));
       if (ours != engine_lines(*ready, c, 3)) FAIL_CHECK("seed " << seed << ": blocks of three events\n" << report(c));
+      if (ours != engine_lines(*ready, c, 1, {.fast = stream % 2 == 0}, 1))
+        FAIL_CHECK("seed " << seed << ": state through its bytes\n" << report(minimised(c, bytes_differ)));
       if (!difference(ours, theirs)) continue;
       FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, differs)));
       if (++failures == most) return;

@@ -33,6 +33,13 @@ class OwnedValue {
   Value view() const;
   bool is_missing() const { return type_ == Type::missing; }
 
+  template <class Archive>
+  void state_parts(Archive& a) {
+    Value value = view();
+    a(value);
+    if constexpr (Archive::kReads) *this = OwnedValue(value);
+  }
+
   // What it holds beside its 32 bytes: for the memory budget.
   std::size_t bytes_held() const { return on_heap_ ? size_on_heap() : 0; }
 

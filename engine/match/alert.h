@@ -30,6 +30,11 @@ struct EvidenceOf {
   std::string label;
   std::uint64_t count = 0;
   std::vector<Position> events;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(label, count, events);
+  }
 };
 
 struct Alert {
@@ -51,6 +56,15 @@ struct Alert {
   std::uint32_t reminder = 0;
   bool escalated = false;
   OutputOrder order;
+
+  // What an open alert keeps: whose it is and where it stood in the order its owner knows.
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a.choice(state, State::withdrawn);
+    a.choice(severity, Severity::critical);
+    a(id, time, fired, key, key_bytes, text, runbook, first, last, count, fields, evidence, suppressed, reminder,
+      escalated);
+  }
 };
 
 // An event that the engine made. `event.fields` view `fields`.

@@ -70,6 +70,11 @@ struct State : PatternState {
 
 class Condition : public PatternMatcher {
  public:
+  void save(const PatternState& state, StateWriter& out) const override {
+    parts(out, const_cast<State&>(static_cast<const State&>(state)));  // a writer changes nothing
+  }
+  void load(PatternState& state, StateReader& in) const override { parts(in, static_cast<State&>(state)); }
+
   Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
             const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {
@@ -303,6 +308,63 @@ class Condition : public PatternMatcher {
         return true;
     }
     return false;
+  }
+
+  // ----- as bytes -------------------------------------------------------------------------------------
+
+  template <class Archive>
+  void parts(Archive& a, State& state) const {
+    if (running_) {
+      if constexpr (Archive::kReads)
+        running_->load(*state.running, a);
+      else
+        running_->save(*state.running, a);
+    }
+    const std::size_t count = a.count(state.entries.size());
+    for (std::size_t i = 0; i < count && a.ok(); ++i) {
+      if constexpr (Archive::kReads) state.entries.emplace_back();
+      entry_parts(a, state.entries[i]);
+    }
+    const std::size_t windows = state.gone.size();
+    a(state.from, state.seen_at, state.first_event, state.last_event, state.holding, state.held, state.judged,
+      state.nested_armed, state.places, state.taken, state.gone, state.window_end, state.renewed, state.reopened);
+    if (state.gone.size() != windows) a.fail();
+    map_parts(a, state.last_value);
+    for (std::size_t i = 0; i < nested_.size(); ++i) {
+      if constexpr (Archive::kReads)
+        nested_[i]->load(*state.nested[i], a);
+      else
+        nested_[i]->save(*state.nested[i], a);
+    }
+    if (state.nested_armed.size() != nested_.size()) a.fail();
+  }
+
+  template <class Archive>
+  void entry_parts(Archive& a, Entry& entry) const {
+    a(entry.seen, entry.number, entry.changed);
+    label_parts(a, program_, entry.label);
+    bool is_match = entry.inner != nullptr;
+    a(is_match);
+    if (!is_match) return;
+    if constexpr (Archive::kReads) {
+      auto inner = std::make_shared<Inner>();
+      inner_parts(a, *inner);
+      entry.inner = std::move(inner);
+    } else {
+      inner_parts(a, const_cast<Inner&>(*entry.inner));
+    }
+  }
+
+  template <class Archive>
+  void inner_parts(Archive& a, Inner& inner) const {
+    a(inner.captures, inner.first, inner.last);
+    const std::size_t rows = a.count(inner.evidence.size());
+    for (std::size_t i = 0; i < rows && a.ok(); ++i) {
+      if constexpr (Archive::kReads) inner.evidence.emplace_back();
+      Evidence& row = inner.evidence[i];
+      label_parts(a, program_, row.label);
+      a(row.count, row.events);
+    }
   }
 
   // ----- what is kept ---------------------------------------------------------------------------------

@@ -13,6 +13,11 @@ struct Mark {
   Time time{};
   EventTypeId type;
   Position position;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(time, type, position);
+  }
 };
 
 struct State : PatternState {
@@ -20,6 +25,12 @@ struct State : PatternState {
   std::uint32_t next = 0;   // where the newest goes, once it is full
   std::uint64_t count = 0;  // of the streak
   std::size_t bytes() const override { return sizeof(State) + ring.capacity() * sizeof(Mark); }
+
+  // `next` stays within the ring: Counter::load looks.
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(ring, next, count);
+  }
 
   void clear() {
     ring.clear();
@@ -30,7 +41,7 @@ struct State : PatternState {
   const Mark& oldest(std::uint32_t n) const { return ring.size() < n ? ring.front() : ring[next % n]; }
 };
 
-class Counter : public PatternMatcher {
+class Counter : public WithStateParts<State> {
  public:
   Counter(std::uint32_t n, const Program& program, const Pattern& pattern, const Evaluator& evaluator)
       : n_(n),
@@ -57,6 +68,12 @@ class Counter : public PatternMatcher {
     const bool holds = state.ring.size() == n_ && (streak_ || !is_out(state.oldest(n_), event.time));
     if (!holds) return judged(false, nothing_left, found);
     report(state, visit, nothing_left, found);
+  }
+
+  void load(PatternState& base, StateReader& in) const override {
+    auto& state = static_cast<State&>(base);
+    in(state);
+    if (state.ring.size() > n_ || state.next >= n_ || (state.ring.size() < n_ && state.next != 0)) in.fail();
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}

@@ -26,6 +26,17 @@ std::string_view label_of(const Program& program, const Step& step, const Event&
   return last == nullptr ? step.label : last->label;
 }
 
+std::optional<std::string_view> label_named(const Program& program, std::string_view text) {
+  if (text.empty()) return "";
+  for (const Pattern& pattern : program.patterns)
+    for (const Step& step : pattern.steps)
+      if (step.label == text) return step.label;
+  for (const Stream& stream : program.streams)
+    for (const Alternative& alternative : stream.alternatives)
+      if (alternative.label == text) return alternative.label;
+  return std::nullopt;
+}
+
 void EventsReport::add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures) {
   inner_captures_.push_back(captures);
   for (const Evidence& e : evidence) {

@@ -4,7 +4,9 @@
 #include <array>
 #include <boost/container/small_vector.hpp>
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/match/report.h"
@@ -16,6 +18,22 @@ namespace tocsin {
 // What evidence calls an event of `step`: the step's label, or that of the alternative which it is of (F17).
 std::string_view label_of(const Program& program, const Step& step, const Event& event, const Evaluator& evaluator,
                           const EvalContext& context);
+
+// The program's own copy of a label that is written like this, for evidence that comes out of durable state; nothing:
+// it has none.
+std::optional<std::string_view> label_named(const Program& program, std::string_view text);
+
+// A label in durable state: as it is written; read, it is the program's own again.
+template <class Archive>
+void label_parts(Archive& a, const Program& program, std::string_view& label) {
+  std::string text(label);
+  a(text);
+  if constexpr (Archive::kReads) {
+    const auto known = label_named(program, text);
+    label = known.value_or("");
+    if (!known) a.fail();
+  }
+}
 
 class EventsReport : public Report {
  public:

@@ -41,16 +41,35 @@ class Stage {
     }
     return low;
   }
+  // Do all entries say a place of `behind`, none of them an earlier one than the one before it?
+  bool leads_into(const Stage& behind) const {
+    std::uint64_t least = behind.begin();
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+      if (entries_[i].next < least || entries_[i].next > behind.end()) return false;
+      least = entries_[i].next;
+    }
+    return true;
+  }
   std::size_t bytes() const {
     std::size_t sum = entries_.bytes();
     for (std::size_t i = 0; i < entries_.size(); ++i) sum += entries_[i].event->bytes();
     return sum;
+  }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(first_, entries_);
   }
 
  private:
   struct Entry {
     std::shared_ptr<const Seen> event;
     std::uint64_t next = 0;
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(event, next);
+      if (event == nullptr) a.fail();
+    }
   };
   Ring<Entry> entries_;
   std::uint64_t first_ = 0;
@@ -69,9 +88,17 @@ struct State : PatternState {
     for (const Stage& stage : stages) sum += stage.bytes();
     return sum;
   }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    const std::size_t steps = stages.size();
+    a(stages);
+    if (stages.size() != steps) return a.fail();
+    for (std::size_t n = 0; n + 1 < steps; ++n)
+      if (!stages[n].leads_into(stages[n + 1])) a.fail();
+  }
 };
 
-class EveryChain : public PatternMatcher {
+class EveryChain : public WithStateParts<State> {
  public:
   EveryChain(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), within_(chain_within(pattern)) {

@@ -18,7 +18,8 @@ namespace tocsin {
 namespace {
 
 // What all of them share: which pattern, and how to say that it happened.
-class Instants : public PatternMatcher {
+template <class State>
+class Instants : public WithStateParts<State> {
  public:
   Instants(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {}
@@ -54,10 +55,14 @@ struct LastSeen : PatternState {
   std::uint64_t starts = 0;      // how often it started over
   std::optional<Time> deadline;  // silence
   std::size_t bytes() const override { return sizeof(LastSeen) + (last ? last->bytes() : 0); }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(last, from, seen, renewed, starts, deadline);
+  }
 };
 
 // `x after D idle` and `x after D without y`: judged at x alone; exactly D counts (T4).
-class Gap : public Instants {
+class Gap : public Instants<LastSeen> {
  public:
   using Instants::Instants;
 
@@ -112,10 +117,14 @@ struct ValuesSeen : PatternState {
   // The same by age, from the first time that there were too many: most keys never come near that.
   std::set<std::pair<Time, std::string_view>> by_age;
   std::size_t bytes() const override { return sizeof(ValuesSeen) + last.size() * 80 + by_age.size() * 48; }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    map_parts(a, last);
+  }
 };
 
 // `new x.f in D`: a value whose last time is more than D ago (C6), or was never.
-class Novelty : public Instants {
+class Novelty : public Instants<ValuesSeen> {
  public:
   using Instants::Instants;
 
@@ -171,7 +180,7 @@ class Novelty : public Instants {
 };
 
 // `no x for D`: waits through the last instant; once per silence (F2).
-class Silence : public Instants {
+class Silence : public Instants<LastSeen> {
  public:
   using Instants::Instants;
 
@@ -253,10 +262,14 @@ struct Run : PatternState {
     for (const Seen& s : events) sum += s.bytes();
     return sum;
   }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(events, count, fired);
+  }
 };
 
 // `x for D`: over at (first x of the unbroken run) + D (C4); an event of the base that is not x breaks the run.
-class Holds : public Instants {
+class Holds : public Instants<Run> {
  public:
   using Instants::Instants;
 

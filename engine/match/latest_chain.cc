@@ -18,6 +18,11 @@ using Chain = std::vector<Held>;
 struct Waiting {
   Time deadline{};
   Chain chain;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(deadline, chain);
+  }
 };
 
 struct State : PatternState, InTableMemory<State> {
@@ -30,6 +35,12 @@ struct State : PatternState, InTableMemory<State> {
     for (std::size_t i = 0; i < waiting.size(); ++i) sum += sizeof(Waiting) + waiting[i].chain.size() * sizeof(Held);
     return sum;
   }
+  template <class Archive>
+  void state_parts(Archive& a) {
+    const std::size_t steps = best.size();
+    a(best, waiting);
+    if (best.size() != steps) a.fail();
+  }
 };
 
 struct Place {
@@ -37,7 +48,7 @@ struct Place {
   StepId step;
 };
 
-class LatestChain : public PatternMatcher {
+class LatestChain : public WithStateParts<State> {
  public:
   LatestChain(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), within_(chain_within(pattern)) {

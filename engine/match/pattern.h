@@ -15,6 +15,7 @@
 
 #include "engine/base/time.h"
 #include "engine/event/event.h"
+#include "engine/event/state_bytes.h"
 #include "engine/match/report.h"
 #include "engine/match/seen.h"
 #include "engine/program/choose.h"
@@ -30,6 +31,12 @@ struct Instant {
   Time time{};
   Phase phase = Phase::event;
   friend auto operator<=>(const Instant&, const Instant&) = default;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(time);
+    a.choice(phase, Phase::waited);
+  }
 };
 
 // An event as one key of one program sees it.
@@ -94,6 +101,19 @@ class PatternMatcher {
   virtual bool renewed(const PatternState&) const { return false; }
   // `fire and start over`, and what a fired condition forgets.
   virtual void start_over(PatternState& state, Instant now) const = 0;
+
+  // The state as bytes, and back onto one that `begin` has just made. What does not fit makes the reader fail; the
+  // state may be anything then.
+  virtual void save(const PatternState& state, StateWriter& out) const = 0;
+  virtual void load(PatternState& state, StateReader& in) const = 0;
+};
+
+// Both for a matcher whose states say alone what they are made of.
+template <class State>
+class WithStateParts : public PatternMatcher {
+ public:
+  void save(const PatternState& state, StateWriter& out) const override { out(static_cast<const State&>(state)); }
+  void load(PatternState& state, StateReader& in) const override { in(static_cast<State&>(state)); }
 };
 
 // The matcher that fits the pattern. `watched_from` asks since when the engine has watched the rule's sources (T9).

@@ -1,6 +1,7 @@
 // `top N x.f by count over D`: how often each value is there is kept as events come and go, and the values stand in
 // their order. So an event costs as much as finding the place of its value, however long the window. What condition.cc
 // works out from all events of the window is the same (tests/equality_test.cc).
+#include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <functional>
@@ -23,6 +24,11 @@ namespace {
 struct Row {
   std::string key, shown;
   std::deque<Seen> events;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(key, shown, events);
+  }
 };
 // By count; ties by the bytes that people see (A7).
 struct Before {
@@ -43,6 +49,51 @@ struct State : PatternState {
   std::vector<std::string> places;  // the first N, as they were told
   bool seen = false;
 
+  // The rows, then which of them each event is of, by their number: their own events follow from that.
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(places, seen);
+    std::vector<Row*> numbered;
+    const std::size_t count = a.count(rows.size());
+    if constexpr (Archive::kReads) {
+      for (std::size_t i = 0; i < count && a.ok(); ++i) {
+        auto row = std::make_unique<Row>();
+        a(*row);
+        numbered.push_back(row.get());
+        std::string key = row->key;
+        if (row->events.empty() || !rows.emplace(std::move(key), std::move(row)).second) return a.fail();
+        order.insert(numbered.back());
+      }
+    } else {
+      for (const auto& [key, row] : rows) numbered.push_back(row.get());
+      std::ranges::sort(numbered, {}, &Row::key);  // not the order of a hash map
+      for (Row* row : numbered) a(*row);
+    }
+    entry_parts(a, numbered);
+  }
+
+  template <class Archive>
+  void entry_parts(Archive& a, const std::vector<Row*>& numbered) {
+    const std::size_t count = a.count(entries.size());
+    if constexpr (Archive::kReads) {
+      std::vector<std::size_t> left;  // by row: its events that no entry has named yet
+      for (const Row* row : numbered) left.push_back(row->events.size());
+      for (std::size_t i = 0; i < count && a.ok(); ++i) {
+        Entry entry;
+        std::size_t number = 0;
+        a(entry.time, number);
+        if (number > numbered.size() || (number > 0 && left[number - 1]-- == 0)) return a.fail();
+        if (number > 0) entry.row = numbered[number - 1];
+        entries.push_back(entry);
+      }
+      if (std::ranges::any_of(left, [](std::size_t n) { return n > 0; })) a.fail();
+    } else {
+      boost::unordered_flat_map<const Row*, std::size_t> number{{nullptr, 0}};
+      for (const Row* row : numbered) number.emplace(row, number.size());
+      for (const Entry& entry : entries) a(entry.time, number[entry.row]);
+    }
+  }
+
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State) + entries.size() * sizeof(Entry);
     for (const auto& [key, row] : rows) {
@@ -53,7 +104,7 @@ struct State : PatternState {
   }
 };
 
-class Ranking : public PatternMatcher {
+class Ranking : public WithStateParts<State> {
  public:
   Ranking(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options) {}

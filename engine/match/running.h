@@ -32,6 +32,11 @@ namespace tocsin {
 struct Mark {
   Time time{};
   std::uint64_t number = 0;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(time, number);
+  }
 };
 
 class RunningAggregate {
@@ -56,6 +61,30 @@ class RunningAggregate {
 
   // As aggregate_of(). What it views is good until the next insert or evict.
   Value value(Time from, Time now, std::size_t second) const;
+
+  // The samples alone: all else follows from them.
+  template <class Archive>
+  void state_parts(Archive& a) {
+    std::uint64_t first = first_;
+    a(first);
+    const std::size_t count = a.count(marks_.size());
+    if constexpr (Archive::kReads) {
+      clear();
+      first_ = first;
+    }
+    for (std::size_t i = 0; i < count && a.ok(); ++i) {
+      if constexpr (Archive::kReads) {
+        Mark mark;
+        Value value;
+        a(mark);
+        if (keeps_ != Keeps::nothing) a(value);
+        insert(mark, value);
+      } else {
+        a(marks_[i]);
+        if (keeps_ != Keeps::nothing) a(kept(i));
+      }
+    }
+  }
 
  private:
   struct Candidate {

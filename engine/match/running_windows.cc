@@ -59,6 +59,44 @@ RunningWindows::State RunningWindows::begin() const {
   return state;
 }
 
+template <class Archive>
+void RunningWindows::entry_parts(Archive& a, Entry& entry) const {
+  a(entry.time, entry.position, entry.type, entry.ordinal, entry.more);
+  label_parts(a, program_, entry.label);
+}
+
+// What `begin` makes stays as many: cells, and windows before each.
+template <class Archive>
+void RunningWindows::parts(Archive& a, State& state) const {
+  for (CellState& cell : state.cells) {
+    a(cell.current);
+    for (RunningAggregate& window : cell.before) a(window);
+    a(cell.second, cell.places, cell.bases, cell.last_value, cell.has_last_value);
+  }
+  const std::size_t count = a.count(state.entries.size());
+  for (std::size_t i = 0; i < count && a.ok(); ++i) {
+    if constexpr (Archive::kReads) state.entries.push_back({});
+    entry_parts(a, state.entries[i]);
+  }
+  a(state.first_number, state.first_event, state.last_event);
+  if constexpr (Archive::kReads)
+    if (!is_sound(state)) a.fail();
+}
+
+// Do the marks of every shown window name entries that there are?
+bool RunningWindows::is_sound(const State& state) const {
+  return std::ranges::all_of(shown_, [&](const Shown& shown) {
+    const Ring<Mark>& all = marks(state, shown);
+    return all.empty() ||
+           (all.front().number >= state.first_number && all.back().number < state.first_number + state.entries.size());
+  });
+}
+
+void RunningWindows::save(const State& state, StateWriter& out) const {
+  parts(out, const_cast<State&>(state));  // a writer changes nothing
+}
+void RunningWindows::load(State& state, StateReader& in) const { parts(in, state); }
+
 void RunningWindows::clear(State& state) {
   for (CellState& cell : state.cells) {
     cell.current.clear();

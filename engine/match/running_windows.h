@@ -29,6 +29,11 @@ class RunningWindows {
     struct More {
       OwnedValues captures;
       std::vector<Position> origins;
+
+      template <class Archive>
+      void state_parts(Archive& a) {
+        a(captures, origins);
+      }
     };
     Time time{};
     Position position;
@@ -69,6 +74,10 @@ class RunningWindows {
   static bool empty(const State& state);
   static std::size_t bytes(const State& state);
 
+  // As PatternMatcher's. REQUIRES: `load` onto a state that `begin` has just made.
+  void save(const State& state, StateWriter& out) const;
+  void load(State& state, StateReader& in) const;
+
   // What was counted. Nothing is worked out before it is asked for: most judgements end without an alert. REQUIRES: all
   // that it is made of outlives it, and the state stays as it is.
   class View : public Report {
@@ -101,6 +110,12 @@ class RunningWindows {
   };
 
  private:
+  template <class Archive>
+  void parts(Archive& a, State& state) const;
+  template <class Archive>
+  void entry_parts(Archive& a, Entry& entry) const;
+  bool is_sound(const State& state) const;
+
   struct Shown {  // a window whose events are evidence
     std::size_t cell = 0;
     bool second = false;

@@ -6,9 +6,11 @@
 #include <deque>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "engine/base/ids.h"
 #include "engine/event/event.h"
+#include "engine/event/state_bytes.h"
 #include "engine/program/limits.h"
 
 namespace tocsin {
@@ -32,6 +34,18 @@ class OwnedValues {
   std::span<const Value> values() const { return values_; }
   std::size_t bytes() const { return size_; }
 
+  template <class Archive>
+  void state_parts(Archive& a) {
+    const std::size_t count = a.count(values_.size());
+    if constexpr (Archive::kReads) {
+      std::vector<Value> values(count);
+      for (Value& value : values) a(value);
+      *this = OwnedValues(values);
+    } else {
+      for (const Value& value : values_) a(value);
+    }
+  }
+
  private:
   std::span<const Value> values_;
   std::size_t size_ = 0;
@@ -41,6 +55,7 @@ class OwnedValues {
 // Copies `event` so that it outlives its batch; its fields, texts and lists stand in one block.
 class Seen {
  public:
+  Seen() = default;  // to be read into
   Seen(const Event& event, const StreamSet& fits, const StepSet& steps = ~StepSet());
   Seen(Seen&&) noexcept = default;
   Seen& operator=(Seen&&) noexcept = default;
@@ -51,6 +66,21 @@ class Seen {
   bool fits_any(const StreamSet& streams) const { return (fits_ & streams).any(); }
   bool may_fill(StepId step) const { return !step.exists() || steps_[step.index]; }
   std::size_t bytes() const { return sizeof(Seen) + size_; }
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    Event event = event_;
+    if constexpr (Archive::kReads)
+      event.fields = take_fields(a, event.type);
+    else
+      put_fields(a, event.type, event.fields);
+    std::vector<Position> origins(event.origins.begin(), event.origins.end());
+    a(event.time, event.position, event.ordinal, event.tiebreak, origins, fits_, steps_);
+    if constexpr (Archive::kReads) {
+      event.origins = origins;
+      *this = a.ok() ? Seen(event, fits_, steps_) : Seen();
+    }
+  }
 
  private:
   Event event_;

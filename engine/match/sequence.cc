@@ -18,9 +18,19 @@ struct State : PatternState {
 
   std::size_t bytes() const override { return sizeof(State) + held; }
   std::uint64_t end() const { return dropped + kept.seen.size(); }
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    std::vector<Time> times(waiting.begin(), waiting.end());
+    a(kept, dropped, begin, times, held);
+    if constexpr (Archive::kReads) {
+      waiting = {times.begin(), times.end()};
+      if (begin < dropped || begin > end()) a.fail();
+    }
+  }
 };
 
-class Sequence : public PatternMatcher {
+class Sequence : public WithStateParts<State> {
  public:
   Sequence(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
            const MatchOptions& options)
@@ -55,6 +65,12 @@ class Sequence : public PatternMatcher {
   }
 
   std::unique_ptr<PatternState> begin(Time, bool) const override { return std::make_unique<State>(); }
+
+  void load(PatternState& base, StateReader& in) const override {
+    auto& state = static_cast<State&>(base);
+    in(state);
+    if (state.kept.previous.size() != (keeps_previous_ ? state.kept.seen.size() : 0)) in.fail();
+  }
 
   void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
     auto& state = static_cast<State&>(base);

@@ -29,6 +29,11 @@ inline constexpr SeenIndex kNoEvent = std::numeric_limits<SeenIndex>::max();
 struct Kept {
   std::deque<Seen> seen;
   std::deque<std::unique_ptr<Seen>> previous;  // empty unless some relation asks
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(seen, previous);
+  }
 };
 
 struct Taken {

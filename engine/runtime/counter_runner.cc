@@ -10,6 +10,7 @@
 #include "engine/match/events_report.h"
 #include "engine/program/choose.h"
 #include "engine/runtime/alert_maker.h"
+#include "engine/runtime/changes.h"
 #include "engine/runtime/key_book.h"
 #include "engine/runtime/keyed.h"
 #include "engine/state/slot_table.h"
@@ -299,9 +300,15 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::size_t join(ProgramId id, const Shape& shape) {
     const Program& program = context_.rules->programs[id.index];
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
-    members_.push_back({program, pattern, AlertMaker(id, program, *context_.evaluator), shape.n, ProgramCounters{}});
     auto bounds = find(shape);
     if (bounds == bounds_.end()) bounds = bounds_.insert(bounds_.end(), {shape.n, shape.window, {}});
+    members_.push_back({program,
+                        pattern,
+                        AlertMaker(id, program, *context_.evaluator),
+                        shape.n,
+                        static_cast<std::uint32_t>(bounds - bounds_.begin()),
+                        ProgramCounters{},
+                        {}});
     bounds->members.push_back(static_cast<std::uint32_t>(members_.size() - 1));
     least_ = std::min(least_, shape.n);
     shape_.n = std::max(shape_.n, shape.n);
@@ -354,6 +361,53 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::size_t keys() const { return table_ ? table_->size() : 0; }
   std::size_t bytes() const { return table_ ? table_->bytes() + marks_->bytes() : 0; }
 
+  // ----- durable state: each member has its own, as if it shared with nobody: who shares may be others tomorrow -----
+
+  void track(std::size_t member, const StateOut& out) {
+    members_[member].out = out;
+    if (member + 1 < members_.size()) return;
+    touched_.begin();
+    if (table_) table_->each([this](Slot& slot) { will_change(slot); });
+  }
+  void cut() {
+    touched_.cut();
+    for (const std::string& key : gone_)
+      if (table_->find(hash_bytes(key), key) == nullptr)
+        for (const Member& member : members_) member.out.changes->gone(member.out.address(StateKind::key, key));
+    gone_.clear();
+  }
+  std::size_t save(std::size_t most) {
+    for (; most > 0; --most) {
+      const auto slot = touched_.next();
+      if (!slot) break;
+      if (!(*slot)->in_use || !touched_.is_due((*slot)->touched)) continue;
+      save_slot(**slot);
+      (*slot)->touched = Touched<Slot*>::kClean;
+    }
+    return touched_.left();
+  }
+  // What one member remembers of a key: its newest marks. The one that remembers most speaks for all.
+  bool load(std::size_t number, std::string_view key, StateReader& in) {
+    bool armed = true;
+    std::vector<Event> events;  // oldest first
+    in(armed);
+    for (std::size_t left = in.count(); left > 0 && in.ok(); --left) {
+      Event& event = events.emplace_back();
+      in(event.time, event.type, event.position);
+    }
+    if (!in.ok() || events.empty() || events.size() > members_[number].n) return false;
+    const std::uint64_t hash = hash_bytes(key);
+    Slot* slot = table_ ? table_->find(hash, key) : nullptr;
+    if (slot == nullptr) slot = &new_slot(hash, key, events.back().time);
+    if (slot->body.size < events.size()) {
+      marks_->clear(*slot);
+      for (const Event& event : events) marks_->push(*slot, origins_.mark(event));
+    }
+    const std::uint32_t bit = std::uint32_t{1} << members_[number].bounds;
+    slot->body.armed = armed ? slot->body.armed | bit : slot->body.armed & ~bit;
+    return true;
+  }
+
  private:
   // The filter and key of a type that does nothing but count: nearly all.
   struct Type {
@@ -374,7 +428,9 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const Pattern& pattern;
     AlertMaker alerts;
     std::uint32_t n = 0;
+    std::uint32_t bounds = 0;  // the number of its bounds, and of its bit in Tally::armed
     ProgramCounters counters;
+    StateOut out;
   };
 
   AllBounds::iterator find(const Shape& shape) {
@@ -386,6 +442,28 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     std::size_t i = 0;
     while (i < types_.size() && types_[i].id != event.type) ++i;
     return i;
+  }
+
+  void will_change(Slot& slot) {
+    if (touched_.is_on() && touched_.touch(slot.touched, [&] { return &slot; })) save_slot(slot);
+  }
+  void save_slot(const Slot& slot) const {
+    for (const Member& member : members_) {
+      const std::uint32_t n = std::min(slot.body.size, member.n);
+      const StateAddress address = member.out.address(StateKind::key, slot.key_view());
+      if (n == 0) {  // as good as new
+        member.out.changes->gone(address);
+        continue;
+      }
+      member.out.changes->put(address, [&](StateWriter& w) {
+        w((slot.body.armed >> member.bounds & 1) != 0);
+        w.count(n);
+        for (std::uint32_t at = n; at-- > 0;) {
+          const Event event = origins_.event(marks_->newest(slot, at));
+          w(event.time, event.type, event.position);
+        }
+      });
+    }
   }
 
   // Reads the event and nothing else, so it may run before the event's turn.
@@ -411,12 +489,13 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   // REQUIRES: the event has a key.
   void step(const Event& event, const Look& look, const OutputOrder& order, Outputs& out) {
     Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
+    if (slot != nullptr) will_change(*slot);
     if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
       marks_->clear(*slot);
       slot->body.armed = ~std::uint32_t{0};
     }
     if ((look.what & kCounts) == 0) return;
-    if (slot == nullptr) slot = &make(*look.key, event.time);
+    if (slot == nullptr) slot = &new_slot(look.key->hash, look.key->bytes, event.time);
     const bool was_empty = slot->body.size == 0;
     const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
     marks_->push(*slot, origins_.mark(event));
@@ -470,19 +549,28 @@ class CounterGroup : public InTableMemory<CounterGroup> {
 
   // A key whose events have all left the longest window is what a new one is (F1), so it is given up when there is need
   // of room.
-  Slot& make(const EventKey& key, Time now) {
+  Slot& new_slot(std::uint64_t hash, std::string_view key, Time now) {
     if (!table_) {
       marks_.emplace(shape_.n);
       table_.emplace(marks_->tail());
     }
-    Slot& slot = table_->make(key.hash, key.bytes, [&](Slot& old) {
+    Slot& slot = table_->make(hash, key, [&](Slot& old) {
       const bool idle = old.body.size == 0 || (!shape_.streak && now - marks_->newest(old, 0).time > shape_.window);
-      if (idle) marks_->clear(old);
+      if (idle) give_up(old);
       return idle;
     });
     marks_->begin(slot);
+    will_change(slot);
     seen_.keys_most = std::max<std::uint64_t>(seen_.keys_most, table_->size());
     return slot;
+  }
+
+  void give_up(Slot& slot) {
+    if (touched_.is_on()) {
+      if (touched_.is_due(slot.touched)) save_slot(slot);
+      gone_.emplace_back(slot.key_view());
+    }
+    marks_->clear(slot);
   }
 
   // What every event reads stands first (add_memory).
@@ -497,7 +585,9 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   Shape shape_;  // of all members: the largest N, the longest window
   Origins origins_;
   std::vector<std::uint32_t> firing_;
-  std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
+  Touched<Slot*> touched_;
+  std::vector<std::string> gone_;  // since the last cut
+  std::vector<Value> fired_key_;   // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;
 };
 
@@ -526,6 +616,16 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   std::optional<Instant> due() const override { return std::nullopt; }
   std::optional<Instant> due_but_renewing() const override { return std::nullopt; }
   void on_instant(Instant, Outputs&) override {}
+
+  void track(const StateOut& out) override { group_->track(member_, out); }
+  void cut() override {
+    if (member_ == 0) group_->cut();
+  }
+  std::size_t save(std::size_t most) override { return member_ == 0 ? group_->save(most) : 0; }
+  bool load(const StateAddress& address, StateReader& in) override {
+    return address.kind == StateKind::key && group_->load(member_, address.key, in);
+  }
+
   bool fires(std::optional<std::string_view>, std::uint32_t) const override {
     TOCSIN_ASSERT(false && "nobody is muted while this rule fires");
     return false;

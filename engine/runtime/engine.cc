@@ -6,7 +6,7 @@ namespace tocsin {
 
 Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
                const EngineOptions& options)
-    : shard_(std::move(rules), std::move(reference), options) {}
+    : options_(options), shard_(std::make_unique<Shard>(std::move(rules), std::move(reference), options)) {}
 
 std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after,
                                   std::optional<Lateness> wait) {
@@ -23,6 +23,17 @@ Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   from = std::max(from, swaps_.empty() ? passed_ : swaps_.back().from);
   swaps_.push_back({from, std::move(reference)});
   return from;
+}
+
+void Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference) {
+  auto next = std::make_unique<Shard>(std::move(rules), std::move(reference), options_);
+  std::vector<std::string> names;  // any that tell them apart
+  for (const SourceState& source : sources_)
+    while (names.size() <= source.id.index) names.push_back(std::to_string(names.size()));
+  hand_over(*shard_, *next, names);
+  for (const SourceState& source : sources_)
+    if (source.begun) next->begin_watching(source.carried, passed_);
+  shard_ = std::move(next);
 }
 
 void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
@@ -52,7 +63,7 @@ void Engine::judge(Duration now) {
     give(rest.first(n));
     rest = rest.subspan(n);
     if (late.frontier.timers_before != Frontier::kNothing) pass(late.frontier.timers_before);
-    if (late.watermark != Frontier::kNothing) shard_.on_late(*late.event, late.watermark, late.frontier.events_before);
+    if (late.watermark != Frontier::kNothing) shard_->on_late(*late.event, late.watermark, late.frontier.events_before);
   }
   give(rest);
   if (frontier.timers_before != Frontier::kNothing) pass(frontier.timers_before);
@@ -80,12 +91,12 @@ void Engine::give_alike(std::span<const Event* const> rest) {
       ++i;
       continue;
     }
-    shard_.on_events(rest.first(i));
+    shard_->on_events(rest.first(i));
     begin_sources(*rest[i]);
     rest = rest.subspan(i);
     i = 0;
   }
-  shard_.on_events(rest);
+  shard_->on_events(rest);
 }
 
 bool Engine::is_first(const Event& event) const {
@@ -99,24 +110,24 @@ void Engine::begin_sources(const Event& event) {
     if (s.begun || s.id != event.position.source) continue;
     s.begun = true;
     --unbegun_;
-    shard_.begin_source(s.carried, event.time);
+    shard_->begin_source(s.carried, event.time);
   }
 }
 
 void Engine::swap_until(Time at) {
   for (; !swaps_.empty() && swaps_.front().from <= at; swaps_.pop_front())
-    shard_.swap(std::move(swaps_.front().reference), swaps_.front().from);
+    shard_->swap(std::move(swaps_.front().reference), swaps_.front().from);
 }
 
 void Engine::pass(Time before) {
   swap_until(before);
-  shard_.advance({before, Phase::over});
+  shard_->advance({before, Phase::over});
   passed_ = std::max(passed_, before);
 }
 
 void Engine::pass_through(Time through) {
   swap_until(through);
-  shard_.advance_through(through);
+  shard_->advance_through(through);
   passed_ = std::max(passed_, through + Duration{1});
 }
 
@@ -124,7 +135,7 @@ void Engine::until(Time through) { pass_through(through); }
 
 void Engine::drain() {
   // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is.
-  for (auto next = shard_.due(false); next; next = shard_.due(false)) pass_through(next->time);
+  for (auto next = shard_->due(false); next; next = shard_->due(false)) pass_through(next->time);
 }
 
 }  // namespace tocsin

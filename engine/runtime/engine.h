@@ -36,6 +36,11 @@ class Engine {
   // rules.
   Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
+  // Other rules from here on: behind all that has been judged. What a program of the same name and shape remembers goes
+  // on as it is, by the bytes that it would be stored as; the others begin to watch now. REQUIRES: the outputs have
+  // been taken; what waits in the engine was decoded by a schema that is equal to the new one.
+  void install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now = {});
   // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).
@@ -45,17 +50,17 @@ class Engine {
   void until(Time through);
   void drain();
   // What is still due, for "pending": how many and the first.
-  std::optional<Instant> next_due() const { return shard_.due(false); }
+  std::optional<Instant> next_due() const { return shard_->due(false); }
 
-  std::vector<Alert> take_alerts() { return shard_.take_alerts(); }
-  std::vector<Emitted> take_emitted() { return shard_.take_emitted(); }
+  std::vector<Alert> take_alerts() { return shard_->take_alerts(); }
+  std::vector<Emitted> take_emitted() { return shard_->take_emitted(); }
   // Events older than the watermark since the last call: counted, for the `late` sink; good until the next `take`.
   std::vector<const Event*> take_late() { return std::exchange(late_, {}); }
   std::uint64_t late() const { return late_count_; }
   std::uint64_t events() const { return events_; }
 
-  const RuleSet& rules() const { return shard_.rules(); }
-  const Shard& shard() const { return shard_; }
+  const RuleSet& rules() const { return shard_->rules(); }
+  const Shard& shard() const { return *shard_; }
 
  private:
   void judge(Duration now);
@@ -77,7 +82,8 @@ class Engine {
     std::shared_ptr<const ReferenceData> reference;
   };
 
-  Shard shard_;
+  EngineOptions options_;
+  std::unique_ptr<Shard> shard_;
   Intake intake_;
   std::vector<SourceState> sources_;
   std::size_t unbegun_ = 0;           // of them

@@ -36,6 +36,11 @@ class FiredAbsences {
   void clear() { fired_.clear(); }
   std::size_t bytes() const;
 
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(fired_);
+  }
+
  private:
   struct Fired {
     Alert alert;
@@ -43,6 +48,11 @@ class FiredAbsences {
     Time from{}, until{};
     Time forgotten{};          // F14: its D after `until`, one hour at least, one day at most
     OwnedValues of_its_steps;  // what a filter of x may read of the match
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(alert, after, from, until, forgotten, of_its_steps);
+    }
   };
   class Steps;
   std::vector<Fired> fired_;  // most keys have none, and a std::deque holds 576 bytes of nothing

@@ -1,9 +1,10 @@
-// The keys of one program: canonical bytes to state, and the deadlines of all of them. A deadline is looked up again
-// when it comes due (lazy cancellation): most events move one, and few of them ever ring.
+// The keys of one program: canonical bytes to state, the deadlines of all of them, and which have changed. A deadline
+// is looked up again when it comes due (lazy cancellation): most events move one, and few of them ever ring.
 #pragma once
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <queue>
@@ -18,6 +19,7 @@
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
+#include "engine/state/touched.h"
 
 namespace tocsin {
 
@@ -109,15 +111,60 @@ class Keyed {
   std::uint64_t erasures() const { return erasures_; }
   State& insert(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
-    states_.emplace(std::move(key), std::move(state));
+    const auto at = states_.insert_or_assign(std::move(key), std::move(state)).first;
+    will_change(at->first, out);
     return out;
   }
   void erase(std::string_view key) {
     const auto at = states_.find(HashedKey{key, hash_bytes(key)});
     if (at == states_.end()) return;
+    will_go(at->first, *at->second);
     states_.erase(at);
     ++erasures_;
   }
+
+  // ----- durable state: what has changed since the last cut (state/touched.h) --------------------------
+
+  // `save` writes one key of the cut in hand, `gone` says that one is there no more.
+  struct Saver {
+    std::function<void(const std::string& key, const State&)> save;
+    std::function<void(const std::string& key)> gone;
+  };
+  // From here on changes are noted; what is there already counts as changed.
+  void track(Saver saver) {
+    saver_ = std::move(saver);
+    touched_.begin();
+    for (const auto& [key, state] : states_) will_change(key, *state);
+  }
+  // Before anything of the state changes.
+  void will_change(const std::string& key, State& state) {
+    if (touched_.is_on() && touched_.touch(state.touched, [&] { return key; })) saver_.save(key, state);
+  }
+  void cut() {
+    touched_.cut();
+    for (const std::string& key : gone_)
+      if (find(key) == nullptr) saver_.gone(key);
+    gone_.clear();
+  }
+  // About `most` keys of the cut; how many are left.
+  std::size_t save(std::size_t most) {
+    for (; most > 0; --most) {
+      const auto key = touched_.next();
+      if (!key) break;
+      State* state = find(*key);
+      if (state == nullptr || !touched_.is_due(state->touched)) continue;
+      saver_.save(*key, *state);
+      state->touched = Touched<std::string>::kClean;
+    }
+    return touched_.left();
+  }
+  // A state that comes out of durable state: as it is there, so it has not changed.
+  State& restore(std::string key, std::unique_ptr<State> state) {
+    State& out = *state;
+    states_.insert_or_assign(std::move(key), std::move(state));
+    return out;
+  }
+
   std::size_t size() const { return states_.size(); }
   // Of a program whose keys stop to matter: called before a key is added, gives up those that `idle` says are what a
   // new one would be. Looks at all of them whenever they have doubled, so a key costs the same however many there are,
@@ -125,8 +172,11 @@ class Keyed {
   template <class Idle>
   void make_room(std::size_t few, const Idle& idle) {
     if (states_.size() < std::max(few, room_)) return;
-    const std::size_t gone =
-        boost::unordered::erase_if(states_, [&](const auto& entry) { return idle(*entry.second); });
+    const std::size_t gone = boost::unordered::erase_if(states_, [&](const auto& entry) {
+      if (!idle(entry.first, *entry.second)) return false;
+      will_go(entry.first, *entry.second);
+      return true;
+    });
     erasures_ += gone;
     room_ = 2 * states_.size();
   }
@@ -189,10 +239,19 @@ class Keyed {
     std::string key;
     friend bool operator<(const Entry& a, const Entry& b) { return a.at != b.at ? a.at > b.at : a.key > b.key; }
   };
+  void will_go(const std::string& key, State& state) {
+    if (!touched_.is_on()) return;
+    if (touched_.is_due(state.touched)) saver_.save(key, state);
+    gone_.push_back(key);
+  }
+
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
   std::priority_queue<Entry> queue_;
   std::uint64_t erasures_ = 0;
   std::size_t room_ = 0;
+  Touched<std::string> touched_;
+  std::vector<std::string> gone_;  // since the last cut
+  Saver saver_;
 };
 
 }  // namespace tocsin

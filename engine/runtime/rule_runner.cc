@@ -26,12 +26,27 @@ struct Spent {
   std::deque<Time> fires;
   std::uint64_t suppressed = 0;
   Time last_refused{};
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(fires, suppressed, last_refused);
+  }
+};
+
+// A budget with keys of its own.
+struct SharedSpent : Spent {
+  TouchTag touched = 0;
 };
 
 struct OpenAlert {
   Alert alert;  // as it was sent: what reminders and the resolution repeat
   std::optional<Time> remind;
   std::vector<bool> escalated;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(alert, remind, escalated);
+  }
 };
 
 struct KeyState : InTableMemory<KeyState> {
@@ -48,6 +63,7 @@ struct KeyState : InTableMemory<KeyState> {
   std::optional<Time> last_event;          // of any base that the rule names (F10)
   FiredAbsences absences;                  // F14
   std::optional<Instant> scheduled;
+  TouchTag touched = 0;
 };
 
 // So many keys are kept without asking which of them still matter.
@@ -58,6 +74,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // `is_asked`: some rule is muted while this one fires.
   RuleRunner(const RunContext& context, ProgramId id, bool is_asked)
       : context_(context),
+        id_(id),
         program_(context.rules->programs[id.index]),
         streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
@@ -84,8 +101,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   void watch(Time from) override {
-    watched_from_ = from;
-    watching_ = true;
+    watched(from);
     if (program_.by_all) begin_key({}, {}, from, true);
     watch_listed(from);
   }
@@ -164,6 +180,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (const KeyedVisit& v : visits_.all()) {
       KeyState* s = keys_.find(v.key);
       if (s == nullptr || s->absences.empty()) continue;
+      keys_.will_change(v.key, *s);
       context.key = s->key.values();
       for (Alert& alert : s->absences.disproved_by(event, context, now, program_, pattern(), *context_.evaluator))
         withdraw(*s, std::move(alert), now, order, out);
@@ -181,10 +198,42 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (const std::string& key : keys_.take(now)) {
       KeyState* state = keys_.find(key);
       if (state == nullptr) continue;
+      keys_.will_change(key, *state);
       on_timers(key, *state, now, out);
       state = keys_.find(key);
       if (state != nullptr) keys_.schedule(key, *state, due_of(*state, true));
     }
+  }
+
+  void track(const StateOut& out) override {
+    out_ = out;
+    keys_.track({[this](const std::string& key, const KeyState& s) { save_key(key, s); },
+                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
+    shared_spent_.track({[this](const std::string& key, const SharedSpent& s) {
+                           out_.changes->put(out_.address(StateKind::budget, key),
+                                             [&](StateWriter& w) { w(static_cast<const Spent&>(s)); });
+                         },
+                         [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::budget, key)); }});
+  }
+  void cut() override {
+    keys_.cut();
+    shared_spent_.cut();
+  }
+  std::size_t save(std::size_t most) override {
+    const std::size_t left = keys_.save(most);
+    return left > 0 ? left : shared_spent_.save(most);
+  }
+  bool load(const StateAddress& address, StateReader& in) override {
+    if (address.kind == StateKind::key) return load_key(std::string(address.key), in);
+    if (address.kind != StateKind::budget) return false;
+    auto spent = std::make_unique<SharedSpent>();
+    in(static_cast<Spent&>(*spent));
+    if (in.ok()) shared_spent_.restore(std::string(address.key), std::move(spent));
+    return in.ok();
+  }
+  void watched(Time from) override {
+    watched_from_ = from;
+    watching_ = true;
   }
 
   bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const override {
@@ -242,6 +291,46 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     return nullptr;
   }
 
+  // ----- durable state ---------------------------------------------------------------------------------
+
+  template <class Archive>
+  static void key_parts(Archive& a, KeyState& s) {
+    a(s.key, s.from, s.seen, s.armed, s.forgotten, s.open, s.spent, s.sent);
+    map_parts(a, s.previous);
+    a(s.last_event, s.absences);
+  }
+
+  void save_key(const std::string& key, const KeyState& s) {
+    out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) {
+      key_parts(w, const_cast<KeyState&>(s));  // a writer changes nothing
+      when_->save(*s.when, w);
+      w(s.resolve != nullptr);
+      if (s.resolve) resolve_->save(*s.resolve, w);
+    });
+  }
+
+  bool load_key(std::string key, StateReader& in) {
+    auto state = std::make_unique<KeyState>();
+    key_parts(in, *state);
+    state->when = when_->begin(state->from, state->seen);
+    when_->load(*state->when, in);
+    bool resolves = false;
+    in(resolves);
+    if (resolves && resolve_ == nullptr) in.fail();
+    if (resolves && in.ok()) {
+      state->resolve = resolve_->begin(state->from, true);
+      resolve_->load(*state->resolve, in);
+    }
+    if (state->spent.size() != rule_.budgets.size()) in.fail();
+    if (state->open && state->open->escalated.size() != rule_.escalations.size()) in.fail();
+    if (!in.ok()) return false;
+    if (state->open) state->open->alert.rule = id_;
+    const std::optional<Instant> due = due_of(*state, true);
+    KeyState& s = keys_.restore(key, std::move(state));
+    keys_.schedule(key, s, due);
+    return true;
+  }
+
   // ----- keys ------------------------------------------------------------------------------------------
 
   bool is_listed(const Value& key) const { return reference().contains(program_.keys_from, key, false); }
@@ -282,7 +371,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
-    if (keys_end_) keys_.make_room(context_.fast ? kFewKeys : 1, [&](const KeyState& s) { return is_idle(s, from); });
+    if (keys_end_)
+      keys_.make_room(context_.fast ? kFewKeys : 1,
+                      [&](const std::string&, const KeyState& s) { return is_idle(s, from); });
     auto state = std::make_unique<KeyState>();
     state->key = OwnedValues(values);
     state->from = from;
@@ -333,6 +424,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // `found`: the key's state, null where it is new.
   void visit(const KeyedVisit& v, KeyState* found, const Event& event, std::uint64_t cause, std::uint32_t depth,
              Outputs& out) {
+    if (found != nullptr) keys_.will_change(v.key, *found);
     ++counters_.events;
     if (found == nullptr && may_pass_by_ && passes_by(v, event)) return;
     KeyState& s = found != nullptr ? *found : begin_key(v.key, v.values, event.time, false);
@@ -488,11 +580,16 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   // Budgets with keys of their own (`per src`): those that are over are given up whenever they have doubled.
   void make_room_for_budgets(Time now) {
-    if (shared_spent_.size() < std::max(kFewKeys, shared_room_)) return;
-    std::erase_if(shared_spent_, [&](const auto& entry) {
-      return is_over(entry.second, rule_.budgets[std::strtoul(entry.first.c_str(), nullptr, 10)], now);
+    shared_spent_.make_room(kFewKeys, [&](const std::string& key, const SharedSpent& spent) {
+      return is_over(spent, rule_.budgets[std::strtoul(key.c_str(), nullptr, 10)], now);
     });
-    shared_room_ = 2 * shared_spent_.size();
+  }
+
+  SharedSpent& shared_spent(const std::string& key) {
+    SharedSpent* there = shared_spent_.find(key);
+    if (there == nullptr) return shared_spent_.insert(key, std::make_unique<SharedSpent>());
+    shared_spent_.will_change(key, *there);
+    return *there;
   }
 
   // All budgets must have room; a refusal is counted in each that had none.
@@ -505,7 +602,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       if (!budget.keys.empty()) {
         std::string bytes = std::to_string(i) + '/';
         for (const ExprId part : budget.keys) append_key(bytes, context_.evaluator->evaluate(part, context));
-        b = &shared_spent_[bytes];
+        b = &shared_spent(bytes);
       }
       while (!b->fires.empty() && b->fires.front() <= now - budget.per) b->fires.pop_front();
       if (b->suppressed > 0 && now - b->last_refused >= budget.per) b->suppressed = 0;
@@ -604,6 +701,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   RunContext context_;
+  const ProgramId id_;
   const Program& program_;
   const StreamFilters streams_;
   const RuleBody& rule_;
@@ -620,8 +718,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
-  std::map<std::string, Spent> shared_spent_;  // budgets with keys of their own
-  std::size_t shared_room_ = 0;
+  Keyed<SharedSpent> shared_spent_;  // budgets with keys of their own: number of the budget, `/`, key
+  StateOut out_;
   KeyedVisits visits_;
   ProgramCounters counters_;
 };

@@ -14,6 +14,7 @@
 #include "engine/program/eval.h"
 #include "engine/program/limits.h"
 #include "engine/program/program.h"
+#include "engine/runtime/changes.h"
 #include "engine/runtime/key_book.h"
 
 namespace tocsin {
@@ -35,6 +36,18 @@ struct ProgramCounters {
 };
 
 class Runner;
+
+// Where one program writes its state.
+struct StateOut {
+  Changes* changes = nullptr;
+  std::uint32_t program = 0;   // its number in durable state
+  std::uint16_t home = 0;      // the group of what is of no key
+  bool is_home_alone = false;  // ... and of all else of the program (`by all`)
+
+  StateAddress address(StateKind kind, std::string_view key) const {
+    return {kind == StateKind::key && !is_home_alone ? key_group_of(key) : home, program, kind, key};
+  }
+};
 
 struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
@@ -104,6 +117,20 @@ class Runner {
   virtual std::optional<Instant> due_but_renewing() const = 0;
   // Everything that is due at `now`, keys in order.
   virtual void on_instant(Instant now, Outputs& out) = 0;
+
+  // ----- durable state: whoever has it asks in this order: (load ..) track, then cut, save .., cut, save .. ------
+
+  // From here on what changes is noted, for `out` (which outlives the calls).
+  virtual void track(const StateOut& out) = 0;
+  // What has changed up to here is of the epoch that ends. REQUIRES: `save` has said that nothing is left of the one
+  // before.
+  virtual void cut() = 0;
+  // Writes about `most` keys of the cut, as they stood then; says how many are left.
+  virtual std::size_t save(std::size_t most) = 0;
+  // It has been watching since then: what `watch` began comes by `load`.
+  virtual void watched(Time /*from*/) {}
+  // What an address of this program holds. False: the bytes are no state of it.
+  virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
   // For `mute while`: is an alert open, or the rule not armed again, for this key (or for any)?
   virtual bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const = 0;

@@ -20,6 +20,12 @@ struct Session {
   std::optional<RunningRows> running;  // of all events
   Duration gap{};                      // of the last event
   std::optional<Instant> scheduled;
+  TouchTag touched = 0;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(key, events, id, count, gap);
+  }
 };
 
 class SessionRunner : public Runner {
@@ -64,6 +70,29 @@ class SessionRunner : public Runner {
     }
   }
 
+  void track(const StateOut& out) override {
+    out_ = out;
+    keys_.track({[this](const std::string& key, const Session& s) {
+                   out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) { w(s); });
+                 },
+                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
+  }
+  void cut() override { keys_.cut(); }
+  std::size_t save(std::size_t most) override { return keys_.save(most); }
+  bool load(const StateAddress& address, StateReader& in) override {
+    auto session = std::make_unique<Session>();
+    in(*session);
+    if (address.kind != StateKind::key || !in.ok()) return false;
+    if (context_.fast && session->count == session->events.size()) {  // else it has been cut short
+      session->running.emplace(program_);
+      for (const Seen& event : session->events) join(*session, event);
+    }
+    const std::string key(address.key);
+    Session& s = keys_.restore(key, std::move(session));
+    keys_.schedule(key, s, due_of(s));
+    return true;
+  }
+
   bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
@@ -93,7 +122,10 @@ class SessionRunner : public Runner {
       s = nullptr;
     }
     if (s == nullptr && (!of || (!body_.starts.empty() && !starts))) return;
-    if (s == nullptr) s = &begin(v, event);
+    if (s == nullptr)
+      s = &begin(v, event);
+    else
+      keys_.will_change(v.key, *s);
     if (of) add(*s, v, event, fits, order, out);
     if (ends) {
       end(*s, v.key, event.time, order, out);
@@ -113,15 +145,17 @@ class SessionRunner : public Runner {
     return out;
   }
 
+  void join(Session& s, const Seen& event) const {
+    EvalContext context = context_.at(nullptr, event.time());
+    context.key = s.key.values();
+    s.running->insert(event, context, *context_.evaluator);
+  }
+
   void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, const OutputOrder& order,
            Outputs& out) {
     s.events.emplace_back(event, fits);
     ++s.count;
-    if (s.running) {
-      EvalContext context = context_.at(nullptr, event.time);
-      context.key = s.key.values();
-      s.running->insert(s.events.back(), context, *context_.evaluator);
-    }
+    if (s.running) join(s, s.events.back());
     if (s.events.size() > context_.window_events) {  // keeps the first: `start` and the id are its
       s.events.erase(s.events.begin() + 1);
       s.running.reset();  // takes nothing from the middle
@@ -214,6 +248,7 @@ class SessionRunner : public Runner {
   const SessionBody& body_;
   mutable Keyed<Session> keys_;
   KeyedVisits visits_;
+  StateOut out_;
   ProgramCounters counters_;
 };
 

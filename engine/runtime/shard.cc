@@ -1,8 +1,14 @@
 #include "engine/runtime/shard.h"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
+#include <ranges>
 #include <tuple>
 #include <utility>
+
+#include "engine/base/contract.h"
+
 namespace tocsin {
 
 Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
@@ -28,7 +34,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
     lines.resize(kLines, runners_[i].get());
     memory_.insert(memory_.end(), lines.begin(), lines.end());
   }
-  watching_.assign(runners_.size(), false);
+  watching_.resize(runners_.size());
   due_at_.resize(runners_.size());
 }
 
@@ -37,6 +43,10 @@ Shard::~Shard() = default;
 void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
   // Before the first event of the source, at its time: what begins to watch rings from here on.
   advance({from, Phase::event});
+  begin_watching(carried, from);
+}
+
+void Shard::begin_watching(std::span<const EventTypeId> carried, Time from) {
   std::vector<bool> reads(runners_.size(), false);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     const Program& program = rules_->programs[i];
@@ -45,10 +55,89 @@ void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
     });
     for (const ProgramId used : program.after) reads[i] = reads[i] || reads[used.index];
     if (!reads[i] || watching_[i]) continue;
-    watching_[i] = true;
+    watching_[i] = from;
     runners_[i]->watch(from);
     look_at_due(static_cast<std::uint32_t>(i));
   }
+}
+
+// ----- durable state --------------------------------------------------------------------------------------
+
+namespace {
+
+// Keys of `by all` programs are spread over groups by the programs' names.
+std::uint16_t home_of(const Program& program) {
+  return static_cast<std::uint16_t>((murmur2(program.name) & 0x7fffffff) % kKeyGroups);
+}
+
+}  // namespace
+
+void Shard::track(const Durable& durable) {
+  durable_ = durable;
+  has_saved_watching_.assign(runners_.size(), false);
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    const Program& program = rules_->programs[i];
+    runners_[i]->track({durable.changes, durable.numbers[i], home_of(program), program.by_all});
+  }
+}
+
+void Shard::cut() {
+  TOCSIN_ASSERT(saving_ == 0 || saving_ == runners_.size());
+  saving_ = 0;
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    runners_[i]->cut();
+    if (!watching_[i] || has_saved_watching_[i]) continue;
+    has_saved_watching_[i] = true;
+    durable_.changes->put({home_of(rules_->programs[i]), durable_.numbers[i], StateKind::program, {}},
+                          [&](StateWriter& w) { w(*watching_[i]); });
+  }
+}
+
+std::size_t Shard::save(std::size_t most) {
+  for (; saving_ < runners_.size(); ++saving_)
+    if (const std::size_t left = runners_[saving_]->save(most); left > 0) return left;
+  return 0;
+}
+
+bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
+  if (address.kind != StateKind::program) return runners_[id.index]->load(address, in);
+  Time from{};
+  in(from);
+  if (!in.ok()) return false;
+  watching_[id.index] = from;
+  runners_[id.index]->watched(from);
+  return true;
+}
+
+void hand_over(Shard& from, Shard& to, std::span<const std::string> sources) {
+  const std::vector<Program>& before = from.rules().programs;
+  const std::vector<Program>& after = to.rules().programs;
+  const StateNames names(from.rules().schema, sources);
+  const StateNames new_names(to.rules().schema, sources, names.layouts());
+  std::vector<std::uint32_t> numbers(before.size());
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  Changes changes(names);
+  from.track({&changes, numbers});
+  from.cut();
+  from.save(std::numeric_limits<std::size_t>::max());
+  StateReader reader({}, new_names);
+  for (const StateChange& change : changes.sorted()) {
+    if (change.gone) continue;
+    const auto address = StateAddress::read(change.address);
+    TOCSIN_ASSERT(address.has_value());
+    const Program& program = before[address->program];
+    const auto same = std::ranges::find_if(
+        after, [&](const Program& p) { return p.name == program.name && p.shape == program.shape; });
+    if (same == after.end()) continue;
+    reader.open(change.value.substr(1));
+    const bool loaded = to.load(ProgramId(static_cast<std::size_t>(same - after.begin())), *address, reader);
+    TOCSIN_ASSERT(loaded && reader.at_end());
+  }
+  to.restored();
+}
+
+void Shard::restored() {
+  for (std::size_t i = 0; i < runners_.size(); ++i) look_at_due(static_cast<std::uint32_t>(i));
 }
 
 void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {

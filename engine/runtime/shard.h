@@ -31,6 +31,9 @@ class Shard {
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
   // begin to watch (T9).
   void begin_source(std::span<const EventTypeId> carried, Time from);
+  // The same of a source that has begun long since, for programs that are new: they watch since `from`, and nothing is
+  // passed.
+  void begin_watching(std::span<const EventTypeId> carried, Time from);
 
   // Lists and tables change whole, at one point of the event order: before all that happens at `from`. What was due
   // before it has happened with the old ones. REQUIRES: made for the same rules.
@@ -51,6 +54,23 @@ class Shard {
   void advance_through(Time through);
   // When the next thing is due; `renewing` counts what time alone renews (remind, `even if empty`; T8).
   std::optional<Instant> due(bool renewing) const;
+
+  // ----- durable state, as Runner's ------------------------------------------------------------------
+
+  // Where state goes. `numbers`: of programs in durable state, by ProgramId.
+  struct Durable {
+    Changes* changes = nullptr;
+    std::span<const std::uint32_t> numbers;
+  };
+  void track(const Durable& durable);
+  // At a point of the order, before anything behind it: what has changed up to here is of the epoch that ends.
+  void cut();
+  // Writes about `most` keys of the cut as they stood then; says how many are left at least.
+  std::size_t save(std::size_t most);
+  // What durable state holds at an address of program `id`. False: it is no state of that program. After all of it:
+  // `restored`.
+  bool load(ProgramId id, const StateAddress& address, StateReader& in);
+  void restored();
 
   // What has come out since the last call, in order.
   std::vector<Alert> take_alerts();
@@ -106,7 +126,10 @@ class Shard {
   std::vector<const void*, TableAllocator<const void*>> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;
-  std::vector<bool> watching_;
+  std::vector<std::optional<Time>> watching_;  // since when
+  Durable durable_;
+  std::vector<bool> has_saved_watching_;        // by program
+  std::size_t saving_ = 0;                      // programs before it have written all of the cut in hand
   std::vector<std::optional<Instant>> due_at_;  // by program
   std::priority_queue<Due> dues_;
   Phase phase_ = Phase::event;  // of what is caused now
@@ -118,5 +141,10 @@ class Shard {
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
 };
+
+// What programs of the same name and shape remember goes from one shard to the other, as bytes, for each of which
+// durable state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
+// been taken, and it sees no event any more.
+void hand_over(Shard& from, Shard& to, std::span<const std::string> sources);
 
 }  // namespace tocsin

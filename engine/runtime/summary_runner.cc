@@ -21,6 +21,12 @@ struct Summed {
   std::optional<Time> next;  // the next window's end
   Time last_event{};
   std::optional<Instant> scheduled;
+  TouchTag touched = 0;
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(key, events, next, last_event);
+  }
 };
 
 class SummaryRunner : public Runner {
@@ -63,6 +69,7 @@ class SummaryRunner : public Runner {
     for (const std::string& key : keys_.take(now)) {
       Summed* s = keys_.find(key);
       if (s == nullptr) continue;
+      keys_.will_change(key, *s);
       if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over} &&
           !(s->next && *s->next == now.time)) {
         keys_.erase(key);
@@ -78,6 +85,26 @@ class SummaryRunner : public Runner {
       else
         keys_.schedule(key, *s, due_of(*s, true));
     }
+  }
+
+  void track(const StateOut& out) override {
+    out_ = out;
+    keys_.track({[this](const std::string& key, const Summed& s) {
+                   out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) { w(s); });
+                 },
+                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
+  }
+  void cut() override { keys_.cut(); }
+  std::size_t save(std::size_t most) override { return keys_.save(most); }
+  bool load(const StateAddress& address, StateReader& in) override {
+    auto summed = std::make_unique<Summed>();
+    in(*summed);
+    if (address.kind != StateKind::key || !in.ok()) return false;
+    if (context_.fast && overlaps_) summed->running.emplace(program_);  // its rows join at the next emission
+    const std::string key(address.key);
+    Summed& s = keys_.restore(key, std::move(summed));
+    keys_.schedule(key, s, due_of(s, true));
+    return true;
   }
 
   bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
@@ -113,7 +140,10 @@ class SummaryRunner : public Runner {
     if (!fits[body_.of.index]) return;
     ++counters_.events;
     Summed* s = keys_.find(v.key);
-    if (s == nullptr) s = &begin(v.key, v.values, event.time);
+    if (s == nullptr)
+      s = &begin(v.key, v.values, event.time);
+    else
+      keys_.will_change(v.key, *s);
     s->last_event = event.time;
     if (!s->next && !body_.every_event && body_.every.us != 0) s->next = step_.end(event.time);
     s->events.emplace_back(event, fits);
@@ -223,6 +253,7 @@ class SummaryRunner : public Runner {
   bool overlaps_;  // an event is emitted in more than one window
   mutable Keyed<Summed> keys_;
   KeyedVisits visits_;
+  StateOut out_;
   ProgramCounters counters_;
 };
 

@@ -23,6 +23,7 @@
 
 #include "engine/base/contract.h"
 #include "engine/base/table_memory.h"
+#include "engine/state/touched.h"
 
 namespace tocsin {
 
@@ -36,6 +37,7 @@ class SlotTable {
     std::uint64_t hash = 0;
     std::uint32_t key_size = 0;
     bool in_use = false;
+    TouchTag touched = 0;
     char key[kInlineKey] = {};
     Body body;
 

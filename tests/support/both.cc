@@ -168,7 +168,8 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why) {
   return out;
 }
 
-Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options) {
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
+                   std::size_t install_every) {
   CodecConfig codec;
   codec.event_field = "event";
   const Schema& schema = ready.rules->schema;
@@ -203,6 +204,7 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
     }
   };
   DeadLetters dead;
+  std::size_t blocks = 0;
   for (std::size_t i = 0; i < c.events.size();) {
     const int partition = c.events[i].partition;
     Block block;
@@ -221,6 +223,7 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
     partitions[partition].second->decode(block, *batch, dead);
     engine.take(partitions[partition].first, batch, now = now + milliseconds(1));
     collect();
+    if (install_every != 0 && ++blocks % install_every == 0) engine.install(ready.rules, ready.data);
   }
   for (auto& [number, partition] : partitions) engine.end(partition.first, now);
   if (silent) engine.end(*silent, now);

@@ -28,7 +28,10 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why = null
 using Lines = std::vector<std::string>;
 
 // `block`: events of one partition that come together. `options.fast` false: the general matchers alone.
-Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {});
+// `install_every`: so many blocks the rules are installed anew, the same ones: all state goes through its bytes; 0:
+// never.
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
+                   std::size_t install_every = 0);
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.

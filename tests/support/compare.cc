@@ -14,6 +14,14 @@ bool ways_differ(const Case& c) {
   return ready && engine_lines(*ready, c) != engine_lines(*ready, c, 1, {.fast = false});
 }
 
+bool bytes_differ(const Case& c) {
+  const auto ready = make_ready(c.text());
+  if (!ready) return false;
+  for (const bool fast : {true, false})
+    if (engine_lines(*ready, c, 1, {.fast = fast}) != engine_lines(*ready, c, 1, {.fast = fast}, 1)) return true;
+  return false;
+}
+
 Case minimised(Case c, const std::function<bool(const Case&)>& still) {
   for (bool smaller = true; smaller;) {
     smaller = false;

@@ -12,6 +12,8 @@ namespace tocsin::tests {
 // Does the engine say something else than the reference; its fast matchers something else than the general ones?
 bool differs(const Case& c);
 bool ways_differ(const Case& c);
+// ... or something else when its state goes through bytes and back after each event?
+bool bytes_differ(const Case& c);
 
 // Leaves away what is not needed for the difference: events, rules, clauses, fields.
 Case minimised(Case c, const std::function<bool(const Case&)>& still);

@@ -1,0 +1,61 @@
+// What an epoch has to write, as one shard hands it over: addresses and values, in the order of addresses.
+#pragma once
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/arena.h"
+#include "engine/event/state_bytes.h"
+#include "engine/io/checkpoint_store.h"
+#include "engine/state/address.h"
+
+namespace tocsin {
+
+// Of one shard and epoch.
+class Changes {
+ public:
+  explicit Changes(const StateNames& names) : names_(names) {}
+
+  template <class Parts>
+  void put(const StateAddress& address, const Parts& parts) {
+    value_.clear();
+    value_ += static_cast<char>(kStateVersion);
+    StateWriter writer(value_, names_);
+    parts(writer);
+    changes_.push_back({address_of(address), arena_.text(value_), false});
+  }
+  void gone(const StateAddress& address) { changes_.push_back({address_of(address), {}, true}); }
+
+  bool empty() const { return changes_.empty(); }
+  std::size_t size() const { return changes_.size(); }
+  // In order; of several for one address the last one put. Good until `clear`.
+  std::span<const StateChange> sorted() {
+    std::ranges::stable_sort(changes_, {}, &StateChange::address);
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < changes_.size(); ++i)
+      if (i + 1 == changes_.size() || changes_[i].address != changes_[i + 1].address) changes_[kept++] = changes_[i];
+    changes_.resize(kept);
+    return changes_;
+  }
+  void clear() {
+    changes_.clear();
+    arena_.clear();
+  }
+
+ private:
+  std::string_view address_of(const StateAddress& address) {
+    address_.clear();
+    address.append(address_);
+    return arena_.text(address_);
+  }
+
+  const StateNames& names_;
+  Arena arena_;
+  std::string address_, value_;
+  std::vector<StateChange> changes_;
+};
+
+}  // namespace tocsin

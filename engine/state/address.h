@@ -1,0 +1,52 @@
+// Where a state stands in durable state:
+//   key group (2 bytes, big-endian), program (4, big-endian), kind (1), canonical key
+// so that the state of one shard is a run of addresses, whatever the number of shards. Programs have numbers that
+// outlive the rule files, never their place among today's rules. A value begins with the version of its codec.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/state/key_group.h"
+
+namespace tocsin {
+
+// What stands at an address. Never renumbered.
+enum class StateKind : std::uint8_t {
+  key = 0,     // one key of a program
+  budget = 1,  // a budget with keys of its own (`per src`)
+  program = 2  // since when a program has been watching; the key is empty
+};
+inline constexpr StateKind kLastStateKind = StateKind::program;
+inline constexpr std::uint8_t kStateVersion = 1;
+
+struct StateAddress {
+  std::uint16_t group = 0;
+  std::uint32_t program = 0;
+  StateKind kind = StateKind::key;
+  std::string_view key;
+
+  void append(std::string& out) const {
+    out += static_cast<char>(group >> 8);
+    out += static_cast<char>(group);
+    for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(program >> shift);
+    out += static_cast<char>(kind);
+    out += key;
+  }
+  // Nothing: the bytes are no address.
+  static std::optional<StateAddress> read(std::string_view bytes) {
+    if (bytes.size() < 7) return std::nullopt;
+    const auto byte = [&](std::size_t i) { return std::uint32_t{static_cast<std::uint8_t>(bytes[i])}; };
+    StateAddress out;
+    out.group = static_cast<std::uint16_t>(byte(0) << 8 | byte(1));
+    out.program = byte(2) << 24 | byte(3) << 16 | byte(4) << 8 | byte(5);
+    if (out.group >= kKeyGroups || byte(6) > static_cast<std::uint32_t>(kLastStateKind)) return std::nullopt;
+    out.kind = static_cast<StateKind>(byte(6));
+    out.key = bytes.substr(7);
+    return out;
+  }
+};
+
+}  // namespace tocsin
