@@ -331,7 +331,8 @@ TEST_CASE("a ranking keeps as many events as its limit says: the oldest goes fir
       auto batch = std::make_shared<EventBatch>();
       const auto row = batch->row(fields.size());
       row[slot] = Value::integer(value);
-      batch->add(type, Time{static_cast<std::int64_t>(++offset)}, {SourceId{0}, 0, offset}, row);
+      ++offset;
+      batch->add(type, Time{static_cast<std::int64_t>(offset)}, {SourceId{0}, 0, offset}, row);
       engine.take(partition, batch);
     }
     engine.end(partition);
