@@ -55,6 +55,8 @@ constexpr std::uint64_t kOnceDifferent[] = {
     20522,                              // the evidence of emitted events of one cause was sorted by what they came from
     4955,  17889, 21052, 22143, 24080,  // `--drain` waited for the end of windows that hold nothing
     18142, 23782, 24309, 24929,         // ... of summaries that the event has left, of sessions that are over
+    2427,  3924,  10976, 12606, 14030,  // aggregates of a step in a counted group are over all that the step took,
+    21450, 22025, 24050, 25145,         // and its count is that of its events
     24193,                              // A6: `rate(x over last N)` is over these events, whatever `within` says
 };
 

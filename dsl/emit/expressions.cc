@@ -454,10 +454,14 @@ CellId ProgramMaker::intern(const Cell& cell) {
 StreamId ProgramMaker::own_stream(PatternScope& scope, std::uint32_t step, std::span<const ast::Path> values) {
   if (scope.x == nullptr) return {};
   if (scope.x->nested.empty() || step == scope.x_step) return stream(*scope.x, values, &scope);
-  // A field of an inner step: the nested stream, with a value that the nested match gives.
+  // A field of an inner step, or its events: the nested stream, with the list that the nested match gives.
   tocsin::Stream made = program_.streams[stream(*scope.x, {}, &scope).index];
+  PatternScope& inner = *scope.nested.front().scope;
   for (const ast::Path& value : values)
-    made.alternatives.front().values.push_back(nested_value(*scope.nested.front().scope, step, value.parts));
+    made.alternatives.front().values.push_back(nested_value(inner, step, value.parts, ExprOp::captured_all));
+  if (values.empty())
+    if (const ExprId events = nested_events(inner, step); events.exists())
+      made.alternatives.front().values.push_back(events);
   const auto found = std::find(program_.streams.begin(), program_.streams.end(), made);
   if (found != program_.streams.end()) return StreamId(static_cast<std::size_t>(found - program_.streams.begin()));
   program_.streams.push_back(std::move(made));
@@ -542,14 +546,22 @@ std::optional<ProgramMaker::Captured> ProgramMaker::capture(PatternScope& scope,
   if (field.empty()) return std::nullopt;
   if (step < scope.local.size() && scope.local[step].exists()) return capture_in(scope, scope.local[step], field, {});
   for (const PatternScope::Nested& nested : scope.nested)
-    if (const ExprId value = nested_value(*nested.scope, step, field); value.exists())
+    if (const ExprId value = nested_value(*nested.scope, step, field, ExprOp::captured); value.exists())
       return capture_in(scope, nested.step, field, value);
   return std::nullopt;
 }
 
-ExprId ProgramMaker::nested_value(PatternScope& inner, std::uint32_t step, std::span<const ast::Name> field) {
+ExprId ProgramMaker::nested_value(PatternScope& inner, std::uint32_t step, std::span<const ast::Name> field,
+                                  ExprOp which) {
   const auto found = capture(inner, step, field);
-  return found ? one(ExprOp::captured, found->step.index, found->index) : ExprId{};
+  return found ? one(which, found->step.index, found->index) : ExprId{};
+}
+
+ExprId ProgramMaker::nested_events(PatternScope& inner, std::uint32_t step) {
+  if (step >= inner.local.size() || !inner.local[step].exists()) return {};
+  const ExprId each = one(ExprOp::constant, code_.constant({std::int64_t{1}}).index);
+  const Captured found = capture_in(inner, inner.local[step], {}, each);
+  return one(ExprOp::captured_all, found.step.index, found.index);
 }
 
 ExprId ProgramMaker::captured(PatternScope& scope, StepId step, const ast::Path& field) {

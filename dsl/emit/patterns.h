@@ -120,8 +120,10 @@ class ProgramMaker {
   };
   std::optional<Captured> capture(PatternScope& scope, std::uint32_t step, std::span<const ast::Name> field);
   Captured capture_in(PatternScope& scope, StepId step, std::span<const ast::Name> field, ExprId ready);
-  // The field of a nested match, as its own pattern reads it.
-  ExprId nested_value(PatternScope& inner, std::uint32_t step, std::span<const ast::Name> field);
+  // The field of a nested match, as its own pattern reads it: `which` is one of the ops that read a step.
+  ExprId nested_value(PatternScope& inner, std::uint32_t step, std::span<const ast::Name> field, ExprOp which);
+  // One item for each event that the step took in a nested match; none where another pattern lies between.
+  ExprId nested_events(PatternScope& inner, std::uint32_t step);
 
   // ----- patterns ----------------------------------------------------------------------------------
 

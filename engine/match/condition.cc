@@ -29,6 +29,7 @@ constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 struct Inner {
   std::vector<Evidence> evidence;
   OwnedValues captures;  // of the step that counts them (N1)
+  OwnedValues values;    // by cell of the pattern: the list of what its step took in this match; missing: of none
   Seen first, last;
 };
 
@@ -100,8 +101,14 @@ class Condition : public PatternMatcher {
     for (const StreamId s : streams_list_) {
       const Stream& stream = program.streams[s.index];
       if (!stream.nested.exists()) continue;
-      nested_streams_.push_back(s);
-      nested_.push_back(make_matcher(rules, program, stream.nested, evaluator, options.inside()));
+      const auto same = std::ranges::find(nested_patterns_, stream.nested);
+      const auto at = static_cast<std::size_t>(same - nested_patterns_.begin());
+      if (at == nested_.size()) {
+        nested_patterns_.push_back(stream.nested);
+        nested_streams_.emplace_back();
+        nested_.push_back(make_matcher(rules, program, stream.nested, evaluator, options.inside()));
+      }
+      nested_streams_[at].set(s.index);  // one match is an entry of all of them
     }
   }
 
@@ -626,6 +633,10 @@ class Condition : public PatternMatcher {
     std::vector<Sample> samples;
     samples.reserve(selected.size());
     for (const Entry* e : selected) {
+      if (e->inner != nullptr && reads_values(cell)) {
+        add_inner(samples, *e, cell, now);
+        continue;
+      }
       Sample s{e->seen.time(), sample_value(cell, e->seen.event(), context), now};
       if (duration) s.until = next_of_base(state, cell, *e, now);
       samples.push_back(s);
@@ -640,6 +651,14 @@ class Condition : public PatternMatcher {
         samples.insert(samples.begin(), Sample{from, {}, next_of_base(state, cell, *before, now)});
     }
     return aggregate_of(cell, samples, from, now, second, *context.scratch);
+  }
+
+  // What a step took in a match of a counted group.
+  void add_inner(std::vector<Sample>& samples, const Entry& entry, const Cell& cell, Time now) const {
+    const auto id = std::ranges::find(cells_, &cell, [this](CellId c) { return &program_.cells[c.index]; });
+    const Value values = entry.inner->values.values()[static_cast<std::size_t>(id - cells_.begin())];
+    if (values.type() != Type::list) return;
+    for (const Value& value : values.as_list()) samples.push_back({entry.seen.time(), value, now});
   }
 
   Time next_of_base(const State& state, const Cell& cell, const Entry& entry, Time now) const {
@@ -838,13 +857,11 @@ class Condition : public PatternMatcher {
       state.nested_armed[nested] = false;
     }
     if (inner.report == nullptr || inner.report->last() == nullptr) return;
-    StreamSet fits;
-    fits.set(nested_streams_[nested].index);
     Event event = *inner.report->last();
     event.time = now;
-    Entry entry{Seen(event, fits), 0, 0, {}, nullptr};
+    Entry entry{Seen(event, nested_streams_[nested]), 0, 0, {}, nullptr};
     auto match = std::make_shared<Inner>(
-        Inner{{}, {}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
+        Inner{{}, {}, {}, Seen(*inner.report->first(), StreamSet()), Seen(*inner.report->last(), StreamSet())});
     inner.report->evidence(match->evidence);
     EvalContext within = visit.context;
     within.match = inner.report;
@@ -852,6 +869,15 @@ class Condition : public PatternMatcher {
     for (const auto& capture : pattern_.steps.front().captures)
       captures.push_back(capture.empty() ? Value() : evaluator_.evaluate(capture.front(), within));
     match->captures = OwnedValues(captures);
+    std::vector<Value> values;
+    for (const CellId id : cells_) {
+      const StreamId stream = program_.cells[id.index].stream;
+      values.emplace_back();
+      if (!stream.exists() || !nested_streams_[nested][stream.index]) continue;
+      const auto& of = program_.streams[stream.index].alternatives.front().values;
+      if (!of.empty() && of.front().exists()) values.back() = evaluator_.evaluate(of.front(), within);
+    }
+    match->values = OwnedValues(values);
     entry.inner = std::move(match);
     take(state, std::move(entry), visit.context, now);
     static_cast<void>(by_event);
@@ -938,7 +964,9 @@ class Condition : public PatternMatcher {
   std::size_t condition_cells_ = 0;
   std::vector<Kept> windows_;  // of cells_
   StreamSet streams_;
-  std::vector<StreamId> streams_list_, nested_streams_, base_streams_;
+  std::vector<StreamId> streams_list_, base_streams_;
+  std::vector<PatternId> nested_patterns_;
+  std::vector<StreamSet> nested_streams_;  // of each of them
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
   std::vector<Duration> offsets_;  // after which an event leaves a window
   Duration horizon_{};
