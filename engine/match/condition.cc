@@ -364,7 +364,8 @@ class Condition : public PatternMatcher {
 
   template <class Archive>
   void inner_parts(Archive& a, Inner& inner) const {
-    a(inner.captures, inner.first, inner.last);
+    a(inner.captures, inner.values, inner.first, inner.last);
+    if (inner.values.values().size() != cells_.size()) a.fail();
     const std::size_t rows = a.count(inner.evidence.size());
     for (std::size_t i = 0; i < rows && a.ok(); ++i) {
       if constexpr (Archive::kReads) inner.evidence.emplace_back();
