@@ -314,6 +314,26 @@ TEST_CASE("keys whose events have all left the windows are given up") {
   }
 }
 
+// A7: the last x lasts up to the key's next event; the general way gives up what it may as soon as another key begins.
+TEST_CASE("a key that a duration still looks at is not given up") {
+  Case c;
+  RuleText rule;
+  rule.head = "rule r1";
+  rule.pattern = "duration(a) >= 1s within 2s";
+  rule.by = "k";
+  rule.clauses = {"alert low \"{first} {last}\""};
+  c.rules = {rule};
+  for (const char* key : {"k1", "k2", "k3", "k1"}) {
+    EventText event;
+    event.type = "a";
+    event.ms = 60'000 + 10'000 * static_cast<std::int64_t>(c.events.size());
+    event.fields = std::string("\"k\":\"") + key + "\"";
+    event.offset = c.events.size() + 1;
+    c.events.push_back(std::move(event));
+  }
+  CHECK(check_ways(0, c, made_ready(0, c), 1) == 4);  // once for each key, and for k1 when it speaks again
+}
+
 TEST_CASE("a ranking keeps as many events as its limit says: the oldest goes first, and is counted") {
   std::string why;
   const auto ready = make_ready(

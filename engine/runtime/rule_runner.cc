@@ -355,7 +355,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       const bool ends = c.window.kind == Kind::span ? c.window.length.us > 0
                                                     : c.window.kind != Kind::last && c.window.kind != Kind::streak &&
                                                           c.window.kind != Kind::of_last;
-      return ends && aggregates()[c.function.index].kind != AggregateKind::ema;
+      // The last x of a duration lasts up to the key's next event, however long that takes (A7).
+      const AggregateKind kind = aggregates()[c.function.index].kind;
+      return ends && kind != AggregateKind::ema && kind != AggregateKind::duration;
     });
   }
 
