@@ -275,9 +275,8 @@ class StateReader {
     } else if constexpr (state_bytes::Sequence<T>) {
       value.clear();
       for (std::size_t left = count(); left > 0 && ok_; --left) {
-        std::remove_cvref_t<decltype(value[0])> item{};
-        take(item);
-        value.push_back(std::move(item));
+        value.push_back(std::remove_cvref_t<decltype(value[0])>());
+        take(value[value.size() - 1]);
       }
     } else if constexpr (requires(T& t) { t.state_parts(*this); }) {
       value.state_parts(*this);
