@@ -183,15 +183,19 @@ Command replay() {
 Command why() {
   Command command{
       .name = "why",
-      .one_line = "why a rule fired for a key, or what kept it from it",
+      .one_line = "why an alert fired; why a rule fired for a key, or what kept it from it",
       .more =
-          "Runs the rules over a file of events and tells of the rule's last alert for the key until then, with its "
-          "events. Where there was none, or none since: how far the nearest match came, the events that carried it "
+          "Runs the rules over a file of events. An alert is named by its id, or the beginning of it: the events of "
+          "each step are told, with the source, partition and offset of each, and what the rule reads of it; with -v "
+          "the records, too; exit code 1 when no alert has the id. With --rule it tells of the rule's last alert for "
+          "the key until then, with its events. Where there was none, or none since: how far the nearest match came, "
+          "the events that carried it "
           "there, what was missing, and each condition without which it would have fired. Every step, number and "
           "condition that is tried is one more run over all events, so it takes as long as that many replays.",
-      .operands = {kPaths},
+      .operands = {{"ALERT_ID", 0, 1, {}, "the alert, where no --rule is named", Fills::nothing}, kPaths},
       .options = input_options(),
-      .examples = {"tocsin why --rule brute_force --key ann --at 2026-03-01T10:00:00Z rules --input logins.ndjson",
+      .examples = {"tocsin why 9f86d081884c7d65 rules --input logins.ndjson",
+                   "tocsin why --rule brute_force --key ann --at 2026-03-01T10:00:00Z rules --input logins.ndjson",
                    "tocsin why --rule guessed --key user=ann --key ip=10.0.0.7 rules --input logins.ndjson"},
       .run = run_why};
   const std::vector<Option> own{
@@ -200,7 +204,9 @@ Command why() {
        .value = "KEY",
        .repeats = true,
        .help = "the key: its values in their order, or name=value each; else whichever came furthest"},
-      {.name = "--at", .value = "TIME", .help = "until then; else until the input ends"}};
+      {.name = "--at",
+       .value = "TIME",
+       .help = "until then; else until the input ends, and for an id until nothing is pending"}};
   command.options.insert(command.options.begin(), own.begin(), own.end());
   for (const Option& option : std::initializer_list<Option>{
            config(),

@@ -1,23 +1,25 @@
-// `tocsin why`: why a rule fired for a key, or how far it came and what refused it. Over a file of events, by the
-// engine that production runs.
+// `tocsin why`: why an alert fired, by its id; or why a rule fired for a key, or how far it came and what refused it.
+// Over a file of events, by the engine that production runs.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
-#include <sstream>
 
 #include "app/compiled.h"
-#include "app/files.h"
-#include "app/history.h"
+#include "app/config.h"
 #include "app/inputs.h"
 #include "app/nearest.h"
 #include "app/rules.h"
 #include "app/why.h"
+#include "app/why_events.h"
 #include "dsl/diagnostic.h"
+#include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/event/write.h"
+#include "engine/program/dump.h"
+#include "engine/runtime/document.h"
 
 namespace tocsin::app {
 
@@ -79,103 +81,37 @@ std::string in_words(const KeyWanted& key) {
   return text;
 }
 
-// ----- the events ---------------------------------------------------------------------------------------------------
+KeyWanted key_of(const Program& program, const Alert& alert) {
+  KeyWanted key;
+  for (std::size_t i = 0; i < alert.key.values().size(); ++i) key[program.key_names[i]] = typed(alert.key.values()[i]);
+  return key;
+}
 
-// An event of a match, as the input has it.
-struct Line {
-  std::string step, id;
-  Time time{};
-  std::string text;
-};
+std::string whom(const KeyWanted& key) { return key.empty() ? "" : fmt::format(" for {}", in_words(key)); }
 
-class Input {
- public:
-  Input(const CompiledSet& set, const Arguments& arguments, Console& console)
-      : set_(set), arguments_(arguments), console_(console), path_(arguments.value("--input")) {
-    if (path_ == "-") kept_.assign(std::istreambuf_iterator<char>(console.in), {});
+// ----- the events of a match ----------------------------------------------------------------------------------------
+
+Json json_of(const std::vector<Line>& lines) {
+  Json out = Json::array();
+  for (const Line& line : lines) {
+    Json values = Json::object();
+    for (const auto& [name, value] : line.values) values[name] = Json::parse(value, nullptr, false);
+    out.push_back({{"step", line.step},
+                   {"time", written(line.time)},
+                   {"id", line.id},
+                   {"values", std::move(values)},
+                   {"record", line.text}});
   }
+  return out;
+}
 
-  // All alerts of these rules until `until`; time goes on that far.
-  Result<std::vector<Alert>> run(const dsl::Compiled& rules, std::optional<Time> until) {
-    Result<CodecConfig> codec = codec_of(arguments_, set_.compiled.rules->schema);
-    if (!codec) return tl::unexpected(codec.error());
-    History history;
-    history.rules = rules.rules;
-    history.reference = set_.reference;
-    history.codec = std::move(*codec);
-    history.source = name_of_input(path_);
-    history.end.until = until;
-    std::vector<Alert> alerts;
-    HistoryOutputs outputs;
-    outputs.alert = [&](const Alert& alert, const DocumentNames&) { alerts.push_back(alert); };
-    const Result<std::unique_ptr<Source>> source = open();
-    if (!source) return tl::unexpected(source.error());
-    const Result<HistoryResult> result = run_history(history, **source, outputs);
-    if (!result) return tl::unexpected(result.error());
-    last_ = result->last;
-    return alerts;
-  }
-  std::optional<Time> last() const { return last_; }
-  std::string id_of(const Position& p) const {
-    return fmt::format("{}/{}/{}", name_of_input(path_), p.partition, p.offset);
-  }
+bool wants_json(const Arguments& arguments) { return arguments.has("--json") || arguments.value("--format") == "json"; }
 
-  // The lines that the alert's evidence names, in order.
-  Result<std::vector<Line>> evidence_of(const Alert& alert) {
-    std::map<std::uint64_t, Line> lines;
-    for (const EvidenceOf& of : alert.evidence)
-      for (const Position& p : of.events) lines[p.offset] = {of.label, id_of(p), {}, {}};
-    if (auto read = read_lines(lines); !read) return tl::unexpected(read.error());
-    std::vector<Line> out;
-    for (auto& [offset, line] : lines) out.push_back(std::move(line));
-    return out;
-  }
+std::string dumped(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
 
- private:
-  Result<std::unique_ptr<Source>> open() {
-    if (path_ != "-") return open_input(path_, console_);
-    again_ = std::istringstream(kept_);
-    return stream_source(again_);
-  }
-
-  // What the lines say, and when it happened.
-  Result<void> read_lines(std::map<std::uint64_t, Line>& lines) {
-    const Result<CodecConfig> codec = codec_of(arguments_, set_.compiled.rules->schema);
-    if (!codec) return tl::unexpected(codec.error());
-    const Result<std::unique_ptr<Decoder>> decoder = make_decoder(*codec, set_.compiled.rules->schema);
-    if (!decoder) return tl::unexpected(decoder.error());
-    const Result<std::unique_ptr<Source>> source = open();
-    if (!source) return tl::unexpected(source.error());
-    if (auto started = (*source)->start({}); !started) return started;
-    Block block;
-    for (;;) {
-      block.clear();
-      const Result<Polled> polled = (*source)->poll(block, seconds(1));
-      if (!polled) return tl::unexpected(polled.error());
-      if (*polled == Polled::finished) return {};
-      std::string_view text = block.bytes.view();
-      for (std::uint64_t number = block.first_offset; !text.empty(); ++number) {
-        const std::size_t end = std::min(text.find('\n'), text.size());
-        if (const auto at = lines.find(number); at != lines.end()) at->second.text = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-      }
-      EventBatch batch;
-      DeadLetters dead;
-      (*decoder)->decode(block, batch, dead);
-      for (const Event& event : batch.events())
-        if (const auto at = lines.find(event.position.offset); at != lines.end()) at->second.time = event.time;
-    }
-  }
-
-  const CompiledSet& set_;
-  const Arguments& arguments_;
-  Console& console_;
-  std::string path_, kept_;
-  std::istringstream again_;
-  std::optional<Time> last_;
-};
-
-// ----- the answer ---------------------------------------------------------------------------------------------------
+// ----- of a rule and a key ------------------------------------------------------------------------------------------
 
 struct Answer {
   std::string rule;
@@ -205,23 +141,15 @@ std::string lines_in_words(const std::vector<Line>& lines, int width) {
 }
 
 std::string in_words(const Answer& a, int width) {
-  const std::string whom = a.key.empty() ? "" : fmt::format(" for {}", in_words(a.key));
   std::string out;
   if (a.fired) {
-    out += fmt::format("{} fired{} at {}: {}\n", a.rule, whom, written(a.fired->time), a.fired->text);
+    out += fmt::format("{} fired{} at {}: {}\n", a.rule, whom(a.key), written(a.fired->time), a.fired->text);
     out += lines_in_words(a.because, width);
   }
   if (!a.nearest) return out;
-  out += fmt::format("{} did not fire{} {}until {}.\n", a.rule, whom, a.fired ? "again " : "", written(a.until));
+  out += fmt::format("{} did not fire{} {}until {}.\n", a.rule, whom(a.key), a.fired ? "again " : "", written(a.until));
   out += in_words(*a.nearest);
   if (!a.carried.empty()) out += "the events that carried it there:\n" + lines_in_words(a.carried, width);
-  return out;
-}
-
-Json json_of(const std::vector<Line>& lines) {
-  Json out = Json::array();
-  for (const Line& line : lines)
-    out.push_back({{"step", line.step}, {"time", written(line.time)}, {"id", line.id}, {"record", line.text}});
   return out;
 }
 
@@ -240,7 +168,7 @@ std::string in_json(const Answer& a) {
                            {"ended", a.nearest->ended},
                            {"refused", a.nearest->refused},
                            {"evidence", json_of(a.carried)}};
-  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  return dumped(document);
 }
 
 // The rule's program, or what was wrong with the name.
@@ -256,49 +184,251 @@ Result<const Program*> rule_named(const std::string& name, const RuleSet& rules)
                                                    near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
 }
 
+// The lines of a match, in the order of the input.
+Result<std::vector<Line>> lines_of(const Alert& alert, const Program& program, WhyEvents& events) {
+  Result<std::vector<Line>> lines = events.evidence_of(alert, program);
+  if (lines) std::ranges::stable_sort(*lines, {}, &Line::position);
+  return lines;
+}
+
 // The last alert of the rule and key by then, and, where time went on after it, what became of the next.
 Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted key, std::optional<Time> at,
-                      Input& input) {
+                      WhyEvents& events) {
   const auto of_key = [&key](const Program& p, const Alert& alert) { return is_of_key(key, p, alert); };
-  Result<std::vector<Alert>> alerts = input.run(set.compiled, at);
-  if (!alerts) return tl::unexpected(alerts.error());
   Answer out;
   out.rule = program.name;
-  out.until = at.value_or(input.last().value_or(Time{}));
-  for (Alert& alert : *alerts) {
+  const Result<HistoryResult> ran = events.run(set.compiled, {at, false}, [&](const Alert& alert) {
     const Program& by = set.compiled.rules->programs[alert.rule.index];
-    if (by.name == program.name && alert.time <= out.until && alert.state == Alert::State::firing && of_key(by, alert))
-      out.fired = std::move(alert);
-  }
+    if (by.name == program.name && (!at || alert.time <= *at) && alert.state == Alert::State::firing &&
+        of_key(by, alert))
+      out.fired = alert;
+  });
+  if (!ran) return tl::unexpected(ran.error());
+  out.until = at.value_or(ran->last.value_or(Time{}));
   if (!out.fired || out.fired->time < out.until) {
     const Question question{program.name, of_key, out.fired ? std::optional(out.fired->time) : std::nullopt, out.until};
-    out.nearest = nearest_match(
-        set, question,
-        [&](const dsl::Compiled& variant) { return input.run(variant, at).value_or(std::vector<Alert>()); }, written,
-        [&](const Position& p) { return input.id_of(p); });
+    const auto alerts_of = [&](const dsl::Compiled& variant) {
+      std::vector<Alert> alerts;
+      const auto done = events.run(variant, {at, false}, [&](const Alert& alert) { alerts.push_back(alert); });
+      return done ? alerts : std::vector<Alert>();
+    };
+    out.nearest = nearest_match(set, question, alerts_of, written, [&](const Position& p) { return events.id_of(p); });
   }
   out.key = std::move(key);
   if (out.fired) {
-    Result<std::vector<Line>> lines = input.evidence_of(*out.fired);
+    Result<std::vector<Line>> lines = lines_of(*out.fired, program, events);
     if (!lines) return tl::unexpected(lines.error());
     out.because = std::move(*lines);
   }
   if (out.nearest && out.nearest->match) {
-    Result<std::vector<Line>> lines = input.evidence_of(*out.nearest->match);
+    Result<std::vector<Line>> lines = lines_of(*out.nearest->match, program, events);
     if (!lines) return tl::unexpected(lines.error());
     out.carried = std::move(*lines);
   }
   return out;
 }
 
+Exit tell_of_rule(const CompiledSet& set, std::optional<Time> at, WhyEvents& events, const Arguments& arguments,
+                  Console& console) {
+  const Result<const Program*> program = rule_named(arguments.value("--rule"), *set.compiled.rules);
+  if (!program) return refuse(console, "why", program.error().message);
+  Result<KeyWanted> key = key_of(arguments, **program);
+  if (!key) return refuse(console, "why", key.error().message);
+  const Result<Answer> told = answer(set, **program, std::move(*key), at, events);
+  if (!told) return refuse(console, "why", told.error().message);
+  console.out << (wants_json(arguments) ? in_json(*told) : in_words(*told, console.width()));
+  return Exit::done;
+}
+
+// ----- of an alert, by its id ---------------------------------------------------------------------------------------
+
+constexpr std::size_t kIdDigits = 32;    // F16
+constexpr std::size_t kLeastDigits = 4;  // fewer stand at the beginning of many ids
+constexpr std::size_t kNearMost = 5;     // ids that are told in place of one that is not there
+
+// An id, or the beginning of one.
+bool is_id(const std::string& word) {
+  return word.size() >= kLeastDigits && word.size() <= kIdDigits &&
+         word.find_first_not_of("0123456789abcdef") == std::string::npos;
+}
+
+std::size_t same_digits(const std::string& a, const std::string& b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+// The alerts of one id: the fire, and what was sent of it later.
+struct Life {
+  Alert fired;
+  std::vector<Alert> later;  // reminders, escalations, its resolution or withdrawal
+};
+
+struct Found {
+  std::map<std::string, Life> begin_so;                   // by id
+  std::vector<std::pair<std::size_t, std::string>> near;  // digits that are the same, and the alert in a line
+  std::uint64_t alerts = 0;
+
+  void add(const std::string& wanted, const Alert& alert, const RuleSet& rules) {
+    const bool is_fire = alert.state == Alert::State::firing && alert.reminder == 0 && alert.time == alert.fired;
+    const std::size_t same = same_digits(wanted, alert.id);
+    if (same == wanted.size()) {
+      const auto [at, is_new] = begin_so.try_emplace(alert.id, Life{alert, {}});
+      if (!is_new) at->second.later.push_back(alert);
+    }
+    if (!is_fire) return;
+    ++alerts;
+    if (same < kLeastDigits || same == wanted.size()) return;
+    const Program& program = rules.programs[alert.rule.index];
+    near.emplace_back(
+        same, fmt::format("{}  {}{} at {}", alert.id, program.name, whom(key_of(program, alert)), written(alert.time)));
+    std::ranges::stable_sort(near, std::ranges::greater{}, [](const auto& n) { return n.first; });
+    if (near.size() > kNearMost) near.pop_back();
+  }
+};
+
+// What was sent of the alert after it fired: "reminder 1 at ..", "resolved at ..".
+std::string later_word(const Alert& alert) {
+  if (alert.state != Alert::State::firing) return std::string(word_of(alert.state));
+  if (alert.reminder > 0) return fmt::format("reminder {}", alert.reminder);
+  return fmt::format("{} {}", alert.escalated ? "escalated to" : "sent again,", name_of(alert.severity));
+}
+
+// Names and values of `with`, as JSON.
+std::vector<std::pair<std::string, std::string>> fields_of(const Program& program, const Alert& alert) {
+  std::vector<std::pair<std::string, std::string>> fields;
+  const std::optional<AlertDef>& def = std::get<RuleBody>(program.body).alert;
+  for (std::size_t i = 0; def && i < alert.fields.values().size(); ++i) {
+    std::string text;
+    append_json(text, alert.fields.values()[i]);
+    fields.emplace_back(def->fields[i].name, std::move(text));
+  }
+  return fields;
+}
+
+std::string values_in_words(const std::vector<std::pair<std::string, std::string>>& values) {
+  std::string text;
+  for (const auto& [name, value] : values) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", name, value);
+  return text;
+}
+
+// The events that a step took; of very many the first stand in the evidence.
+std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, const Console& console) {
+  std::string out = fmt::format("  {}: {}", of.label, counted(of.count, "event"));
+  if (of.count > of.events.size()) out += fmt::format(", of which {} are kept", of.events.size());
+  out += "\n";
+  for (const Line& line : lines) {
+    if (line.step != of.label) continue;
+    const std::string values = values_in_words(line.values);
+    out += fmt::format("    {}  {}{}{}\n", written(line.time), line.id, values.empty() ? "" : "  ", values);
+    if (console.verbose > 0) out += fmt::format("      {}\n", line.text);
+  }
+  return out;
+}
+
+std::string in_words(const Life& life, const Program& program, const std::vector<Line>& lines, const Console& console) {
+  const Alert& alert = life.fired;
+  std::string out = fmt::format("{} fired{} at {}: {}\n", program.name, whom(key_of(program, alert)),
+                                written(alert.time), alert.text);
+  out += fmt::format("  alert {}, {}\n", alert.id, name_of(alert.severity));
+  if (const auto fields = fields_of(program, alert); !fields.empty())
+    out += fmt::format("  with {}\n", values_in_words(fields));
+  for (const EvidenceOf& of : alert.evidence) out += step_in_words(of, lines, console);
+  for (const Alert& later : life.later) out += fmt::format("  {} at {}\n", later_word(later), written(later.time));
+  return out;
+}
+
+std::string in_json(const Life& life, const Program& program, const std::vector<Line>& lines) {
+  const Alert& alert = life.fired;
+  Json fields = Json::object(), counts = Json::object(), later = Json::array();
+  for (const auto& [name, value] : fields_of(program, alert)) fields[name] = Json::parse(value, nullptr, false);
+  for (const EvidenceOf& of : alert.evidence) counts[of.label] = of.count;
+  for (const Alert& l : life.later) later.push_back({{"what", later_word(l)}, {"time", written(l.time)}});
+  return dumped({{"schema", "tocsin/why/1"},
+                 {"rule", program.name},
+                 {"key", key_of(program, alert)},
+                 {"until", written(alert.time)},
+                 {"fired",
+                  {{"alert_id", alert.id},
+                   {"time", written(alert.time)},
+                   {"text", alert.text},
+                   {"severity", name_of(alert.severity)},
+                   {"fields", std::move(fields)},
+                   {"counts", std::move(counts)},
+                   {"evidence", json_of(lines)},
+                   {"later", std::move(later)}}},
+                 {"nearest", nullptr}});
+}
+
+// No alert has the id: how many there were, and those whose ids begin alike.
+std::string none_in_words(const std::string& id, const Found& found, const std::string& input, std::optional<Time> at) {
+  if (found.alerts == 0) return fmt::format("no rule fired in {}, so there is no alert {}\n", input, id);
+  std::string text =
+      fmt::format("{} in {}{}; none has the id {}\n", counted(found.alerts, "alert"), input,
+                  at ? fmt::format(" until {}", written(*at)) : ", time going on until nothing is pending", id);
+  if (found.near.empty()) return text + fmt::format("none begins with {} either\n", id.substr(0, kLeastDigits));
+  text += "the ids that begin alike:\n";
+  for (const auto& [same, alert] : found.near) text += fmt::format("  {}\n", alert);
+  return text;
+}
+
+// Without --at time goes on until nothing is pending: the alert may be one that time alone fired.
+Exit tell_of_alert(const std::string& id, const CompiledSet& set, std::optional<Time> at, WhyEvents& events,
+                   const Arguments& arguments, Console& console) {
+  const RuleSet& rules = *set.compiled.rules;
+  Found found;
+  const Result<HistoryResult> ran =
+      events.run(set.compiled, {at, !at}, [&](const Alert& alert) { found.add(id, alert, rules); });
+  if (!ran) return refuse(console, "why", ran.error().message);
+  if (found.begin_so.empty()) {
+    console.err << "tocsin why: " << none_in_words(id, found, name_of_input(arguments.value("--input")), at);
+    return Exit::no;
+  }
+  if (found.begin_so.size() > 1) {
+    std::string ids;
+    for (const auto& [whole, life] : found.begin_so) ids += fmt::format("{}{}", ids.empty() ? "" : ", ", whole);
+    return refuse(console, "why", fmt::format("{} ids begin with {}: {}", found.begin_so.size(), id, ids));
+  }
+  const Life& life = found.begin_so.begin()->second;
+  const Program& program = rules.programs[life.fired.rule.index];
+  const Result<std::vector<Line>> lines = events.evidence_of(life.fired, program);
+  if (!lines) return refuse(console, "why", lines.error().message);
+  console.out << (wants_json(arguments) ? in_json(life, program, *lines) : in_words(life, program, *lines, console));
+  return Exit::done;
+}
+
+// ----- the command --------------------------------------------------------------------------------------------------
+
+// What was asked about, and where the rules are: without --rule the first word is the alert's id.
+struct Asked {
+  std::string id;
+  std::vector<std::string> paths;
+};
+Result<Asked> asked_of(const Arguments& arguments) {
+  Asked asked{{}, arguments.operands()};
+  if (!arguments.has("--rule")) {
+    if (asked.paths.empty() || !is_id(asked.paths.front()))
+      return failure(Error::Code::refused, "name the alert by its id, or the rule: --rule NAME");
+    asked.id = asked.paths.front();
+    asked.paths.erase(asked.paths.begin());
+    if (asked.paths.empty() && arguments.has("--config")) {
+      Result<Config> config = read_config(arguments.value("--config"));
+      if (!config) return tl::unexpected(config.error());
+      asked.paths = std::move(config->rules);
+    }
+  }
+  asked.paths = paths_of(asked.paths);
+  return asked;
+}
+
 }  // namespace
 
 Exit run_why(const Arguments& arguments, Console& console) {
   const auto complain = [&](const std::string& message) { return refuse(console, "why", message); };
-  if (!arguments.has("--rule")) return complain("name the rule: --rule NAME");
+  const Result<Asked> asked = asked_of(arguments);
+  if (!asked) return complain(asked.error().message);
+  if (!asked->id.empty() && arguments.has("--key"))
+    return complain("an alert's id says whose it is; --key goes with --rule");
   if (!arguments.has("--input")) return complain("name the events: --input FILE, or --input - for standard input");
-  const std::vector<std::string> paths = paths_of(arguments.operands());
-  const bool from_input = std::ranges::find(paths, "-") != paths.end();
+  const bool from_input = std::ranges::find(asked->paths, "-") != asked->paths.end();
   if (from_input && arguments.value("--input") == "-")
     return complain("rules and events cannot both come from standard input");
   if ((from_input || arguments.value("--input") == "-") && console.in_is_terminal)
@@ -309,21 +439,13 @@ Exit run_why(const Arguments& arguments, Console& console) {
     if (!time) return complain(time.error().message);
     at = *time;
   }
-  const CompiledPaths compiled = compile_paths("why", paths, arguments, console);
+  const CompiledPaths compiled = compile_paths("why", asked->paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
   if (compiled.sets.size() != 1) return complain("rules and documents are sets of their own; name those of one");
   const CompiledSet& set = compiled.sets.front();
-
-  const Result<const Program*> program = rule_named(arguments.value("--rule"), *set.compiled.rules);
-  if (!program) return complain(program.error().message);
-  Result<KeyWanted> key = key_of(arguments, **program);
-  if (!key) return complain(key.error().message);
-  Input input(set, arguments, console);
-  const Result<Answer> told = answer(set, **program, std::move(*key), at, input);
-  if (!told) return complain(told.error().message);
-  console.out << (arguments.has("--json") || arguments.value("--format") == "json" ? in_json(*told)
-                                                                                   : in_words(*told, console.width()));
-  return Exit::done;
+  WhyEvents events(set, arguments, console);
+  return asked->id.empty() ? tell_of_rule(set, at, events, arguments, console)
+                           : tell_of_alert(asked->id, set, at, events, arguments, console);
 }
 
 }  // namespace tocsin::app

@@ -173,9 +173,110 @@ TEST_CASE("a condition: how near each comparison came") {
   CHECK(contains(out, "`count(login) >= 4` is wanted"));
 }
 
+// The ids that a replay of the same input writes, in order.
+std::vector<std::string> ids_of(const Scene& scene, const std::string& events, const std::string& rule) {
+  const Ran ran =
+      run({"replay", "-q", scene.rules, "--input", "-", "--event-field", "event", "--drain"}, {.input = events});
+  std::vector<std::string> ids;
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) {
+    const json alert = json::parse(line);
+    if (alert["rule"] == rule) ids.push_back(alert["alert_id"]);
+  }
+  return ids;
+}
+
+Ran why_alert(const Scene& scene, const std::string& id, const std::string& events,
+              std::vector<std::string> more = {}) {
+  std::vector<std::string> words{"why", id, scene.rules, "--input", "-", "--event-field", "event"};
+  words.insert(words.end(), more.begin(), more.end());
+  return run(words, {.input = events});
+}
+
+TEST_CASE("an alert by its id: each step's events, where they stand, and what the rule read of them") {
+  const Scene scene;
+  const std::string events = at(0, "login", "ann", "failure") + at(0, "login", "bob", "failure") +
+                             at(1, "login", "ann", "success") + at(2, "logout", "ann") + at(50, "logout", "bob");
+  const std::vector<std::string> ids = ids_of(scene, events, "left");
+  REQUIRE(ids.size() == 1);
+  const Ran ran = why_alert(scene, ids.front(), events);
+  CHECK(ran.code == 0);
+  CHECK(ran.out == "left fired for user = ann at 1970-01-01T00:00:02.000000Z: ann\n  alert " + ids.front() +
+                       ", low\n"
+                       "  f: 1 event\n"
+                       "    1970-01-01T00:00:00.000000Z  stdin/0/1  outcome: \"failure\", user: \"ann\"\n"
+                       "  ok: 1 event\n"
+                       "    1970-01-01T00:00:01.000000Z  stdin/0/3  outcome: \"success\", user: \"ann\"\n"
+                       "  logout: 1 event\n"
+                       "    1970-01-01T00:00:02.000000Z  stdin/0/4  user: \"ann\"\n");
+  CHECK(contains(why_alert(scene, ids.front(), events, {"-v"}).out, "\n      " + at(2, "logout", "ann")));
+  CHECK(why_alert(scene, ids.front().substr(0, 12), events).out == ran.out);
+  const json fired = json::parse(why_alert(scene, ids.front(), events, {"--json"}).out)["fired"];
+  CHECK(fired["alert_id"] == ids.front());
+  CHECK(fired["evidence"][1]["step"] == "ok");
+  CHECK(fired["evidence"][1]["id"] == "stdin/0/3");
+  CHECK(fired["evidence"][1]["values"] == json{{"user", "ann"}, {"outcome", "success"}});
+  CHECK(fired["counts"] == json{{"f", 1}, {"ok", 1}, {"logout", 1}});
+}
+
+TEST_CASE("an alert by its id: what time alone fired, what was sent of it later, and more events than are kept") {
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules",
+      kRules +
+          "rule quiet when no login for 30s by user  resolve when login  remind every 20s  forget after 1h idle\n"
+          "  alert low \"{user}\"  with since = last_seen\n"
+          "rule much when 120 login within 10m by user  alert low \"{count}\"\n");
+  const std::string events = at(0, "login", "ann", "success") + at(60, "login", "ann", "success");
+  const std::vector<std::string> ids = ids_of(scene, events, "quiet");
+  REQUIRE(ids.size() >= 3);  // the fire, its reminder, its resolution
+  CHECK(contains(why_alert(scene, ids.front(), events).out,
+                 "  reminder 1 at 1970-01-01T00:00:50.000000Z\n  resolved at 1970-01-01T00:01:00.000000Z\n"));
+  CHECK(contains(why_alert(scene, ids.front(), events).out,
+                 "  with since: \"1970-01-01T00:00:00.000000Z\"\n  login: 1 event\n"));
+  const std::vector<std::string> stays = ids_of(scene, events, "stays");
+  REQUIRE(stays.size() == 2);  // of them one after the last event
+  CHECK(contains(why_alert(scene, stays.back(), events).out, "stays fired for user = ann at 1970-01-01T00:01:30"));
+  CHECK(why_alert(scene, stays.back(), events, {"--at", "1970-01-01T00:01:29Z"}).code == 1);
+
+  std::string many;
+  for (int i = 0; i < 120; ++i) many += at(i, "login", "bob", "success");
+  CHECK(contains(why_alert(scene, ids_of(scene, many, "much").front(), many).out,
+                 "  login: 120 events, of which 100 are kept\n"));
+}
+
+TEST_CASE("an id that no alert has: how many there were, and which begin alike") {
+  const Scene scene;
+  std::string events;
+  for (int i = 0; i < 5; ++i) events += at(i, "login", "ann", "failure");
+  const std::string id = ids_of(scene, events, "five").front();
+  const std::string strange = id.substr(0, 6) + (id[6] == '0' ? "1" : "0");
+  const Ran near = why_alert(scene, strange, events);
+  CHECK(near.code == 1);
+  CHECK(near.out.empty());
+  CHECK(near.err == "tocsin why: 2 alerts in stdin, time going on until nothing is pending; none has the id " +
+                        strange + "\nthe ids that begin alike:\n  " + id +
+                        "  five for user = ann at 1970-01-01T00:00:04.000000Z\n");
+  const std::string far = id.starts_with("00") ? "ffffffff" : "00000000";
+  CHECK(contains(why_alert(scene, far, events).err, "none begins with " + far.substr(0, 4) + " either\n"));
+  CHECK(why_alert(scene, far, at(0, "logout", "ann")).err ==
+        "tocsin why: no rule fired in stdin, so there is no alert " + far + "\n");
+  CHECK(contains(why_alert(scene, id, events, {"--key", "ann"}).err, "--key goes with --rule"));
+}
+
+TEST_CASE("an alert by its id, with the rules and the codec of tocsin.toml") {
+  const Scene scene;
+  std::string events;
+  for (int i = 0; i < 5; ++i) events += at(i, "login", "ann", "failure");
+  const std::string config = scene.folder.write(
+      "tocsin.toml", "rules = \"a.rules\"\n[source.logins]\nfile = { path = \"x\" }\nevent_field = \"event\"\n");
+  const std::string id = ids_of(scene, events, "five").front();
+  CHECK(contains(run({"why", id, "-c", config, "--input", "-"}, {.input = events}).out, "five fired for user = ann"));
+}
+
 TEST_CASE("what cannot be asked is said, with exit 2") {
   const Scene scene;
-  CHECK(contains(run({"why", scene.rules}).err, "name the rule: --rule NAME"));
+  CHECK(contains(run({"why", scene.rules}).err, "name the alert by its id, or the rule: --rule NAME"));
   CHECK(contains(run({"why", scene.rules, "--rule", "five"}).err, "name the events: --input FILE"));
   CHECK(contains(scene.why("fiev", "").err, "did you mean `five`?"));
   CHECK(contains(scene.why("five", "", {"--key", "ann", "--key", "bob"}).err, "the key of five is user"));

@@ -47,6 +47,12 @@ holds "four of them" grep -q '^4 tests, 4 passed' "$temporary/out"
 expect 0 "a pipe as input" bash -c "'$tocsin' replay -q '$temporary/demo' --input - --event-field event < '$events' > '$temporary/piped'"
 expect 0 "the same file" "$tocsin" replay -q "$temporary/demo" --input "$events" --event-field event --out "$temporary/read"
 holds "the same alerts, but for the name of the input" bash -c "sed 's/stdin\\//events.ndjson\\//g' '$temporary/piped' | cmp - '$temporary/read'"
+id=$(sed -n '1s/.*"alert_id":"\([0-9a-f]*\)".*/\1/p' "$temporary/read")
+expect 0 "why an alert fired" "$tocsin" why "$id" "$temporary/demo" --input "$events" --event-field event
+holds "it is that alert" grep -q "alert $id" "$temporary/out"
+holds "its events stand where they came from" grep -q '  events.ndjson/0/[0-9]' "$temporary/out"
+expect 1 "an alert that is not there" "$tocsin" why ffffffffffffffffffffffffffffffff "$temporary/demo" --input "$events" --event-field event
+holds "nothing is answered" test ! -s "$temporary/out"
 expect 0 "a reader that goes away" bash -c "set +o pipefail; '$tocsin' replay '$temporary/demo' --input '$events' --event-field event 2> /dev/null | head -n 1 > /dev/null"
 if command -v zstd > /dev/null; then
   zstd -q "$events"
