@@ -5,12 +5,16 @@
 #include <re2/re2.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
+#include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <thread>
 
 #include "app/command.h"
 #include "app/compiled.h"
@@ -40,6 +44,7 @@ struct Ran {
   std::string message, failed_place, failed_line;  // the line of the test that was not met, as written
   std::vector<std::string> fired;                  // the rules that sent an alert in it
   std::vector<dsl::Edit> edits;                    // with them it would pass
+  std::vector<EdgeTaken> edges;                    // of its rule's automaton, for the coverage
   double seconds = 0;
 };
 
@@ -121,68 +126,104 @@ std::string explained(const CompiledSet& set, const dsl::TestInfo& test, const M
   return nearest ? "\n" + in_words(*nearest) : "";
 }
 
-Ran run_one(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions& options, const Wanted& wanted) {
-  const auto started = Clock::now();
-  const TestOutcome outcome = run_permuted(set, test, options, wanted.permutations);
+// A test that is wanted, of one of the sets.
+struct Job {
+  const CompiledSet* set = nullptr;
+  const dsl::TestInfo* test = nullptr;
+  std::size_t rules = 0;  // where the coverage of the set's rules begins
+};
+
+struct HowToRun {
+  bool fail_fast = false, edges = false;
+  std::size_t side_by_side = 1;
+};
+
+Ran named(const Job& job) {
   Ran ran;
-  ran.title = outcome.title;
-  ran.rule = rule_of(test, set.compiled.model);
-  ran.place = place_of(outcome.span, set.files);
+  ran.title = job.test->decl.title.value;
+  ran.rule = rule_of(*job.test, job.set->compiled.model);
+  ran.place = place_of(job.test->decl.title.span, job.set->files);
+  return ran;
+}
+
+// By itself: what it looks at of the set is never changed, its engine is its own.
+Ran run_one(const Job& job, const Wanted& wanted, bool edges) {
+  const auto started = Clock::now();
+  const CompiledSet& set = *job.set;
+  TestOptions options;
+  options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
+  const TestOutcome outcome = run_permuted(set, *job.test, options, wanted.permutations);
+  Ran ran = named(job);
   ran.passed = outcome.passed;
   ran.fired = outcome.fired;
   if (!outcome.passed) {
     ran.message = outcome.message;
-    if (outcome.missed) ran.message += explained(set, test, *outcome.missed, options);
+    if (outcome.missed) ran.message += explained(set, *job.test, *outcome.missed, options);
     ran.edits = outcome.edits;
     ran.failed_place = place_of(outcome.failed_at, set.files);
     ran.failed_line = line_of(outcome.failed_at, set.files);
   }
+  if (edges && !ran.rule.empty())
+    ran.edges = edges_taken(set, ran.rule, [&](const dsl::Compiled& variant) {
+      return alerts_of(variant, set.reference, *job.test, options);
+    });
   ran.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   return ran;
 }
 
-// Adds the edges that this test takes.
-void add_edges(const CompiledSet& set, const dsl::TestInfo& test, const TestOptions& options, Coverage& coverage) {
-  const std::vector<EdgeTaken> edges = edges_taken(set, coverage.rule, [&](const dsl::Compiled& variant) {
-    return alerts_of(variant, set.reference, test, options);
-  });
-  if (coverage.edges.empty()) coverage.edges = edges;
-  for (std::size_t i = 0; i < edges.size(); ++i) coverage.edges[i].taken |= edges[i].taken;
+// Calls `run` with 0 to `count` - 1 in this order, `threads` of them at once. Where it answers no, those behind are not
+// wanted; those before it are all run.
+void side_by_side(std::size_t count, std::size_t threads, const std::function<bool(std::size_t)>& run) {
+  std::atomic<std::size_t> next = 0, end = count;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < end; i = next++) {
+      if (run(i)) continue;
+      std::size_t before = end;
+      while (i + 1 < before && !end.compare_exchange_weak(before, i + 1)) continue;
+    }
+  };
+  std::vector<std::future<void>> others;
+  for (std::size_t i = 1; i < std::min(threads, count); ++i) others.push_back(std::async(std::launch::async, work));
+  work();
+  for (std::future<void>& other : others) other.get();
 }
 
-struct HowToRun {
-  bool fail_fast = false, edges = false;
-};
+// The tests as they stand in the files, and the rules that they may cover.
+std::vector<Job> jobs_of(const std::vector<CompiledSet>& sets, const Wanted& wanted, Report& report) {
+  std::vector<Job> jobs;
+  for (const CompiledSet& set : sets) {
+    const std::size_t rules = report.coverage.size();
+    for (const dsl::RuleInfo& rule : set.compiled.model.rules)
+      report.coverage.push_back({rule.name, place_of(rule.at, set.files), false, false, {}});
+    for (const dsl::TestInfo& test : set.compiled.model.tests)
+      if (wanted(test.decl.title.value, rule_of(test, set.compiled.model))) jobs.push_back({&set, &test, rules});
+  }
+  return jobs;
+}
 
-void run_set(const CompiledSet& set, const Wanted& wanted, HowToRun how, Report& report) {
-  TestOptions options;
-  options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
-  const std::size_t first = report.coverage.size();
-  const auto& rules = set.compiled.model.rules;
-  for (const dsl::RuleInfo& rule : rules)
-    report.coverage.push_back({rule.name, place_of(rule.at, set.files), false, false, {}});
-  const auto covered = std::span(report.coverage).subspan(first);
-  for (const dsl::TestInfo& test : set.compiled.model.tests) {
-    if (!wanted(test.decl.title.value, rule_of(test, set.compiled.model))) continue;
-    if (how.fail_fast && report.failed() > 0) return;
-    const Ran& ran = report.tests.emplace_back(run_one(set, test, options, wanted));
-    for (Coverage& c : covered) {
-      const bool fired = std::ranges::find(ran.fired, c.rule) != ran.fired.end();
-      c.fired |= fired;
-      c.silent |= !fired && ran.rule == c.rule;
-      if (how.edges && ran.rule == c.rule) add_edges(set, test, options, c);
-    }
+void cover(const Ran& ran, std::span<Coverage> rules) {
+  for (Coverage& c : rules) {
+    const bool fired = std::ranges::find(ran.fired, c.rule) != ran.fired.end();
+    c.fired |= fired;
+    c.silent |= !fired && ran.rule == c.rule;
+    if (ran.rule != c.rule) continue;
+    if (c.edges.empty()) c.edges = ran.edges;
+    for (std::size_t i = 0; i < ran.edges.size(); ++i) c.edges[i].taken |= ran.edges[i].taken;
   }
 }
 
-// Those that would run, as they stand in the files.
-void list(const CompiledSet& set, const Wanted& wanted, Report& report) {
-  for (const dsl::TestInfo& test : set.compiled.model.tests) {
-    Ran ran;
-    ran.title = test.decl.title.value;
-    ran.rule = rule_of(test, set.compiled.model);
-    ran.place = place_of(test.decl.title.span, set.files);
-    if (wanted(ran.title, ran.rule)) report.tests.push_back(std::move(ran));
+// What is told does not depend on how many run side by side: the tests stay in their order, and --fail-fast ends with
+// the first of them that fails.
+void run_all(const std::vector<Job>& jobs, const Wanted& wanted, HowToRun how, Report& report) {
+  std::vector<Ran> all(jobs.size());
+  side_by_side(jobs.size(), how.side_by_side, [&](std::size_t i) {
+    all[i] = run_one(jobs[i], wanted, how.edges);
+    return all[i].passed || !how.fail_fast;
+  });
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Ran& ran = report.tests.emplace_back(std::move(all[i]));
+    cover(ran, std::span(report.coverage).subspan(jobs[i].rules, jobs[i].set->compiled.model.rules.size()));
+    if (how.fail_fast && !ran.passed) break;
   }
 }
 
@@ -425,6 +466,9 @@ Exit update(const Report& report, Console& console) {
   return left > 0 ? Exit::no : Exit::done;
 }
 
+// --jobs: more threads than any machine that runs tests has cores are a slip of the hand.
+constexpr std::uint64_t kAtOnceMost = 1024;
+
 std::optional<std::uint64_t> number_of(const std::string& text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -442,6 +486,10 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const std::optional<std::uint64_t> permutations = number_of(arguments.value("--permute", "0"));
   if (!permutations) return refuse(console, "test", "--permute needs a number, such as 20");
   wanted.permutations = *permutations;
+  const std::optional<std::uint64_t> at_once = number_of(arguments.value("--jobs", "0"));
+  if (!at_once || (arguments.has("--jobs") && (*at_once == 0 || *at_once > kAtOnceMost)))
+    return refuse(console, "test", fmt::format("--jobs needs a number from 1 to {}, such as 4", kAtOnceMost));
+  const std::size_t threads = *at_once > 0 ? *at_once : std::max(1U, std::thread::hardware_concurrency());
   const std::optional<std::uint64_t> least = number_of(arguments.value("--min-coverage", "0"));
   if (!least || *least > 100) return refuse(console, "test", "--min-coverage needs a percentage, such as 80");
   const bool coverage = arguments.has("--coverage") || arguments.has("--min-coverage");
@@ -467,12 +515,11 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
   Report report;
-  for (const CompiledSet& set : compiled.sets) {
-    if (arguments.has("--list")) {
-      list(set, wanted, report);
-    } else {
-      run_set(set, wanted, {arguments.has("--fail-fast"), coverage}, report);
-    }
+  const std::vector<Job> jobs = jobs_of(compiled.sets, wanted, report);
+  if (arguments.has("--list")) {
+    for (const Job& job : jobs) report.tests.push_back(named(job));
+  } else {
+    run_all(jobs, wanted, {arguments.has("--fail-fast"), coverage, threads}, report);
   }
   report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   if (report.tests.empty()) {

@@ -126,6 +126,40 @@ TEST_CASE("--min-coverage is a gate over rules and edges alike") {
   CHECK(test(kRule + kPasses, {"--min-coverage", "101"}).code == 2);
 }
 
+// Of many tests some fail, some take long, and the set of the second file has rules of its own.
+TEST_CASE("--jobs: what is printed is the same, however many tests run at once") {
+  Folder folder;
+  std::string text = kRule;
+  for (int i = 0; i < 40; ++i) {
+    const std::string n = std::to_string(i);
+    const std::string sent = i % 5 == 0 ? "400 login_failed every 10s" : "5 login_failed every 10s";
+    text += "test \"number " + n + "\" rule brute_force\n  at 0s  " + sent + " {user: \"u" + n +
+            "\"}\n  at 40s  expect alert {user: \"u" + n + "\", count: " + (i % 7 == 3 ? "6" : "5") + "}\n";
+  }
+  folder.write("a.rules", text);
+  folder.write("b.rules", kRule + kPasses + kFails);
+  const auto told = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {"test", "--apart", folder.path()});
+    const Ran ran = run(words);
+    std::string out = ran.out + "|" + std::to_string(ran.code);
+    if (const std::size_t time = out.find(" s)"); time != std::string::npos) out.erase(out.rfind('(', time), time);
+    return out;
+  };
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"-v"}, {"--fail-fast", "-v"}, {"--coverage"}, {"--format", "tap"}}) {
+    CAPTURE(words.front());
+    std::vector<std::string> alone = words, eight = words;
+    alone.insert(alone.end(), {"-j", "1"});
+    eight.insert(eight.end(), {"-j", "8"});
+    const std::string one = told(alone);
+    CHECK(one.find("number 3") != std::string::npos);
+    CHECK(told(eight) == one);
+    CHECK(told(words) == one);
+  }
+  CHECK(contains(told({"--fail-fast", "-v", "-j", "8"}), "4 tests, 3 passed, 1 failed"));
+  CHECK(contains(run({"test", "-j", "0", folder.path()}).err, "--jobs needs a number from 1 to 1024, such as 4"));
+}
+
 TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
   const Ran listed = test(kRule + kPasses + kFails, {"--list"});
   CHECK(listed.code == 0);
