@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "adapters/codec/escape.h"
+#include "adapters/codec/json_shape.h"
 #include "adapters/codec/key_table.h"
 #include "engine/base/contract.h"
 #include "engine/base/text.h"
@@ -92,88 +93,6 @@ std::vector<Node> make_tree(const Plan& plan) {
   }
   return nodes;
 }
-
-// ----- the shape of the record before -------------------------------------------------------------------
-
-// Sources write the same keys in the same order, line after line. So a record is first held against the keys of one
-// before it, byte by byte as they stood there, from one value to the next: when all agree, its fields stand at the same
-// tokens, and nothing has to be looked up. Only for objects without lists and objects inside; all others, and those
-// that differ, are walked.
-class Shape {
- public:
-  bool empty() const { return keys_.empty(); }
-
-  // REQUIRES: `token` is that of the opening brace of a whole, valid object. Nothing is learnt when it is not flat.
-  void learn(const char* bytes, const std::uint32_t* token) {
-    keys_.clear();
-    long_.clear();
-    breaks_ = false;
-    for (;; token += 4) {
-      if (bytes[token[1]] == '}') return keys_.clear();  // no key at all
-      const char first = bytes[token[3]];
-      if (first == '{' || first == '[') return keys_.clear();
-      keys_.push_back(key_of({bytes + token[0], token[3] - token[0]}));
-      if (bytes[token[4]] == '}') return;
-    }
-  }
-
-  // The token of the closing brace; null: the record has another shape. `in_one_line`: no line break stands inside;
-  // else perhaps. REQUIRES: not empty; 16 bytes may be read behind each token before `end`.
-  const std::uint32_t* fit(const char* bytes, const std::uint32_t* token, const std::uint32_t* end,
-                           bool& in_one_line) const {
-    const std::size_t last = keys_.size() * 4;
-    if (static_cast<std::size_t>(end - token) <= last || bytes[token[last]] != '}') return nullptr;
-    // Nearly all fit, so that it is not asked at each key whether to go on.
-    Bytes16 differs = {};
-    std::uint32_t unfit = 0;
-    std::uint8_t lowest =
-        0xff;  // of the bytes behind which a comma or brace stands: a blank among them may be a line break
-    const std::uint32_t* at = token;
-    for (const Key& key : keys_) {
-      Bytes16 here;
-      std::memcpy(&here, bytes + at[0], sizeof here);
-      differs |= (here ^ key.bytes) & key.mask;
-      unfit |= ((at[3] - at[0]) ^ key.size) | kNoScalar[static_cast<unsigned char>(bytes[at[3]])];
-      lowest = std::min(lowest, static_cast<std::uint8_t>(bytes[at[4] - 1]));
-      at += 4;
-    }
-    std::uint64_t words[2];
-    std::memcpy(words, &differs, sizeof words);
-    if ((words[0] | words[1] | unfit) != 0) return nullptr;
-    for (const auto& [number, rest] : long_)
-      if (std::memcmp(bytes + token[number * 4] + sizeof(Bytes16), rest.data(), rest.size()) != 0) return nullptr;
-    in_one_line = lowest > ' ' && !breaks_;
-    return at;
-  }
-
- private:
-  using Bytes16 = std::uint8_t __attribute__((vector_size(16)));  // compilers make one register of it
-  struct Key {
-    Bytes16 bytes = {}, mask = {};  // the text's first
-    std::uint32_t size = 0;
-  };
-  // `text`: from the brace or comma before the key to its value.
-  Key key_of(std::string_view text) {
-    Key key;
-    key.size = static_cast<std::uint32_t>(text.size());
-    for (std::size_t i = 0; i < std::min(text.size(), sizeof(Bytes16)); ++i) {
-      key.bytes[i] = static_cast<std::uint8_t>(text[i]);
-      key.mask[i] = 0xff;
-    }
-    breaks_ = breaks_ || text.find('\n') != std::string_view::npos;
-    if (text.size() > sizeof(Bytes16)) long_.emplace_back(keys_.size(), text.substr(sizeof(Bytes16)));
-    return key;
-  }
-
-  static constexpr std::array<std::uint32_t, 256> kNoScalar = [] {
-    std::array<std::uint32_t, 256> out{};
-    for (const char c : {'{', '[', ',', ':', '}', ']'}) out[static_cast<unsigned char>(c)] = 1;
-    return out;
-  }();
-  std::vector<Key> keys_;
-  std::vector<std::pair<std::size_t, std::string>> long_;  // the number of a key and its text behind the first bytes
-  bool breaks_ = false;                                    // a line break stands between values
-};
 
 // ----- numbers and strings ------------------------------------------------------------------------------
 
@@ -267,7 +186,96 @@ bool is_json_number(std::string_view text) {
   return i == text.size();
 }
 
+Fault convert_integer(std::string_view text, Value& out) {
+  std::int64_t n = 0;
+  if (short_integer(text, n)) [[likely]] {
+    out = Value::integer(n);
+    return {};
+  }
+  if (!is_json_number(text)) return DeadReason::broken_record;
+  const NumberText outcome = parse_integer(text, n);
+  out = Value::integer(n);
+  if (outcome == NumberText::good) return {};
+  if (outcome == NumberText::out_of_range) return DeadReason::out_of_range;
+  // 5.0 and 1e3 are whole numbers too.
+  double d = 0;
+  if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
+  if (d != std::floor(d)) return DeadReason::wrong_type;
+  if (!(d >= -0x1p63 && d < 0x1p63)) return DeadReason::out_of_range;
+  out = Value::integer(static_cast<std::int64_t>(d));
+  return {};
+}
+
+Fault convert_floating(std::string_view text, Value& out) {
+  double d = 0;
+  if (!short_decimal(text, d)) [[unlikely]] {
+    if (!is_json_number(text)) return DeadReason::broken_record;
+    if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
+  }
+  out = Value::floating(d);
+  return {};
+}
+
+// A number where nobody said which kind: an int if it is written as one and fits.
+Fault convert_number(std::string_view text, Value& out) {
+  std::int64_t n = 0;
+  if (short_integer(text, n) || (is_json_number(text) && parse_integer(text, n) == NumberText::good)) {
+    out = Value::integer(n);
+    return {};
+  }
+  return convert_floating(text, out);
+}
+
+// A time, duration or address, written as a text or, `quoted` false, as a number that is one.
+Fault convert_written(Type type, std::string_view text, bool quoted, const TypePlan& plan, Arena& arena, Value& out) {
+  if (type == Type::time) {
+    const std::optional<Time> time = plan.plain.read(text, Time{});
+    if (time) out = Value::time(*time);
+    return time ? Fault{} : DeadReason::wrong_type;
+  }
+  if (type == Type::ip && !quoted) return DeadReason::wrong_type;
+  return convert_text(type, text, arena, out);
+}
+
 // ----- the decoder --------------------------------------------------------------------------------------
+
+// Lines are plain or they are not, mostly for as long as their source lives. A line that is not costs more when it was
+// taken for plain and has to be looked at by itself; so a block with many of those is followed by some that are not
+// tried, ever more of them.
+class PlainPace {
+ public:
+  bool may_try() {
+    if (pause_ == 0) return true;
+    --pause_;
+    return false;
+  }
+  void tried(std::size_t lines, std::size_t plain) {
+    next_ = (lines - plain) * 4 > lines ? std::min<std::size_t>(next_ * 2 + 1, 63) : 0;
+    pause_ = next_;
+  }
+
+ private:
+  std::size_t pause_ = 0, next_ = 0;  // blocks
+};
+
+// The values of a plain line (json_shape.h), for make_event. What it cannot tell at once is `kDoubt`: then the line is
+// looked at in the other way, which knows what it is.
+class PlainFields {
+ public:
+  static constexpr DeadReason kDoubt = DeadReason::broken_record;
+
+  PlainFields(const std::uint32_t* numbers, const std::string_view* values, const TypePlan& type, Arena& arena)
+      : numbers_(numbers), values_(values), type_(type), arena_(arena) {}
+
+  Fault value(Entry entry, const FieldSlot& slot, Value& out) const;
+  Fault time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) const;
+
+ private:
+  const std::uint32_t* numbers_;  // by Entry
+  const std::string_view* values_;
+  const TypePlan& type_;
+  Arena& arena_;
+};
 
 // One record of a block.
 struct Frame {
@@ -278,12 +286,13 @@ struct Frame {
 
 class JsonDecoder final : public Decoder {
  public:
-  JsonDecoder(const CodecConfig& config, Plan plan)
+  JsonDecoder(const CodecConfig& config, Plan plan, bool by_bytes)
       : plan_(std::move(plan)),
         nodes_(make_tree(plan_)),
         record_max_(config.record_max),
         // One word remembers which of the open brackets are objects.
         depth_max_(std::min<std::size_t>(config.depth_max, 64)),
+        by_bytes_(by_bytes),
         found_(plan_.paths.size(), kNoToken),
         visited_(nodes_.size(), false) {}
 
@@ -295,6 +304,9 @@ class JsonDecoder final : public Decoder {
 
  private:
   void decode_lines(Block& block, DeadLetters& dead);
+  std::size_t decode_plain_line(const Frame& frame);
+  const char* fit_plain(const char* record);
+  const TypePlan* type_of_plain(const std::uint32_t* numbers);
   std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
@@ -311,15 +323,13 @@ class JsonDecoder final : public Decoder {
   const std::uint32_t* note(const Node::Key& key, const std::uint32_t* token, std::size_t depth);
   const Node::Key* find_key(const Node& node, const std::uint32_t* token);
   const std::uint32_t* refuse(DeadReason reason, const char* detail);
+  const std::uint32_t* refuse_unended();
 
   // Converting.
   std::string_view scalar(const std::uint32_t* token) const;
   bool plain_text(const std::uint32_t* token, Value& out) const;
   Fault string(const std::uint32_t* token, std::string_view& out);
   Fault convert(Type type, const std::uint32_t* token, Value& out);
-  Fault convert_integer(std::string_view text, Value& out) const;
-  Fault convert_floating(std::string_view text, Value& out) const;
-  Fault convert_number(std::string_view text, Value& out) const;
   Fault convert_by_text(Type type, const std::uint32_t* token, Value& out);
   Fault convert_point(const std::uint32_t* token, Value& out);
   Fault convert_list(Type item, const std::uint32_t* token, Value& out);
@@ -333,7 +343,9 @@ class JsonDecoder final : public Decoder {
   const Plan plan_;
   const std::vector<Node> nodes_;
   const std::size_t record_max_, depth_max_;
+  const bool by_bytes_;
   Structure structure_;
+  PlainPace pace_;
 
   // Of the block in hand.
   SourceId source_;
@@ -343,6 +355,7 @@ class JsonDecoder final : public Decoder {
   const char* next_backslash_ =
       nullptr;          // at or behind the record in hand; escapes are rare, so one search serves many texts
   bool whole_ = false;  // stage 1 went over the block as a whole
+  bool plain_ = false;  // ... over no line of it that is plain
 
   // Of the record in hand.
   const char* bytes_ = nullptr;            // what token positions count from
@@ -358,12 +371,14 @@ class JsonDecoder final : public Decoder {
   struct KnownShape {
     Shape shape;
     std::vector<std::uint32_t> found;  // found_ of a record of the shape
+    std::vector<std::uint32_t> value;  // by Entry: the number of its value
   };
   static constexpr std::size_t kShapesMax = 8;
   std::vector<KnownShape> shapes_;
   std::size_t shape_ = 0;                     // the one that fitted last
   std::uint32_t misses_ = 0;                  // records that had none of them
   const std::uint32_t* found_now_ = nullptr;  // found_, or that of the shape
+  std::vector<std::string_view> values_;      // of a plain line, by number
 
   std::string scratch_;
   std::vector<Value> items_;
@@ -388,10 +403,11 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
   block_end_ = block_ + block.bytes.size();
   // If there is an error anywhere (an open string, wrong UTF-8), then each record is looked at by itself. Without one
   // no line break lies inside a string, so records cannot reach into each other.
-  whole_ = structure_.find(block_, block.bytes.size()) == simdjson::SUCCESS;
-  find_backslash(block_);  // afterwards: stage 1 has brought the block into the cache, which takes as long as itself
+  plain_ = by_bytes_ && block.records.empty() && pace_.may_try();
+  whole_ = !plain_ && structure_.find(block_, block.bytes.size()) == simdjson::SUCCESS;
+  next_backslash_ = nullptr;
   bytes_ = block_;
-  token_ = structure_.tokens();
+  if (whole_) token_ = structure_.tokens();
   const std::size_t events_before = into.size();
   if (block.records.empty()) {
     decode_lines(block, dead);
@@ -406,15 +422,55 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
 void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
   std::uint64_t line = block.first_offset;
   const std::size_t size = block.bytes.size();
+  std::size_t plain = 0;
   for (std::size_t begin = 0; begin < size; ++line) {
-    std::size_t end = decode_known_line({begin, size, line, block.arrived}, dead);
+    const Frame frame{begin, size, line, block.arrived};
+    std::size_t end = plain_ ? decode_plain_line(frame) : decode_known_line(frame, dead);
     if (end == 0) {
       const void* newline = std::memchr(block_ + begin, '\n', size - begin);
       end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
       decode_record({begin, end, line, block.arrived}, dead);
+    } else {
+      ++plain;
     }
     begin = end + 1;
   }
+  if (plain_) pace_.tried(line - block.first_offset, plain);
+}
+
+// A line of plain values in the order of a known shape, at which stage 1 never looks. Gives the line's end; 0: it is
+// another, and nothing has happened yet but some lost memory. `frame` ends with the block.
+std::size_t JsonDecoder::decode_plain_line(const Frame& frame) {
+  const char* behind = fit_plain(block_ + frame.begin);
+  if (behind == nullptr) return 0;
+  const std::size_t end = static_cast<std::size_t>(behind - block_) + (*behind == '\r' ? 1 : 0);
+  if ((end < frame.end && block_[end] != '\n') || end > frame.end || end - frame.begin > record_max_) return 0;
+  const std::uint32_t* numbers = shapes_[shape_].value.data();
+  const TypePlan* type = type_of_plain(numbers);
+  if (type == nullptr) return 0;
+  PlainFields fields(numbers, values_.data(), *type, batch_->arena());
+  const Position position{source_, partition_, frame.offset};
+  return make_event(*type, fields, position, frame.time, *batch_, complaint_) ? end : 0;
+}
+
+// What stands behind the record, with shape_ and values_ set; null: no shape fits.
+const char* JsonDecoder::fit_plain(const char* record) {
+  for (std::size_t tries = 0; tries < shapes_.size(); ++tries) {
+    if (const char* behind = shapes_[shape_].shape.fit(record, block_end_, values_.data())) return behind;
+    shape_ = shape_ + 1 == shapes_.size() ? 0 : shape_ + 1;
+  }
+  return nullptr;
+}
+
+// Null: it cannot be told here.
+const TypePlan* JsonDecoder::type_of_plain(const std::uint32_t* numbers) {
+  if (plan_.fixed != kNoEntry) return &plan_.types[plan_.fixed];
+  if (numbers[plan_.event_entry] == kNoToken) return nullptr;
+  const std::string_view written = values_[numbers[plan_.event_entry]];
+  if (written.front() != '"') return nullptr;
+  const std::string_view name = written.substr(1, written.size() - 2);
+  if (type_ == nullptr || type_->type->name != name) type_ = plan_.find(name);
+  return type_;
 }
 
 // Nearly every line: an object of a known shape and nothing else. Where it ends says its last token, so nobody looks
@@ -475,7 +531,7 @@ bool JsonDecoder::decode_object(const Frame& frame) {
   const std::uint32_t* behind = find_fields();
   if (behind == nullptr) return false;
   // Objects may not reach over the end of their record (a line break inside), nor may anything follow.
-  if (*(behind - 1) >= end_) return refuse(DeadReason::broken_record, "the record ends inside the object") != nullptr;
+  if (*(behind - 1) >= end_) return refuse_unended() != nullptr;
   if (*behind < end_) return refuse(DeadReason::broken_record, "something follows the object") != nullptr;
   token_ = behind;
   return put_together(frame);
@@ -527,10 +583,14 @@ void JsonDecoder::learn_shape() {
   Shape shape;
   shape.learn(bytes_, token_);
   if (shape.empty()) return;
+  if (shape.size() > values_.size()) values_.resize(shape.size());
+  KnownShape known{std::move(shape), found_, found_};
+  for (std::uint32_t& number : known.value)
+    if (number != kNoToken) number = static_cast<std::uint32_t>(Shape::number_of_value(number));
   if (shapes_.size() < kShapesMax)
-    shapes_.push_back({std::move(shape), found_});
+    shapes_.push_back(std::move(known));
   else
-    shapes_[misses_ / 1024 % kShapesMax] = {std::move(shape), found_};
+    shapes_[misses_ / 1024 % kShapesMax] = std::move(known);
 }
 
 const TypePlan* JsonDecoder::type_of_record() {
@@ -548,6 +608,56 @@ const TypePlan* JsonDecoder::type_of_record() {
   return type;
 }
 
+// ----- plain lines --------------------------------------------------------------------------------------
+
+Fault PlainFields::value(Entry entry, const FieldSlot& slot, Value& out) const {
+  if (numbers_[entry] == kNoToken) return {};
+  const std::string_view written = values_[numbers_[entry]];
+  const char first = written.front();
+  if (first == 'n') return {};  // null
+  if (slot.list) return kDoubt;
+  const bool quoted = first == '"', is_number = is_digit(first) || first == '-';
+  const std::string_view text = quoted ? written.substr(1, written.size() - 2) : written;
+  switch (slot.type) {
+    case Type::text:
+      if (!quoted) return kDoubt;
+      out = Value::text(text);
+      return {};
+    case Type::integer:
+      return is_number ? convert_integer(text, out) : kDoubt;
+    case Type::floating:
+      return is_number ? convert_floating(text, out) : kDoubt;
+    case Type::boolean:
+      if (quoted || is_number) return kDoubt;
+      out = Value::boolean(first == 't');
+      return {};
+    case Type::time:
+    case Type::duration:
+    case Type::ip:
+      if (!quoted && !(is_number && is_json_number(text))) return kDoubt;
+      return convert_written(slot.type, text, quoted, type_, arena_, out);
+    case Type::object:
+      if (is_number) return is_json_number(text) ? convert_number(text, out) : kDoubt;
+      out = quoted ? Value::text(text) : Value::boolean(first == 't');
+      return {};
+    case Type::point:
+    case Type::missing:
+    case Type::list:
+      break;
+  }
+  return kDoubt;
+}
+
+Fault PlainFields::time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) const {
+  if (numbers_[entry] == kNoToken) return {};
+  const std::string_view written = values_[numbers_[entry]];
+  if (std::int64_t whole = 0; short_integer(written, whole) && !reader.has_format())
+    out = reader.read(whole);
+  else if (written.front() == '"')
+    out = reader.read(written.substr(1, written.size() - 2), arrived);
+  return out ? Fault{} : kDoubt;
+}
+
 // ----- walking ------------------------------------------------------------------------------------------
 
 const std::uint32_t* JsonDecoder::refuse(DeadReason reason, const char* detail) {
@@ -555,15 +665,22 @@ const std::uint32_t* JsonDecoder::refuse(DeadReason reason, const char* detail) 
   return nullptr;
 }
 
+const std::uint32_t* JsonDecoder::refuse_unended() {
+  return refuse(DeadReason::broken_record, "the record ends inside the object");
+}
+
+// The object may be looked for in the whole block or in its record alone: what stands behind the record is not asked.
 const std::uint32_t* JsonDecoder::walk(std::uint32_t number, const std::uint32_t* token, std::size_t depth) {
   const Node& node = nodes_[number];
   if (depth > depth_max_) return refuse(DeadReason::too_deep, "nested too deep");
-  if (at(++token) == '}') return token + 1;
+  if (*++token < end_ && at(token) == '}') return token + 1;
   for (;;) {
+    if (token[0] >= end_ || token[1] >= end_) return refuse_unended();
     if (at(token) != '"' || at(token + 1) != ':')
       return refuse(DeadReason::broken_record, "a key and a colon should stand here");
     const Node::Key* key = find_key(node, token);
     token += 2;
+    if (*token >= end_) return refuse_unended();
     const char first = at(token);
     if (key != nullptr) {
       token = note(*key, token, depth);
@@ -575,6 +692,7 @@ const std::uint32_t* JsonDecoder::walk(std::uint32_t number, const std::uint32_t
       ++token;
     }
     if (token == nullptr) return nullptr;
+    if (*token >= end_) return refuse_unended();
     const char next = at(token);
     ++token;
     if (next == ',') continue;
@@ -747,46 +865,6 @@ Fault JsonDecoder::convert(Type type, const std::uint32_t* token, Value& out) {
   return is_value ? DeadReason::wrong_type : DeadReason::broken_record;
 }
 
-Fault JsonDecoder::convert_integer(std::string_view text, Value& out) const {
-  std::int64_t n = 0;
-  if (short_integer(text, n)) [[likely]] {
-    out = Value::integer(n);
-    return {};
-  }
-  if (!is_json_number(text)) return DeadReason::broken_record;
-  const NumberText outcome = parse_integer(text, n);
-  out = Value::integer(n);
-  if (outcome == NumberText::good) return {};
-  if (outcome == NumberText::out_of_range) return DeadReason::out_of_range;
-  // 5.0 and 1e3 are whole numbers too.
-  double d = 0;
-  if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
-  if (d != std::floor(d)) return DeadReason::wrong_type;
-  if (!(d >= -0x1p63 && d < 0x1p63)) return DeadReason::out_of_range;
-  out = Value::integer(static_cast<std::int64_t>(d));
-  return {};
-}
-
-Fault JsonDecoder::convert_floating(std::string_view text, Value& out) const {
-  double d = 0;
-  if (!short_decimal(text, d)) [[unlikely]] {
-    if (!is_json_number(text)) return DeadReason::broken_record;
-    if (parse_floating(text, d) != NumberText::good) return DeadReason::out_of_range;
-  }
-  out = Value::floating(d);
-  return {};
-}
-
-// A number where nobody said which kind: an int if it is written as one and fits.
-Fault JsonDecoder::convert_number(std::string_view text, Value& out) const {
-  std::int64_t n = 0;
-  if (short_integer(text, n) || (is_json_number(text) && parse_integer(text, n) == NumberText::good)) {
-    out = Value::integer(n);
-    return {};
-  }
-  return convert_floating(text, out);
-}
-
 // Types that are texts or numbers in JSON.
 Fault JsonDecoder::convert_by_text(Type type, const std::uint32_t* token, Value& out) {
   const char first = at(token);
@@ -799,13 +877,7 @@ Fault JsonDecoder::convert_by_text(Type type, const std::uint32_t* token, Value&
   } else if (!is_json_number(text)) {
     return DeadReason::broken_record;
   }
-  if (type == Type::time) {
-    const std::optional<Time> time = type_->plain.read(text, Time{});
-    if (time) out = Value::time(*time);
-    return time ? Fault{} : DeadReason::wrong_type;
-  }
-  if (type == Type::ip && first != '"') return DeadReason::wrong_type;
-  return convert_text(type, text, batch_->arena(), out);
+  return convert_written(type, text, first == '"', *type_, batch_->arena(), out);
 }
 
 // [latitude, longitude]; {"lat": .., "lon": ..}, also with lng, latitude, longitude; GeoJSON's {"type": "Point",
@@ -945,8 +1017,8 @@ Fault JsonDecoder::natural_object(const std::uint32_t*& token, std::size_t depth
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_json_decoder(const CodecConfig& config, Plan plan) {
-  return std::make_unique<JsonDecoder>(config, std::move(plan));
+std::unique_ptr<Decoder> make_json_decoder(const CodecConfig& config, Plan plan, bool by_bytes) {
+  return std::make_unique<JsonDecoder>(config, std::move(plan), by_bytes);
 }
 
 }  // namespace tocsin

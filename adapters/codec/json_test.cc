@@ -4,11 +4,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "tests/support/decode.h"
+#include "tests/support/json_ways.h"
 
 using namespace tocsin;
 using namespace tocsin::codec_test;
@@ -488,6 +490,226 @@ TEST_CASE("json: a line between others of known shapes is what it is alone") {
     CHECK(all.events == events);
     CHECK(all.dead == dead);
   }
+}
+
+namespace {
+
+using Random = std::mt19937_64;
+
+template <class T>
+const T& any_of(const std::vector<T>& all, Random& random) {
+  return all[random() % all.size()];
+}
+
+// Mostly what sources write; now and then what nobody should.
+std::string random_value(Random& random) {
+  static const Lines usual = {"1772374800000",
+                              "1772374801",
+                              "5",
+                              "-17",
+                              "3.25",
+                              "\"ann\"",
+                              "\"\"",
+                              "true",
+                              "false",
+                              "null",
+                              "\"5s\"",
+                              "\"a text of more than 32 bytes, so\"",
+                              "\"10.1.2.3\"",
+                              "\"7\"",
+                              "0",
+                              "\"login\"",
+                              "\"logout\"",
+                              "\"other\"",
+                              "\"2026-03-01T14:20:00Z\"",
+                              "12345678901234567890",
+                              "-0",
+                              "\"16 bytes are here\"",
+                              "\"exactly 31 bytes stand in here\""};
+  static const Lines odd = {"1e3",
+                            "1E400",
+                            "01",
+                            "-",
+                            "1.",
+                            ".5",
+                            "1/2",
+                            "--1",
+                            "1-2",
+                            "1.2.3",
+                            "NaN",
+                            "Infinity",
+                            "tru",
+                            "nul",
+                            "nulll",
+                            "truefalse",
+                            "fals",
+                            "{}",
+                            "[]",
+                            "[1,2]",
+                            "{\"a\":1}",
+                            "{\"inner\":\"x\"}",
+                            "\"\\u0041\"",
+                            "\"a\\\"b\"",
+                            "\"\\\\\"",
+                            "\"\xc3\xa4\"",
+                            "\"\xff\"",
+                            "\"\xed\xa0\x80\"",
+                            "\"tab\tinside\"",
+                            "\"\x7f\"",
+                            "99999999999999999999999999",
+                            "123456789012345678",
+                            "0.1234567890123456789",
+                            "",
+                            " ",
+                            "x",
+                            "\"open",
+                            "1 2",
+                            "\"a\"b",
+                            "\"a\" ",
+                            " 1",
+                            "1,",
+                            "\"a\":1",
+                            "[48.5,2]",
+                            "\"48.5,2\"",
+                            "\"\xef\xbb\xbf\"",
+                            "1}",
+                            "1\r",
+                            "\"x\"}\n{\"ts\":1"};
+  return random() % 24 == 0 ? any_of(odd, random) : any_of(usual, random);
+}
+
+// Lines of a few sources: each has its keys, order and blanks, and changes them seldom.
+class RandomLines {
+ public:
+  explicit RandomLines(Random& random) : random_(random) {
+    for (std::size_t i = 1 + random_() % 4; i > 0; --i) sources_.push_back(new_source());
+  }
+
+  std::string next() {
+    Source& source = sources_[random_() % sources_.size()];
+    if (random_() % 40 == 0) source = new_source();
+    std::string line;
+    for (const std::string& key : source.keys) line += key + value_of(key);
+    return line + source.end;
+  }
+
+ private:
+  struct Source {
+    Lines keys;  // each from its comma or brace to its value
+    std::string end;
+  };
+
+  Source new_source() {
+    static const Lines names = {"ts",
+                                "user",
+                                "n",
+                                "amount",
+                                "ok",
+                                "ip",
+                                "took",
+                                "at",
+                                "any",
+                                "list",
+                                "o",
+                                "unread",
+                                "a_name_longer_than_sixteen_bytes",
+                                "another_name_longer_than_sixteen",
+                                "us\\u0065r",
+                                "\xc3\xa4",
+                                "event"};
+    static const Lines colons = {"\":", "\":", "\":", "\": ", "\" : "};
+    static const Lines commas = {",", ",", ",", ", ", " , "};
+    Source source;
+    const std::string &colon = any_of(colons, random_), &comma = any_of(commas, random_);
+    Lines mine = {"ts", "event", "n", "user"};
+    for (std::size_t i = random_() % 5; i > 0; --i) mine.push_back(any_of(names, random_));
+    std::shuffle(mine.begin(), mine.end(), random_);
+    for (const std::string& name : mine)
+      source.keys.push_back((source.keys.empty() ? "{" : comma) + "\"" + name + colon);
+    source.end = random_() % 6 == 0 ? " }" : random_() % 6 == 0 ? "}\r" : "}";
+    return source;
+  }
+
+  // Mostly of the type that the field wants.
+  std::string value_of(const std::string& key) {
+    if (random_() % 8 == 0) return random_value(random_);
+    if (key.find("\"ts\"") != std::string::npos) return std::to_string(1'772'374'800'000 + random_() % 100'000);
+    if (key.find("\"event\"") != std::string::npos) return random_() % 3 != 0 ? "\"login\"" : "\"logout\"";
+    if (key.find("\"n\"") != std::string::npos) return std::to_string(random_() % 1000);
+    return "\"user" + std::to_string(random_() % 100'000) + "\"";
+  }
+
+  Random& random_;
+  std::vector<Source> sources_;
+};
+
+// A byte or a piece of the line changed.
+void spoil(std::string& line, Random& random) {
+  static const Lines pieces = {"\n",          "\r",
+                               " ",           "\t",
+                               ",",           ":",
+                               "{",           "}",
+                               "[",           "]",
+                               "\"",          "\\",
+                               "\\n",         "x",
+                               "1",           "-",
+                               ".",           "e",
+                               "\xff",        "\xc3",
+                               "\xc3\xa4",    ",\"n\":6",
+                               ",\"ts\":1",   "{\"ts\":1}",
+                               "}{",          std::string(1, '\0'),
+                               "\xEF\xBB\xBF"};
+  const std::size_t at = line.empty() ? 0 : random() % line.size();
+  switch (random() % 5) {
+    case 0:
+      if (!line.empty()) line[at] = static_cast<char>(random());
+      break;
+    case 1:
+      line.resize(at);
+      break;
+    case 2:
+      line.erase(at, 1 + random() % 5);
+      break;
+    case 3:
+      line.insert(at, line.substr(random() % (line.size() + 1), random() % 20));
+      break;
+    default:
+      line.insert(at, any_of(pieces, random));
+  }
+}
+
+}  // namespace
+
+// What is read byte by byte would otherwise be another event, or an event for what is none.
+TEST_CASE("json: the two ways of reading a line cannot be told apart") {
+  const Schema schema = ways_schema();
+  std::size_t events = 0, dead = 0;
+  for (std::uint64_t seed = 0; seed < 1'500; ++seed) {
+    Random random(seed);
+    RandomLines lines(random);
+    std::string input = random() % 10 == 0 ? "\xEF\xBB\xBF" : "";
+    const std::uint64_t spoilt_of_1000 = any_of<std::uint64_t>({0, 20, 100, 500}, random);
+    for (int i = 0; i < 60; ++i) {
+      std::string line = lines.next();
+      if (random() % 1000 < spoilt_of_1000) spoil(line, random);
+      input += line + "\n";
+    }
+    if (random() % 2 == 0) input.pop_back();
+    CodecConfig config = random() % 2 == 0 ? fixed("login") : by_field("event");
+    if (random() % 4 == 0) config.record_max = 60 + random() % 100;
+    if (random() % 8 == 0) config.time.format = "%Y-%m-%dT%H:%M:%SZ";
+    const std::size_t block_size = random() % 2 == 0 ? 1 << 20 : 1 + random() % 3'000;
+    const Lines expected = read_json(config, schema, input, block_size, false);
+    const Lines by_bytes = read_json(config, schema, input, block_size, true);
+    CAPTURE(seed);
+    REQUIRE(by_bytes == expected);
+    const auto is_event = [](const std::string& line) { return line.find('@') != std::string::npos; };
+    const auto n = std::count_if(expected.begin(), expected.end(), is_event);
+    events += static_cast<std::size_t>(n);
+    dead += expected.size() - static_cast<std::size_t>(n);
+  }
+  CHECK(events > 10'000);
+  CHECK(dead > 10'000);
 }
 
 TEST_CASE("json: what cannot work is said before the first record") {
