@@ -8,21 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "app/compiled.h"
-#include "engine/match/alert.h"
+#include "app/weaker.h"
 
 namespace tocsin::app {
 
-struct Question {
-  std::string rule;
-  // Is the alert of the key asked about? `program` is the one that made it. Unset: whichever key came furthest.
-  std::function<bool(const Program& program, const Alert& alert)> of_key;
-  std::optional<Time> after;  // matches that happen later than this (an alert before it is another matter) ...
-  Time until{};               // ... and not later than this
-};
-
-// All alerts of a rule set over the events in question.
-using RunVariant = std::function<std::vector<Alert>(const dsl::Compiled& variant)>;
 using WriteTime = std::function<std::string(Time)>;
 // How an event is named to whoever asked: `logins.ndjson/0/7`.
 using WriteId = std::function<std::string(const Position&)>;

@@ -1,0 +1,384 @@
+#include "app/weaker.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dsl/print.h"
+#include "dsl/reading.h"
+#include "engine/event/key.h"
+
+namespace tocsin::app {
+
+using dsl::print;
+using Kind = ast::Quantity::Kind;
+
+namespace {
+
+void set_firing(ast::RuleDecl& rule, ast::Fire::How how) {
+  drop<ast::Fire>(rule.clauses);
+  ast::Clause clause;
+  clause.node = ast::Fire{how};
+  rule.clauses.push_back(std::move(clause));
+}
+
+}  // namespace
+
+// ----- making them --------------------------------------------------------------------------------------------------
+
+ast::Count count_of(std::int64_t n) {
+  ast::Count count;
+  count.value = n;
+  return count;
+}
+
+ast::Length very_long() {
+  ast::Length length;
+  length.value = days(3'650);
+  return length;
+}
+
+ast::Template interpolated(const std::string& name) {
+  ast::Path path;
+  path.parts.push_back({name, false, {}});
+  ast::Expr expr;
+  expr.node = std::move(path);
+  ast::Template text;
+  text.pieces.emplace_back(ast::Box<ast::Expr>(std::move(expr)));
+  return text;
+}
+
+void set_alert(ast::RuleDecl& rule, ast::Template text) {
+  drop<ast::Alert>(rule.clauses);
+  ast::Clause clause;
+  clause.node = ast::Alert{ast::Severity::info, std::move(text)};
+  rule.clauses.push_back(std::move(clause));
+}
+
+ast::RuleDecl bare(const dsl::RuleInfo& info) {
+  ast::RuleDecl rule;
+  rule.name.text = info.name;
+  rule.body = info.when;
+  pattern_of(rule).phrase.reset();  // it would be printed, whatever becomes of the form
+  rule.clauses = info.clauses;
+  std::erase_if(rule.clauses, [](const ast::Clause& c) {
+    return std::holds_alternative<ast::With>(c.node) || std::holds_alternative<ast::SendTo>(c.node) ||
+           std::holds_alternative<ast::Runbook>(c.node) || std::holds_alternative<ast::Tags>(c.node) ||
+           std::holds_alternative<ast::Owner>(c.node) || std::holds_alternative<ast::Emit>(c.node) ||
+           std::holds_alternative<ast::Escalate>(c.node) || std::holds_alternative<ast::Remind>(c.node);
+  });
+  set_alert(rule, {});
+  return rule;
+}
+
+ast::RuleDecl partial(ast::RuleDecl rule) {
+  drop<ast::Where>(rule.clauses);
+  drop<ast::Resolve>(rule.clauses);
+  drop<ast::FireAtMost>(rule.clauses);
+  drop<ast::Resume>(rule.clauses);
+  drop<ast::Mute>(rule.clauses);
+  const auto* fire = dsl::find_clause<ast::Fire>(rule.clauses);
+  if (fire == nullptr || fire->how != ast::Fire::How::start_over) set_firing(rule, ast::Fire::How::always);
+  return rule;
+}
+
+bool starts_over(const dsl::RuleInfo& info) {
+  const auto* sequence = std::get_if<ast::Sequence>(&info.when.form);
+  const auto* fire = dsl::find_clause<ast::Fire>(info.clauses);
+  return sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending) &&
+         dsl::find_clause<ast::Resume>(info.clauses) == nullptr &&
+         (fire == nullptr || fire->how == ast::Fire::How::start_over);
+}
+
+std::optional<ast::Stream> base_of(const dsl::Model& model, const ast::Stream& stream) {
+  const std::vector<dsl::EventId> events = model.events_of(stream);
+  if (events.empty()) return std::nullopt;
+  ast::Stream base;
+  if (events.size() == 1) {
+    base.name.text = model.events[events.front()].name;
+  } else {
+    for (const dsl::EventId event : events) {
+      ast::Stream part;
+      part.name.text = model.events[event].name;
+      base.any.push_back(std::move(part));
+    }
+  }
+  return print(base) == print(stream) ? std::nullopt : std::optional(std::move(base));
+}
+
+ast::RuleDecl prefix_of(const dsl::RuleInfo& info, std::size_t steps) {
+  const auto& whole = std::get<ast::Sequence>(info.when.form);
+  if (steps == whole.steps.size() && !whole.ending && steps == 1) return bare(info);  // a count: the rule itself
+  ast::RuleDecl rule = partial(bare(info));
+  auto& sequence = std::get<ast::Sequence>(pattern_of(rule).form);
+  sequence.steps.resize(steps);
+  sequence.ending.reset();
+  const bool single = steps == 1 && sequence.steps.front().quantity.kind == Kind::one;
+  if (single) pattern_of(rule).within.reset();  // one event needs no time
+  return rule;
+}
+
+ast::RuleDecl answered(ast::RuleDecl rule, const ast::Stream& answer, const ast::StepBound& within) {
+  ast::Step step;
+  step.what = answer;
+  step.link.within = within;
+  std::get<ast::Sequence>(pattern_of(rule).form).steps.push_back(std::move(step));
+  pattern_of(rule).within.reset();
+  return rule;
+}
+
+ast::RuleDecl alone(const ast::RuleDecl& rule, ast::Step step) {
+  ast::RuleDecl out = partial(rule);
+  drop<ast::Reset>(out.clauses);
+  drop<ast::Learn>(out.clauses);
+  pattern_of(out).within.reset();
+  pattern_of(out).hold.reset();
+  pattern_of(out).form = ast::Sequence{{std::move(step)}, {}};
+  return out;
+}
+
+void conjuncts(const ast::Expr& expr, std::vector<const ast::Binary*>& out) {
+  const auto* binary = std::get_if<ast::Binary>(&expr.node);
+  if (binary == nullptr) return;
+  if (binary->op == ast::BinaryOp::logical_and) {
+    conjuncts(*binary->left, out);
+    conjuncts(*binary->right, out);
+  } else if (binary->op != ast::BinaryOp::logical_or) {
+    out.push_back(binary);
+  }
+}
+
+bool wants_more(const ast::Binary& comparison) {
+  return comparison.op == ast::BinaryOp::greater || comparison.op == ast::BinaryOp::greater_equal;
+}
+
+std::optional<ast::RuleDecl> value_alone(const ast::RuleDecl& rule, const ast::Binary& comparison) {
+  const bool less = comparison.op == ast::BinaryOp::less || comparison.op == ast::BinaryOp::less_equal;
+  if (!wants_more(comparison) && !less) return std::nullopt;
+  ast::RuleDecl weaker = partial(rule);
+  ast::Binary always = comparison;
+  ast::Literal bound;
+  bound.value = less ? 1e300 : -1e300;
+  always.right->node = bound;
+  ast::Expr expr;
+  expr.node = std::move(always);
+  pattern_of(weaker).form = ast::Condition{std::move(expr)};
+  pattern_of(weaker).hold.reset();
+  set_alert(weaker, interpolated("value"));
+  return weaker;
+}
+
+// ----- what could be less strict ------------------------------------------------------------------------------------
+
+namespace {
+
+class Relaxations {
+ public:
+  Relaxations(const ast::RuleDecl& rule, const dsl::Model& model) : rule_(rule), model_(model) {}
+
+  std::vector<Relaxed> all() {
+    clauses();
+    windows();
+    if (auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form))
+      for (std::size_t i = 0; i < sequence->steps.size(); ++i) step(i);
+    other_forms();
+    keys();
+    return std::move(out_);
+  }
+
+ private:
+  // `change` edits a copy of the rule.
+  template <class Change>
+  void add(std::string said, Change&& change, std::string edge = {}, std::optional<ast::Stream> by = {}) {
+    ast::RuleDecl copy = rule_;
+    change(copy);
+    out_.push_back({std::move(said), std::move(copy), std::move(edge), std::move(by)});
+  }
+  static ast::Step& step_of(ast::RuleDecl& rule, std::size_t i) {
+    return std::get<ast::Sequence>(pattern_of(rule).form).steps[i];
+  }
+
+  template <class T>
+  static bool is(const ast::Clause& clause) {
+    return std::holds_alternative<T>(clause.node);
+  }
+
+  void clauses() {
+    for (std::size_t i = 0; i < rule_.clauses.size(); ++i) {
+      const ast::Clause& c = rule_.clauses[i];
+      if (is<ast::Where>(c) || is<ast::Except>(c) || is<ast::During>(c) || is<ast::Reset>(c) || is<ast::Learn>(c) ||
+          is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c))
+        add(
+            fmt::format("without `{}`", print(c)),
+            [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); },
+            is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "",
+            is<ast::Reset>(c) ? std::optional(std::get<ast::Reset>(c.node).on) : std::nullopt);
+    }
+    if (dsl::find_clause<ast::Fire>(rule_.clauses)) return;
+    const auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form);
+    const bool used_up = sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending);
+    add(used_up ? "with `fire always` (the alert before has used up its events)"
+                : "with `fire always` (since the alert before nothing has armed it again)",
+        [](ast::RuleDecl& r) { set_firing(r, ast::Fire::How::always); });
+    out_.back().by_alert = used_up;
+  }
+
+  void windows() {
+    const ast::Pattern& p = pattern_of(rule_);
+    if (p.within)
+      add(
+          fmt::format("with more time than `within {}`", dsl::in_words(std::get<Duration>(p.within->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).within = very_long(); },
+          fmt::format("`within {}` runs out", print_length(*p.within)));
+    if (p.hold)
+      add(
+          fmt::format("without `for {}`", dsl::in_words(std::get<Duration>(p.hold->value))),
+          [](ast::RuleDecl& r) { pattern_of(r).hold.reset(); },
+          fmt::format("`for {}` is cut short", print_length(*p.hold)));
+    if (std::holds_alternative<ast::Apart>(p.form))
+      add(
+          "with longer pauses", [](ast::RuleDecl& r) { std::get<ast::Apart>(pattern_of(r).form).gap = very_long(); },
+          "a longer pause");
+  }
+
+  void step(std::size_t i) {
+    const ast::Step& s = step_of(rule_, i);
+    if (const auto* stream = std::get_if<ast::Stream>(&s.what))
+      if (const auto base = base_of(model_, *stream))
+        add(fmt::format("with any `{}` in place of `{}`", print(*base), print(*stream)),
+            [&](ast::RuleDecl& r) { step_of(r, i).what = *base; });
+    if (s.link.no)
+      add(
+          fmt::format("without `then no {}`", print(*s.link.no)),
+          [&](ast::RuleDecl& r) { step_of(r, i).link.no.reset(); },
+          fmt::format("a `{}` comes between", print(*s.link.no)), *s.link.no);
+    if (s.link.next)
+      add(
+          "without `next`", [&](ast::RuleDecl& r) { step_of(r, i).link.next = false; },
+          "`next`: another event between");
+    if (s.link.first)
+      add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; }, "`first`: one comes before");
+    if (s.link.within)
+      add(
+          fmt::format("with more time than `then within {}`",
+                      dsl::in_words(std::get<Duration>(s.link.within->length.value))),
+          [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); },
+          fmt::format("`then within {}` runs out", print_length(s.link.within->length)));
+    if (s.consecutive)
+      add(
+          "with other events between",
+          [&](ast::RuleDecl& r) {
+            step_of(r, i).consecutive = false;
+            step_of(r, i).of.reset();
+            if (!pattern_of(r).within) pattern_of(r).within = very_long();
+          },
+          fmt::format("the row of `{}` is broken", print_step(s)));
+    if (s.quantity.kind == Kind::exactly || s.quantity.kind == Kind::from_to)
+      add(
+          "with no upper number", [&](ast::RuleDecl& r) { step_of(r, i).quantity.kind = Kind::at_least; },
+          fmt::format("more `{}` than the upper number", print_step(s)));
+  }
+
+  void other_forms() {
+    const auto widen = [&](const ast::Stream& stream, auto&& member) {
+      if (const auto base = base_of(model_, stream))
+        add(fmt::format("with any `{}` in place of `{}`", print(*base), print(stream)),
+            [&](ast::RuleDecl& r) { member(pattern_of(r)) = *base; });
+    };
+    ast::Pattern& p = pattern_of(rule_);
+    if (auto* f = std::get_if<ast::Apart>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Apart>(q.form).stream; });
+    if (auto* f = std::get_if<ast::OfLast>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::OfLast>(q.form).stream; });
+    if (auto* f = std::get_if<ast::Idle>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Idle>(q.form).stream; });
+    if (auto* f = std::get_if<ast::Without>(&p.form))
+      widen(f->stream, [](ast::Pattern& q) -> ast::Stream& { return std::get<ast::Without>(q.form).stream; });
+  }
+
+  void keys() {
+    for (std::size_t i = 0; i < rule_.clauses.size(); ++i) {
+      const auto* by = std::get_if<ast::By>(&rule_.clauses[i].node);
+      if (by == nullptr || by->all || by->keys.empty()) continue;
+      add(fmt::format("without `{}` (keys kept apart)", print(rule_.clauses[i])),
+          [&](ast::RuleDecl& r) { r.clauses[i].node = ast::By{{}, true}; });
+      out_.back().other_keys = true;
+    }
+  }
+
+  static std::string print_length(const ast::Length& length) { return dsl::in_words(std::get<Duration>(length.value)); }
+  static std::string print_step(const ast::Step& step) {
+    const auto* stream = std::get_if<ast::Stream>(&step.what);
+    return stream != nullptr ? print(*stream) : "steps";
+  }
+
+  ast::RuleDecl rule_;
+  const dsl::Model& model_;
+  std::vector<Relaxed> out_;
+};
+
+}  // namespace
+
+std::vector<Relaxed> relaxations_of(const ast::RuleDecl& rule, const dsl::Model& model) {
+  return Relaxations(rule, model).all();
+}
+
+// ----- asking -------------------------------------------------------------------------------------------------------
+
+Asker::Asker(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run)
+    : question_(question), run_(run), starts_over_(starts_over(info)), trees_(dsl::parse_all(set.files)) {
+  keep_only(needed(*set.compiled.rules));
+}
+
+std::optional<Alert> Asker::ask(const ast::RuleDecl& rule, Of of) {
+  std::vector<Alert> all = ask_all(rule, of);
+  return all.empty() ? std::nullopt : std::optional(std::move(all.back()));
+}
+
+std::vector<Alert> Asker::ask_all(const ast::RuleDecl& rule, Of of) {
+  ast::Item item;
+  item.node = rule;
+  trees_.front().file.items.push_back(std::move(item));
+  const dsl::Compiled variant = dsl::compile(trees_);
+  trees_.front().file.items.pop_back();
+  meant_something_ = variant.ok();
+  if (!variant.ok()) return {};
+  std::vector<Alert> out;
+  for (Alert& alert : run_(variant)) {
+    const Program& program = variant.rules->programs[alert.rule.index];
+    if (program.name != question_.rule) continue;
+    const bool in_time = alert.time <= question_.until && (!question_.after || alert.time > *question_.after);
+    const bool of_key = of == Of::any_key || !question_.of_key || question_.of_key(program, alert);
+    const bool used_up = starts_over_ && of != Of::the_key_with_used_up_events && question_.after && alert.first &&
+                         *alert.first <= *question_.after;
+    if (in_time && of_key && !used_up && alert.state == Alert::State::firing && alert.reminder == 0)
+      out.push_back(std::move(alert));
+  }
+  return out;
+}
+
+// The rules whose events or state the rule looks at, by name.
+std::set<std::string> Asker::needed(const RuleSet& rules) const {
+  std::set<std::string> names;
+  for (std::size_t i = rules.programs.size(); i-- > 0;) {
+    const Program& program = rules.programs[i];
+    if (program.name != question_.rule && !names.contains(program.name)) continue;
+    for (const ProgramId id : program.after) names.insert(rules.programs[id.index].name);
+  }
+  names.erase(question_.rule);
+  return names;
+}
+
+void Asker::keep_only(const std::set<std::string>& names) {
+  for (dsl::Parsed& tree : trees_) {
+    tree.diagnostics.clear();
+    std::erase_if(tree.file.items, [&](const ast::Item& item) {
+      if (std::holds_alternative<ast::TestDecl>(item.node)) return true;
+      if (const auto* rule = std::get_if<ast::RuleDecl>(&item.node)) return !names.contains(rule->name.text);
+      if (const auto* extend = std::get_if<ast::ExtendDecl>(&item.node)) return !names.contains(extend->name.text);
+      return false;
+    });
+  }
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,115 @@
+// Weaker rules, made of the tree that a rule was written as: its first steps, one condition less, an event alone; and
+// the engine that production runs, asked whether they fire. All that `nearest_match` and `edges_taken` tell comes from
+// here, so no answer is of another engine. Each weaker rule is checked and compiled like any rule; one that does not
+// compile (`by all` where a text needs the key) is simply not asked.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "app/compiled.h"
+#include "dsl/load.h"
+#include "engine/match/alert.h"
+
+namespace tocsin::app {
+
+// All alerts of a rule set over the events in question.
+using RunVariant = std::function<std::vector<Alert>(const dsl::Compiled& variant)>;
+
+struct Question {
+  std::string rule;
+  // Is the alert of the key asked about? `program` is the one that made it. Unset: whichever key came furthest.
+  std::function<bool(const Program& program, const Alert& alert)> of_key;
+  std::optional<Time> after;  // matches that happen later than this (an alert before it is another matter) ...
+  Time until{};               // ... and not later than this
+};
+
+// ----- making them --------------------------------------------------------------------------------------------------
+
+ast::Count count_of(std::int64_t n);
+// As long as a window may be.
+ast::Length very_long();
+
+template <class T>
+void drop(std::vector<ast::Clause>& clauses) {
+  std::erase_if(clauses, [](const ast::Clause& c) { return std::holds_alternative<T>(c.node); });
+}
+
+// `{value}`
+ast::Template interpolated(const std::string& name);
+void set_alert(ast::RuleDecl& rule, ast::Template text);
+
+inline ast::Pattern& pattern_of(ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }
+inline const ast::Pattern& pattern_of(const ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }
+
+// The rule as it stands, with nothing said about what becomes of a match.
+ast::RuleDecl bare(const dsl::RuleInfo& info);
+// A part of the rule's pattern: without the clauses that are about the whole match.
+ast::RuleDecl partial(ast::RuleDecl rule);
+// The first `steps` steps of the rule.
+ast::RuleDecl prefix_of(const dsl::RuleInfo& info, std::size_t steps);
+// The steps of `rule`, and then in time the event that must not come.
+ast::RuleDecl answered(ast::RuleDecl rule, const ast::Stream& answer, const ast::StepBound& within);
+// The rule's clauses about keys and about which events it sees, and `step` alone.
+ast::RuleDecl alone(const ast::RuleDecl& rule, ast::Step step);
+
+// F3: does a fire use up the events of a match? Counts, streaks and what happens at one event keep theirs.
+bool starts_over(const dsl::RuleInfo& info);
+
+// The base events of a stream, without any filter; nothing when the stream has none, or is one of them.
+std::optional<ast::Stream> base_of(const dsl::Model& model, const ast::Stream& stream);
+
+// The comparisons of which a condition is made by `and`.
+void conjuncts(const ast::Expr& expr, std::vector<const ast::Binary*>& out);
+// The condition of which only this comparison is left, true whatever its left side is, which is the alert's text;
+// nothing when it compares no sizes.
+std::optional<ast::RuleDecl> value_alone(const ast::RuleDecl& rule, const ast::Binary& comparison);
+// Does the comparison want the left side to be larger?
+bool wants_more(const ast::Binary& comparison);
+
+struct Relaxed {
+  std::string said;  // "without `reset on login_ok`"
+  ast::RuleDecl rule;
+  std::string edge;                 // what it takes out of the automaton: "`reset on login_ok`"; empty: nothing
+  std::optional<ast::Stream> by{};  // the event that did what is left out: of `reset on x`, `then no x`
+  bool by_alert = false;            // ... or the alert before
+  bool other_keys = false;          // the keys are no longer kept apart
+};
+// All that the rule could be less strict in, one thing at a time.
+std::vector<Relaxed> relaxations_of(const ast::RuleDecl& rule, const dsl::Model& model);
+
+// ----- asking -------------------------------------------------------------------------------------------------------
+
+// The question, the rules and `run` outlive it.
+class Asker {
+ public:
+  Asker(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run);
+
+  enum class Of { the_key, any_key, the_key_with_used_up_events };
+
+  // The last alert of the rule for the key in the time asked about.
+  std::optional<Alert> ask(const ast::RuleDecl& rule, Of of = Of::the_key);
+
+  // Without what has an event that the alert before has used up, where the rule starts over (F3).
+  std::vector<Alert> ask_all(const ast::RuleDecl& rule, Of of = Of::the_key);
+
+  // Could the last one that was asked be compiled? A part of a rule may lack what its clauses name.
+  bool meant_something() const { return meant_something_; }
+
+ private:
+  std::set<std::string> needed(const RuleSet& rules) const;
+  void keep_only(const std::set<std::string>& names);
+
+  const Question& question_;
+  const RunVariant& run_;
+  const bool starts_over_;
+  std::vector<dsl::Parsed> trees_;
+  bool meant_something_ = true;
+};
+
+}  // namespace tocsin::app
