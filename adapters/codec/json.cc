@@ -258,21 +258,31 @@ class PlainPace {
   std::size_t pause_ = 0, next_ = 0;  // blocks
 };
 
+// Where a field stands in a line of a known shape.
+struct PlainPlace {
+  std::uint32_t number = kNoToken;  // of its value
+  std::uint32_t key_size = 0;       // of what stands before it
+  std::string_view written(const char* const* ends) const {
+    const char* begin = ends[number] + key_size;
+    return {begin, static_cast<std::size_t>(ends[number + 1] - begin)};
+  }
+};
+
 // The values of a plain line (json_shape.h), for make_event. What it cannot tell at once is `kDoubt`: then the line is
 // looked at in the other way, which knows what it is.
 class PlainFields {
  public:
   static constexpr DeadReason kDoubt = DeadReason::broken_record;
 
-  PlainFields(const std::uint32_t* numbers, const std::string_view* values, const TypePlan& type, Arena& arena)
-      : numbers_(numbers), values_(values), type_(type), arena_(arena) {}
+  PlainFields(std::span<const PlainPlace> places, const char* const* ends, const TypePlan& type, Arena& arena)
+      : places_(places), ends_(ends), type_(type), arena_(arena) {}
 
   Fault value(Entry entry, const FieldSlot& slot, Value& out) const;
   Fault time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) const;
 
  private:
-  const std::uint32_t* numbers_;  // by Entry
-  const std::string_view* values_;
+  std::span<const PlainPlace> places_;  // by Entry
+  const char* const* ends_;
   const TypePlan& type_;
   Arena& arena_;
 };
@@ -306,7 +316,7 @@ class JsonDecoder final : public Decoder {
   void decode_lines(Block& block, DeadLetters& dead);
   std::size_t decode_plain_line(const Frame& frame);
   const char* fit_plain(const char* record);
-  const TypePlan* type_of_plain(const std::uint32_t* numbers);
+  const TypePlan* type_of_plain(std::span<const PlainPlace> places);
   std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
@@ -371,14 +381,14 @@ class JsonDecoder final : public Decoder {
   struct KnownShape {
     Shape shape;
     std::vector<std::uint32_t> found;  // found_ of a record of the shape
-    std::vector<std::uint32_t> value;  // by Entry: the number of its value
+    std::vector<PlainPlace> places;    // by Entry
   };
   static constexpr std::size_t kShapesMax = 8;
   std::vector<KnownShape> shapes_;
   std::size_t shape_ = 0;                     // the one that fitted last
   std::uint32_t misses_ = 0;                  // records that had none of them
   const std::uint32_t* found_now_ = nullptr;  // found_, or that of the shape
-  std::vector<std::string_view> values_;      // of a plain line, by number
+  std::vector<const char*> ends_;             // of a plain line's values
 
   std::string scratch_;
   std::vector<Value> items_;
@@ -445,28 +455,29 @@ std::size_t JsonDecoder::decode_plain_line(const Frame& frame) {
   if (behind == nullptr) return 0;
   const std::size_t end = static_cast<std::size_t>(behind - block_) + (*behind == '\r' ? 1 : 0);
   if ((end < frame.end && block_[end] != '\n') || end > frame.end || end - frame.begin > record_max_) return 0;
-  const std::uint32_t* numbers = shapes_[shape_].value.data();
-  const TypePlan* type = type_of_plain(numbers);
+  const std::vector<PlainPlace>& places = shapes_[shape_].places;
+  const TypePlan* type = type_of_plain(places);
   if (type == nullptr) return 0;
-  PlainFields fields(numbers, values_.data(), *type, batch_->arena());
+  PlainFields fields(places, ends_.data(), *type, batch_->arena());
   const Position position{source_, partition_, frame.offset};
   return make_event(*type, fields, position, frame.time, *batch_, complaint_) ? end : 0;
 }
 
-// What stands behind the record, with shape_ and values_ set; null: no shape fits.
+// What stands behind the record, with shape_ and ends_ set; null: no shape fits.
 const char* JsonDecoder::fit_plain(const char* record) {
   for (std::size_t tries = 0; tries < shapes_.size(); ++tries) {
-    if (const char* behind = shapes_[shape_].shape.fit(record, block_end_, values_.data())) return behind;
+    if (const char* behind = shapes_[shape_].shape.fit(record, block_end_, ends_.data())) return behind;
     shape_ = shape_ + 1 == shapes_.size() ? 0 : shape_ + 1;
   }
   return nullptr;
 }
 
 // Null: it cannot be told here.
-const TypePlan* JsonDecoder::type_of_plain(const std::uint32_t* numbers) {
+const TypePlan* JsonDecoder::type_of_plain(std::span<const PlainPlace> places) {
   if (plan_.fixed != kNoEntry) return &plan_.types[plan_.fixed];
-  if (numbers[plan_.event_entry] == kNoToken) return nullptr;
-  const std::string_view written = values_[numbers[plan_.event_entry]];
+  const PlainPlace& place = places[plan_.event_entry];
+  if (place.number == kNoToken) return nullptr;
+  const std::string_view written = place.written(ends_.data());
   if (written.front() != '"') return nullptr;
   const std::string_view name = written.substr(1, written.size() - 2);
   if (type_ == nullptr || type_->type->name != name) type_ = plan_.find(name);
@@ -583,10 +594,13 @@ void JsonDecoder::learn_shape() {
   Shape shape;
   shape.learn(bytes_, token_);
   if (shape.empty()) return;
-  if (shape.size() > values_.size()) values_.resize(shape.size());
-  KnownShape known{std::move(shape), found_, found_};
-  for (std::uint32_t& number : known.value)
-    if (number != kNoToken) number = static_cast<std::uint32_t>(Shape::number_of_value(number));
+  ends_.resize(std::max(ends_.size(), shape.size() + 1));
+  KnownShape known{std::move(shape), found_, std::vector<PlainPlace>(found_.size())};
+  for (std::size_t entry = 0; entry < found_.size(); ++entry) {
+    if (found_[entry] == kNoToken) continue;
+    const std::size_t number = Shape::number_of_value(found_[entry]);
+    known.places[entry] = {static_cast<std::uint32_t>(number), known.shape.key_size(number)};
+  }
   if (shapes_.size() < kShapesMax)
     shapes_.push_back(std::move(known));
   else
@@ -611,8 +625,8 @@ const TypePlan* JsonDecoder::type_of_record() {
 // ----- plain lines --------------------------------------------------------------------------------------
 
 Fault PlainFields::value(Entry entry, const FieldSlot& slot, Value& out) const {
-  if (numbers_[entry] == kNoToken) return {};
-  const std::string_view written = values_[numbers_[entry]];
+  if (places_[entry].number == kNoToken) return {};
+  const std::string_view written = places_[entry].written(ends_);
   const char first = written.front();
   if (first == 'n') return {};  // null
   if (slot.list) return kDoubt;
@@ -649,8 +663,8 @@ Fault PlainFields::value(Entry entry, const FieldSlot& slot, Value& out) const {
 }
 
 Fault PlainFields::time(Entry entry, const TimeReader& reader, Time arrived, std::optional<Time>& out) const {
-  if (numbers_[entry] == kNoToken) return {};
-  const std::string_view written = values_[numbers_[entry]];
+  if (places_[entry].number == kNoToken) return {};
+  const std::string_view written = places_[entry].written(ends_);
   if (std::int64_t whole = 0; short_integer(written, whole) && !reader.has_format())
     out = reader.read(whole);
   else if (written.front() == '"')

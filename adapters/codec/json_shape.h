@@ -5,16 +5,17 @@
 // Two ways to hold a record against a shape:
 //   over tokens   stage 1 has found where everything stands, and has checked the bytes. Any values.
 //   over bytes    nobody has looked at the record: about twice as fast, and for plain values alone: texts of ASCII
-//                 without escapes, numbers without exponents, true, false, null, each right before the comma or brace
-//                 behind it. What fits is a record that the other way would find the same values in; what does not may
-//                 be one all the same.
+//                 without escapes, numbers without exponents of at most 16 bytes, true, false, null, each right before
+//                 the comma or brace behind it. What fits is a record that the other way would find the same values in;
+//                 what does not may be one all the same.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
+
+#include "adapters/codec/json_fit.h"
 
 namespace tocsin {
 
@@ -27,29 +28,26 @@ class Shape {
   void learn(const char* bytes, const std::uint32_t* token);
   // The number of the value at a token of such an object, counted from its brace.
   static std::size_t number_of_value(std::uint32_t token) { return token / 4; }
+  // Of the text between the value before and that one.
+  std::uint32_t key_size(std::size_t number) const { return keys_[number].size; }
 
   // The token of the closing brace; null: the record has another shape. `in_one_line`: no line break stands inside;
   // else perhaps. REQUIRES: not empty; 16 bytes may be read behind each token before `end`.
   const std::uint32_t* fit(const char* bytes, const std::uint32_t* token, const std::uint32_t* end,
                            bool& in_one_line) const;
 
-  // What stands behind the record's closing brace, and by number the values as they are written, texts with their
-  // quotes; null: it has another shape, or not all of its values are plain. REQUIRES: not empty; `values` has room for
-  // size(); `limit` holds a control character, and 64 bytes may be read behind it.
-  const char* fit(const char* record, const char* limit, std::string_view* values) const;
+  // What stands behind the record's closing brace, and the ends of its values: n stands from key_size(n) behind ends[n]
+  // up to ends[n + 1], a text with its quotes. Null: it has another shape, or not all of its values are plain.
+  // REQUIRES: not empty; `ends` has room for size() + 1; `limit` holds a control character, and 64 bytes may be read
+  // from there on.
+  const char* fit(const char* record, const char* limit, const char** ends) const;
 
  private:
-  using Bytes16 = std::uint8_t __attribute__((vector_size(16)));  // compilers make one register of it
-  struct Key {
-    Bytes16 bytes = {}, mask = {};  // the text's first
-    std::uint32_t size = 0;
-  };
-  Key key_of(std::string_view text);
-  static bool differs(const Bytes16& bits);
+  KeyText key_of(std::string_view text);
 
-  std::vector<Key> keys_;
-  std::vector<std::pair<std::size_t, std::string>> long_;  // the number of a key and its text behind the first bytes
-  bool breaks_ = false;                                    // a line break stands between values
+  std::vector<KeyText> keys_;
+  std::string rests_;    // what of the keys' texts does not stand in themselves, one behind the other
+  bool breaks_ = false;  // a line break stands between values
 };
 
 }  // namespace tocsin
