@@ -116,6 +116,10 @@ Command test() {
             .value = "FILE",
             .help = "also write the results there, as --format junit has them",
             .fills = Fills::files},
+           {.name = "--trace",
+            .help =
+                "also tell, event by event, what the rule of a failing test did, or of each test that --run chooses: "
+                "steps reached, numbers, what was not taken and why, timers"},
            {.name = "--jobs",
             .letter = "-j",
             .value = "N",

@@ -23,6 +23,7 @@
 #include "app/nearest.h"
 #include "app/rules.h"
 #include "app/test_run.h"
+#include "app/trace.h"
 #include "dsl/lines.h"
 #include "dsl/load.h"
 #include "dsl/print.h"
@@ -45,6 +46,7 @@ struct Ran {
   std::vector<std::string> fired;                  // the rules that sent an alert in it
   std::vector<dsl::Edit> edits;                    // with them it would pass
   std::vector<EdgeTaken> edges;                    // of its rule's automaton, for the coverage
+  std::string trace;                               // what its rules did, event by event
   double seconds = 0;
 };
 
@@ -133,8 +135,11 @@ struct Job {
   std::size_t rules = 0;  // where the coverage of the set's rules begins
 };
 
+enum class Traces { none, of_failed, of_all };
+
 struct HowToRun {
   bool fail_fast = false, edges = false;
+  Traces traces = Traces::none;
   std::size_t side_by_side = 1;
 };
 
@@ -146,8 +151,26 @@ Ran named(const Job& job) {
   return ran;
 }
 
+// Of the test's rule, or of all where it names none.
+std::string traced(const Job& job, const TestOptions& options) {
+  const CompiledSet& set = *job.set;
+  const std::string own = rule_of(*job.test, set.compiled.model);
+  const std::vector<SentEvent> events = events_of(set.compiled, set.reference, *job.test, options);
+  std::string out;
+  for (const dsl::RuleInfo& rule : set.compiled.model.rules) {
+    if (!own.empty() && rule.name != own) continue;
+    const std::vector<Deadline> deadlines = deadlines_of(set.compiled, set.reference, *job.test, rule.name, options);
+    const RunVariant run = [&](const dsl::Compiled& variant) {
+      return alerts_of(variant, set.reference, *job.test, options);
+    };
+    const WriteTime write = [&](Time time) { return in_message(time, *job.test); };
+    out += fmt::format("what {} did:\n{}", rule.name, trace_of(set, rule.name, {events, deadlines, run, write}));
+  }
+  return out;
+}
+
 // By itself: what it looks at of the set is never changed, its engine is its own.
-Ran run_one(const Job& job, const Wanted& wanted, bool edges) {
+Ran run_one(const Job& job, const Wanted& wanted, const HowToRun& how) {
   const auto started = Clock::now();
   const CompiledSet& set = *job.set;
   TestOptions options;
@@ -163,7 +186,9 @@ Ran run_one(const Job& job, const Wanted& wanted, bool edges) {
     ran.failed_place = place_of(outcome.failed_at, set.files);
     ran.failed_line = line_of(outcome.failed_at, set.files);
   }
-  if (edges && !ran.rule.empty())
+  if (how.traces == Traces::of_all || (how.traces == Traces::of_failed && !ran.passed))
+    ran.trace = traced(job, options);
+  if (how.edges && !ran.rule.empty())
     ran.edges = edges_taken(set, ran.rule, [&](const dsl::Compiled& variant) {
       return alerts_of(variant, set.reference, *job.test, options);
     });
@@ -217,7 +242,7 @@ void cover(const Ran& ran, std::span<Coverage> rules) {
 void run_all(const std::vector<Job>& jobs, const Wanted& wanted, HowToRun how, Report& report) {
   std::vector<Ran> all(jobs.size());
   side_by_side(jobs.size(), how.side_by_side, [&](std::size_t i) {
-    all[i] = run_one(jobs[i], wanted, how.edges);
+    all[i] = run_one(jobs[i], wanted, how);
     return all[i].passed || !how.fail_fast;
   });
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -283,7 +308,8 @@ std::string in_words(const Report& report, bool with_coverage, const Console& co
   std::string out;
   for (const Ran& ran : report.tests) {
     if (!ran.passed) out += failure_in_words(ran, console.colours);
-    if (ran.passed && console.verbose > 0) out += fmt::format("ok      {}\n", title_of(ran));
+    if (ran.passed && (console.verbose > 0 || !ran.trace.empty())) out += fmt::format("ok      {}\n", title_of(ran));
+    out += ran.trace;
   }
   if (with_coverage) out += coverage_in_words(report);
   return out;
@@ -296,6 +322,10 @@ std::string escape_xml(std::string_view text) {
   std::string out = dsl::escape_xml(text);
   for (std::size_t at = out.find('\n'); at != std::string::npos; at = out.find('\n', at)) out.replace(at, 1, "&#10;");
   return out;
+}
+
+std::string whole_message(const Ran& ran) {
+  return ran.trace.empty() ? ran.message : fmt::format("{}\n{}", ran.message, ran.trace);
 }
 
 std::string in_junit(const Report& report) {
@@ -312,7 +342,7 @@ std::string in_junit(const Report& report) {
     const std::string first = ran.message.substr(0, ran.message.find('\n'));
     cases +=
         fmt::format(">\n      <failure message=\"{}\">{}: {}&#10;{}</failure>\n    </testcase>\n", escape_xml(first),
-                    escape_xml(ran.failed_place), escape_xml(ran.failed_line), escape_xml(ran.message));
+                    escape_xml(ran.failed_place), escape_xml(ran.failed_line), escape_xml(whole_message(ran)));
   }
   return fmt::format(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
@@ -339,7 +369,7 @@ std::string in_tap(const Report& report) {
                        tap_title(ran.rule.empty() ? ran.title : ran.rule + ": " + ran.title));
     if (ran.passed) continue;
     out += fmt::format("  ---\n  at: {}\n  line: {}\n  message: |\n{}  ...\n", Json(ran.failed_place).dump(),
-                       Json(ran.failed_line).dump(), indented(indented(ran.message)));
+                       Json(ran.failed_line).dump(), indented(indented(whole_message(ran))));
   }
   return out;
 }
@@ -349,6 +379,7 @@ Json json_of(const Ran& ran) {
                {"place", ran.place}, {"passed", ran.passed},
                {"fired", ran.fired}, {"seconds", ran.seconds}};
   if (!ran.passed) test["failure"] = {{"place", ran.failed_place}, {"line", ran.failed_line}, {"message", ran.message}};
+  if (!ran.trace.empty()) test["trace"] = ran.trace;
   return test;
 }
 
@@ -466,6 +497,12 @@ Exit update(const Report& report, Console& console) {
   return left > 0 ? Exit::no : Exit::done;
 }
 
+// The tests that --run chooses are traced though they pass.
+Traces traces_of(const Arguments& arguments) {
+  if (!arguments.has("--trace")) return Traces::none;
+  return arguments.has("--run") ? Traces::of_all : Traces::of_failed;
+}
+
 // --jobs: more threads than any machine that runs tests has cores are a slip of the hand.
 constexpr std::uint64_t kAtOnceMost = 1024;
 
@@ -519,7 +556,7 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   if (arguments.has("--list")) {
     for (const Job& job : jobs) report.tests.push_back(named(job));
   } else {
-    run_all(jobs, wanted, {arguments.has("--fail-fast"), coverage, threads}, report);
+    run_all(jobs, wanted, {arguments.has("--fail-fast"), coverage, traces_of(arguments), threads}, report);
   }
   report.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   if (report.tests.empty()) {

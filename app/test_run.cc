@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include "adapters/codec/config.h"
@@ -131,11 +132,44 @@ class Test {
         rules_(*compiled.rules),
         test_(test),
         options_(options),
-        engine_(compiled.rules, std::move(reference)) {}
+        reference_(std::move(reference)),
+        engine_(compiled.rules, reference_) {}
 
   std::vector<Alert> alerts() {
     send_all();
     return engine_.take_alerts();
+  }
+
+  std::vector<SentEvent> events() {
+    const std::shared_ptr<EventBatch> batch = arrivals();
+    std::vector<Event> events(batch->events().begin(), batch->events().end());
+    std::ranges::stable_sort(events, [](const Event& a, const Event& b) {
+      if (a.time != b.time) return a.time < b.time;
+      const auto tie = total_order(a.tiebreak, b.tiebreak);
+      return tie != 0 ? tie < 0 : a.position < b.position;
+    });
+    std::vector<SentEvent> out;
+    for (const Event& event : events)
+      out.push_back({event.position, event.time, rules_.schema[event.type].name, in_words(event)});
+    return out;
+  }
+
+  std::vector<Deadline> deadlines(const std::string& rule) {
+    const auto at = std::ranges::find(rules_.programs, rule, &Program::name);
+    if (at == rules_.programs.end()) return {};
+    const ProgramId id{static_cast<std::uint32_t>(at - rules_.programs.begin())};
+    const std::shared_ptr<EventBatch> all = arrivals();
+    std::set<Time> instants;
+    for (const Event& event : all->events()) instants.insert(event.time);
+    std::vector<Deadline> out;
+    for (const Time instant : instants) {
+      Engine engine(compiled_.rules, reference_);  // from the beginning: time that has passed cannot be looked at twice
+      send_until(engine, arranged(sent_, {}), instant);
+      engine.until(instant);
+      const auto due = engine.shard().runner(id).due_but_renewing();
+      out.push_back({instant, due ? std::optional(due->time) : std::nullopt});
+    }
+    return out;
   }
 
   TestOutcome run() {
@@ -174,13 +208,18 @@ class Test {
   // ----- events ------------------------------------------------------------------------------------------
 
   void send_all() {
-    const auto batch = std::make_shared<EventBatch>();
+    send_until(engine_, arrivals(), {});
+    engine_.until(end_);
+  }
+
+  // All that the test sends, as it arrives.
+  std::shared_ptr<EventBatch> arrivals() {
     std::uint64_t offset = 0;
     for (const ast::TestLine& line : test_.decl.lines) {
       now_ = time_of(line);
       end_ = std::max(end_, now_);
-      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, *batch, offset);
-      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, *batch, offset);
+      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, sent_, offset);
+      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, sent_, offset);
       if (std::holds_alternative<ast::Reload>(line.node))
         fail(line.span,
              "`reload` cannot be tried yet: a test runs with the rules of its own files, from its first line to its "
@@ -188,20 +227,28 @@ class Test {
       if (std::holds_alternative<ast::Restart>(line.node))
         fail(line.span, "`restart` cannot be tried yet: a test runs in one go, and nothing of it is kept for another");
     }
-    std::vector<EventTypeId> carried;
-    for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)
-      if (!rules_.schema.types[i].emitted) carried.push_back(EventTypeId{i});
-    const std::size_t partition = engine_.add_partition(SourceId{0}, carried);
     Duration wait{};
     bool adaptive = false;  // what is late follows what came: nothing is shuffled then
-    for (const EventTypeId id : carried) {
+    for (const EventTypeId id : carried()) {
       wait = std::max(wait, rules_.schema[id].late);
       adaptive |= rules_.schema[id].late_adaptive;
     }
-    if (adaptive) wait = {};
-    engine_.take(partition, arranged(*batch, wait));
-    engine_.end(partition);
-    engine_.until(end_);
+    return arranged(sent_, adaptive ? Duration{} : wait);
+  }
+
+  std::vector<EventTypeId> carried() const {
+    std::vector<EventTypeId> carried;
+    for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)
+      if (!rules_.schema.types[i].emitted) carried.push_back(EventTypeId{i});
+    return carried;
+  }
+
+  // To the end, or only what happens until then.
+  void send_until(Engine& engine, const std::shared_ptr<EventBatch>& batch, std::optional<Time> last) const {
+    if (last) batch->drop([&](const Event& event) { return event.time > *last; });
+    const std::size_t partition = engine.add_partition(SourceId{0}, carried());
+    engine.take(partition, batch);
+    engine.end(partition);
   }
 
   void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset) {
@@ -283,6 +330,18 @@ class Test {
       out->add(event);
     }
     return out;
+  }
+
+  // `login {user: "ann"}`
+  std::string in_words(const Event& event) const {
+    const EventType& type = rules_.schema[event.type];
+    std::string fields;
+    for (std::size_t i = 0; i < event.fields.size(); ++i) {
+      const bool is_time = type.timestamp && type.timestamp->index == i;
+      if (event.fields[i].is_missing() || is_time) continue;
+      fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", type.fields[i].name(), in_message(event.fields[i]));
+    }
+    return fields.empty() ? type.name : fmt::format("{} {{{}}}", type.name, fields);
   }
 
   // ----- outcomes ----------------------------------------------------------------------------------------
@@ -519,6 +578,8 @@ class Test {
   const RuleSet& rules_;
   const dsl::TestInfo& test_;
   const TestOptions& options_;
+  const std::shared_ptr<const ReferenceData> reference_;
+  EventBatch sent_;
   Engine engine_;
   Time now_ = kFirstMonday, end_ = kFirstMonday;
   std::vector<Alert> alerts_;
@@ -552,6 +613,16 @@ std::string in_message(Time time, const dsl::TestInfo& test) {
 std::vector<Alert> alerts_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                              const dsl::TestInfo& test, const TestOptions& options) {
   return Test(compiled, std::move(reference), test, options).alerts();
+}
+
+std::vector<SentEvent> events_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                                 const dsl::TestInfo& test, const TestOptions& options) {
+  return Test(compiled, std::move(reference), test, options).events();
+}
+
+std::vector<Deadline> deadlines_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                                   const dsl::TestInfo& test, const std::string& rule, const TestOptions& options) {
+  return Test(compiled, std::move(reference), test, options).deadlines(rule);
 }
 
 TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,

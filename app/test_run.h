@@ -54,6 +54,26 @@ TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const Refere
 std::vector<Alert> alerts_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                              const dsl::TestInfo& test, const TestOptions& options = {});
 
+// An event of a test, or of a file that it loads.
+struct SentEvent {
+  Position position;
+  Time time{};
+  std::string type;
+  std::string text;  // `login {user: "ann"}`: what some rule reads of it
+};
+// All that the test sends and some rule may want, in the total order (T3).
+std::vector<SentEvent> events_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                                 const dsl::TestInfo& test, const TestOptions& options = {});
+
+// When time alone will next do something for a rule, as it stands after all that happens at `at`.
+struct Deadline {
+  Time at{};
+  std::optional<Time> due;
+};
+// After each instant at which the test sends something, in order.
+std::vector<Deadline> deadlines_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
+                                   const dsl::TestInfo& test, const std::string& rule, const TestOptions& options = {});
+
 // A value as messages write it: JSON.
 std::string in_message(const Value& value);
 // `40s`; in a test that names whole times, such a time.

@@ -160,6 +160,81 @@ TEST_CASE("--jobs: what is printed is the same, however many tests run at once")
   CHECK(contains(run({"test", "-j", "0", folder.path()}).err, "--jobs needs a number from 1 to 1024, such as 4"));
 }
 
+const std::string kTraced =
+    "event login has user text?, outcome text?, ts time  timestamp ts  late 1m\n"
+    "event logout has user text, ts time  timestamp ts  late 1m\n"
+    "event login_failed = login(outcome = \"failure\")\n"
+    "event login_ok = login(outcome = \"success\")\n"
+    "rule guessed when 2 login_failed as f then login_ok as ok then no logout within 30s by user\n"
+    "  reset on login(outcome = \"reset\")  except user = \"root\"  alert high \"{user}\"\n"
+    "rule many when count(login_failed) >= 3 within 1m by user  alert low \"\"\n";
+
+TEST_CASE("--trace: event by event, what the rule of a failing test did, and its timers") {
+  const Ran ran = test(kTraced +
+                           "test \"stays\" rule guessed\n"
+                           "  at 0s  2 login_failed every 10s {user: \"ann\"}\n"
+                           "  at 11s  login_failed {user: \"root\"}\n"
+                           "  at 12s  login_failed\n"
+                           "  at 15s  login_ok {user: \"ann\"}\n"
+                           "  at 20s  logout {user: \"ann\"}\n"
+                           "  at 25s  login_ok {user: \"ann\"}\n"
+                           "  at 60s  login_ok {user: \"ann\"}\n"
+                           "  at 61s  login {user: \"ann\", outcome: \"reset\"}\n"
+                           "  at 62s  login {user: \"ann\", outcome: \"strange\"}\n"
+                           "  at 63s  expect alert {user: \"ann\", count: 5}\n",
+                       {"--trace"});
+  CHECK(ran.code == 1);
+  CHECK(contains(ran.out,
+                 "what guessed did:\n"
+                 "  0s    login {outcome: \"failure\", user: \"ann\"}\n"
+                 "          step 1 of 3: 1 of 2 `login_failed`\n"
+                 "  10s   login {outcome: \"failure\", user: \"ann\"}\n"
+                 "          step 1 of 3: 2 of 2 `login_failed`\n"
+                 "  11s   login {outcome: \"failure\", user: \"root\"}\n"
+                 "          not seen: `except user = \"root\"`\n"
+                 "  12s   login {outcome: \"failure\"}\n"
+                 "          not seen: it has not the whole key\n"
+                 "  15s   login {outcome: \"success\", user: \"ann\"}\n"
+                 "          step 2 of 3: `login_ok`\n"
+                 "          a timer stands at 45s\n"
+                 "  20s   logout {user: \"ann\"}\n"
+                 "          `logout` in time: nothing fires\n"
+                 "          the timer is gone\n"
+                 "  25s   login {outcome: \"success\", user: \"ann\"}\n"
+                 "          step 2 of 3: `login_ok`\n"
+                 "          a timer stands at 55s\n"
+                 "  55s   time passes\n"
+                 "          the rule fires\n"
+                 "  1m    login {outcome: \"success\", user: \"ann\"}\n"
+                 "          `login_ok`, but nothing waits for it\n"
+                 "  1m1s  login {outcome: \"reset\", user: \"ann\"}\n"
+                 "          `reset on login(outcome = \"reset\")`: it begins anew\n"
+                 "  1m2s  login {outcome: \"strange\", user: \"ann\"}\n"
+                 "          no `login_failed` and no `login_ok`\n"));
+}
+
+TEST_CASE("--trace: tests that pass are traced where --run chooses them; machines get it, too") {
+  const std::string passes =
+      "test \"three\" rule many\n  at 0s  3 login_failed every 1s {user: \"ann\"}\n"
+      "  at 2s  logout {user: \"ann\"}\n  at 2s  expect alert {user: \"ann\"}\n";
+  CHECK_FALSE(contains(test(kTraced + passes, {"--trace"}).out, "what many did"));
+  const std::string told = test(kTraced + passes, {"--trace", "--run", "three"}).out;
+  CHECK(contains(told,
+                 "ok      \"three\" rule many\nwhat many did:\n"
+                 "  0s  login {outcome: \"failure\", user: \"ann\"}\n"
+                 "        `count(login_failed) >= 3`: it is 1\n"));
+  CHECK(contains(told,
+                 "        the rule fires\n"
+                 "        `count(login_failed) >= 3`: it is 3\n"
+                 "  2s  logout {user: \"ann\"}\n"
+                 "        none of this rule's events\n"));
+  const json report = json::parse(test(kTraced + passes, {"--trace", "--run", "three", "--json"}).out);
+  CHECK(contains(report["tests"][0]["trace"], "what many did:\n  0s  login"));
+  const std::string fails = kRule + kFails;
+  CHECK(contains(test(fails, {"--trace", "--format", "junit"}).out, "4 of 5 `login_failed`&#10;"));
+  CHECK(contains(test(fails, {"--trace", "--format", "tap"}).out, "        4 of 5 `login_failed`\n"));
+}
+
 TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
   const Ran listed = test(kRule + kPasses + kFails, {"--list"});
   CHECK(listed.code == 0);
