@@ -16,25 +16,33 @@ class CsvDecoder final : public TextDecoder {
   }
 
  private:
-  // What stands in one field: a view of the record, or its own text where quotes were doubled.
+  // Where a field stands in its record, without its quotes; in a quoted one, quotes may be doubled. No view, as the
+  // record moves while it grows.
   struct Cell {
-    std::string_view text;
+    std::size_t begin = 0, size = 0;
     bool quoted = false, doubled = false;
   };
   enum class Split { whole, open, broken };
 
   void record(std::string_view text, std::uint64_t offset) override {
-    if (carried_.empty()) {
-      if (!text.empty()) row(text, offset);
-      return;
-    }
+    if (!carried_.empty()) return carry_on(text, offset);
+    if (text.empty()) return;
+    cells_.clear();
+    const Split split = cut(text, 0, false);
+    if (split != Split::open) return row(split, text, offset);
+    carried_ = text;
+    carried_offset_ = offset;
+  }
+
+  // One more line of a record whose quote is open. Only the new line is looked at, and the record is copied once, when
+  // it is whole: a quote that nobody closes is as long as a record may be.
+  void carry_on(std::string_view text, std::uint64_t offset) {
     if (carried_.size() + text.size() >= record_max_) return give_up(text, offset);
+    const std::size_t known = carried_.size();
     carried_ += '\n';
     carried_ += text;
-    // Only a quote can close what is open.
-    if (text.find('"') == std::string_view::npos) return;
-    const std::string_view kept = batch_->arena().text(std::exchange(carried_, {}));
-    row(kept, carried_offset_);
+    const Split split = cut(carried_, known, true);
+    if (split != Split::open) row(split, batch_->arena().text(std::exchange(carried_, {})), carried_offset_);
   }
 
   void end() override {
@@ -55,20 +63,14 @@ class CsvDecoder final : public TextDecoder {
     if (last_offset != 0) record(last, last_offset);
   }
 
-  void row(std::string_view text, std::uint64_t offset) {
-    switch (split(text)) {
-      case Split::open:
-        carried_ = text;
-        carried_offset_ = offset;
-        return;
-      case Split::broken:
-        return bury(DeadReason::broken_record, "a quote stands where none may stand", text, offset);
-      case Split::whole:
-        break;
+  // `text` lies in cells_, or is broken.
+  void row(Split split, std::string_view text, std::uint64_t offset) {
+    if (split == Split::broken) {
+      return bury(DeadReason::broken_record, "a quote stands where none may stand", text, offset);
     }
     if (columns_ == 0) {
       std::vector<std::string> names;
-      for (const Cell& cell : cells_) names.emplace_back(plain(cell));
+      for (const Cell& cell : cells_) names.emplace_back(plain(cell, text));
       return name_columns(names);
     }
     if (cells_.size() != columns_) {
@@ -78,7 +80,8 @@ class CsvDecoder final : public TextDecoder {
     if (!twice_.empty()) return bury(DeadReason::duplicate_key, "`" + twice_ + "` stands twice", text, offset);
     forget();
     for (std::size_t i = 0; i < columns_; ++i) {
-      if (entries_[i] != kNoEntry && (cells_[i].quoted || !cells_[i].text.empty())) set(entries_[i], plain(cells_[i]));
+      if (entries_[i] != kNoEntry && (cells_[i].quoted || cells_[i].size != 0))
+        set(entries_[i], plain(cells_[i], text));
     }
     finish(nullptr, text, offset);
   }
@@ -93,39 +96,50 @@ class CsvDecoder final : public TextDecoder {
     }
   }
 
-  Split split(std::string_view text) {
-    cells_.clear();
-    for (std::size_t at = 0;; ++at) {
-      Cell cell;
-      if (at < text.size() && text[at] == '"') {
-        cell.quoted = true;
-        const std::size_t begin = ++at;
-        for (;; at += 2) {
-          at = text.find('"', at);
-          if (at == std::string_view::npos) return Split::open;
-          if (at + 1 >= text.size() || text[at + 1] != '"') break;
-          cell.doubled = true;
-        }
-        cell.text = text.substr(begin, at - begin);
-        ++at;
+  // Cuts `text` into cells from `at` on; `inside`: it goes on in the quotes of the last cell. Split::open: quotes are
+  // open at its end, and what will be appended is cut from there.
+  Split cut(std::string_view text, std::size_t at, bool inside) {
+    for (;; ++at) {
+      if (!inside) {
+        inside = at < text.size() && text[at] == '"';
+        if (inside) ++at;
+        cells_.push_back({at, 0, inside, false});
+      }
+      Cell& cell = cells_.back();
+      if (inside) {
+        at = closing_quote(text, at, cell);
+        if (at == std::string_view::npos) return Split::open;
+        cell.size = at++ - cell.begin;
+        inside = false;
         if (at < text.size() && text[at] != separator_) return Split::broken;
       } else {
-        const std::size_t end = std::min(text.find(separator_, at), text.size());
-        cell.text = text.substr(at, end - at);
-        if (cell.text.find('"') != std::string_view::npos) return Split::broken;
-        at = end;
+        at = std::min(text.find(separator_, at), text.size());
+        cell.size = at - cell.begin;
+        if (text_of(cell, text).find('"') != std::string_view::npos) return Split::broken;
       }
-      cells_.push_back(cell);
       if (at >= text.size()) return Split::whole;
     }
   }
 
-  std::string_view plain(const Cell& cell) {
-    if (!cell.doubled) return cell.text;
+  static std::size_t closing_quote(std::string_view text, std::size_t at, Cell& cell) {
+    for (;; at += 2) {
+      at = text.find('"', at);
+      if (at == std::string_view::npos || at + 1 >= text.size() || text[at + 1] != '"') return at;
+      cell.doubled = true;
+    }
+  }
+
+  static std::string_view text_of(const Cell& cell, std::string_view record) {
+    return record.substr(cell.begin, cell.size);
+  }
+
+  std::string_view plain(const Cell& cell, std::string_view record) {
+    const std::string_view written = text_of(cell, record);
+    if (!cell.doubled) return written;
     std::string text;
-    for (std::size_t i = 0; i < cell.text.size(); ++i) {
-      text += cell.text[i];
-      if (cell.text[i] == '"') ++i;
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      text += written[i];
+      if (written[i] == '"') ++i;
     }
     return batch_->arena().text(text);
   }

@@ -80,6 +80,23 @@ TEST_CASE("csv: a quote that is never closed spoils its own line only") {
   CHECK(limited.dead == Lines{"broken_record 2"});
 }
 
+TEST_CASE("csv: quotes may close and open again on each line of a record") {
+  const std::string input = "ts,a,n\n1,\"x\"\"\n\"\"y\n\",5\n2,\"one\n\",\"\n\"\n3,\"z\",7\n";
+  const Decoded d = decode(config_of(Format::csv), schema(), input);
+  CHECK(d.events == Lines{"e@1000000 2 @1000000 'x\"\n\"y\n' 5", "e@3000000 8 @3000000 'z' 7"});
+  CHECK(d.dead == Lines{"wrong_type 5"});
+  CHECK(d == decode(config_of(Format::csv), schema(), input, 1));  // line by line
+}
+
+TEST_CASE("csv: a long record in quotes is read and copied once, not once a line") {
+  std::string input = "ts,a,n\n1,\"", wanted;
+  for (int i = 0; i < 8'000; ++i) input += "\"\"\n";
+  const Decoded d = decode(config_of(Format::csv), schema(), input + "\",5\n");
+  CHECK(d.events.size() == 1);
+  CHECK(d.arena_bytes < 8 * input.size());  // 96 MB where each line was copied with all before it
+  CHECK(decode(config_of(Format::csv), schema(), input).dead.size() == 1 + 8'000 - 1);
+}
+
 TEST_CASE("csv: values by the schema; empty is missing; what does not fit breaks the schema") {
   CHECK(cell(Type::integer, "007") == "7");
   CHECK(cell(Type::floating, "1e3") == "1000f");

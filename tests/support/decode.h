@@ -17,6 +17,7 @@ struct Decoded {
   std::vector<std::string> events;
   std::vector<std::string> dead;  // `reason offset`
   DeadLetters letters;
+  std::size_t arena_bytes = 0;  // that the largest batch took
   friend bool operator==(const Decoded& a, const Decoded& b) { return a.events == b.events && a.dead == b.dead; }
 };
 
@@ -48,6 +49,7 @@ inline Decoded decode(const CodecConfig& config, const Schema& schema, std::stri
     for (const DeadLetter& letter : decoded.letters.letters) {
       decoded.dead.push_back(std::string(name_of(letter.reason)) + " " + std::to_string(letter.position.offset));
     }
+    decoded.arena_bytes = std::max(decoded.arena_bytes, batch.arena().bytes_held());
     batch.clear();
   }
   return decoded;
