@@ -17,15 +17,6 @@ bool reads(const RuleSet& rules, const MatchOptions& options, std::uint16_t what
                      [&](ExprId id) { return id.exists() && (rules.code.exprs[id.index].reads & what) != 0; });
 }
 
-bool is_emitted(const RuleSet& rules, EventTypeId type) {
-  return std::any_of(rules.programs.begin(), rules.programs.end(), [type](const Program& p) {
-    if (const auto* rule = std::get_if<RuleBody>(&p.body))
-      return std::any_of(rule->emits.begin(), rule->emits.end(), [type](const EmitDef& e) { return e.type == type; });
-    if (const auto* session = std::get_if<SessionBody>(&p.body)) return session->emit.type == type;
-    return std::get<SummaryBody>(p.body).emit.type == type;
-  });
-}
-
 ChosenMatcher condition(const RuleSet& rules, const Program& program, const Pattern& pattern,
                         const MatchOptions& options) {
   // What keeps a condition from the counter; or, where that is no use either, from running windows.
@@ -43,7 +34,8 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
         "`where`, `learn`, `mute`, `during`, `resolve when` or `fire at most` looks at the count without a fire");
   const Cell& cell = program.cells[pattern.evidence.front().index];
   for (const Alternative& a : program.streams[cell.stream.index].alternatives)
-    if (is_emitted(rules, a.type)) return window("its events are emitted, and have the evidence of what emitted them");
+    if (rules.schema[a.type].emitted)
+      return window("its events are emitted, and have the evidence of what emitted them");
   if (reads(rules, options, kReadsSteps | kReadsCells)) return window("the alert reads fields of the counted events");
   return {MatcherKind::counter,
           "N of one stream " + std::string(cell.window.kind == Window::Kind::streak ? "in a row" : "in one window") +

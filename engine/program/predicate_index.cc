@@ -214,6 +214,7 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
     for (std::size_t f = 0; f < type.fields.size(); ++f) {
       Field& field = type.fields[f];
       field.lists = Lists(lists[f]);
+      fetches_ = fetches_ || field.lists.size() >= kFetched;
       std::set<std::string> texts;
       for (const auto& [program, used] : type.access)
         for (const Access& access : used)
@@ -250,14 +251,14 @@ std::span<const ProgramId> PredicateIndex::Lists::find(std::uint64_t hash) const
   return {};
 }
 
-std::span<const ProgramId> PredicateIndex::Field::find(const Value& value) const {
+std::span<const ProgramId> PredicateIndex::Field::find(const Value& value, std::uint64_t hash) const {
   if (!few.empty()) {
     if (value.type() != Type::text) return {};
     for (const auto& [text, programs] : few)
       if (value.as_text() == text) return programs;
     return {};
   }
-  return lists.size() == 0 ? std::span<const ProgramId>() : lists.find(hash_of(value));
+  return lists.size() == 0 ? std::span<const ProgramId>() : lists.find(hash);
 }
 
 void PredicateIndex::Ranges::add(double bound, ProgramId program) {
@@ -272,7 +273,9 @@ std::size_t PredicateIndex::Ranges::append(double value, std::vector<ProgramId>&
   return static_cast<std::size_t>(end);
 }
 
-void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out) const {
+// `hash_of_field(value)`: asked for each field that is hashed and there.
+template <class HashOf>
+void PredicateIndex::find(const Event& event, const HashOf& hash_of_field, std::vector<ProgramId>& out) const {
   const PerType& type = types_[event.type.index];
   const auto begin = static_cast<std::ptrdiff_t>(out.size());
   std::size_t lists = type.rest.empty() ? 0 : 1;
@@ -284,7 +287,7 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
     if (value.is_number() &&
         field.at_least.append(value.number(), out) + field.at_most.append(-value.number(), out) > 0)
       lists += 2;  // not in the order of programs
-    const std::span<const ProgramId> found = field.find(value);
+    const std::span<const ProgramId> found = field.find(value, field.is_hashed() ? hash_of_field(value) : 0);
     if (found.empty()) continue;
     out.insert(out.end(), found.begin(), found.end());
     ++lists;
@@ -292,6 +295,24 @@ void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out)
   if (lists < 2) return;  // each list is in order, and names a program once
   std::sort(out.begin() + begin, out.end());
   out.erase(std::unique(out.begin() + begin, out.end()), out.end());
+}
+
+void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out) const {
+  find(event, [](const Value& value) { return hash_of(value); }, out);
+}
+
+void PredicateIndex::fetch(const Event& event, std::vector<std::uint64_t>& hashes) const {
+  for (const Field& field : types_[event.type.index].fields) {
+    const Value value = event.field(field.slot);
+    if (value.is_missing() || !field.is_hashed()) continue;
+    hashes.push_back(hash_of(value));
+    field.lists.fetch(hashes.back());
+  }
+}
+
+void PredicateIndex::candidates(const Event& event, std::vector<std::uint64_t>::const_iterator& at,
+                                std::vector<ProgramId>& out) const {
+  find(event, [&at](const Value&) { return *at++; }, out);
 }
 
 std::span<const PredicateIndex::Access> PredicateIndex::access(EventTypeId type, ProgramId program) const {

@@ -40,6 +40,13 @@ class PredicateIndex {
   // Appends the programs that can want `event`, each once, in the order of the set.
   void candidates(const Event& event, std::vector<ProgramId>& out) const;
 
+  // In two steps, for events that come soon: the memory that many values are looked up in is fetched for all of them
+  // first. `hashes` grows by what the second step needs; that moves `at` on.
+  bool fetches() const { return fetches_; }  // false: there is nothing to fetch, and no second step
+  void fetch(const Event& event, std::vector<std::uint64_t>& hashes) const;
+  void candidates(const Event& event, std::vector<std::uint64_t>::const_iterator& at,
+                  std::vector<ProgramId>& out) const;
+
   // Any of these brings an event of the type to the program; empty: every event of the type is asked (or none, when the
   // program does not name it).
   std::span<const Access> access(EventTypeId type, ProgramId program) const;
@@ -52,6 +59,9 @@ class PredicateIndex {
     Lists() = default;
     explicit Lists(const std::map<std::uint64_t, std::vector<ProgramId>>& lists);
     std::span<const ProgramId> find(std::uint64_t hash) const;
+    void fetch(std::uint64_t hash) const {
+      if (!entries_.empty()) fetch_line(&entries_[hash & (entries_.size() - 1)]);
+    }
     std::size_t size() const { return size_; }
 
    private:
@@ -78,7 +88,8 @@ class PredicateIndex {
     // The same lists by the value itself, where there are few and all are of texts: comparing is less work than
     // hashing.
     std::vector<std::pair<std::string, std::vector<ProgramId>>> few;
-    std::span<const ProgramId> find(const Value& value) const;
+    std::span<const ProgramId> find(const Value& value, std::uint64_t hash) const;
+    bool is_hashed() const { return few.empty() && lists.size() > 0; }
   };
   static constexpr std::size_t kFew = 4;
   struct PerType {
@@ -87,7 +98,12 @@ class PredicateIndex {
     std::unordered_map<ProgramId, std::vector<Access>> access;
   };
 
-  std::vector<PerType> types_;  // by EventTypeId
+  template <class HashOf>
+  void find(const Event& event, const HashOf& hash_of_field, std::vector<ProgramId>& out) const;
+
+  static constexpr std::size_t kFetched = 512;  // values of a field: fewer are in the cache
+  std::vector<PerType> types_;                  // by EventTypeId
+  bool fetches_ = false;
 };
 
 // As text: `outcome = "failure"`, `method in ["POST", "PUT"]`, or `every login`.

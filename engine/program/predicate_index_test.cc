@@ -63,8 +63,15 @@ struct Rules {
     Event event;
     event.type = EventTypeId(std::size_t{0});
     event.fields = fields;
-    std::vector<ProgramId> found;
-    PredicateIndex(set).candidates(event, found);
+    const PredicateIndex index(set);
+    std::vector<ProgramId> found, in_two_steps;
+    index.candidates(event, found);
+    std::vector<std::uint64_t> hashes;
+    index.fetch(event, hashes);
+    auto at = hashes.cbegin();
+    index.candidates(event, at, in_two_steps);
+    CHECK(in_two_steps == found);
+    CHECK(at == hashes.cend());
     std::vector<std::size_t> out;
     for (const ProgramId id : found) out.push_back(id.index);
     return out;

@@ -164,10 +164,7 @@ void Shard::look_ahead(std::span<const Event* const> events) {
   asked_.clear();
   ahead_.clear();
   keys_.begin();
-  for (std::size_t i = 0; i < events.size(); ++i) {
-    find_wanted(*events[i], asked_);
-    asked_end_[i] = asked_.size();
-  }
+  find_wanted(events);
   if (!memory_.empty()) bring_programs();
   for (std::size_t i = 0, j = 0; i < events.size(); ++i) {
     for (; j < asked_end_[i]; ++j) {
@@ -181,6 +178,21 @@ void Shard::look_ahead(std::span<const Event* const> events) {
   for (Ahead& ahead : ahead_)
     if (ahead.has_looked) runners_[ahead.program]->fetch(ahead.look);
   scratch_.reset();
+}
+
+void Shard::find_wanted(std::span<const Event* const> events) {
+  const bool fetches = index_ && index_->fetches();
+  hashes_.clear();
+  if (fetches)
+    for (const Event* event : events) index_->fetch(*event, hashes_);
+  auto hash = hashes_.cbegin();
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    if (fetches)
+      index_->candidates(*events[i], hash, asked_);
+    else
+      find_wanted(*events[i], asked_);
+    asked_end_[i] = asked_.size();
+  }
 }
 
 // Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events

@@ -95,6 +95,7 @@ class Shard {
   };
 
   void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
+  void find_wanted(std::span<const Event* const> events);
   void look_ahead(std::span<const Event* const> events);
   void bring_programs() const;
   void on_event_ahead(const Event& event, std::size_t at);
@@ -116,6 +117,7 @@ class Shard {
   std::vector<bool> has_timers_;                   // by program
   KeyBook keys_;
   // Of the events in hand: who can want them, event after event, and where each event's end; then those that do.
+  std::vector<std::uint64_t> hashes_;  // for the index
   std::vector<ProgramId> asked_;
   std::array<std::size_t, kAhead> asked_end_{};
   std::vector<Ahead> ahead_;
