@@ -179,6 +179,11 @@ Command replay() {
             .value = "FILE",
             .help = "the alerts as an earlier replay wrote them: print what differs, and exit with 1 if anything does",
             .fills = Fills::files},
+           {.name = "--profile",
+            .choices = {"text", "json"},
+            .help =
+                "what each rule costs, the dearest first: processor time, events, keys, bytes of state, alerts; text "
+                "behind the summary, json is the answer, and alerts go to --out or nowhere"},
            {.name = "--format",
             .value = "FORMAT",
             .choices = {"ndjson", "human", "json"},

@@ -6,6 +6,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "app/profile.h"
+
 namespace tocsin::app {
 namespace {
 
@@ -67,6 +69,7 @@ class Run {
     names_.rules = history.rules.get();
     names_.sources = {history.source};
     names_.replayed = true;
+    if (history.profile != nullptr) history.profile->watch(engine_);
     for (const Swap& swap : history.swaps) engine_.swap(swap.reference, swap.from);
   }
 
@@ -163,6 +166,7 @@ class Run {
   }
 
   HistoryResult finished() {
+    if (history_.profile != nullptr) history_.profile->finish(engine_);
     result_.events = engine_.events();
     result_.late = engine_.late();
     result_.dead = dead_.count;
@@ -187,6 +191,7 @@ class Run {
     };
     for (const Alert& alert : engine_.take_alerts()) {
       emit_before(&alert);
+      if (history_.profile != nullptr) history_.profile->add(alert);
       if (outputs_.alert) outputs_.alert(alert, names_);
     }
     emit_before(nullptr);

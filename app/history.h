@@ -31,6 +31,8 @@ struct Swap {
   std::shared_ptr<const ReferenceData> reference;
 };
 
+class Profile;
+
 struct History {
   std::shared_ptr<const RuleSet> rules;
   std::shared_ptr<const ReferenceData> reference;
@@ -43,6 +45,7 @@ struct History {
   std::optional<Time> from, to;  // events before `from`, and from `to` on, are as if they were not in the source
   EndOfInput end;
   EngineOptions engine;
+  Profile* profile = nullptr;  // what the rules cost is told there
 };
 
 // Something that a rule still waits for when the input has ended (T8).

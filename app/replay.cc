@@ -20,6 +20,7 @@
 #include "app/files.h"
 #include "app/history.h"
 #include "app/inputs.h"
+#include "app/profile.h"
 #include "app/rules.h"
 #include "app/watching.h"
 #include "dsl/diagnostic.h"
@@ -162,6 +163,7 @@ struct Streams {
   bool emitted = false;
   std::ostream* dead = nullptr;
   AlertBook* book = nullptr;
+  Profile* profile = nullptr;
 };
 
 class Replay {
@@ -182,6 +184,7 @@ class Replay {
     history.from = wanted_.from;
     history.to = wanted_.to;
     history.end = wanted_.end;
+    history.profile = streams_.profile;
     if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
     Result<std::unique_ptr<Source>> source = open_input(wanted_.input, console_);
     if (!source) return tl::unexpected(source.error());
@@ -471,6 +474,11 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     return refuse(console, "replay", "--expect holds the alerts against a file; it goes without --compare and --out");
   if (arguments.has("--expect") && arguments.value("--format") == "human")
     return refuse(console, "replay", "--expect holds alerts as JSON against a file; it goes without --format human");
+  const bool profile_is_answer = arguments.value("--profile", "text") == "json";
+  if (arguments.has("--profile") && arguments.has("--compare"))
+    return refuse(console, "replay", "--profile is of one run; it goes without --compare");
+  if (profile_is_answer && arguments.has("--expect"))
+    return refuse(console, "replay", "--profile=json and --expect both have standard output");
   if (arguments.has("--max-alerts") && (arguments.has("--compare") || arguments.has("--expect")))
     return refuse(console, "replay", "--max-alerts stops at some alert; it goes without --compare and --expect");
   const Result<std::string> expected =
@@ -501,7 +509,10 @@ Exit run_replay(const Arguments& arguments, Console& console) {
 
   streams.for_people = arguments.value("--format") == "human";
   std::ostringstream kept;  // for --expect
-  if (streams.alerts == nullptr) streams.alerts = arguments.has("--expect") ? &kept : &console.out;
+  if (streams.alerts == nullptr && !profile_is_answer)
+    streams.alerts = arguments.has("--expect") ? &kept : &console.out;
+  Profile profile;
+  if (arguments.has("--profile")) streams.profile = &profile;
   Replay replay(rules.set, *wanted, streams, arguments, console);
   const Result<HistoryResult> result = replay.run();
   if (!result) return refuse(console, "replay", result.error().message);
@@ -512,6 +523,11 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   console.out.flush();
   if (!console.quiet)
     console.err << (result->stopped && !replay.full() ? "stopped early\n" : "") << replay.summary(*result);
+  if (profile_is_answer) {
+    console.out << in_json(profile);
+  } else if (arguments.has("--profile")) {
+    console.err << in_words(profile);
+  }
   if (replay.full()) return Exit::done;
   if (result->stopped && console.out.good()) return Exit::interrupted;
   if (const std::string complaint = until_too_early(*wanted, *result); !complaint.empty())

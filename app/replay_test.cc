@@ -381,5 +381,59 @@ TEST_CASE("what cannot be done is said, with exit 2; rules with errors with exit
   CHECK(contains(broken.err, "error[R0"));
 }
 
+// Were a call of a rule forgotten around which time is taken, alerts would be lost; were one taken twice, the sum would
+// be more than the whole.
+TEST_CASE("--profile: what each rule costs, and the same alerts") {
+  Scene scene;
+  scene.rules = scene.folder.write("b.rules", kRules +
+                                                  "rule five when 5 login_failed within 1m by user  alert low \"\"\n"
+                                                  "event logout has user text, ts time  timestamp ts  late 10s\n"
+                                                  "rule none when 3 logout within 1m by user  alert low \"\"\n");
+  std::string many;
+  for (int i = 0; i < 2'000; ++i) many += events(1'772'000'000'000 + i * 30'000);
+  scene.input = scene.folder.write("many.ndjson", many);
+  const std::vector<std::string> words{"--input", scene.input, "--event-field", "event"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return scene.replay(more);
+  };
+  const Ran plain = with({}), profiled = with({"--profile"});
+  CHECK(profiled.code == 0);
+  CHECK(profiled.out == plain.out);
+  CHECK(profiled.err.starts_with(plain.err));
+  CHECK(contains(profiled.err, "ns/event       keys   state bytes   alerts\n"));
+  CHECK(contains(profiled.err, " ms for the whole run and its measuring\n"));
+
+  const Ran answer = with({"--profile=json"});
+  const std::vector<json> documents = lines_of(answer.out);
+  REQUIRE(documents.size() == 1);  // no alert among it
+  const json& profile = documents.front();
+  CHECK(profile["schema"] == "tocsin/profile/1");
+  std::map<std::string, json> rules;
+  double before = 1e9, sum = 0;
+  for (const json& rule : profile["rules"]) {
+    const double seconds = rule["seconds"];
+    CHECK(seconds <= before);  // the dearest first
+    before = seconds;
+    sum += seconds;
+    rules[rule["rule"]] = rule;
+  }
+  CHECK(rules.size() == 4);
+  CHECK(sum <= profile["seconds"]);
+  CHECK(sum > 0);
+  CHECK(rules["three"]["events"] == 6'000);
+  CHECK(rules["three"]["keys"] == 1);
+  CHECK(rules["three"]["alerts"].get<long>() + rules["five"]["alerts"].get<long>() ==
+        std::count(plain.out.begin(), plain.out.end(), '\n'));
+  CHECK(rules["three"]["state_bytes"] > 0);
+  CHECK(rules["none"]["events"] == 0);
+  CHECK(rules["none"]["alerts"] == 0);
+  CHECK(rules["three"]["seconds"] > rules["none"]["seconds"]);
+
+  CHECK(lines_of(with({"--profile=json", "--out", scene.folder.path() + "/out"}).out).size() == 1);
+  CHECK(Folder::read(scene.folder.path() + "/out") == plain.out);
+  CHECK(contains(with({"--profile", "--compare", scene.rules}).err, "it goes without --compare"));
+}
+
 }  // namespace
 }  // namespace tocsin::app

@@ -41,6 +41,12 @@ class Engine {
   // been taken; what waits in the engine was decoded by a schema that is equal to the new one.
   void install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
 
+  // As the shard's.
+  template <class Around>
+  void put_around_runners(Around&& around) {
+    shard_->put_around_runners(std::forward<Around>(around));
+  }
+
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now = {});
   // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).

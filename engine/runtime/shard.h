@@ -39,6 +39,12 @@ class Shard {
   // before it has happened with the old ones. REQUIRES: made for the same rules.
   void swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
+  // Puts something around each runner, which passes everything on to it: a profile. REQUIRES: nothing has been seen.
+  template <class Around>
+  void put_around_runners(Around&& around) {
+    for (std::size_t i = 0; i < runners_.size(); ++i) runners_[i] = around(ProgramId{i}, std::move(runners_[i]));
+  }
+
   // In the total order. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
   void on_events(std::span<const Event* const> events);
   void on_event(const Event& event) {
