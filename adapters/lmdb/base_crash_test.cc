@@ -205,6 +205,18 @@ struct Recorded {
   std::vector<StoreModel> models;
 };
 
+// A base of four epochs, and six more that a merge of several transactions is to take into it.
+void fill_for_merge(House& house) {
+  house.config.changes_per_transaction = 3;
+  house.config.check = CheckBase::always;
+  REQUIRE(house.open());
+  house.fill(4);
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  house.fill(6);
+  house.deliver_all();
+}
+
 }  // namespace
 
 TEST_CASE("base: crash images of merges, each the one before or the one after") {
@@ -243,14 +255,7 @@ TEST_CASE(
     int steps = 0;
     for (int failing = 1;; ++failing) {
       House house;
-      house.config.changes_per_transaction = 3;
-      house.config.check = CheckBase::always;
-      REQUIRE(house.open());
-      house.fill(4);
-      house.deliver_all();
-      REQUIRE(house.store->merge());
-      house.fill(6);
-      house.deliver_all();
+      fill_for_merge(house);
       recorder = {};
       recorder.file = inode_of(house.folder.in("base.mdb"));
       recorder.fail_at = failing;
@@ -275,14 +280,7 @@ TEST_CASE(
 TEST_CASE("base: kill -9 before every write of a merge") {
   for (int at = 1;; ++at) {
     House house;
-    house.config.changes_per_transaction = 3;
-    house.config.check = CheckBase::always;
-    REQUIRE(house.open());
-    house.fill(4);
-    house.deliver_all();
-    REQUIRE(house.store->merge());
-    house.fill(6);
-    house.deliver_all();
+    fill_for_merge(house);
     house.fill(1);  // says that the others are delivered
     house.store.reset();
     const pid_t child = ::fork();
