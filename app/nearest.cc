@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -39,7 +40,7 @@ class Search {
   std::optional<Nearest> run() {
     if (asker_.ask(whole_)) return std::nullopt;
     std::visit(*this, info_.when.form);
-    if (out_.match && out_.ended.empty()) look_for_end();
+    if (out_.match && out_.ended.empty() && !still_holds_) look_for_end();
     if (out_.reached.empty()) out_.reached = "nothing that would begin a match";
     return std::move(out_);
   }
@@ -47,6 +48,8 @@ class Search {
   void operator()(const ast::Sequence& sequence) {
     const std::size_t steps = sequence.steps.size();
     const bool alone = steps == 1 && !sequence.ending;
+    if (alone && info_.when.hold && sequence.steps.front().quantity.kind == Kind::one)
+      if (const auto* stream = std::get_if<ast::Stream>(&sequence.steps.front().what)) held(*stream);
     std::size_t reached = 0;
     while (reached < steps && !(alone && info_.when.hold)) {
       if (alone && sequence.steps.front().quantity.kind == Kind::one) break;  // the rule itself
@@ -114,9 +117,11 @@ class Search {
   void operator()(const ast::New&) { refused_by(whole_); }
   void operator()(const ast::Ranking&) { refused_by(whole_); }
   void operator()(const ast::Condition& f) {
-    std::vector<const ast::Binary*> comparisons;
-    conjuncts(f.expr, comparisons);
-    for (const ast::Binary* comparison : comparisons) value_of(*comparison);
+    if (!info_.when.hold || !held(f)) {
+      std::vector<const ast::Binary*> comparisons;
+      conjuncts(f.expr, comparisons);
+      for (const ast::Binary* comparison : comparisons) value_of(*comparison);
+    }
     refused_by(whole_);
   }
 
@@ -238,6 +243,118 @@ class Search {
     refused_by(whole_);
   }
 
+  // ----- `for D` -------------------------------------------------------------------------------------
+
+  // Something was found false: when, and in words why.
+  struct Break {
+    Alert at;
+    std::string why;
+  };
+  struct Held {
+    Time from{};
+    Alert last;
+    std::optional<Break> broken;
+  };
+
+  // The longest run of one key in which it was found true and never false.
+  std::optional<Held> longest(const std::vector<Alert>& found_true, const std::vector<Break>& found_false) const {
+    struct Found {
+      const Alert* at;
+      const Break* broken;
+    };
+    std::map<std::string, std::vector<Found>> by_key;
+    for (const Alert& alert : found_true) by_key[alert.key_bytes].push_back({&alert, nullptr});
+    for (const Break& broken : found_false) by_key[broken.at.key_bytes].push_back({&broken.at, &broken});
+    std::optional<Held> best;
+    const auto length = [this](const Held& h) { return (h.broken ? h.broken->at.time : until_) - h.from; };
+    const auto keep = [&](const Held& held) {
+      if (!best || length(held) >= length(*best)) best = held;
+    };
+    for (auto& [key, all] : by_key) {
+      std::ranges::stable_sort(all, {}, [](const Found& f) { return std::pair(f.at->time, last_of(*f.at)); });
+      std::optional<Held> now;
+      for (const Found& found : all) {
+        if (found.broken == nullptr) {
+          if (!now) now = Held{found.at->time, *found.at, {}};
+          now->last = *found.at;
+        } else if (now) {
+          now->broken = *found.broken;
+          keep(*now);
+          now.reset();
+        }
+      }
+      if (now) keep(*now);
+    }
+    return best;
+  }
+
+  // True: there was a time at which it held.
+  bool held(const std::string& what, const std::vector<Alert>& found_true, const std::vector<Break>& found_false) {
+    const std::optional<Held> held = longest(found_true, found_false);
+    if (!held) return false;
+    const Time end = held->broken ? held->broken->at.time : until_;
+    const std::string wanted = dsl::in_words(std::get<Duration>(info_.when.hold->value));
+    out_.reached =
+        fmt::format("{} held for {} of {}, from {}", what, dsl::in_words(end - held->from), wanted, write_(held->from));
+    out_.match = held->last;
+    if (held->broken) {
+      out_.ended = held->broken->why;
+    } else {
+      out_.missing = fmt::format("{} have not passed since then", wanted);
+      still_holds_ = true;
+    }
+    return true;
+  }
+
+  // C4: an event of the base that is not of the stream breaks the run.
+  void held(const ast::Stream& stream) {
+    const std::vector<Alert> found = coming(stream);
+    std::set<Position> places;
+    for (const Alert& alert : found)
+      if (const auto at = last_of(alert)) places.insert(*at);
+    std::vector<Break> breaks = resets();
+    if (const auto base = base_of(model_, stream)) {
+      for (const Alert& alert : coming(*base)) {
+        const auto at = last_of(alert);
+        if (at && !places.contains(*at))
+          breaks.push_back({alert, fmt::format("{}: it is no `{}`", came_at(*base, alert), print(stream))});
+      }
+    }
+    held(fmt::format("`{}`", print(stream)), found, breaks);
+  }
+
+  // The condition is judged as without `for`, and once more its opposite: at events, and when one leaves a window.
+  bool held(const ast::Condition& condition) {
+    ast::RuleDecl rule = partial(whole_);
+    pattern_of(rule).hold.reset();
+    const std::vector<Alert> found = asker_.ask_all(rule);
+    ast::Unary opposite;
+    opposite.op = ast::UnaryOp::logical_not;
+    *opposite.operand = condition.expr;
+    ast::Expr expr;
+    expr.node = std::move(opposite);
+    pattern_of(rule).form = ast::Condition{std::move(expr)};
+    std::vector<Break> breaks = resets();
+    for (const Alert& alert : asker_.ask_all(rule)) {
+      const auto at = last_of(alert);
+      const bool by_event = at && alert.last && *alert.last == alert.time;
+      const std::string where = !by_event ? ", when an event had left its window"
+                                : id_     ? fmt::format(" ({})", id_(*at))
+                                          : "";
+      breaks.push_back({alert, fmt::format("it was false at {}{}", write_(alert.time), where)});
+    }
+    return held(fmt::format("`{}`", print(condition.expr)), found, breaks);
+  }
+
+  std::vector<Break> resets() {
+    std::vector<Break> breaks;
+    for (const ast::Clause& clause : whole_.clauses)
+      if (const auto* reset = std::get_if<ast::Reset>(&clause.node))
+        for (const Alert& alert : coming(reset->on))
+          breaks.push_back({alert, fmt::format("{}: `{}`", came_at(reset->on, alert), print(clause))});
+    return breaks;
+  }
+
   // How near the left side of one comparison came.
   void value_of(const ast::Binary& comparison) {
     const auto weaker = value_alone(whole_, comparison);
@@ -272,8 +389,37 @@ class Search {
       std::string told = fmt::format("{} it comes at {}", relaxed.said, write_(match->time));
       if (relaxed.by)
         if (const auto in_the_way = last_inside(*relaxed.by, *match)) told += ": " + came_at(*relaxed.by, *in_the_way);
+      if (relaxed.hides_events) told += hidden_by(relaxed.rule, *match);
       out_.refused.push_back(std::move(told));
     }
+  }
+
+  // E1: which events of the match are none for the rule as it is.
+  std::string hidden_by(const ast::RuleDecl& without, const Alert& match) {
+    ast::Step step;
+    for (const dsl::EventId id : info_.events) {
+      ast::Stream base;
+      base.name.text = model_.events[id].name;
+      std::get<ast::Stream>(step.what).any.push_back(std::move(base));
+    }
+    if (info_.events.size() == 1) step.what = ast::Stream(std::get<ast::Stream>(step.what).any.front());
+    std::set<Position> seen;
+    for (const Alert& alert : asker_.ask_all(alone(whole_, step), Asker::Of::the_key_with_used_up_events))
+      if (const auto at = last_of(alert)) seen.insert(*at);
+    std::string last;
+    std::size_t hidden = 0;
+    for (const Alert& alert : asker_.ask_all(alone(without, step), Asker::Of::the_key_with_used_up_events)) {
+      const auto at = last_of(alert);
+      const bool of_match = at && !seen.contains(*at) && std::ranges::any_of(match.evidence, [&](const EvidenceOf& of) {
+                              return std::ranges::find(of.events, *at) != of.events.end();
+                            });
+      if (!of_match) continue;
+      ++hidden;
+      last = fmt::format("{}{}", write_(alert.time), id_ ? fmt::format(" ({})", id_(*at)) : "");
+    }
+    if (hidden == 0) return {};
+    return hidden == 1 ? fmt::format(": the event at {} is hidden by it", last)
+                       : fmt::format(": {} of its events are hidden by it, the last at {}", hidden, last);
   }
 
   // ----- what ended the attempt ----------------------------------------------------------------------
@@ -388,6 +534,7 @@ class Search {
   Asker asker_;
   const ast::RuleDecl whole_;
   std::size_t steps_reached_ = 0;
+  bool still_holds_ = false;
   Nearest out_;
 };
 

@@ -207,12 +207,14 @@ class Relaxations {
     for (std::size_t i = 0; i < rule_.clauses.size(); ++i) {
       const ast::Clause& c = rule_.clauses[i];
       if (is<ast::Where>(c) || is<ast::Except>(c) || is<ast::During>(c) || is<ast::Reset>(c) || is<ast::Learn>(c) ||
-          is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c))
+          is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c)) {
         add(
             fmt::format("without `{}`", print(c)),
             [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); },
             is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "",
             is<ast::Reset>(c) ? std::optional(std::get<ast::Reset>(c.node).on) : std::nullopt);
+        out_.back().hides_events = is<ast::Except>(c) || is<ast::During>(c);
+      }
     }
     if (dsl::find_clause<ast::Fire>(rule_.clauses)) return;
     const auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form);

@@ -79,6 +79,7 @@ struct Relaxed {
   std::optional<ast::Stream> by{};  // the event that did what is left out: of `reset on x`, `then no x`
   bool by_alert = false;            // ... or the alert before
   bool other_keys = false;          // the keys are no longer kept apart
+  bool hides_events = false;        // what is left out keeps events from the rule: `except`, `during`
 };
 // All that the rule could be less strict in, one thing at a time.
 std::vector<Relaxed> relaxations_of(const ast::RuleDecl& rule, const dsl::Model& model);

@@ -112,6 +112,18 @@ TEST_CASE("what ended an attempt is named with its time and its id") {
        "a `login` came at 2s (stdin/0/3): it breaks the row of `login_failed`"},
       {"login_failed then no logout within 30s by user", "fo", "all of it (`login_failed`), at 0s",
        "a `logout` came at 1s (stdin/0/2)"},
+      {"login_failed for 10s by user  forget after 1h idle", "ff s f",
+       "`login_failed` held for 3 seconds of 10 seconds, from 0s",
+       "a `login` came at 3s (stdin/0/3): it is no `login_failed`"},
+      {"login_failed for 10s by user  reset on logout  forget after 1h idle", "fffo",
+       "`login_failed` held for 3 seconds of 10 seconds, from 0s",
+       "a `logout` came at 3s (stdin/0/4): `reset on logout`"},
+      {"count(login_failed) >= 2 within 5s for 9s by user", "ff       f",
+       "`count(login_failed) >= 2` held for 4 seconds of 9 seconds, from 1s",
+       "it was false at 5s, when an event had left its window"},
+      {"count(login_failed) > count(login_ok) within 30s for 9s by user", "ffssf",
+       "`count(login_failed) > count(login_ok)` held for 3 seconds of 9 seconds, from 0s",
+       "it was false at 3s (stdin/0/4)"},
       {"no logout within 30s after login_failed by user", "fo", "a `login_failed` at 0s",
        "a `logout` came at 1s (stdin/0/2)"},
   };
@@ -137,6 +149,38 @@ TEST_CASE("what ended an attempt is named with its time and its id") {
     CHECK(short_times(nearest["reached"]) == row.reached);
     CHECK(short_times(nearest["ended"]) == row.ended);
   }
+}
+
+TEST_CASE("`x for D` that still holds: since when, and that the time has not passed") {
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules", kRules + "rule r when login_failed for 10s by user  forget after 1h idle  alert low \"x\"\n");
+  const json nearest = json::parse(
+      scene.why("r", at(2, "login", "ann", "failure") + at(5, "login", "ann", "failure"), {"--json"}).out)["nearest"];
+  CHECK(nearest["reached"] == "`login_failed` held for 3 seconds of 10 seconds, from 1970-01-01T00:00:02.000000Z");
+  CHECK(nearest["missing"] == "10 seconds have not passed since then");
+  CHECK(nearest["ended"] == "");
+}
+
+TEST_CASE("`except` and `during`: which events they hide") {
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules", kRules +
+                     "calendar morning = mon-sun 00:00-00:01 in \"UTC\"\n"
+                     "rule r when 3 login_failed within 5m by user  except user = \"root\"  alert low \"x\"\n"
+                     "rule early when 3 login_failed within 5m by user  during morning  alert low \"x\"\n");
+  const auto failures = [](const std::string& user, std::vector<int> seconds) {
+    std::string events;
+    for (const int second : seconds) events += at(second, "login", user, "failure");
+    return events;
+  };
+  CHECK(contains(
+      scene.why("r", failures("root", {0, 1, 2})).out,
+      "without `except user = \"root\"` it comes at 1970-01-01T00:00:02.000000Z: 3 of its events are hidden by "
+      "it, the last at 1970-01-01T00:00:02.000000Z (stdin/0/3)\n"));
+  CHECK(contains(scene.why("early", failures("ann", {0, 1, 90})).out,
+                 "without `during morning` it comes at 1970-01-01T00:01:30.000000Z: the event at "
+                 "1970-01-01T00:01:30.000000Z (stdin/0/3) is hidden by it\n"));
 }
 
 TEST_CASE("after an alert: what has come since, and nothing that the alert has used up") {
