@@ -43,6 +43,10 @@ class Demands {
     conjuncts(expr.begin, expr.end, out);
     return out;
   }
+  // REQUIRES: of(filter) gives one. Is that all of the filter?
+  bool is_one(ExprId filter) const {
+    return code_.instructions[code_.exprs[filter.index].end - 1].op != ExprOp::logical_and;
+  }
 
  private:
   // Where the operand that ends before `end` begins.
@@ -139,6 +143,7 @@ class Looks {
 struct Choices {
   ProgramId program;
   std::vector<std::vector<Access>> alternatives;
+  bool is_one = false;  // the last alternative demands one thing, and nothing beside
 };
 
 }  // namespace
@@ -153,13 +158,14 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
     const Program& program = set.programs[p];
     const Looks looks(program, set.code);
     for (const Input& input : program.inputs) {
-      Choices one{ProgramId(p), {}};
+      Choices one{ProgramId(p), {}, false};
       bool all = looks.at_all_of(input.type);
       for (const Stream& stream : program.streams)
         for (const Alternative& alternative : stream.alternatives) {
           if (all || alternative.type != input.type) continue;
           one.alternatives.push_back(demands.of(alternative.filter));
           all = one.alternatives.back().empty();
+          one.is_one = one.alternatives.back().size() == 1 && demands.is_one(alternative.filter);
         }
       if (all) one.alternatives.clear();
       for (const auto& alternative : one.alternatives)
@@ -180,6 +186,7 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
         type.rest.push_back(one.program);
         continue;
       }
+      if (one.alternatives.size() == 1 && one.is_one) type.whole.push_back(one.program);
       std::vector<Access>& used = type.access[one.program];
       for (const auto& alternative : one.alternatives) {
         const Access& best =
@@ -313,6 +320,16 @@ void PredicateIndex::fetch(const Event& event, std::vector<std::uint64_t>& hashe
 void PredicateIndex::candidates(const Event& event, std::vector<std::uint64_t>::const_iterator& at,
                                 std::vector<ProgramId>& out) const {
   find(event, [&at](const Value&) { return *at++; }, out);
+}
+
+// Only where values are compared themselves, not their hashes or as doubles.
+bool PredicateIndex::answers(EventTypeId type, ProgramId program) const {
+  const PerType& of_type = types_[type.index];
+  if (!std::binary_search(of_type.whole.begin(), of_type.whole.end(), program)) return false;
+  const Access& only = of_type.access.at(program).front();
+  const auto field =
+      std::find_if(of_type.fields.begin(), of_type.fields.end(), [&](const Field& f) { return f.slot == only.slot; });
+  return only.kind == Access::Kind::among && !field->few.empty();
 }
 
 std::span<const PredicateIndex::Access> PredicateIndex::access(EventTypeId type, ProgramId program) const {

@@ -47,6 +47,10 @@ class PredicateIndex {
   void candidates(const Event& event, std::vector<std::uint64_t>::const_iterator& at,
                   std::vector<ProgramId>& out) const;
 
+  // Is an event for which candidates() names the program one that passes its filter, so that nobody need judge that
+  // again? False is always right.
+  bool answers(EventTypeId type, ProgramId program) const;
+
   // Any of these brings an event of the type to the program; empty: every event of the type is asked (or none, when the
   // program does not name it).
   std::span<const Access> access(EventTypeId type, ProgramId program) const;
@@ -96,6 +100,7 @@ class PredicateIndex {
     std::vector<Field> fields;
     std::vector<ProgramId> rest;
     std::unordered_map<ProgramId, std::vector<Access>> access;
+    std::vector<ProgramId> whole;  // whose one filter for the type is its one access, in order
   };
 
   template <class HashOf>

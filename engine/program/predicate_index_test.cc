@@ -118,6 +118,30 @@ TEST_CASE("all streams of a program count, each under its own field") {
   CHECK(r.wanting(Value::text("x"), Value::text("x")) == Found{1});
 }
 
+TEST_CASE("an equality of few texts answers a filter that says nothing else") {
+  Rules r;
+  const std::vector<ExprInst> equal = {r.field(kAction), r.text("a"), {ExprOp::equal, 0, 0}};
+  std::vector<ExprInst> and_more = equal;
+  for (const ExprInst& one :
+       {r.field(kHost), r.text("h"), ExprInst{ExprOp::not_equal, 0, 0}, ExprInst{ExprOp::logical_and, 0, 0}})
+    and_more.push_back(one);
+  r.add({equal});
+  r.add({and_more});
+  r.add({equal, equal});
+  r.add({{}});
+  r.add({{r.field(kAction), r.text("a"), r.text("b"), {ExprOp::in_items, 0, 2}}});
+  const auto answered = [&r] {
+    const PredicateIndex index(r.set);
+    Found out;
+    for (std::size_t i = 0; i < r.set.programs.size(); ++i)
+      if (index.answers(EventTypeId(std::size_t{0}), ProgramId(i))) out.push_back(i);
+    return out;
+  };
+  CHECK(answered() == Found{0, 4});
+  for (const char* text : {"c", "d", "e"}) r.add({{r.field(kAction), r.text(text), {ExprOp::equal, 0, 0}}});
+  CHECK(answered().empty());  // many are found by their hashes
+}
+
 TEST_CASE("what is no plain equality is asked every time") {
   Rules r;
   r.add({{r.field(kAction), r.text("a"), {ExprOp::equal, 1, 0}}});  // folds case

@@ -316,6 +316,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     return members_.size() - 1;
   }
 
+  void is_answered(EventTypeId id) {
+    for (Type& type : types_)
+      if (type.id == id && type.only_counts) type.filter = ExprId();
+  }
   bool look_ahead(const Event& event, std::size_t at, Look& look) {
     const std::size_t type = type_of(event);
     if (type == types_.size()) return false;
@@ -469,6 +473,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   // Reads the event and nothing else, so it may run before the event's turn.
   std::uint8_t judge(const Event& event, std::size_t number) {
     const EvalContext context = context_.at(&event, event.time);
+    if (types_[number].only_counts && !types_[number].filter.exists()) return kCounts;
     if (types_[number].only_counts) return context_.evaluator->holds(types_[number].filter, context) ? kCounts : 0;
     return judge_all(shape_.types[number], context);
   }
@@ -601,6 +606,7 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   bool has_timers() const override { return false; }
   void watch(Time) override {}
   bool looks_ahead() const override { return true; }
+  void is_answered(EventTypeId type) override { group_->is_answered(type); }
   void add_memory(std::vector<const void*>& out) const override { group_->add_memory(out); }
   bool look_ahead(const Event& event, std::size_t at, Look& look) override {
     return group_->look_ahead(event, at, look);

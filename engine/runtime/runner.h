@@ -104,6 +104,8 @@ class Runner {
   virtual bool looks_ahead() const { return false; }
   // Memory that look_ahead reads, the same at all events: where there are thousands of programs, it is not at hand.
   virtual void add_memory(std::vector<const void*>&) const {}
+  // Of the events of the type those alone come that pass the program's filter: whoever finds them has judged it.
+  virtual void is_answered(EventTypeId) {}
   // An event older than the watermark, which stands at `now`: all that it may do is withdraw an alert (F14).
   virtual void on_late(const Event&, Time /*now*/, const OutputOrder&, Outputs&) {}
 

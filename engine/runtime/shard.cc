@@ -25,7 +25,10 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   if (options.fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
-    for (const Input& input : rules_->programs[i].inputs) wanted_by_[input.type.index].push_back(ProgramId{i});
+    for (const Input& input : rules_->programs[i].inputs) {
+      wanted_by_[input.type.index].push_back(ProgramId{i});
+      if (index_ && index_->answers(input.type, ProgramId{i})) runners_[i]->is_answered(input.type);
+    }
     has_timers_.push_back(runners_[i]->has_timers());
     looks_ahead_.push_back(runners_[i]->looks_ahead());
     if (runners_.size() <= kFewPrograms) continue;
