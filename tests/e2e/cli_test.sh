@@ -60,6 +60,15 @@ if command -v zstd > /dev/null; then
   holds "as many alerts" test "$(wc -l < "$temporary/packed")" -eq "$(wc -l < "$temporary/read")"
 fi
 
+# What the author's commands tell besides: the same however many run at once, a trace, a profile.
+expect 0 "tests side by side" bash -c "'$tocsin' test -v -j 4 '$temporary/demo' | sed 's/ (.* s)$//' > '$temporary/four'"
+expect 0 "one after the other" bash -c "'$tocsin' test -v -j 1 '$temporary/demo' | sed 's/ (.* s)$//' | cmp - '$temporary/four'"
+expect 0 "a trace of tests that are chosen" "$tocsin" test --trace --run . "$temporary/demo"
+holds "it tells where a rule fires" grep -q '        the rule fires$' "$temporary/out"
+head -n 2000 "$temporary/demo/events.ndjson" > "$temporary/some.ndjson" 2> /dev/null || zstd -dcq "$events.zst" | head -n 2000 > "$temporary/some.ndjson"
+expect 0 "a profile" "$tocsin" replay "$temporary/demo" --input "$temporary/some.ndjson" --event-field event --profile
+holds "it stands behind the summary" grep -q '^profile: .* of the processor in rules' "$temporary/err"
+
 # The demo: the first alert in under two seconds, and nothing left behind.
 mkdir "$temporary/empty"
 before=$(date +%s%N)
