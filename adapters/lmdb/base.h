@@ -90,5 +90,7 @@ enum class BaseCheck : std::uint8_t { head, all };  // `all` reads every page in
 // In a child process, so that what LMDB does to itself with damaged pages (abort, SIGSEGV, SIGBUS, a run in circles) is
 // an error here. `malformed`: damaged, where and how. REQUIRES: nobody has the file open.
 Result<void> check_base_in_child(const std::string& file, BaseCheck check);
+// What the child's end says of the file: `status` as waitpid gives it, `message` what the child has reported.
+Result<void> judge_check(const std::string& file, int status, const std::string& message);
 
 }  // namespace tocsin

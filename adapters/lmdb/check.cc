@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -22,6 +23,8 @@ namespace {
 
 // The child's ways to end; any other is LMDB's.
 constexpr int kSound = 0, kDamaged = 3, kRefused = 4, kUnreadable = 5;
+// How LMDB ends on damaged pages. Any other signal (Ctrl-C, a stop, the memory's end) says nothing about the file.
+constexpr std::array kSignalsOfDamage{SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
 Error::Code code_of(int ending) {
   return ending == kRefused      ? Error::Code::refused
@@ -237,7 +240,7 @@ class Checker {
 [[noreturn]] void be_child(const std::string& file, BaseCheck check, int report, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kUnreadable);
-  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) ::signal(signal, SIG_DFL);
+  for (const int signal : kSignalsOfDamage) ::signal(signal, SIG_DFL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
   // LMDB tells stderr of what it finds before it aborts; the parent says it better.
@@ -272,9 +275,17 @@ Result<void> check_base_in_child(const std::string& file, BaseCheck check) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return cannot("the child is lost");
-  if (WIFSIGNALED(status))
-    return failure(Error::Code::malformed, fmt::format("{} is damaged: LMDB ends with signal {} ({}) while it reads it",
-                                                       file, WTERMSIG(status), ::strsignal(WTERMSIG(status))));
+  return judge_check(file, status, message);
+}
+
+Result<void> judge_check(const std::string& file, int status, const std::string& message) {
+  if (WIFSIGNALED(status)) {
+    const std::string signal = fmt::format("signal {} ({})", WTERMSIG(status), ::strsignal(WTERMSIG(status)));
+    if (std::ranges::find(kSignalsOfDamage, WTERMSIG(status)) == kSignalsOfDamage.end())
+      return failure(Error::Code::unreadable, fmt::format("cannot check {}: the check was ended by {}", file, signal));
+    return failure(Error::Code::malformed,
+                   fmt::format("{} is damaged: LMDB ends with {} while it reads it", file, signal));
+  }
   if (WEXITSTATUS(status) == kSound) return {};
   return failure(code_of(WEXITSTATUS(status)), message.empty() ? fmt::format("{} cannot be checked", file) : message);
 }

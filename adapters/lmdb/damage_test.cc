@@ -2,6 +2,7 @@
 // to do.
 #include <doctest/doctest.h>
 
+#include <csignal>
 #include <random>
 
 #include "adapters/lmdb/records.h"
@@ -274,6 +275,22 @@ struct Merged {
 constexpr std::size_t kPage = 4096;
 
 }  // namespace
+
+TEST_CASE("base: a check that somebody ends says nothing of the file; one that crashes does") {
+  // As waitpid tells of them: a signal in the lowest bits, an exit code eight bits higher.
+  for (const int signal : {SIGINT, SIGTERM, SIGKILL, SIGHUP}) {
+    const auto ended = judge_check("base", signal, "");
+    REQUIRE(!ended.has_value());
+    CHECK(ended.error().code == Error::Code::unreadable);
+    CHECK(ended.error().message.find("damaged") == std::string::npos);
+  }
+  for (const int signal : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) {
+    const auto crashed = judge_check("base", signal, "");
+    REQUIRE(!crashed.has_value());
+    CHECK(crashed.error().code == Error::Code::malformed);
+  }
+  CHECK(judge_check("base", 0, "").has_value());
+}
 
 TEST_CASE("base: flipped bits all over the file are seen, or hit what nobody reads") {
   House house;
