@@ -31,6 +31,7 @@ class Descriptor {
     if (number_ >= 0) ::close(number_);
   }
   int number() const { return number_; }
+  int release() { return std::exchange(number_, -1); }
   bool good() const { return number_ >= 0; }
 
  private:
@@ -120,16 +121,19 @@ class FolderDisk final : public Disk {
   }
 
   Result<std::vector<std::string>> list(const std::string& folder) const override {
-    const Descriptor opened = open_folder(folder);
+    Descriptor opened = open_folder(folder);
     if (!opened.good()) return system_failure("open", whole(folder));
-    DIR* entries = ::fdopendir(::dup(opened.number()));
+    const std::unique_ptr<DIR, int (*)(DIR*)> entries(::fdopendir(opened.number()), ::closedir);
     if (entries == nullptr) return system_failure("list", whole(folder));
+    opened.release();  // closed with its entries from here on
     std::vector<std::string> names;
-    while (const dirent* entry = ::readdir(entries)) {
+    // An error looks like the end, but for errno: half a list would hide the newest epochs, and they would be written
+    // over.
+    for (errno = 0; const dirent* entry = ::readdir(entries.get()); errno = 0) {
       const std::string name = entry->d_name;
       if (name != "." && name != "..") names.push_back(name);
     }
-    ::closedir(entries);
+    if (errno != 0) return system_failure("list", whole(folder));
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -158,8 +162,22 @@ class FolderDisk final : public Disk {
 
 }  // namespace
 
+namespace {
+
+// A folder that was just made is there after a power cut only when the folder that it stands in was synced.
+Result<void> sync_parent(const std::string& folder) {
+  const Descriptor opened(::open((folder + "/..").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!opened.good() || ::fsync(opened.number()) != 0) return system_failure("sync the folder around", folder);
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Disk>> open_disk(const std::string& folder) {
-  if (::mkdir(folder.c_str(), kOwnerFolder) != 0 && errno != EEXIST) return system_failure("make the folder", folder);
+  const bool made = ::mkdir(folder.c_str(), kOwnerFolder) == 0;
+  if (!made && errno != EEXIST) return system_failure("make the folder", folder);
+  if (made)
+    if (auto synced = sync_parent(folder); !synced) return tl::unexpected(synced.error());
   Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.good()) return system_failure("open the folder", folder);
   if (::faccessat(opened.number(), ".", W_OK, 0) != 0) return system_failure("write in", folder);

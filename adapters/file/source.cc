@@ -42,18 +42,16 @@ class Reader {
   // At most `room` bytes; 0: the end. Nothing: no byte came in `wait`.
   Result<std::optional<std::size_t>> read(char* to, std::size_t room, Duration wait) {
     if (!begun_) {
-      if (const auto more = fill(wait); !more || !*more)
-        return more ? Result<std::optional<std::size_t>>(std::nullopt) : tl::unexpected(more.error());
-      constexpr std::string_view kMagic = "\x28\xB5\x2F\xFD";
-      while (packed_.size() < kMagic.size() && !ended_) {
-        if (const auto more = fill(wait); !more) return tl::unexpected(more.error());
+      for (; !ended_ && may_be_packed(); wait = {}) {
+        const auto more = fill(wait);
+        if (!more) return tl::unexpected(more.error());
+        if (!*more) return std::nullopt;  // what has come stays
       }
       begun_ = true;
-      const std::string_view first(packed_.data(), packed_.size());
-      if (first.starts_with("\x1F\x8B"))
+      if (first().starts_with(kGzip))
         return failure(Error::Code::malformed,
                        name_ + " is packed by gzip; zstd alone is unpacked here, so give what `gunzip` makes of it");
-      if (first.starts_with(kMagic)) unpacker_ = ZSTD_createDStream();
+      if (first().starts_with(kZstd)) unpacker_ = ZSTD_createDStream();
     }
     return unpacker_ != nullptr ? unpack(to, room, wait) : copy(to, room, wait);
   }
@@ -67,11 +65,21 @@ class Reader {
 
  private:
   static constexpr std::size_t kRead = std::size_t{128} << 10;
+  static constexpr std::string_view kZstd = "\x28\xB5\x2F\xFD", kGzip = "\x1F\x8B";
+
+  // Before anything was given on: are so few bytes there that they might go on like the beginning of a packed file?
+  std::string_view first() const { return {packed_.data(), packed_.size()}; }
+  bool may_be_packed() const {
+    return (first().size() < kZstd.size() && kZstd.starts_with(first())) ||
+           (first().size() < kGzip.size() && kGzip.starts_with(first()));
+  }
 
   // Appends what the file gives to packed_. False: nothing came in time.
   Result<bool> fill(Duration wait) {
     pollfd asked{fd_.get(), POLLIN, 0};
-    if (::poll(&asked, 1, static_cast<int>(std::clamp<std::int64_t>(wait.us / 1000, 0, 60'000))) == 0) return false;
+    const int ready = ::poll(&asked, 1, static_cast<int>(std::clamp<std::int64_t>(wait.us / 1000, 0, 60'000)));
+    // A signal wants to be looked at; to read now would block until more comes.
+    if (ready == 0 || (ready < 0 && errno == EINTR)) return false;
     const std::size_t had = packed_.size();
     packed_.resize(had + kRead);
     for (;;) {

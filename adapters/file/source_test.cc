@@ -2,14 +2,19 @@
 #include "adapters/file/source.h"
 
 #include <doctest/doctest.h>
+#include <pthread.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include <atomic>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace tocsin;
@@ -129,6 +134,81 @@ TEST_CASE("file source: goes on after a stored position") {
   const TempFile file("one\ntwo\nthree\nfour\n");
   CHECK(read({.path = file.path(), .block = 5}, 3).lines ==
         std::vector<std::pair<std::uint64_t, std::string>>{{3, "three"}, {4, "four"}});
+}
+
+namespace {
+
+// Both ends of a pipe; the source reads the one, the test writes to the other.
+class Pipe {
+ public:
+  Pipe() {
+    REQUIRE(::pipe(ends_) == 0);
+    FileSourceConfig config;
+    config.path = "/dev/fd/" + std::to_string(ends_[0]);
+    auto opened = open_file_source(config, SourceId(0), Time{});
+    REQUIRE(opened.has_value());
+    source_ = std::move(*opened);
+  }
+  ~Pipe() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void write(std::string_view text) {
+    REQUIRE(::write(ends_[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+  Polled poll(Block& block, Duration wait) {
+    const auto polled = source_->poll(block, wait);
+    REQUIRE(polled.has_value());
+    return *polled;
+  }
+
+ private:
+  int ends_[2];
+  std::unique_ptr<Source> source_;
+};
+
+}  // namespace
+
+TEST_CASE("file source: a pipe that begins slowly keeps nobody waiting, and its first bytes come with the next") {
+  Pipe pipe;
+  Block block;
+  CHECK(pipe.poll(block, Duration{1000}) == Polled::nothing);
+  pipe.write("a\n");  // fewer bytes than a packed file begins with
+  CHECK(pipe.poll(block, Duration{1000}) == Polled::block);
+  CHECK(block.bytes.view() == "a\n");
+  Pipe packed;
+  packed.write("\x28\xB5");
+  block.clear();
+  CHECK(packed.poll(block, Duration{1000}) == Polled::nothing);  // zstd, or two strange bytes of text?
+  packed.write("x\n");
+  CHECK(packed.poll(block, Duration{1000}) == Polled::block);
+  CHECK(block.bytes.view() == "\x28\xB5x\n");
+}
+
+TEST_CASE("file source: a signal ends the waiting, as Ctrl-C wants to be heard") {
+  using Clock = std::chrono::steady_clock;
+  struct sigaction quiet{}, before{};
+  quiet.sa_handler = [](int) {};
+  REQUIRE(::sigaction(SIGUSR1, &quiet, &before) == 0);
+  Pipe pipe;
+  const pthread_t waiting = ::pthread_self();
+  std::atomic<bool> answered = false;
+  std::thread other([&] {
+    const auto begin = Clock::now();
+    while (!answered && Clock::now() - begin < std::chrono::seconds(2)) {
+      ::pthread_kill(waiting, SIGUSR1);
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    pipe.write("late\n");  // so that who reads all the same fails and does not hang
+  });
+  Block block;
+  const Polled polled = pipe.poll(block, seconds(60));
+  answered = true;
+  other.join();
+  CHECK(polled == Polled::nothing);
+  ::sigaction(SIGUSR1, &before, nullptr);
 }
 
 TEST_CASE("file source: what cannot be read says why") {
