@@ -1004,6 +1004,24 @@ Fault JsonDecoder::natural_list(const std::uint32_t*& token, std::size_t depth, 
   return fault;
 }
 
+namespace {
+
+// Of two values with one name nobody knows which is meant. Objects are small: few names are compared at once.
+bool any_stands_twice(std::span<const Member> members) {
+  if (members.size() <= 16) {
+    for (std::size_t i = 1; i < members.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        if (members[i].name == members[j].name) return true;
+    return false;
+  }
+  std::vector<std::string_view> names;
+  for (const Member& member : members) names.push_back(member.name);
+  std::ranges::sort(names);
+  return std::ranges::adjacent_find(names) != names.end();
+}
+
+}  // namespace
+
 Fault JsonDecoder::natural_object(const std::uint32_t*& token, std::size_t depth, Value& out) {
   if (depth >= depth_max_) return DeadReason::too_deep;
   const std::size_t base = members_.size();
@@ -1024,7 +1042,9 @@ Fault JsonDecoder::natural_object(const std::uint32_t*& token, std::size_t depth
       if (!more && next != '}') fault = DeadReason::broken_record;
     }
   }
-  if (!fault) out = Value::object(batch_->arena().copy(std::span<const Member>(members_).subspan(base)));
+  const std::span<const Member> members = std::span<const Member>(members_).subspan(base);
+  if (!fault && any_stands_twice(members)) fault = DeadReason::duplicate_key;
+  if (!fault) out = Value::object(batch_->arena().copy(members));
   members_.resize(base);
   return fault;
 }

@@ -377,6 +377,23 @@ TEST_CASE("json: a wanted key twice in one object is refused; an unwanted one is
   CHECK(decoded.letters.letters[1].detail == "`b` stands twice");
 }
 
+TEST_CASE("json: a key twice in an object that a rule reads whole is refused, however deep and however long") {
+  FieldSlot listed = field("m", Type::object);
+  listed.list = true;
+  const Schema schema = schema_of({event("e", {field("x", Type::object), listed})});
+  std::string many = "{\"x\":{\"k0\":0";
+  for (int i = 1; i < 40; ++i) many += ",\"k" + std::to_string(i) + "\":0";
+  const Decoded decoded = decode(fixed("e"), schema,
+                                 "{\"x\":{\"a\":1,\"a\":2}}\n{\"x\":[{\"b\":{\"a\":1,\"c\":0,\"\\u0061\":2}}]}\n"
+                                 "{\"m\":[{\"a\":1},{\"a\":1,\"b\":2,\"a\":3}]}\n" +
+                                     many + ",\"k7\":1}}\n" + many + "}}\n" +
+                                     "{\"x\":{\"a\":{\"a\":1},\"b\":{\"a\":1}},\"y\":{\"a\":1,\"a\":2}}\n");
+  CHECK(decoded.dead == Lines{"duplicate_key 1", "duplicate_key 2", "duplicate_key 3", "duplicate_key 4"});
+  CHECK(decoded.events.size() == 2);
+  REQUIRE(decoded.letters.letters.size() == 4);
+  CHECK(decoded.letters.letters[0].detail == "a key stands twice in `x`");
+}
+
 TEST_CASE("json: empty lines are no records but count as lines; a byte order mark is nothing") {
   const Decoded decoded = decode(fixed("login"), login_schema(), "\xEF\xBB\xBF{\"ts\":1}\n\n  \r\n{\"ts\":2}\n\n");
   CHECK(decoded.events == Lines{"login@1000 1 @1000 - -", "login@2000 4 @2000 - -"});

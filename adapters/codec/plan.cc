@@ -99,11 +99,12 @@ Complaint complain_of_field(DeadReason reason, const FieldSlot& slot) {
       return {reason, "`" + name + "` is missing"};
     case DeadReason::out_of_range:
       return {reason, "the number in `" + name + "` does not fit " + should};
+    case DeadReason::duplicate_key:
+      return {reason, "a key stands twice in `" + name + "`"};
     case DeadReason::broken_record:
     case DeadReason::invalid_utf8:
     case DeadReason::too_large:
     case DeadReason::too_deep:
-    case DeadReason::duplicate_key:
     case DeadReason::unknown_event:
     case DeadReason::no_line_fits:
     case DeadReason::missing_time:
