@@ -10,7 +10,7 @@
 namespace tocsin {
 namespace {
 
-std::string text_of(const Mark& mark) {
+std::string text_of(const FolderMark& mark) {
   return fmt::format("tocsin state, version {}\nstore {:016x}\nboot {}\n{} {}\n", kBaseVersion, mark.store, mark.boot,
                      mark.is_open ? "open" : "closed", mark.unclosed);
 }
@@ -25,7 +25,7 @@ std::string_view between(std::string_view& text, std::string_view from, std::str
 
 }  // namespace
 
-std::optional<Mark> read_mark(Disk& disk) {
+std::optional<FolderMark> read_mark(Disk& disk) {
   const auto file = disk.open(kMarkName, Disk::Open::read);
   if (!file) return std::nullopt;
   std::string text(512, '\0');
@@ -33,7 +33,7 @@ std::optional<Mark> read_mark(Disk& disk) {
   if (!got) return std::nullopt;
   text.resize(got.value());
 
-  Mark mark;
+  FolderMark mark;
   std::string_view rest = text;
   const std::string_view store = between(rest, "\nstore ", "\n");
   mark.boot = between(rest, "\nboot ", "\n");
@@ -46,7 +46,7 @@ std::optional<Mark> read_mark(Disk& disk) {
   return mark;
 }
 
-Result<void> write_mark(Disk& disk, const Mark& mark) { return write_durably(disk, kMarkName, text_of(mark)); }
+Result<void> write_mark(Disk& disk, const FolderMark& mark) { return write_durably(disk, kMarkName, text_of(mark)); }
 
 std::string boot_of_machine() {
   std::string boot;

@@ -11,16 +11,16 @@
 
 namespace tocsin {
 
-struct Mark {
+struct FolderMark {
   std::uint64_t store = 0;
   std::string boot;            // of the machine, when it was opened
   bool is_open = false;        // by a process that has not closed it yet, or died
   std::uint32_t unclosed = 0;  // processes in a row that did not close it, this one included
-  friend bool operator==(const Mark&, const Mark&) = default;
+  friend bool operator==(const FolderMark&, const FolderMark&) = default;
 };
 
-std::optional<Mark> read_mark(Disk& disk);
-Result<void> write_mark(Disk& disk, const Mark& mark);
+std::optional<FolderMark> read_mark(Disk& disk);
+Result<void> write_mark(Disk& disk, const FolderMark& mark);
 
 // Another one after each start of the machine; empty: the system does not say.
 std::string boot_of_machine();

@@ -109,7 +109,7 @@ Result<void> LmdbStore::make_base(bool has_deltas, bool has_mark) {
   return Base::create(base_file(), random_number(), random_number());
 }
 
-bool LmdbStore::is_in_doubt(const std::optional<Mark>& mark) const {
+bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {
   switch (config_.check) {
     case CheckBase::always:
       return true;
@@ -181,7 +181,7 @@ Result<void> LmdbStore::set_aside(Epoch epoch) {
   return disk_.rename(path, path + ".damaged").and_then([&] { return disk_.sync_folder(kDeltaFolder); });
 }
 
-Result<void> LmdbStore::mark_open(const std::optional<Mark>& before) {
+Result<void> LmdbStore::mark_open(const std::optional<FolderMark>& before) {
   mark_.boot = boot_of_machine();
   mark_.is_open = true;
   mark_.unclosed = was_checked_ || !before || !before->is_open ? 1 : before->unclosed + 1;

@@ -66,8 +66,8 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<void> open_deltas();
   Result<void> read_one(const std::vector<Epoch>& epochs, std::size_t i);
   Result<void> set_aside(Epoch epoch);
-  Result<void> mark_open(const std::optional<Mark>& before);
-  bool is_in_doubt(const std::optional<Mark>& mark) const;
+  Result<void> mark_open(const std::optional<FolderMark>& before);
+  bool is_in_doubt(const std::optional<FolderMark>& mark) const;
 
   Result<void> merge_into_base(const Deltas& deltas, MergeFigures& figures);
   void take_out(const Deltas& merged);
@@ -85,7 +85,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   FolderLock lock_;
   DeltaWriter writer_;
   std::unique_ptr<Base> base_;
-  Mark mark_;
+  FolderMark mark_;
   mutable std::atomic<bool> is_doubtful_{false};
   std::optional<Epoch> left_out_;
   bool was_checked_ = false;

@@ -84,7 +84,7 @@ Value RunningAggregate::kept(std::size_t i) const {
   return keeps_ == Keeps::values ? values_[i].view() : Value();
 }
 
-void RunningAggregate::insert(Mark mark, const Value& value) {
+void RunningAggregate::insert(SampleMark mark, const Value& value) {
   if (kind_ == AggregateKind::gap_stddev && !marks_.empty()) join(Value::duration(mark.time - marks_.back().time));
   marks_.push_back(mark);
   if (keeps_ == Keeps::nothing) return;

@@ -29,7 +29,7 @@
 namespace tocsin {
 
 // When a sample was, and which of its owner's events it is of.
-struct Mark {
+struct SampleMark {
   Time time{};
   std::uint64_t number = 0;
 
@@ -47,7 +47,7 @@ class RunningAggregate {
   explicit RunningAggregate(const Cell& cell);
 
   // The newest sample joins; the oldest leaves. A missing value counts as an event and as no value.
-  void insert(Mark mark, const Value& value);
+  void insert(SampleMark mark, const Value& value);
   void evict();
   // The oldest leaves and is the newest of `next`, whose window ends where this one begins.
   void hand_on(RunningAggregate& next);
@@ -55,7 +55,7 @@ class RunningAggregate {
 
   std::size_t size() const { return marks_.size(); }
   bool empty() const { return marks_.empty(); }
-  const Ring<Mark>& marks() const { return marks_; }
+  const Ring<SampleMark>& marks() const { return marks_; }
   Time oldest() const { return marks_.front().time; }  // REQUIRES: not empty
   std::size_t bytes() const;
 
@@ -74,7 +74,7 @@ class RunningAggregate {
     }
     for (std::size_t i = 0; i < count && a.ok(); ++i) {
       if constexpr (Archive::kReads) {
-        Mark mark;
+        SampleMark mark;
         Value value;
         a(mark);
         if (keeps_ != Keeps::nothing) a(value);
@@ -129,7 +129,7 @@ class RunningAggregate {
   const Cell* cell_;
   AggregateKind kind_;
   Keeps keeps_;
-  Ring<Mark> marks_;
+  Ring<SampleMark> marks_;
   Ring<Value> measures_;  // numbers, times, durations; missing where the value is none of them
   Ring<OwnedValue> values_;
   std::uint64_t first_ = 0;  // the oldest sample, counted since the beginning

@@ -86,7 +86,7 @@ void RunningWindows::parts(Archive& a, State& state) const {
 // Do the marks of every shown window name entries that there are?
 bool RunningWindows::is_sound(const State& state) const {
   return std::ranges::all_of(shown_, [&](const Shown& shown) {
-    const Ring<Mark>& all = marks(state, shown);
+    const Ring<SampleMark>& all = marks(state, shown);
     return all.empty() ||
            (all.front().number >= state.first_number && all.back().number < state.first_number + state.entries.size());
   });
@@ -204,10 +204,10 @@ bool RunningWindows::take(State& state, const Visit& visit) const {
                   });
   if (!state.first_event) state.first_event = now;
   state.last_event = now;
-  const Mark mark{now, state.first_number + state.entries.size()};
+  const SampleMark mark{now, state.first_number + state.entries.size()};
   for (std::size_t i = 0; i < state.cells.size(); ++i) take(cell(i), state.cells[i], visit, mark);
   const bool shown = std::any_of(shown_.begin(), shown_.end(), [&](const Shown& s) {
-    const Ring<Mark>& counted = marks(state, s);
+    const Ring<SampleMark>& counted = marks(state, s);
     return !counted.empty() && counted.back().number == mark.number;
   });
   if (shown) keep_entry(state, visit);
@@ -215,7 +215,7 @@ bool RunningWindows::take(State& state, const Visit& visit) const {
   return nothing_left;
 }
 
-void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const {
+void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit, SampleMark mark) const {
   const bool fits = visit.fits[cell.stream.index];
   const std::optional<Value> value = fits ? counted_value(cell, visit) : std::nullopt;
   switch (cell.window.kind) {
@@ -261,14 +261,14 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   if (!state.places.empty()) state.places.pop_front();
 }
 
-void RunningWindows::take_second(CellState& state, Mark mark) const {
+void RunningWindows::take_second(CellState& state, SampleMark mark) const {
   state.second.push_back(mark);
   if (state.second.size() <= options_.window_events) return;
   state.second.pop_front();
   options_.count_cut();
 }
 
-void RunningWindows::take_span(const Cell& cell, CellState& state, Mark mark, const Value& value) {
+void RunningWindows::take_span(const Cell& cell, CellState& state, SampleMark mark, const Value& value) {
   if (kind_of(cell) != AggregateKind::changes) return state.current.insert(mark, value);
   std::string bytes;
   append_key(bytes, value);
@@ -338,7 +338,7 @@ void RunningWindows::keep_entry(State& state, const Visit& visit) const {
 void RunningWindows::drop_entries(State& state) const {
   std::uint64_t wanted = state.first_number + state.entries.size();
   for (const Shown& s : shown_)
-    if (const Ring<Mark>& counted = marks(state, s); !counted.empty())
+    if (const Ring<SampleMark>& counted = marks(state, s); !counted.empty())
       wanted = std::min(wanted, counted.front().number);
   for (; state.first_number < wanted; ++state.first_number) state.entries.pop_front();
 }
@@ -391,7 +391,7 @@ void RunningWindows::View::merge() const {
   if (single_ != nullptr || merged_) return;
   std::vector<std::uint64_t>& all = merged_.emplace();
   for (const Shown& s : windows_.shown_) {
-    const Ring<Mark>& counted = windows_.marks(state_, s);
+    const Ring<SampleMark>& counted = windows_.marks(state_, s);
     for (std::size_t i = 0; i < counted.size(); ++i) all.push_back(counted[i].number);
   }
   std::sort(all.begin(), all.end());

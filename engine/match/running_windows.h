@@ -47,7 +47,7 @@ class RunningWindows {
     explicit CellState(const Cell& cell) : current(cell) {}
     RunningAggregate current;
     std::vector<RunningAggregate> before;  // the windows that it is compared with, the nearest first
-    Ring<Mark> second;                     // of ratio's second stream
+    Ring<SampleMark> second;               // of ratio's second stream
     Ring<std::uint64_t> places;            // last, of_last: which of the events that have a place each sample is
     std::uint64_t bases = 0;               // last, of_last: these events so far
     std::string last_value;                // changes
@@ -104,7 +104,7 @@ class RunningWindows {
     const State& state_;
     const EvalContext& context_;
     Time now_;
-    const Ring<Mark>* single_ = nullptr;                        // the numbers counted, where one window alone is shown
+    const Ring<SampleMark>* single_ = nullptr;                  // the numbers counted, where one window alone is shown
     mutable std::optional<std::vector<std::uint64_t>> merged_;  // ... where several are: each event once
     mutable Event ends_[2];
   };
@@ -122,14 +122,14 @@ class RunningWindows {
   };
 
   const Cell& cell(std::size_t i) const { return program_.cells[read_.cells[i].index]; }
-  const Ring<Mark>& marks(const State& state, const Shown& shown) const {
+  const Ring<SampleMark>& marks(const State& state, const Shown& shown) const {
     return shown.second ? state.cells[shown.cell].second : state.cells[shown.cell].current.marks();
   }
   void find_shown();
   static void advance(const Cell& cell, CellState& state, Time now, bool after);
-  void take(const Cell& cell, CellState& state, const Visit& visit, Mark mark) const;
-  void take_second(CellState& state, Mark mark) const;
-  static void take_span(const Cell& cell, CellState& state, Mark mark, const Value& value);
+  void take(const Cell& cell, CellState& state, const Visit& visit, SampleMark mark) const;
+  void take_second(CellState& state, SampleMark mark) const;
+  static void take_span(const Cell& cell, CellState& state, SampleMark mark, const Value& value);
   void keep_entry(State& state, const Visit& visit) const;
   void drop_entries(State& state) const;
   bool fills(const Cell& cell, const Visit& visit) const;

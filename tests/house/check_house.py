@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The house as it stands in the files: no include against an arrow of cmake/arrows.txt, no source that no list names,
-no header that does not say first what it is for, no comment wider than the 120 columns that the formatter gives code.
+no header that does not say first what it is for, no comment wider than the 120 columns that the formatter gives code, no
+two headers that define types of one name.
 
 usage: check_house.py [ROOT]        prints one line a mistake and exits 1, or says what it looked at
 
@@ -14,6 +15,8 @@ from pathlib import Path
 FOLDERS = ("engine", "dsl", "adapters", "app", "tests", "bench")
 WIDEST = 120
 CLOSED = ("app", "tests", "bench")  # nobody includes these, unless an arrow names the folder
+NAMESPACE = re.compile(r"^namespace(?: ([\w:]+))? \{$")
+TYPE = re.compile(r"^(?:template <.*> )?(?:struct|class|union|enum(?: class| struct)?) (\w+)(?: final)?(?: : .*)? \{")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]')
 
 
@@ -103,6 +106,30 @@ def too_wide(root, paths):
                 yield f"{path}:{number}: a comment of {len(line)} columns, more than {WIDEST}"
 
 
+def types_of(text):
+    """The types that a header defines in a namespace, with its name. Namespaces are not indented, what is inside of a
+    type is."""
+    spaces = []
+    for line in text.splitlines():
+        if opened := NAMESPACE.match(line):
+            spaces.append(opened[1] or "")
+        elif line.startswith("}  // namespace") and spaces:
+            spaces.pop()
+        elif (found := TYPE.match(line)) and "" not in spaces:
+            yield "::".join(spaces + [found[1]])
+
+
+def defined_twice(root, paths):
+    """One name for two types is undefined behaviour as soon as one program is linked of both, and no tool says so."""
+    homes = {}
+    for path in paths:
+        if not path.endswith(".h"):
+            continue
+        for name in types_of((root / path).read_text()):
+            if homes.setdefault(name, path) != path:
+                yield f"{path}: defines {name}, as {homes[name]} does"
+
+
 def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else ".").resolve()
     rooms, packages = read_arrows(root / "cmake/arrows.txt")
@@ -112,6 +139,7 @@ def main():
     mistakes += unlisted(root, paths)
     mistakes += unopened(root, paths)
     mistakes += too_wide(root, paths)
+    mistakes += defined_twice(root, paths)
     for mistake in mistakes:
         print(mistake)
     if not mistakes:

@@ -50,6 +50,9 @@ mkdir -p "$root/dsl"; echo "#pragma once" > "$root/dsl/silent.h"
 expect "a header without a purpose" "dsl/silent.h: does not open with what it is for"
 plant dsl/wide.cc "  // $(printf 'word %.0s' {1..24})"
 expect "a comment of 125 columns" "dsl/wide.cc:1: a comment of 125 columns, more than 120"
+plant engine/match/a.h $'namespace tocsin {\nstruct Mark {\n};\n}  // namespace tocsin'
+plant adapters/lmdb/a.h $'namespace tocsin {\nclass Mark final : public Base {\n};\n}  // namespace tocsin'
+expect "two types of one name" "engine/match/a.h: defines tocsin::Mark, as adapters/lmdb/a.h does"
 
 plant engine/event/event.h ""; plant engine/match/a.cc '#include "engine/event/event.h"'
 expect "an arrow" ""
@@ -60,5 +63,9 @@ expect "X3 in the grammar" ""
 plant dsl/parser.h ""; plant app/check.cc '#include "dsl/parser.h"'
 expect "app sees all" ""
 
-[ $failed -eq 0 ] && echo "12 planted mistakes found, 4 arrows let through"
+plant engine/match/a.h $'namespace tocsin {\nstruct Mark {\n};\n}  // namespace tocsin'
+plant dsl/a.h $'namespace tocsin::dsl {\nstruct Mark {\n};\n}  // namespace tocsin::dsl\nnamespace tocsin {\nstruct Mark;\n}  // namespace tocsin'
+expect "one name in two namespaces, and one that is only declared" ""
+
+[ $failed -eq 0 ] && echo "13 planted mistakes found, 5 arrows let through"
 exit $failed
