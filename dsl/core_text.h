@@ -1,4 +1,4 @@
-// The core form written down: for people (`explain`), and for the two hashes of language.md, section 13. The text of a
+// The core form written down: for people (`explain`), and for the two hashes of language.md, section 14. The text of a
 // hash is kept stable over releases (a golden pins it); the formatter may change as it likes, so this has a writer of
 // its own.
 #pragma once

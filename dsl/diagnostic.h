@@ -1,5 +1,5 @@
 // One mistake in a rule text: where, what is wrong here, what caused it elsewhere, how to fix it
-// (language.md, section 14). Values only: whoever finds a mistake appends a Diagnostic, nobody throws
+// (language.md, section 15). Values only: whoever finds a mistake appends a Diagnostic, nobody throws
 // and nobody prints. render() below turns them into what people and machines read.
 #pragma once
 

@@ -14,7 +14,7 @@
 namespace tocsin::dsl {
 
 enum class Format {
-  human,   // the author's own line with a caret under it (language.md, section 14)
+  human,   // the author's own line with a caret under it (language.md, section 15)
   brief,   // `file:line:col: error[R021]: message`: one line each, for editors and grep; called `short`
   json,    // one object a line, shaped like rustc's, "schema": "tocsin/check/1"
   github,  // workflow commands: `::error file=..,line=..,col=..::message`

@@ -1,4 +1,4 @@
-// The message as language.md, section 14 shows it: the author's own line, a caret run under the span, what is
+// The message as language.md, section 15 shows it: the author's own line, a caret run under the span, what is
 // wrong here, the cause with dashes under it, the help. Marks are placed by columns of the terminal, so tabs, wide
 // and combining characters keep them where they belong. Nothing of the author's text reaches the terminal that it
 // would obey.

@@ -236,7 +236,6 @@ Result<TimeFormat> TimeFormat::compile(std::string_view format) {
   for (const Step& step : compiled.steps_) {
     const char d = step.directive;
     compiled.has_year_ = compiled.has_year_ || d == 'Y' || d == 'y' || d == 's';
-    compiled.has_offset_ = compiled.has_offset_ || d == 'z' || d == 's';
     has_month = has_month || d == 'm' || d == 'b' || d == 'B' || d == 'h' || d == 'j' || d == 's';
     has_day = has_day || d == 'd' || d == 'e' || d == 'j' || d == 's';
   }

@@ -34,7 +34,6 @@ class TimeFormat {
   std::optional<CivilTime> parse(std::string_view text) const;
 
   bool has_year() const { return has_year_; }
-  bool has_offset() const { return has_offset_; }
 
  private:
   struct Step {
@@ -42,7 +41,7 @@ class TimeFormat {
     char literal = 0;
   };
   std::vector<Step> steps_;
-  bool has_year_ = false, has_offset_ = false;
+  bool has_year_ = false;
 };
 
 // The local time of the text as if it were UTC. REQUIRES: it has no `exact`.

@@ -1,6 +1,6 @@
 // A value of an event: sixteen bytes, trivially copyable, a view where the bytes do not fit. Texts, lists,
 // objects, addresses and points live in the arena of the batch (or of the rule set, for constants), and the
-// value is good as long as that is. Who keeps a value longer copies it (match/capture).
+// value is good as long as that is. Who keeps a value longer copies it (event/owned.h).
 #pragma once
 
 #include <array>

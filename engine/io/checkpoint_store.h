@@ -1,9 +1,9 @@
 // Where state is kept: what one epoch changed, with its outbox and positions, as one durable unit; and the whole of it
 // to be read again, at once or key by key.
 //
-// The store knows bytes, not their meaning (state/snapshot writes and reads them). An address begins with its key group
-// in two bytes, big-endian, so that a range of groups is a range of addresses; neither addresses nor values have a
-// limit of their own.
+// The store knows bytes, not their meaning (event/state_bytes.h writes and reads them). An address begins with its key
+// group in two bytes, big-endian, so that a range of groups is a range of addresses; neither addresses nor values have
+// a limit of their own.
 //
 // The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks ->
 // `delivered` -> some later `merge` takes it into the base, where nothing tells it from the others any more.

@@ -128,7 +128,7 @@ class Condition : public PatternMatcher {
     const Time now = visit.event->time;
     for (std::size_t i = 0; i < nested_.size(); ++i)
       nested_[i]->on_event(*state.nested[i], visit,
-                           [&](const Finding& f) { inner_match(state, i, f, now, visit, true, found); });
+                           [&](const Finding& f) { inner_match(state, i, f, now, visit, found); });
     if (pattern_.needs_seen && !state.seen_at && is_base(pattern_.stream, *visit.event)) state.seen_at = now;
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
@@ -153,7 +153,7 @@ class Condition : public PatternMatcher {
       Visit visit;
       visit.context = context;
       nested_[i]->on_timer(*state.nested[i], now, context,
-                           [&](const Finding& f) { inner_match(state, i, f, now.time, visit, false, found); });
+                           [&](const Finding& f) { inner_match(state, i, f, now.time, visit, found); });
     }
     if (pattern_.form == Pattern::Form::aligned) return close_windows(state, now, context, found);
     if (state.holding && !state.held && now >= Instant{*state.holding + pattern_.hold, Phase::over}) {
@@ -253,7 +253,6 @@ class Condition : public PatternMatcher {
       case Window::Kind::last:
       case Window::Kind::of_last:
         only_spans_ = false;
-        last_ = std::max(last_, cell.window.count);
         keeps_bases_ = keeps_bases_ || cell.window.kind == Window::Kind::of_last;
         break;
       case Window::Kind::streak:
@@ -850,7 +849,7 @@ class Condition : public PatternMatcher {
   }
 
   // A match of a counted group: it happens like an event (C7).
-  void inner_match(State& state, std::size_t nested, const Finding& inner, Time now, const Visit& visit, bool by_event,
+  void inner_match(State& state, std::size_t nested, const Finding& inner, Time now, const Visit& visit,
                    const Findings& found) const {
     if (inner.kind == Finding::Kind::judged) {
       if (inner.by_event && (inner.nothing_left || !inner.holds)) state.nested_armed[nested] = true;
@@ -881,7 +880,6 @@ class Condition : public PatternMatcher {
     match->values = OwnedValues(values);
     entry.inner = std::move(match);
     take(state, std::move(entry), visit.context, now);
-    static_cast<void>(by_event);
     judge_event(state, visit.context, now, found);
   }
 
@@ -972,7 +970,6 @@ class Condition : public PatternMatcher {
   std::vector<Duration> offsets_;  // after which an event leaves a window
   Duration horizon_{};
   Duration new_after_{};
-  std::uint32_t last_ = 0;
   bool only_spans_ = true, keeps_bases_ = false, keeps_one_more_ = false;
   AlignedWindow window_{pattern_.length, pattern_.zone};
   Openings openings_;

@@ -116,7 +116,7 @@ class WithStateParts : public PatternMatcher {
   void load(PatternState& state, StateReader& in) const override { in(static_cast<State&>(state)); }
 };
 
-// The matcher that fits the pattern. `watched_from` asks since when the engine has watched the rule's sources (T9).
+// The matcher that fits the pattern.
 std::unique_ptr<PatternMatcher> make_matcher(const RuleSet& rules, const Program& program, PatternId pattern,
                                              const Evaluator& evaluator, const MatchOptions& options);
 

@@ -1,4 +1,4 @@
-// The hashes of a rule (language.md, section 13): of canonical texts that dsl/core_text writes. Stable over releases
+// The hashes of a rule (language.md, section 14): of canonical texts that dsl/core_text writes. Stable over releases
 // and machines: state that is kept over a reload, and `rule_version` in alerts, depend on it.
 #pragma once
 
