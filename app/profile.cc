@@ -68,6 +68,7 @@ class Profile::Measured final : public Runner {
 
   bool looks_ahead() const override { return runner_->looks_ahead(); }
   void add_memory(std::vector<const void*>& out) const override { runner_->add_memory(out); }
+  void is_answered(EventTypeId type) override { runner_->is_answered(type); }
   bool is_asked() const override { return runner_->is_asked(); }
   bool has_timers() const override { return runner_->has_timers(); }
   std::optional<Instant> due() const override { return runner_->due(); }
