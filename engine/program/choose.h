@@ -39,6 +39,7 @@ struct MatchOptions {
   // Of a pattern inside the rule: it fires by default, and what is cut there is cut for the rule.
   MatchOptions inside() const {
     MatchOptions out;
+    out.fast = fast;
     out.window_events = window_events;
     out.cut_short = cut_short;
     return out;
