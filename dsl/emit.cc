@@ -486,7 +486,6 @@ class Emitter {
     each_clause<ast::EndsOn>(clauses, [&](const ast::EndsOn& e) { body.ends.push_back(plain(e.on)); });
     each_clause<ast::StartsOn>(clauses, [&](const ast::StartsOn& s) { body.starts.push_back(plain(s.on)); });
     if (const auto* most = last_clause<ast::AtMost>(clauses)) body.at_most = settled(most->length);
-    if (const auto* forget = last_clause<ast::Forget>(clauses)) body.forget = settled(forget->idle);
     body.emit = emit_def(session.emits, id, session.keys, with_fields(clauses), hand, make,
                          [&](const std::string& name) { return own_field(name, make, hand); });
     if (const auto* each = last_clause<ast::EmitEach>(clauses)) body.each = each_def(*each, of, make);

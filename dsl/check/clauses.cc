@@ -860,7 +860,6 @@ void check_session(Context& c, SessionInfo& session) {
     if (auto* n = std::get_if<ast::StartsOn>(&clause.node)) check_starts(s, *n);
     if (auto* n = std::get_if<ast::EndsAfter>(&clause.node)) check_when_last(s, *n);
     if (auto* n = std::get_if<ast::AtMost>(&clause.node)) check_positive(c, n->length, "at most"), s.ends = true;
-    if (auto* n = std::get_if<ast::Forget>(&clause.node)) check_positive(c, n->idle, "forget after");
   }
   resolve_keys(c, session.decl.clauses, session.keys, keyed_events(s.named), {});
   Scope scope = rows_scope(session.of, session.keys);
@@ -964,7 +963,7 @@ const ClauseKind& kind_of(const ast::Clause& clause) {
       {"tags", all, false},
       {"owner", all, true},
       {"emit", all, true},
-      {"forget after", all | kSession | kSummary, true},
+      {"forget after", all | kSummary, true},
       {"fire", all, true},
       {"fire at most", all, true},
       {"resume at", all, true},
@@ -1002,6 +1001,9 @@ std::string where_it_belongs(const ast::Clause& clause, const Head& head) {
   if (filters && head.of && !head.of->name.text.empty() && !head.of->filter)
     return "write the filter into the stream, " + ticked(as_filter(clause, *head.of)) +
            ", or judge what comes out in a rule: " + ticked("rule r when " + head.name.text + "(..)");
+  if (const auto* forget = std::get_if<ast::Forget>(&clause.node); forget && head.what == "a session")
+    return "a session tells what it has seen when it ends, and is forgotten then: write " +
+           ticked("ends after " + duration_text(value(forget->idle).value_or(hours(1))) + " idle");
   if (kind.owners & kRule)
     return "it belongs to rules, and a rule can look at " + std::string(head.what) + ": " +
            ticked("rule r when " + head.name.text + "(..)");

@@ -285,7 +285,6 @@ struct SessionBody {
   std::vector<Gap> gaps;  // in the order in which they are tried (S2)
   std::vector<StreamId> ends, starts;
   Duration at_most{};
-  Duration forget{};
   EmitDef emit;  // the session event
   std::optional<EachDef> each;
   std::vector<std::string> sinks;
@@ -332,7 +331,7 @@ struct Program {
   std::variant<RuleBody, SessionBody, SummaryBody> body;
   std::vector<ProgramId> after;  // programs whose events this one uses
   Bounds bounds;
-  std::uint64_t shape = 0, dials = 0;  // language.md, section 13
+  std::uint64_t shape = 0, dials = 0;  // language.md, section 14
 };
 
 struct RuleSet {
