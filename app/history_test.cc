@@ -387,6 +387,20 @@ TEST_CASE("candidates under `fire every match`") {
   }
 }
 
+// Two of n inner matches, the last of them the newest. From the 21st on the search has not the steps for all sets of
+// them: those of the newest are told, and that it gave up.
+TEST_CASE("matches of a counted group under `fire every match`") {
+  for (const std::size_t n : {20u, 22u}) {
+    std::string input = event("slow", "u", 0);
+    for (std::size_t i = 0; i < n; ++i)
+      input += event("a", "u", static_cast<int>(2 * i + 1)) + event("b", "u", static_cast<int>(2 * i + 2));
+    const Ran ran =
+        run("rule seq when slow then 2 (a then b within 1m) within 1h by k  fire every match  alert low \"\"\n", input);
+    CHECK(ran.alerts.size() == (n == 20 ? 190 : 230));  // of 231
+    CHECK(ran.result.unjudged.contains("seq") == (n > 20));
+  }
+}
+
 namespace {
 
 // A rule `r` that tells what the windows of u hold after one event less than the limit of 5, at it, and after one more;

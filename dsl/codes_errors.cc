@@ -530,7 +530,8 @@ std::vector<CodeInfo> error_codes() {
        "summary s of trip by area every 5m  with trips = count()\n"
        "rule r when s by area  alert low \"{area}\"\n"},
       {"R074", Level::error, "beyond a limit",
-       "Counts, durations, fields, keys, steps, rules and test events have limits, far above what people write, so "
+       "Counts, durations, windows, fields, keys, steps, rules and test events have limits, far above what people "
+       "write, so "
        "that no rule text can make the engine slow or fill its memory. docs/language.md lists them with "
        "their reasons.",
        "event login has user text, ip ip, outcome text, ts time\n"

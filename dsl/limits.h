@@ -1,4 +1,4 @@
-// What one rule set may ask for at most (language.md, 15). Each number is far above what people write and far below
+// What one rule set may ask for at most (language.md, 16). Each number is far above what people write and far below
 // what would hurt; a rule text beyond one gets R074, never a slow or dead engine. The nesting and file limits are the
 // lexer's.
 #pragma once
@@ -14,8 +14,6 @@ namespace tocsin::dsl {
 inline constexpr std::size_t kKeysPerRuleMax = 16;
 // Fields of one event, declared or made by one clause: beyond, it is no event that anybody described.
 inline constexpr std::size_t kFieldsMax = 1'000;
-// Steps of one pattern: the automaton keeps a bit per step in one word.
-inline constexpr std::size_t kStepsPerPatternMax = 64;
 // `N x`: as many timestamps may have to be kept per key.
 inline constexpr std::int64_t kCountMax = 1'000'000;
 // Ten years: a longer window is a slip of the unit, and no log is kept that long.

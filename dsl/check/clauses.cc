@@ -9,6 +9,8 @@
 #include "dsl/limits.h"
 #include "dsl/print.h"
 #include "engine/base/units.h"
+#include "engine/base/wording.h"
+#include "engine/program/limits.h"
 
 namespace tocsin::dsl::checking {
 
@@ -372,6 +374,10 @@ void check_count(Context& c, const ast::Count& count, std::string_view word) {
   if (n && *n < 1)
     c.report("R055", count.span, "`" + std::string(word) + "` starts at 1", "too few",
              *n == 0 ? "to send nothing, delete the rule or mute it" : "");
+  static_assert(kCountMax == 1'000'000);
+  if (n && *n > kCountMax)
+    c.report("R074", count.span, "a count of more than 1_000_000", "as many times would have to be kept for every key",
+             "`" + std::string(word) + "` counts alerts, and nobody is sent so many: leave it out");
 }
 
 void check_budget(RuleCheck& r, ast::FireAtMost& f) {
@@ -650,17 +656,20 @@ bool uses_previous(const ast::Pattern& pattern) {
 
 // Every duration of the rule, wherever it stands.
 void check_durations(Context& c, const std::vector<ast::Clause>& clauses, const ast::Pattern* pattern) {
-  const auto see_length = [&](const ast::Length& length) {
-    const auto d = value(length);
-    if (d && *d > kDurationMax)
-      c.report("R074", length.span, "a duration of more than " + duration_text(kDurationMax), "longer than ten years",
-               "look at the unit: `m` is minutes, `ms` milliseconds, `w` weeks");
-  };
+  const auto see_length = [&](const ast::Length& length) { check_duration(c, length); };
   if (pattern) walk(*pattern, see_length);
   walk_all(clauses, see_length);
 }
 
 }  // namespace
+
+bool check_duration(Context& c, const ast::Length& length) {
+  const auto d = value(length);
+  if (!d || *d <= kDurationMax) return true;
+  c.report("R074", length.span, "a duration of more than " + duration_text(kDurationMax), "longer than ten years",
+           "look at the unit: `m` is minutes, `ms` milliseconds, `w` weeks");
+  return false;
+}
 
 // What is beyond a limit is told once, and then it is as if it were not there: nothing may take time for it.
 void cut_to_limits(Context& c, std::vector<ast::Clause>& clauses) {
@@ -893,6 +902,17 @@ void lint_gaps(Context& c, const ast::Every& every) {
       .cause = Label{every.aligned->span, "this far apart"};
 }
 
+// `every 1s over 365d`: each event would be in as many windows, and be told as often.
+void check_overlap(Context& c, const ast::Every& every) {
+  if (!every.aligned || !every.over) return;
+  const auto step = value(every.aligned->length), over = value(*every.over);
+  if (!step || !over || step->us <= 0 || over->us / step->us <= kWindowsMax) return;
+  c.report("R074", every.over->span, "more than " + grouped(kWindowsMax) + " windows at a time",
+           "an event would be in " + grouped(static_cast<std::uint64_t>(over->us / step->us)) + " of them",
+           "emit less often, or over a shorter time")
+      .cause = Label{every.aligned->span, "as often"};
+}
+
 }  // namespace
 
 void check_summary(Context& c, SummaryInfo& summary) {
@@ -911,6 +931,7 @@ void check_summary(Context& c, SummaryInfo& summary) {
       if (n->aligned) check_aligned_window(c, *n->aligned);
       if (n->over) check_positive(c, *n->over, "over");
       lint_gaps(c, *n);
+      check_overlap(c, *n);
     }
     if (auto* n = std::get_if<ast::Forget>(&clause.node)) check_positive(c, n->idle, "forget after");
   }

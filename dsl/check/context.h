@@ -102,6 +102,7 @@ struct Scope {
   std::vector<std::string> words;  // of N1, those that the pattern has
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
   bool windowed = true;            // aggregates need no `over` of their own
+  std::optional<Duration> window;  // of those that have none, where the pattern says it
   int some = 0;                    // inside `some F (E)`
   bool counts = false;             // in an aggregate that takes events, not their fields
   std::string_view where_word;     // "where", "except", ... for messages
@@ -111,6 +112,8 @@ struct Scope {
   ast::Name first_stream;          // what a bare field probably meant
 };
 
+// False, and told: the duration is beyond what a time of the engine can hold (limits.h).
+bool check_duration(Context& c, const ast::Length& length);
 Type type_of(Context& c, ast::Expr& expr, Scope& scope);
 // The same, and it has to be true or false.
 void check_filter(Context& c, ast::Expr& expr, Scope& scope);

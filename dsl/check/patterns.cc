@@ -7,6 +7,7 @@
 #include "dsl/phrases.h"
 #include "dsl/print.h"
 #include "engine/base/units.h"
+#include "engine/program/limits.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -518,6 +519,8 @@ void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, 
   scope.phrase = phrase;
   scope.place = Place::condition;
   scope.windowed = pattern.within || pattern.each;
+  if (pattern.within) scope.window = value(*pattern.within);
+  if (pattern.each) scope.window = value(pattern.each->length);
   scope.keys = &p.rule.keys;
   scope.where_word = "when";
   check_filter(p.c, f.expr, scope);
@@ -575,6 +578,16 @@ void check_inner(PatternCheck& p, ast::Pattern& pattern, Scope& scope, bool insi
   if (!inside) check_bounds(p, pattern);
 }
 
+void check_maybes(PatternCheck& p) {
+  std::size_t maybes = 0;
+  walk(p.pattern, [&](const ast::Step& step) {
+    if (step.quantity.kind != Kind::maybe || ++maybes != kMaybesPerPatternMax + 1) return;
+    p.c.report("R074", step.quantity.span,
+               "a pattern of more than " + std::to_string(kMaybesPerPatternMax) + " `maybe`", "one too many",
+               "join some of them by `or`, or split the pattern: a rule's name is an event that other rules use");
+  });
+}
+
 }  // namespace
 
 void check_pattern(PatternCheck& p) {
@@ -584,6 +597,7 @@ void check_pattern(PatternCheck& p) {
                "a pattern of more than " + std::to_string(kStepsPerPatternMax) + " steps", "one step too many",
                "split it: a rule's name is an event that other rules use");
   if (p.steps.size() > kStepsPerPatternMax) return;  // nothing may take time for what is one mistake
+  check_maybes(p);
   check_step_names(p);
   Scope scope;
   scope.where_word = "a filter";

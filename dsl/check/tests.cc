@@ -6,6 +6,7 @@
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "engine/base/text.h"
+#include "engine/base/units.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -225,6 +226,16 @@ void check_values(Context& c, Fields& fields, EventId event, bool expected = fal
   }
 }
 
+// `1_000 x every 365d` may be no later than a test can say by itself.
+void check_span_of_sending(Context& c, const ast::Send& send) {
+  if (!send.every || !check_duration(c, *send.every)) return;
+  const auto every = value(*send.every);
+  const auto n = send.number ? value(*send.number) : std::nullopt;
+  if (!every || every->us <= 0 || !n || *n <= kDurationMax.us / every->us) return;
+  c.report("R074", send.every->span, "events over more than " + duration_text(kDurationMax),
+           "so many of them are longer than ten years", "send fewer, or closer to each other");
+}
+
 void check_send(Context& c, ast::Send& send) {
   ast::Stream stream;
   stream.name = send.event;
@@ -233,6 +244,7 @@ void check_send(Context& c, ast::Send& send) {
   if (const auto n = send.number ? value(*send.number) : std::nullopt; n && *n > kTestEventsMax)
     c.report("R074", send.number->span, "more than " + std::to_string(kTestEventsMax) + " events in one test",
              "too many", "load them from a file: `load \"events.ndjson\"`");
+  check_span_of_sending(c, send);
   const std::vector<Alternative> alternatives = c.model.expand(stream);
   if (alternatives.empty()) return check_values(c, send.fields, kNone);
   if (alternatives.size() > 1) {
@@ -338,6 +350,7 @@ void check_time(Context& c, const ast::TestLine& line, Clock& clock) {
   SourceSpan span = line.span;
   if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
     span = length->span;
+    if (!check_duration(c, *length)) return;
     if (const auto d = value(*length)) now = (kFirstMonday + *d).us;
   } else {
     const ast::Text& text = std::get<ast::Text>(*line.at);

@@ -15,9 +15,11 @@
 #include "dsl/print.h"
 #include "engine/base/time_format.h"
 #include "engine/base/units.h"
+#include "engine/base/wording.h"
 #include "engine/event/ip.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
+#include "engine/program/limits.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -679,6 +681,17 @@ std::optional<Duration> own_window(const ast::Aggregate& a) {
   return length ? value(*length) : std::nullopt;
 }
 
+std::optional<Duration> window_of(const ast::Aggregate& a, const Scope& s) { return a.over ? own_window(a) : s.window; }
+
+// Every key keeps each of them.
+void check_windows_back(Context& c, SourceSpan span, Duration past, Duration window) {
+  if (window.us <= 0 || past.us / window.us <= kWindowsMax) return;
+  c.report("R074", span, "more than " + grouped(kWindowsMax) + " windows to look back on",
+           grouped(static_cast<std::uint64_t>(past.us / window.us)) + " windows of " + duration_text(window),
+           "look back on less, " + ticked(duration_text(Duration{window.us * kWindowsMax})) +
+               " at most, or make the window longer");
+}
+
 Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Expr& left, Type left_type,
                  const Scope& s) {
   const auto* aggregate = std::get_if<ast::Aggregate>(&left.node);
@@ -700,12 +713,16 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
     c.report("R054", span, "an average over how long?", "`its average` needs `over`", "write `its average over 30d`");
     return left_type;
   }
-  const std::optional<Duration> past = its.over ? value(*its.over) : std::nullopt, window = own_window(*aggregate);
-  if (past && window && *past < *window)
-    c.report("R055", its.over->span, "the average is over less than one window",
-             "shorter than the window that it looks back on",
-             "look back several windows, such as " + ticked(duration_text(Duration{window->us * 10})))
-        .cause = Label{aggregate->over->span, "one window"};
+  const std::optional<Duration> past = its.over ? value(*its.over) : std::nullopt, window = window_of(*aggregate, s);
+  if (!past || !window) return left_type;
+  if (*past < *window) {
+    Diagnostic& told =
+        c.report("R055", its.over->span, "the average is over less than one window",
+                 "shorter than the window that it looks back on",
+                 "look back several windows, such as " + ticked(duration_text(Duration{window->us * 10})));
+    if (aggregate->over) told.cause = Label{aggregate->over->span, "one window"};
+  }
+  check_windows_back(c, its.over->span, *past, *window);
   return left_type;
 }
 
@@ -1342,13 +1359,14 @@ Type type_of_zscore(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
              "write `zscore(count(x over 1d), 14d)`");
     return kFloat;
   }
-  const std::optional<Duration> window = own_window(*inner);
+  const std::optional<Duration> window = window_of(*inner, s);
   if (!window && !(s.windowed && !inner->over))
     c.report("R053", a.args[0].span, "over how long? The aggregate in `zscore` has no window of time", "no `over`",
              "write `zscore(count(x over 1d), 14d)`");
   else if (window && std::get<Duration>(past->value).us < 2 * window->us)
     c.report("R055", a.args[1].span, "`zscore` needs two windows to look back on, at least", "shorter than two windows",
              "write at least " + ticked(duration_text(Duration{2 * window->us})));
+  if (window) check_windows_back(c, a.args[1].span, std::get<Duration>(past->value), *window);
   return kFloat;
 }
 

@@ -214,20 +214,6 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
   return {};
 }
 
-std::int64_t windows_before(const Cell& cell) {
-  switch (cell.baseline.kind) {
-    case Baseline::Kind::none:
-    case Baseline::Kind::forecast:
-      return 0;
-    case Baseline::Kind::previous:
-      return 1;
-    case Baseline::Kind::average:
-    case Baseline::Kind::zscore:
-      return cell.baseline.over.us / cell.window.length.us;
-  }
-  return 0;
-}
-
 Value compared_with(const Baseline& baseline, std::span<const double> before, const Value& current) {
   if (before.empty()) return {};
   const double n = static_cast<double>(before.size());

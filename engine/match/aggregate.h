@@ -24,9 +24,6 @@ struct Sample {
 Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second,
                    Scratch& scratch);
 
-// How many windows before the current one a cell is compared with.
-std::int64_t windows_before(const Cell& cell);
-
 // A5: the mean of the aggregate over the windows before, or how many deviations `current` lies from it.
 Value compared_with(const Baseline& baseline, std::span<const double> before, const Value& current);
 

@@ -19,7 +19,7 @@ namespace tocsin {
 using StreamSet = std::bitset<kStreamsPerProgramMax>;
 
 // Steps of one pattern: the width of the mask that says which of them an event may fill (E2).
-using StepSet = std::bitset<64>;
+using StepSet = std::bitset<kStepsPerPatternMax>;
 
 // Values that own what they view: captures, keys, fields of emitted events.
 class OwnedValues {

@@ -1,11 +1,13 @@
 #include "engine/match/sequence_search.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "engine/base/contract.h"
 #include "engine/match/aggregate.h"
 #include "engine/program/aggregates.h"
+#include "engine/program/limits.h"
 #include "engine/program/scratch.h"
 
 namespace tocsin {
@@ -147,7 +149,8 @@ void SequenceSearch::run(SeenIndex last, const Limits& limits) {
   if (plan_.within.us != 0)
     while (begin_ < last && time(begin_) < time(last) - plan_.within) ++begin_;
   // Every way to take part or not (Q4). Patterns have one or two of them.
-  const std::uint64_t ways = forced_ != nullptr ? 1 : std::uint64_t{1} << std::min<std::uint32_t>(plan_.maybes, 12);
+  TOCSIN_ASSERT(plan_.maybes <= kMaybesPerPatternMax);
+  const std::uint64_t ways = forced_ != nullptr ? 1 : std::uint64_t{1} << plan_.maybes;
   for (chosen_ = 0; chosen_ < ways; ++chosen_) {
     done_ = false;
     taken_.clear();
@@ -749,13 +752,17 @@ void SequenceSearch::fires(const Run& run, std::size_t at, Place place) {
   const bool more = more_repeats(run, at), last = run.trailing && !more;
   std::vector<const Fire*> these;
   if (every_) {
-    const std::uint64_t ways = std::uint64_t{1} << std::min<std::size_t>(all.size(), 20);
+    // Each set of them, those of the newest first: where there are more than the search has steps for, it gives up and
+    // says so long before the bits are used up.
+    constexpr std::size_t kBits = 63;
+    const std::uint64_t ways = std::uint64_t{1} << std::min(all.size(), kBits);
     for (std::uint64_t way = 0; way < ways && more_steps(); ++way) {
+      const auto number = static_cast<std::uint32_t>(std::popcount(way));
+      if (number < item.low || (last && number != item.low) || (!run.trailing && all.size() > item.high)) continue;
       these.clear();
-      for (std::size_t i = 0; i < all.size(); ++i)
-        if ((way >> i & 1) != 0) these.push_back(&all[i]);
-      if (these.size() < item.low || (!run.trailing && all.size() > item.high)) continue;
-      if (last && (these.size() != item.low || these.back()->last != last_)) continue;
+      for (std::size_t i = std::min(all.size(), kBits); i-- > 0;)
+        if ((way >> i & 1) != 0) these.push_back(&all[all.size() - 1 - i]);
+      if (last && (these.empty() || these.back()->last != last_)) continue;
       take_fires(run, at, place, nothing, these, kNoEvent);
     }
     return;

@@ -16,10 +16,11 @@ namespace tocsin {
 namespace {
 
 constexpr std::uint64_t kTimestampBytes = 8;
-constexpr std::uint64_t kMarkBytes = 32;    // time, type, position
-constexpr std::uint64_t kEventBytes = 192;  // time, position, key, streams it is of; its fields come on top
-constexpr std::uint64_t kValueBytes = 48;   // sixteen, and 32 outside it
-constexpr std::uint64_t kStateBytes = 256;  // what every key has: key, flags, deadlines
+constexpr std::uint64_t kMarkBytes = 32;     // time, type, position
+constexpr std::uint64_t kEventBytes = 192;   // time, position, key, streams it is of; its fields come on top
+constexpr std::uint64_t kValueBytes = 48;    // sixteen, and 32 outside it
+constexpr std::uint64_t kWindowBytes = 256;  // one aggregate kept running, of no event
+constexpr std::uint64_t kStateBytes = 256;   // what every key has: key, flags, deadlines
 
 class Sum {
  public:
@@ -179,6 +180,7 @@ class Sum {
       const Cell& cell = program_.cells[i];
       for (const StreamId stream : {cell.stream, cell.second})
         if (stream.exists()) need(events_of(cell.window), words_of(cell, stream, p));
+      out_.bytes_per_key += static_cast<std::uint64_t>(windows_before(cell)) * kWindowBytes;
     }
     if (most == 0) need(kWindowEventsPerKeyMax, in_window(label(p.stream), p.length));
     // Several that end in different ways are kept together up to the limit.

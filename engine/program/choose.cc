@@ -213,6 +213,20 @@ std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Progr
   return static_cast<std::uint32_t>(*n);
 }
 
+std::int64_t windows_before(const Cell& cell) {
+  switch (cell.baseline.kind) {
+    case Baseline::Kind::none:
+    case Baseline::Kind::forecast:
+      return 0;
+    case Baseline::Kind::previous:
+      return 1;
+    case Baseline::Kind::average:
+    case Baseline::Kind::zscore:
+      return cell.window.length.us == 0 ? 0 : cell.baseline.over.us / cell.window.length.us;  // 0: no past to speak of
+  }
+  return 0;
+}
+
 bool keeps_running(const Cell& cell) {
   switch (aggregates()[cell.function.index].kind) {
     case AggregateKind::values:

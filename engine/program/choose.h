@@ -71,6 +71,9 @@ Duration chain_within(const Pattern& pattern);
 // The N of a condition that is `count(x) >= N` over one sliding window or one streak; none: it is something else.
 std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Program& program, const Pattern& pattern);
 
+// How many windows before the current one an aggregate is compared with.
+std::int64_t windows_before(const Cell& cell);
+
 // Can the aggregate be kept as events come and go (match/running.h)? The others read every value of their window anew.
 bool keeps_running(const Cell& cell);
 

@@ -1,6 +1,6 @@
-// The named limits of what one key may hold (language.md, section 15). Each has its outcome: the oldest goes first, a
-// counter counts it, a problem entry names the rule and the key; never silent, never slow. What one rule set may
-// contain is limited in dsl/limits.h.
+// The named limits of what one key may hold (language.md, section 16). Each has its outcome: the oldest goes first, and
+// a counter of the rule counts it; never silent, never slow. What one program may have stands here
+// where the engine is built on it, what one rule set may contain in dsl/limits.h; `check` refuses both with R074.
 #pragma once
 
 #include <cstddef>
@@ -34,6 +34,16 @@ inline constexpr std::size_t kMatchesPerEventMax = 10'000;
 
 // Streams of one program: the matchers keep a bit per stream with every event.
 inline constexpr std::size_t kStreamsPerProgramMax = 256;
+
+// Windows of the past that one aggregate is compared with (`its average over D`, zscore), and windows of a summary that
+// one event is in. Each is kept for every key, in a quarter of a KB when it is empty; the hours of a year are 8,784.
+inline constexpr std::int64_t kWindowsMax = 10'000;
+
+// Steps of one pattern: the matchers keep a bit per step with every event.
+inline constexpr std::size_t kStepsPerPatternMax = 64;
+
+// `maybe` steps of one pattern: each may take part or not, and the search walks every choice of them.
+inline constexpr std::size_t kMaybesPerPatternMax = 12;
 
 // Values on the stack of one expression: nesting is limited to 64 when it is read, and lists have a value per item.
 inline constexpr std::size_t kStackMax = 4'096;

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "engine/program/aggregates.h"
+#include "engine/program/choose.h"
 #include "engine/program/functions.h"
 #include "engine/program/limits.h"
 
@@ -267,16 +268,30 @@ class Verifier {
     }
   }
 
+  // An aggregate does not say whose steps it is over.
+  static std::size_t steps_most(const Program& p) {
+    std::size_t most = 0;
+    for (const Pattern& pattern : p.patterns) most = std::max(most, pattern.steps.size());
+    return most;
+  }
+
   void cell(const Program& p, const Cell& cell) {
     in_range("the function of an aggregate", cell.function, aggregates().size());
     if (cell.window.kind != Window::Kind::step) in_range("the stream of an aggregate", cell.stream, p.streams.size());
     optional("the second stream of an aggregate", cell.second, p.streams.size());
     optional("what breaks a streak", cell.window.breaking, p.streams.size());
-    if (cell.window.kind == Window::Kind::step && !cell.window.step.exists())
-      fault("an aggregate over a step that is none");
+    if (cell.window.kind == Window::Kind::step) in_range("the step of an aggregate", cell.window.step, steps_most(p));
+    const bool looks_back =
+        cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore;
+    if (!looks_back || cell.window.kind == Window::Kind::frame) return;
+    if (cell.window.length.us <= 0) return fault("an aggregate that looks back on windows of no length");
+    if (windows_before(cell) > kWindowsMax)
+      fault("an aggregate that looks back on {} windows, more than {}", windows_before(cell), kWindowsMax);
   }
 
   void pattern(const Program& p, const Pattern& pattern) {
+    if (pattern.steps.size() > kStepsPerPatternMax)
+      fault("{} steps, more than {}", pattern.steps.size(), kStepsPerPatternMax);
     for (const Step& step : pattern.steps) steps(p, pattern, step);
     optional("the stream of a pattern", pattern.stream, p.streams.size());
     optional("what a pattern compares with", pattern.compared, p.streams.size());
@@ -355,6 +370,10 @@ class Verifier {
       }
     }
     if (!open.empty()) fault("{} at {} has no end", name_of(code[open.back()].op), open.back());
+    const auto maybes = static_cast<std::size_t>(std::count_if(code.begin(), code.end(), [](const SequenceInst& inst) {
+      return inst.op == SequenceOp::maybe || (inst.op == SequenceOp::open && inst.low == 0 && !inst.repeats);
+    }));
+    if (maybes > kMaybesPerPatternMax) fault("{} maybes, more than {}", maybes, kMaybesPerPatternMax);
   }
 
   // ----- bodies ------------------------------------------------------------------------------------

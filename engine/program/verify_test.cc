@@ -156,6 +156,27 @@ TEST_CASE("each broken thing is found, once and by its name") {
          second(s).patterns[0].evidence.clear();
        }},
       {"the stream of an aggregate is 5", [&](RuleSet& s) { second(s).cells[0].stream = id<StreamId>(5); }},
+      {"65 steps, more than 64",
+       [&](RuleSet& s) { first(s).patterns[0].steps.resize(65, first(s).patterns[0].steps.front()); }},
+      {"13 maybes, more than 12",
+       [&](RuleSet& s) {
+         auto& code = first(s).patterns[0].code;
+         SequenceInst maybe = code.front();
+         maybe.op = SequenceOp::maybe;
+         code.insert(code.begin(), 13, maybe);
+       }},
+      {"the step of an aggregate is 9",
+       [&](RuleSet& s) {
+         second(s).cells[0].window.kind = Window::Kind::step;
+         second(s).cells[0].window.step = id<StepId>(9);
+       }},
+      {"looks back on windows of no length",
+       [&](RuleSet& s) {
+         second(s).cells[0].window.length = {};
+         second(s).cells[0].baseline = {Baseline::Kind::average, hours(1)};
+       }},
+      {"looks back on 43200 windows, more than 10000",
+       [&](RuleSet& s) { second(s).cells[0].baseline = {Baseline::Kind::zscore, days(150)}; }},
       {"a key of 0 parts, the rule of 1", [&](RuleSet& s) { first(s).inputs[0].roles[0].key.clear(); }},
       {"login has no role", [&](RuleSet& s) { first(s).inputs[0].roles.clear(); }},
       {"which is no input", [&](RuleSet& s) { first(s).inputs.clear(); }},
@@ -225,6 +246,11 @@ TEST_CASE("bounds: what is kept, and what limits it") {
   RuleSet changed = good();
   std::get<RuleBody>(changed.programs[1].body).firing = Firing::always;
   CHECK(bounds_of(changed, changed.programs[1], {}).events_per_key == 1'000'000);
+
+  // The windows of the past are there from the key's first event on.
+  const std::uint64_t alone = bounds_of(changed, changed.programs[1], {}).bytes_per_key;
+  changed.programs[1].cells[0].baseline = {Baseline::Kind::average, days(30)};
+  CHECK(bounds_of(changed, changed.programs[1], {}).bytes_per_key >= alone + 8'640 * 200);
 }
 
 TEST_CASE("hashes are those of the published function, for ever") {
