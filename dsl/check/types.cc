@@ -509,7 +509,20 @@ void infer(Context& c, const std::vector<EventId>& events, const ast::Path& path
       if (field.name == name && !field.declared) field.type = is_any(field.type) ? type : join(field.type, type);
 }
 
-void infer(Context& c, const ast::Expr& expr, const Scope& s, Type type) {
+// A cell of a table is read as what it is compared with: one that is nothing such (`n/a` among numbers) is missing for
+// its row alone, instead of making texts of the numbers of all others.
+void read_cell_as(ast::Expr& expr, Type type) {
+  if (!std::holds_alternative<ast::Lookup>(expr.node) || type.list) return;
+  const std::string_view reader = is_number(type) ? "number" : is(type, F::text) ? "text" : "";
+  if (reader.empty()) return;
+  const SourceSpan span = expr.span;
+  ast::Call call{{std::string(reader), false, span}, {}};
+  call.args.push_back(std::move(expr));
+  expr = ast::Expr{std::move(call), span};
+}
+
+void infer(Context& c, ast::Expr& expr, const Scope& s, Type type) {
+  read_cell_as(expr, type);
   const auto* path = std::get_if<ast::Path>(&expr.node);
   if (!path || is_any(type)) return;
   if (path->ref.kind == ast::Ref::Kind::field || path->ref.kind == ast::Ref::Kind::previous)
@@ -874,6 +887,8 @@ Type calculate(Context& c, ast::Binary& b, Scope& s) {
                                              : "");
     return kAny;
   }
+  read_cell_as(*b.left, kFloat);  // no cell is a duration or a time
+  read_cell_as(*b.right, kFloat);
   if (b.op == BinaryOp::divide || b.op == BinaryOp::remainder) lint_divisor(c, b);
   if ((plus || minus) && duration_and_number(l, r)) return report_units(c, *b.left, l, *b.right, r, b.op_span), kAny;
   if (minus && is(l, F::time) && is(r, F::time)) return kDuration;
@@ -1123,6 +1138,7 @@ void check_argument(Context& c, const Function& f, ast::Expr& arg, Type type, st
   if (fits(want, type, arg)) {
     const Wanted w = wanted(want);
     if (!w.types.empty() && is_any(type)) infer(c, arg, s, w.types.size() == 1 ? w.types[0] : kAny);
+    if (std::ranges::any_of(w.types, [](Type t) { return is_number(t); })) read_cell_as(arg, kFloat);
     return check_written(c, want, arg);
   }
   std::string help = std::string(f.name) + ": " + std::string(f.help);
