@@ -15,6 +15,7 @@
 #include "app/why.h"
 #include "app/why_events.h"
 #include "dsl/diagnostic.h"
+#include "engine/base/utf8.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/event/write.h"
@@ -123,6 +124,13 @@ struct Answer {
   std::vector<Line> carried;  // the events that carried it there
 };
 
+// The bytes of the first `characters`: half of one would be no text.
+std::size_t size_of_first(std::string_view text, std::size_t characters) {
+  std::size_t size = 0;
+  for (; size < text.size() && characters > 0; --characters) size += character_length(text, size);
+  return size;
+}
+
 std::string lines_in_words(const std::vector<Line>& lines, int width) {
   std::size_t step = 0, id = 0;
   for (const Line& line : lines) {
@@ -133,8 +141,7 @@ std::string lines_in_words(const std::vector<Line>& lines, int width) {
   for (const Line& line : lines) {
     std::string text =
         fmt::format("  {:<{}}  {}  {:<{}}  {}", line.step, step, written(line.time), line.id, id, line.text);
-    if (width > 0 && text.size() > static_cast<std::size_t>(width))
-      text = text.substr(0, static_cast<std::size_t>(width));
+    if (width > 0) text.resize(size_of_first(text, static_cast<std::size_t>(width)));
     out += text + "\n";
   }
   return out;

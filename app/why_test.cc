@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/testing.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::app {
 namespace {
@@ -52,6 +53,21 @@ TEST_CASE("a rule that fired: when, and because of which lines") {
   CHECK(document["schema"] == "tocsin/why/1");
   CHECK(document["fired"]["evidence"].size() == 5);
   CHECK(document["nearest"].is_null());
+}
+
+TEST_CASE("a line that is longer than the terminal ends behind a whole character") {
+  const Scene scene;
+  for (const std::string begin : {"", "a"}) {
+    std::string user = begin;
+    for (int i = 0; i < 60; ++i) user += "é";
+    std::string events;
+    for (int i = 0; i < 5; ++i)
+      events += R"({"user":")" + user + R"(","event":"login","outcome":"failure","ts":)" + std::to_string(i) + "}\n";
+    const Ran ran = run({"why", scene.rules, "--rule", "five", "--input", "-", "--event-field", "event"},
+                        {.input = events, .out_is_terminal = true});
+    CHECK(contains(ran.out, "é\n  login_failed"));
+    CHECK(is_valid_utf8(ran.out));
+  }
 }
 
 TEST_CASE("a count that was not reached: how many, and what took the others away") {
