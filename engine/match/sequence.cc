@@ -15,8 +15,11 @@ struct State : PatternState {
   std::uint64_t begin = 0;    // nothing older takes part (start-over, resume)
   std::set<Time> waiting;     // when the absences that choices end in would be over
   std::size_t held = 0;       // bytes
+  // By number since the key began: the kept events of the stream whose absence the pattern ends in. Few as a rule, and
+  // each choice that is due asks for those behind its last event.
+  std::deque<std::uint64_t> absent;
 
-  std::size_t bytes() const override { return sizeof(State) + held; }
+  std::size_t bytes() const override { return sizeof(State) + held + absent.size() * sizeof(std::uint64_t); }
   std::uint64_t end() const { return dropped + kept.seen.size(); }
 
   template <class Archive>
@@ -70,6 +73,8 @@ class Sequence : public WithStateParts<State> {
     auto& state = static_cast<State&>(base);
     in(state);
     if (state.kept.previous.size() != (keeps_previous_ ? state.kept.seen.size() : 0)) in.fail();
+    for (std::size_t i = 0; plan_.ends_in_absence && i < state.kept.seen.size(); ++i)
+      if (state.kept.seen[i].fits(plan_.items.back().absent)) state.absent.push_back(state.dropped + i);
   }
 
   void on_event(PatternState& base, const Visit& visit, const Findings& found) const override {
@@ -97,11 +102,15 @@ class Sequence : public WithStateParts<State> {
     const bool direct =
         plan_.ends_in_absence && plan_.absences.size() == 1 && !plan_.items.back().absent_within.of.exists();
     std::vector<Choice> choices;
-    for (SeenIndex last = limits.end; last-- > limits.begin;) {
+    SeenIndex from = limits.begin, to = limits.end;
+    if (direct) {  // the absence runs from the last event: those of one instant alone can be it
+      const auto& seen = state.kept.seen;
+      const auto [first, behind] = std::ranges::equal_range(seen, due - plan_.absences.front(), {}, &Seen::time);
+      from = std::max(from, static_cast<SeenIndex>(first - seen.begin()));
+      to = static_cast<SeenIndex>(behind - seen.begin());
+    }
+    for (SeenIndex last = to; last-- > from;) {
       const Seen& event = state.kept.seen[last];
-      // The absence runs from the last event: no other can be it.
-      if (direct && event.time() + plan_.absences.front() < due) break;
-      if (direct && event.time() + plan_.absences.front() != due) continue;
       if (!event.fits_any(plan_.completing)) continue;
       if (options_.firing == Firing::every_match) {
         search.every(last, limits, choices);
@@ -174,6 +183,7 @@ class Sequence : public WithStateParts<State> {
   };
 
   void keep(State& state, const Visit& visit) const {
+    if (plan_.ends_in_absence && visit.fits[plan_.items.back().absent.index]) state.absent.push_back(state.end());
     state.kept.seen.emplace_back(*visit.event, visit.fits, visit.steps);
     state.held += state.kept.seen.back().bytes();
     if (keeps_previous_) {
@@ -204,6 +214,7 @@ class Sequence : public WithStateParts<State> {
       state.held -= std::min(state.held, bytes);
       ++state.dropped;
     }
+    while (!state.absent.empty() && state.absent.front() < state.dropped) state.absent.pop_front();
     state.begin = std::max(state.begin, state.dropped);
   }
 
@@ -220,6 +231,8 @@ class Sequence : public WithStateParts<State> {
     limits.begin = static_cast<SeenIndex>(state.begin - state.dropped);
     limits.end = static_cast<SeenIndex>(state.kept.seen.size());
     limits.where = options_.where;
+    limits.absent = plan_.ends_in_absence ? &state.absent : nullptr;
+    limits.first_kept = state.dropped;
     return limits;
   }
 

@@ -246,8 +246,7 @@ bool SequenceSearch::close(const Item& item, Place& place) {
     const Time deadline = time(named == kNoEvent ? place.anchor : named) + item.absent_within.length;
     if (deadline < time(place.anchor)) return false;  // a last event later than the deadline is no match (Q10)
     const bool judged = !limits_.all_deadlines || !place.groups.empty();
-    for (SeenIndex x = place.anchor + 1; judged && x < limits_.end && time(x) <= deadline; ++x)
-      if (fits(item.absent, {}, x)) return false;
+    if (judged && has_come(item, place.anchor, deadline)) return false;
     place.absent_until = std::max(place.absent_until, deadline);
     place.deadlines.push_back(deadline);
   }
@@ -255,6 +254,22 @@ bool SequenceSearch::close(const Item& item, Place& place) {
   if (place.groups.back().guess != kNoEvent && place.groups.back().guess != place.anchor) return false;
   place.groups.pop_back();
   return true;
+}
+
+// What should be absent, behind the anchor and no later than the deadline.
+bool SequenceSearch::has_come(const Item& item, SeenIndex anchor, Time deadline) {
+  if (limits_.absent == nullptr || &item != &plan_.items.back()) {
+    for (SeenIndex x = anchor + 1; x < limits_.end && time(x) <= deadline; ++x)
+      if (fits(item.absent, {}, x)) return true;
+    return false;
+  }
+  const auto& all = *limits_.absent;
+  for (auto at = std::upper_bound(all.begin(), all.end(), limits_.first_kept + anchor); at != all.end(); ++at) {
+    const auto x = static_cast<SeenIndex>(*at - limits_.first_kept);
+    if (x >= limits_.end || time(x) > deadline) return false;
+    if (fits(item.absent, {}, x)) return true;
+  }
+  return false;
 }
 
 void SequenceSearch::finish(const Place& place) {

@@ -89,6 +89,10 @@ class SequenceSearch {
     std::optional<Time> deadline;  // none: the choice completes at its last event; else its absences are over then
     bool all_deadlines = false;    // the absence at the end is not judged: what it would wait for is collected instead
     ExprId where;                  // part of the choice (Q6)
+    // The events of the stream that may not come behind all others, in order, by their number since the key began,
+    // and the number of the first that is kept; null: nobody has counted them.
+    const std::deque<std::uint64_t>* absent = nullptr;
+    std::uint64_t first_kept = 0;
   };
 
   // The reported choice of those whose last event is `last`; none: there is none.
@@ -138,6 +142,7 @@ class SequenceSearch {
   void single(const Items& items, std::size_t at, Place place, const Go& go);
   void open(const Items& items, std::size_t at, Place place, const Go& go);
   bool close(const Item& item, Place& place);
+  bool has_come(const Item& item, SeenIndex anchor, Time deadline);
   void finish(const Place& place);
   bool accept();
 
