@@ -520,7 +520,6 @@ void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, 
   scope.place = Place::condition;
   scope.windowed = pattern.within || pattern.each;
   if (pattern.within) scope.window = value(*pattern.within);
-  if (pattern.each) scope.window = value(pattern.each->length);
   scope.keys = &p.rule.keys;
   scope.where_word = "when";
   check_filter(p.c, f.expr, scope);

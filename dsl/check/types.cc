@@ -716,7 +716,9 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
   }
   if (!aggregate->over && s.place == Place::condition && !s.windowed) return left_type;  // that has been told
   const bool time_window = aggregate->over && std::holds_alternative<ast::Length>(aggregate->over->window);
-  if (!time_window && (aggregate->over || !s.windowed)) {
+  // What `each` counts stands still: there is no window of it that ends where this one begins.
+  const bool stands_still = !aggregate->over && s.place == Place::condition && !s.window;
+  if (!time_window && (aggregate->over || !s.windowed || stands_still)) {
     c.report("R054", span, "its past has no measure: the aggregate has no window of time",
              "one window is compared with those before it", "give the aggregate one: `count(x over 1h)`")
         .cause = Label{left.span, "this aggregate"};
@@ -1376,7 +1378,8 @@ Type type_of_zscore(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
     return kFloat;
   }
   const std::optional<Duration> window = window_of(*inner, s);
-  if (!window && !(s.windowed && !inner->over))
+  const bool of_pattern = !inner->over && s.windowed && s.place != Place::condition;
+  if (!window && !of_pattern)
     c.report("R053", a.args[0].span, "over how long? The aggregate in `zscore` has no window of time", "no `over`",
              "write `zscore(count(x over 1d), 14d)`");
   else if (window && std::get<Duration>(past->value).us < 2 * window->us)

@@ -703,7 +703,7 @@ class Condition : public PatternMatcher {
     const Counted of = counted(state, id);
     const Duration w = cell.window.length;
     std::vector<double> values;
-    for (std::int64_t i = 1; i <= cell.baseline.over.us / w.us; ++i) {
+    for (std::int64_t i = 1; i <= windows_before(cell); ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
       const Value v = over(state, cell, between(state, of, from, to, after, false), context, from, to, 0, after);
