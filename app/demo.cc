@@ -29,6 +29,11 @@ namespace fs = std::filesystem;
 // Ten minutes have passed before anybody looks: there is something to see at once.
 constexpr Duration kBefore = minutes(10);
 constexpr std::uint32_t kInputs = 4;
+// More a second than these is no demo: ten minutes of it would not come up at once, and of a folder to start from
+// nobody wants gigabytes.
+constexpr double kRateMost = 10'000, kRateMostExported = 1'000;
+// What showing the ten minutes may take beyond --seconds, on the clock on the wall.
+constexpr Duration kGrace = seconds(5);
 // Where virtual time begins, and exported events.
 constexpr Time kVirtualBegin{1'767'225'600'000'000};  // 2026-01-01
 
@@ -48,6 +53,7 @@ struct Wanted {
   const DemoRules* rules = nullptr;
   GeneratorConfig events;
   bool paced = true;  // by the clock on the wall
+  Duration lasts{};   // --seconds
 };
 
 std::optional<double> number_of(const std::string& text) {
@@ -140,8 +146,19 @@ Result<HistoryResult> watch(const Wanted& wanted, const Prepared& prepared, Scre
   const Interrupt interrupt;
   HistoryOutputs outputs;
   outputs.alert = [&](const Alert& alert, const DocumentNames& names) { screen.show(alert, names); };
-  outputs.stopped = [&] { return interrupt.came() || !console.out; };
-  return run_history(history, **source, outputs);
+  const Duration end = clock.elapsed() + wanted.lasts + kGrace;
+  bool behind = false;
+  outputs.stopped = [&] {
+    behind = wanted.paced && clock.elapsed() > end;
+    return behind || interrupt.came() || !console.out;
+  };
+  Result<HistoryResult> result = run_history(history, **source, outputs);
+  if (!result || !behind) return result;
+  if (!console.quiet)
+    console.err << fmt::format("{:g} events a second are more than this machine takes; what follows was not read\n",
+                               wanted.events.rate);
+  result->stopped = false;  // --seconds are over, and nobody broke it off
+  return result;
 }
 
 Exit show(const Wanted& wanted, Console& console) {
@@ -166,18 +183,39 @@ Exit show(const Wanted& wanted, Console& console) {
 
 // ----- the folder to start from -------------------------------------------------------------------------------------
 
-Result<void> write_events(const GeneratorConfig& config, const std::string& path) {
+// The records of each input, in the order in which they arrive.
+Result<std::vector<std::string>> records_by_input(const GeneratorConfig& config) {
   Result<std::unique_ptr<Source>> source = open_generator(config, SourceId{0}, nullptr);
   if (!source) return tl::unexpected(source.error());
-  std::ofstream out(path, std::ios::binary);
+  std::vector<std::string> inputs(config.partitions);
   Block block;
-  while (out) {
+  for (;;) {
     block.clear();
     const Result<Polled> polled = (*source)->poll(block, {});
     if (!polled) return tl::unexpected(polled.error());
-    if (*polled == Polled::finished) break;
-    out << block.bytes.view();
+    if (*polled == Polled::finished) return inputs;
+    inputs[block.partition] += block.bytes.view();
   }
+}
+
+// One file has one watermark, and the inputs run seconds apart: side by side in it, a third of the events would be
+// late. In the order of event time they are judged as the demo judges them; of one time, input by input, as there.
+Result<void> write_events(const GeneratorConfig& config, const std::string& path) {
+  const Result<std::vector<std::string>> inputs = records_by_input(config);
+  if (!inputs) return tl::unexpected(inputs.error());
+  struct Record {
+    std::string_view time, line;
+  };
+  constexpr std::size_t kTime = std::string_view("2026-01-01T00:00:00.000000Z\"}").size();  // ends each line
+  std::vector<Record> records;
+  for (const std::string_view input : *inputs)
+    for (std::size_t begin = 0, end = 0; begin < input.size(); begin = end + 1) {
+      end = input.find('\n', begin);
+      records.push_back({input.substr(end - kTime, kTime), input.substr(begin, end + 1 - begin)});
+    }
+  std::ranges::stable_sort(records, {}, &Record::time);
+  std::ofstream out(path, std::ios::binary);
+  for (const Record& record : records) out << record.line;
   out.close();
   if (!out) return failure(Error::Code::unreadable, fmt::format("cannot write {}", path));
   return {};
@@ -185,12 +223,20 @@ Result<void> write_events(const GeneratorConfig& config, const std::string& path
 
 std::string what_next(const Wanted& wanted) {
   return fmt::format(
-      "Made by `tocsin demo {0} --export`: rules with their tests, and ten minutes of made-up events.\n\n"
+      "Made by `tocsin demo {0} --export`: rules with their tests, and the made-up events of ten minutes and "
+      "{2:g} seconds\nfrom all inputs, in the order in which they happened.\n\n"
       "    tocsin check .                                             every mistake, before they run\n"
       "    tocsin test .                                              the tests beside the rules\n"
-      "    tocsin explain {1} .                                       one rule, read aloud and drawn\n"
-      "    tocsin replay . --input events.ndjson --event-field event  what they would have found\n",
-      wanted.rules->name, wanted.rules->first_rule);
+      "    {1:<57}  one rule, read aloud and drawn\n"
+      "    tocsin replay . --input events.ndjson --event-field event  what they find; the same as the demo showed\n",
+      wanted.rules->name, fmt::format("tocsin explain {} .", wanted.rules->first_rule),
+      static_cast<double>(wanted.lasts.us) / 1e6);
+}
+
+// Ten minutes before `now`, and --seconds of what follows.
+void begin_at(Time now, Wanted& wanted) {
+  wanted.events.from = now - kBefore;
+  wanted.events.until = now + wanted.lasts;
 }
 
 Exit export_to(const std::string& folder, Wanted wanted, Console& console) {
@@ -201,8 +247,7 @@ Exit export_to(const std::string& folder, Wanted wanted, Console& console) {
   if (error)
     return unreadable(console, "demo",
                       {Error::Code::unreadable, fmt::format("cannot make the folder {}: {}", folder, error.message())});
-  wanted.events.from = kVirtualBegin;
-  wanted.events.until = kVirtualBegin + kBefore;
+  begin_at(kVirtualBegin + kBefore, wanted);
   Result<void> written = write_file(fmt::format("{}/{}", folder, wanted.rules->file()), wanted.rules->text);
   if (written) written = write_file(folder + "/README.txt", what_next(wanted));
   if (written) written = write_events(wanted.events, folder + "/events.ndjson");
@@ -222,9 +267,15 @@ Exit run_demo(const Arguments& arguments, Console& console) {
   wanted.events.partitions = kInputs;
   const std::optional<double> rate = number_of(arguments.value("--rate", "100"));
   if (!rate) return refuse(console, "demo", "--rate needs a number of events a second, such as 100");
+  const double most = arguments.has("--export") ? kRateMostExported : kRateMost;
+  if (*rate > most)
+    return refuse(console, "demo",
+                  fmt::format("--rate is at most {:g} events a second{}", most,
+                              arguments.has("--export") ? " with --export" : ""));
   wanted.events.rate = *rate;
   const std::optional<double> seconds_wanted = number_of(arguments.value("--seconds", "10"));
   if (!seconds_wanted) return refuse(console, "demo", "--seconds needs a number, such as 30");
+  wanted.lasts = {static_cast<std::int64_t>(*seconds_wanted * 1e6)};
   const std::string seed = arguments.value("--seed", "1");
   const auto [end, wrong] = std::from_chars(seed.data(), seed.data() + seed.size(), wanted.events.seed);
   if (wrong != std::errc() || end != seed.data() + seed.size())
@@ -232,9 +283,7 @@ Exit run_demo(const Arguments& arguments, Console& console) {
   if (arguments.has("--export")) return export_to(arguments.value("--export"), wanted, console);
 
   wanted.paced = arguments.value("--clock", "wall") == "wall";
-  const Time now = wanted.paced ? WallClock().now() : kVirtualBegin + kBefore;
-  wanted.events.from = now - kBefore;
-  wanted.events.until = now + Duration{static_cast<std::int64_t>(*seconds_wanted * 1e6)};
+  begin_at(wanted.paced ? WallClock().now() : kVirtualBegin + kBefore, wanted);
   return show(wanted, console);
 }
 

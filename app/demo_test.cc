@@ -63,10 +63,46 @@ TEST_CASE("--export: a folder whose rules pass their tests and find the same aga
   CHECK(contains(again.err, "is there, and not empty"));
 }
 
+// One file has one watermark: were the inputs side by side in it as they arrive, a third of the events would be late.
+TEST_CASE("--export: replayed as its README says, no event is late, and the alerts are those that the demo shows") {
+  const Folder folder;
+  for (const char* name : kDemos) {
+    CAPTURE(name);
+    const std::vector<std::string> same{"--seed", "7", "--rate", "20", "--seconds", "30"};
+    const auto with = [&](std::vector<std::string> words) {
+      words.insert(words.end(), same.begin(), same.end());
+      return run(words);
+    };
+    const std::string to = folder.path() + "/" + name;
+    REQUIRE(with({"demo", name, "--export", to}).code == 0);
+    CHECK(contains(Folder::read(to + "/README.txt"), "tocsin replay . --input events.ndjson --event-field event  "));
+    const Ran shown = with({"demo", name, "--clock", "virtual"});
+    const Ran replayed =
+        run({"replay", to, "--input", to + "/events.ndjson", "--event-field", "event", "--format", "human"});
+    CHECK(!contains(replayed.err, " late"));
+    std::vector<std::string> times, texts;
+    std::istringstream of_demo(shown.out), of_replay(replayed.out);
+    for (std::string line; std::getline(of_demo, line);) {
+      times.push_back(line.substr(0, 8));
+      texts.push_back(line.substr(line.rfind("  ") + 2));
+    }
+    REQUIRE(!times.empty());
+    std::size_t at = 0;
+    for (std::string line; std::getline(of_replay, line); ++at) {
+      REQUIRE(at < times.size());
+      CHECK(line.substr(11, 8) == times[at]);
+      CHECK(line.ends_with(texts[at]));
+    }
+    CHECK(at == times.size());
+  }
+}
+
 TEST_CASE("what cannot be shown is said, with exit 2") {
   CHECK(contains(run({"demo", "secruity"}).err, "did you mean `security`?"));
   CHECK(run({"demo", "--seconds", "soon"}).code == 2);
   CHECK(run({"demo", "--rate", "0"}).code == 2);
+  CHECK(contains(run({"demo", "--rate", "1e9"}).err, "--rate is at most 10000 events a second\n"));
+  CHECK(contains(run({"demo", "--rate", "1001", "--export", "x"}).err, "at most 1000 events a second with --export\n"));
   CHECK(run({"demo", "--seed", "-1"}).code == 2);
   CHECK(run({"demo", "--export", "/proc/nowhere"}).code == 2);
 }
