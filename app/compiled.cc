@@ -20,6 +20,34 @@ Result<std::string> CompiledSet::read_beside(std::uint32_t file, const std::stri
 
 namespace {
 
+void add_named(std::vector<FileRead>& out, const CompiledSet& set, std::uint32_t file, const std::string& name,
+               std::string_view by) {
+  out.push_back({beside(set.files, file, name).string(), fmt::format("{}, which {} reads", name, by)});
+}
+
+void add_of_test(std::vector<FileRead>& out, const CompiledSet& set, const ast::TestDecl& test) {
+  for (const ast::TestLine& line : test.lines)
+    if (const auto* load = std::get_if<ast::Load>(&line.node))
+      add_named(out, set, test.title.span.file, load->file.value, "a test");
+}
+
+}  // namespace
+
+std::vector<FileRead> CompiledSet::files_read() const {
+  std::vector<FileRead> out;
+  for (const dsl::SourceText& file : files) out.push_back({file.path, fmt::format("the rules in {}", file.path)});
+  for (const ast::ListDecl& list : compiled.model.lists)
+    if (const auto* from = std::get_if<ast::FromFile>(&list.source))
+      add_named(out, *this, from->file.span.file, from->file.value, "a list");
+  for (const ast::TableDecl& table : compiled.model.tables)
+    if (const auto* from = std::get_if<ast::FromFile>(&table.source))
+      add_named(out, *this, from->file.span.file, from->file.value, "a table");
+  for (const dsl::TestInfo& test : compiled.model.tests) add_of_test(out, *this, test.decl);
+  return out;
+}
+
+namespace {
+
 // What keeps the set from running; its errors alone, for whoever wants the warnings too has `check`.
 Exit tell_errors(std::string_view command, const CompiledSet& set, Console& console) {
   std::vector<dsl::Diagnostic> errors;

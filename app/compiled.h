@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/command.h"
+#include "app/files.h"
 #include "dsl/compile.h"
 #include "dsl/source.h"
 #include "engine/program/reference_data.h"
@@ -19,6 +20,8 @@ struct CompiledSet {
   dsl::Compiled compiled;
   std::shared_ptr<const ReferenceData> reference;
 
+  // The rules, and every file that they name for a list, a table or a test.
+  std::vector<FileRead> files_read() const;
   // The text of a file named in rule file number `file`: beside that.
   Result<std::string> read_beside(std::uint32_t file, const std::string& name) const;
 };

@@ -7,6 +7,7 @@
 #include <array>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -162,6 +163,7 @@ struct Streams {
   bool for_people = false;
   bool emitted = false;
   std::ostream* dead = nullptr;
+  std::ostream* late = nullptr;
   AlertBook* book = nullptr;
   Profile* profile = nullptr;
 };
@@ -173,7 +175,7 @@ class Replay {
       : set_(set), wanted_(wanted), streams_(streams), arguments_(arguments), console_(console), progress_(console) {}
 
   // An Error when the input cannot be read, or the options do not fit it.
-  Result<HistoryResult> run() {
+  Result<HistoryResult> run(Source& source) {
     Result<CodecConfig> codec = codec_of(arguments_, set_.compiled.rules->schema);
     if (!codec) return tl::unexpected(codec.error());
     History history;
@@ -186,9 +188,7 @@ class Replay {
     history.end = wanted_.end;
     history.profile = streams_.profile;
     if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
-    Result<std::unique_ptr<Source>> source = open_input(wanted_.input, console_);
-    if (!source) return tl::unexpected(source.error());
-    Result<HistoryResult> result = run_history(history, **source, outputs());
+    Result<HistoryResult> result = run_history(history, source, outputs());
     progress_.clear();
     return result;
   }
@@ -197,6 +197,7 @@ class Replay {
 
   std::string summary(const HistoryResult& result) const {
     std::string text = input_in_words(result);
+    if (result.late > 0 && streams_.late == nullptr) text += "which events were late: --late FILE\n";
     if (full()) text = fmt::format("stopped at alert {}; what follows was not read\n", alerts_) + text;
     std::size_t width = 0;
     for (const Program& program : set_.compiled.rules->programs)
@@ -231,6 +232,8 @@ class Replay {
         write_line();
       };
     outputs.dead = [this](const DeadLetter& letter, const DocumentNames& names) { on_dead(letter, names); };
+    if (streams_.late != nullptr)
+      outputs.late = [this](const Event& event, const DocumentNames& names) { on_late(event, names); };
     outputs.progress = [this](double done, std::uint64_t events, Time at) {
       progress_.show(done, events, alerts_, at);
     };
@@ -272,6 +275,13 @@ class Replay {
                                              {"size", letter.size},
                                              {"record", letter.bytes}};
     *streams_.dead << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  }
+
+  void on_late(const Event& event, const DocumentNames& names) {
+    const nlohmann::ordered_json document = {{"event", names.rules->schema[event.type].name},
+                                             {"time", written(event.time)},
+                                             {"source", id_of(event.position, names)}};
+    *streams_.late << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
   }
 
   const CompiledSet& set_;
@@ -361,40 +371,72 @@ std::string no_sample(const Sample& sample, const Schema& schema) {
                      near.empty() ? "" : fmt::format("; did you mean `{}`?", near));
 }
 
-// A file for outputs, where the option names one.
-struct Written {
-  std::ofstream file;
-  std::string path;
-
-  explicit Written(const std::string& name) : path(name) {
-    if (!path.empty()) file.open(path, std::ios::binary);
+// A stream for outputs, where the option names one: a file, or - for standard output.
+class Written {
+ public:
+  Written(std::string path, Console& console) : path_(std::move(path)) {
+    if (path_ == "-") {
+      stream_ = &console.out;
+    } else if (!path_.empty()) {
+      file_.open(path_, std::ios::binary);
+      stream_ = &file_;
+    }
   }
-  bool good() const { return path.empty() || file.good(); }
-  std::ostream* stream() { return path.empty() ? nullptr : &file; }
+  const std::string& path() const { return path_; }
+  std::ostream* stream() { return stream_; }
+  // Has all come through so far? Standard output that nobody reads any more is the end of the run, not a failure.
+  bool good() {
+    if (path_.empty() || path_ == "-") return true;
+    file_.flush();
+    return file_.good();
+  }
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+  std::ostream* stream_ = nullptr;
 };
+
+// Opened when everything that is read stands open, so that no mistake in the call empties a file.
+struct OutputFiles {
+  OutputFiles(const Arguments& arguments, Console& console)
+      : out(arguments.value("--out"), console),
+        dead(arguments.value("--dead-letters"), console),
+        late(arguments.value("--late"), console) {}
+  Written out, dead, late;
+
+  // The path of one that cannot be written, or that did not take all of it; empty: all is well.
+  std::string broken() {
+    for (Written* file : {&out, &dead, &late})
+      if (!file->good()) return file->path();
+    return {};
+  }
+  Streams streams(const Arguments& arguments) {
+    Streams streams;
+    streams.alerts = out.stream();
+    streams.dead = dead.stream();
+    streams.late = late.stream();
+    streams.emitted = arguments.has("--emitted");
+    return streams;
+  }
+};
+
+// Standard output has one thing to say.
+std::string both_on_stdout(const Arguments& arguments) {
+  std::vector<std::string_view> claims;
+  for (const std::string_view option : {"--compare", "--expect"})
+    if (arguments.has(option)) claims.push_back(option);
+  if (arguments.value("--profile") == "json") claims.push_back("--profile=json");
+  for (const std::string_view option : {"--out", "--dead-letters", "--late"})
+    if (arguments.value(option) == "-") claims.push_back(option);
+  if (claims.size() == 1 && claims.front() != "--out" && !arguments.has("--out") &&
+      arguments.value(claims.front()) == "-")
+    return fmt::format("{} - and the alerts both have standard output; --out FILE takes the alerts", claims.front());
+  return claims.size() < 2 ? std::string() : fmt::format("{} and {} both have standard output", claims[0], claims[1]);
+}
 
 Exit cannot_write(Console& console, const std::string& path) {
   return unreadable(console, "replay", {Error::Code::unreadable, fmt::format("cannot write {}", path)});
-}
-
-bool is_same_file(const std::string& a, const std::string& b) {
-  std::error_code error;
-  return fs::equivalent(a, b, error) || fs::path(a).lexically_normal() == fs::path(b).lexically_normal();
-}
-
-// What would be lost if the outputs were written: nothing, or the complaint.
-std::string overwritten(const Arguments& arguments, const CompiledSet& rules) {
-  for (const std::string_view option : {"--out", "--dead-letters"}) {
-    const std::string path = arguments.value(option);
-    if (path.empty()) continue;
-    if (is_same_file(path, arguments.value("--input"))) return fmt::format("{} would overwrite the input", option);
-    for (const dsl::SourceText& file : rules.files)
-      if (is_same_file(path, file.path)) return fmt::format("{} would overwrite the rules in {}", option, file.path);
-  }
-  if (arguments.has("--out") && is_same_file(arguments.value("--out"), arguments.value("--dead-letters")) &&
-      fs::path(arguments.value("--out")).parent_path() != "/dev")
-    return "--out and --dead-letters are the same file; give each its own";
-  return {};
 }
 
 // The column, from 1, at which a line ceases to be JSON; 0: it is an object.
@@ -429,26 +471,28 @@ Exit held_against(const std::string& path, const std::string& expected, const st
 }
 
 // The same input under the old rules, then under the new ones.
-Exit run_comparison(const OneSet& now, const Wanted& wanted, Streams streams, const Arguments& arguments,
-                    Console& console) {
-  if (wanted.input == "-") return refuse(console, "replay", "--compare reads the input twice; standard input cannot");
-  const OneSet before = compile_one({arguments.value("--compare")}, arguments, console);
-  if (before.exit != Exit::done) return before.exit;
+Exit run_comparison(const OneSet& before, const OneSet& now, Source& source, const Wanted& wanted,
+                    const Arguments& arguments, Console& console) {
+  Result<std::unique_ptr<Source>> again = open_input(wanted.input, console);
+  if (!again) return refuse(console, "replay", again.error().message);
+  OutputFiles files(arguments, console);
+  if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
   std::array<AlertBook, 2> books;
   for (const bool is_new : {false, true}) {
     const CompiledSet& set = is_new ? now.set : before.set;
     AlertBook& book = books[is_new ? 1 : 0];
     for (const dsl::RuleInfo& rule : set.compiled.model.rules) book.add_rule(rule.name);
-    Streams own = is_new ? streams : Streams{};
+    Streams own = is_new ? files.streams(arguments) : Streams{};
     own.book = &book;
     Replay replay(set, wanted, own, arguments, console);
-    const Result<HistoryResult> result = replay.run();
+    const Result<HistoryResult> result = replay.run(is_new ? **again : source);
     if (!result) return refuse(console, "replay", result.error().message);
     if (result->stopped) return Exit::interrupted;
     if (const std::string complaint = until_too_early(wanted, *result); !complaint.empty())
       return refuse(console, "replay", complaint);
     if (!console.quiet) console.err << fmt::format("{} rules: {}", is_new ? "new" : "old", input_in_words(*result));
   }
+  if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
   const std::vector<RuleDifference> differences = compare(books[0], books[1]);
   console.out << (arguments.value("--format") == "json" || arguments.has("--json")
                       ? in_json(differences)
@@ -481,13 +525,27 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     return refuse(console, "replay", "--profile=json and --expect both have standard output");
   if (arguments.has("--max-alerts") && (arguments.has("--compare") || arguments.has("--expect")))
     return refuse(console, "replay", "--max-alerts stops at some alert; it goes without --compare and --expect");
+  if (arguments.has("--fail-on-diff") && !arguments.has("--compare"))
+    return refuse(console, "replay", "--fail-on-diff goes with --compare");
+  if (const std::string complaint = both_on_stdout(arguments); !complaint.empty())
+    return refuse(console, "replay", complaint);
   const Result<std::string> expected =
       arguments.has("--expect") ? expected_alerts(arguments.value("--expect")) : std::string();
   if (!expected) return unreadable(console, "replay", expected.error());
 
   const OneSet rules = compile_one(paths, arguments, console);
   if (rules.exit != Exit::done) return rules.exit;
-  if (const std::string complaint = overwritten(arguments, rules.set); !complaint.empty())
+  std::vector<FileRead> read = files_read(arguments);
+  std::ranges::move(rules.set.files_read(), std::back_inserter(read));
+  OneSet old_rules;
+  if (arguments.has("--compare")) {
+    if (events_from_input) return refuse(console, "replay", "--compare reads the input twice; standard input cannot");
+    old_rules = compile_one({arguments.value("--compare")}, arguments, console);
+    if (old_rules.exit != Exit::done) return old_rules.exit;
+    std::ranges::move(old_rules.set.files_read(), std::back_inserter(read));
+  }
+  if (const std::string complaint = overwritten(arguments, {"--out", "--dead-letters", "--late"}, read);
+      !complaint.empty())
     return refuse(console, "replay", complaint);
   const Result<CodecConfig> codec = codec_of(arguments, rules.set.compiled.rules->schema);
   if (!codec) return refuse(console, "replay", codec.error().message);
@@ -497,16 +555,12 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   if (!console.quiet)
     for (const std::string& note : unknown_names(*codec, rules.set.compiled.model))
       console.err << fmt::format("note: {}\n", note);
-  Written out(arguments.value("--out")), dead(arguments.value("--dead-letters"));
-  for (const Written* file : {&out, &dead})
-    if (!file->good()) return cannot_write(console, file->path);
-  Streams streams;
-  streams.alerts = out.stream();
-  streams.dead = dead.stream();
-  streams.emitted = arguments.has("--emitted");
-  if (arguments.has("--compare")) return run_comparison(rules, *wanted, streams, arguments, console);
-  if (arguments.has("--fail-on-diff")) return refuse(console, "replay", "--fail-on-diff goes with --compare");
-
+  Result<std::unique_ptr<Source>> source = open_input(wanted->input, console);
+  if (!source) return refuse(console, "replay", source.error().message);
+  if (arguments.has("--compare")) return run_comparison(old_rules, rules, **source, *wanted, arguments, console);
+  OutputFiles files(arguments, console);
+  if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
+  Streams streams = files.streams(arguments);
   streams.for_people = arguments.value("--format") == "human";
   std::ostringstream kept;  // for --expect
   if (streams.alerts == nullptr && !profile_is_answer)
@@ -514,12 +568,9 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   Profile profile;
   if (arguments.has("--profile")) streams.profile = &profile;
   Replay replay(rules.set, *wanted, streams, arguments, console);
-  const Result<HistoryResult> result = replay.run();
+  const Result<HistoryResult> result = replay.run(**source);
   if (!result) return refuse(console, "replay", result.error().message);
-  for (Written* file : {&out, &dead}) {
-    file->file.flush();
-    if (!file->good()) return cannot_write(console, file->path);
-  }
+  if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
   console.out.flush();
   if (!console.quiet)
     console.err << (result->stopped && !replay.full() ? "stopped early\n" : "") << replay.summary(*result);

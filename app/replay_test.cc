@@ -367,6 +367,75 @@ TEST_CASE("nothing that replay reads is overwritten by what it writes") {
   CHECK(scene.replay({"--input", scene.input, "--out", "/dev/null", "--dead-letters", "/dev/null"}).code == 0);
 }
 
+TEST_CASE("rules, lists, tables and the files of options are read, too: by any path, none of them is written over") {
+  const Scene scene;
+  const std::string old = scene.folder.write("old.rules", kRules);
+  const std::string list = scene.folder.write("bad.txt", "ann\n"), table = scene.folder.write("t.csv", "id,n\nann,1\n");
+  const std::string named = scene.folder.write(
+      "lists.rules", kRules +
+                         "list bad from \"bad.txt\"\ntable t from \"t.csv\" key id\n"
+                         "rule listed when login(user in list bad and t[user].n > 0) by user  alert low \"\"\n");
+  const std::string link = scene.folder.path() + "/link";
+  std::filesystem::create_symlink("old.rules", link);
+  const auto kept = [&](const std::string& file, const std::string& out, std::vector<std::string> words) {
+    const std::string before = Folder::read(file);
+    words.insert(words.end(), {"--out", out});
+    const Ran ran = run(words);
+    CAPTURE(out);
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, "--out would overwrite "));
+    CHECK(Folder::read(file) == before);
+  };
+  const std::vector<std::string> compared{"replay", scene.rules, "--input", scene.input, "--compare", old};
+  kept(old, old, compared);
+  kept(old, link, compared);
+  kept(list, list, {"replay", named, "--input", scene.input});
+  kept(table, table, {"replay", named, "--input", scene.input});
+}
+
+TEST_CASE("no output is opened while something that is read may still be missing") {
+  const Scene scene;
+  const std::string out = scene.folder.write("out.ndjson", "of yesterday\n");
+  CHECK(scene.replay({"--input", scene.folder.path() + "/none.ndjson", "--out", out}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--compare", "/nowhere", "--out", out}).code == 2);
+  CHECK(scene.replay({"--input", scene.input, "--fail-on-diff", "--out", out}).code == 2);
+  CHECK(Folder::read(out) == "of yesterday\n");
+}
+
+TEST_CASE("a full disk is told, with --compare, too") {
+  const Scene scene;
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--compare", scene.rules}}) {
+    std::vector<std::string> words{"--input", scene.input, "--out", "/dev/full"};
+    words.insert(words.end(), more.begin(), more.end());
+    const Ran ran = scene.replay(words);
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, "cannot write /dev/full"));
+  }
+}
+
+TEST_CASE("--late: each event that came too late, by what it is and where it stands") {
+  const Scene scene;
+  const std::string late = scene.folder.path() + "/late.ndjson";
+  const std::string input = events() + events(1'771'000'000'000).substr(0, events().find('\n') + 1);
+  const Ran ran = scene.replay({"--input", "-", "--late", late}, {.input = input});
+  CHECK(contains(ran.err, "; besides them 1 late\n"));
+  CHECK(Folder::read(late) ==
+        "{\"event\":\"login\",\"time\":\"2026-02-13T16:26:40.000000Z\",\"source\":\"stdin/0/4\"}\n");
+  CHECK(
+      contains(scene.replay({"--input", "-"}, {.input = input}).err, "1 late\nwhich events were late: --late FILE\n"));
+}
+
+TEST_CASE("- is standard output, for one of the outputs") {
+  const Scene scene;
+  CHECK(scene.replay({"--input", scene.input, "--out", "-"}).out == scene.replay({"--input", scene.input}).out);
+  const Ran dead = scene.replay({"--input", "-", "--out", "/dev/null", "--dead-letters", "-"}, {.input = "junk\n"});
+  CHECK(lines_of(dead.out).at(0)["reason"] == "broken_record");
+  CHECK(contains(scene.replay({"--input", scene.input, "--late", "-"}).err, "--late - and the alerts both have"));
+  CHECK(contains(scene.replay({"--input", scene.input, "--out", "-", "--late", "-"}).err,
+                 "--out and --late both have standard output"));
+  CHECK(scene.replay({"--input", scene.input, "--out", "-", "--compare", scene.rules}).code == 2);
+}
+
 TEST_CASE("what cannot be done is said, with exit 2; rules with errors with exit 1") {
   const Scene scene;
   CHECK(contains(scene.replay({}).err, "name the events: --input FILE"));

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -542,6 +543,8 @@ Exit run_tests(const Arguments& arguments, Console& console) {
       return refuse(console, "test", fmt::format("--run is no regular expression: {}", wanted.name->error()));
   }
 
+  if (arguments.value("--junit") == "-")
+    return refuse(console, "test", "--junit FILE is beside the answer; --format junit has standard output");
   if (arguments.has("--update")) {
     if (console.environment && !console.environment("CI").value_or("").empty())
       return refuse(console, "test", "--update changes what is expected; never under CI");
@@ -551,6 +554,10 @@ Exit run_tests(const Arguments& arguments, Console& console) {
 
   const CompiledPaths compiled = compile_paths("test", paths, arguments, console);
   if (compiled.exit != Exit::done) return compiled.exit;
+  std::vector<FileRead> read = files_read(arguments);
+  for (const CompiledSet& set : compiled.sets) std::ranges::move(set.files_read(), std::back_inserter(read));
+  if (const std::string complaint = overwritten(arguments, {"--junit"}, read); !complaint.empty())
+    return refuse(console, "test", complaint);
   Report report;
   const std::vector<Job> jobs = jobs_of(compiled.sets, wanted, report);
   if (arguments.has("--list")) {

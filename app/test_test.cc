@@ -247,6 +247,25 @@ TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
   CHECK(contains(Folder::read(folder.path() + "/report.xml"), "tests=\"2\" failures=\"1\""));
 }
 
+TEST_CASE("--junit never writes over a file that the tests read") {
+  const Folder folder;
+  const std::string rules = folder.write("u.rules", kRule + kPasses);
+  const std::string events = folder.write("e.ndjson", R"({"event":"login","user":"ann","ts":0})"
+                                                      "\n");
+  const std::string loads = folder.write(
+      "loads/l.rules", kRule + "test \"t\" rule brute_force\n  load \"../e.ndjson\"\n  at 1m  expect no alert\n");
+  const std::string link = folder.path() + "/link.xml";
+  std::filesystem::create_symlink("u.rules", link);
+  for (const auto& [of, junit] : {std::pair{rules, rules}, {rules, link}, {loads, events}}) {
+    CAPTURE(junit);
+    const std::string before = Folder::read(junit);
+    const Ran ran = run({"test", of, "--junit", junit});
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, "--junit would overwrite "));
+    CHECK(Folder::read(junit) == before);
+  }
+}
+
 TEST_CASE("a report that cannot be written is no success, and a device stays one") {
   const Ran ran = test(kRule + kPasses, {"--junit", "/dev/full"});
   CHECK(ran.code == 2);
@@ -353,7 +372,7 @@ TEST_CASE("events may be loaded from a file beside the rules, among those that t
       "{\"event\": \"login\", \"user\": \"ann\", \"outcome\": \"failure\", \"ts\": \"1970-01-05T00:00:05Z\"}\n"
       "{\"event\": \"login\", \"user\": \"ann\", \"outcome\": \"failure\", \"ts\": \"1970-01-05T00:00:06Z\"}\n");
   const std::string lines =
-      "test \"loaded\" rule brute_force\n  at 0s  load \"events.ndjson\"\n  at 0s  3 login_failed every 10s {user: "
+      "test \"loaded\" rule brute_force\n  load \"events.ndjson\"\n  at 0s  3 login_failed every 10s {user: "
       "\"ann\"}\n"
       "  at 20s  expect alert {user: \"ann\", count: 5}\n";
   const std::string file = folder.write("a.rules", kRule + lines);

@@ -56,7 +56,7 @@ void ProgressLine::show(double done, std::uint64_t events, std::uint64_t alerts,
   const bool ci = console_.environment && !console_.environment("CI").value_or("").empty();
   const bool live = console_.err_is_terminal && !ci;
   const Clock::time_point now = Clock::now();
-  if (console_.quiet || now - shown_ < (live ? std::chrono::milliseconds(100) : std::chrono::seconds(10))) return;
+  if (console_.quiet || !live || now - shown_ < std::chrono::milliseconds(100)) return;
   shown_ = now;
   const double seconds = std::chrono::duration<double>(now - started_).count();
   std::string line = done < 0 ? "" : bar_of(done);
@@ -66,13 +66,9 @@ void ProgressLine::show(double done, std::uint64_t events, std::uint64_t alerts,
     line += "  ETA ";
     append_duration(line, tocsin::seconds(static_cast<std::int64_t>(seconds / done * (1 - done)) + 1));
   }
-  if (live) {
-    console_.err << "\r\x1b[K" << line.substr(0, static_cast<std::size_t>(std::max(console_.terminal_width - 1, 20)))
-                 << std::flush;
-    drawn_ = true;
-  } else {
-    console_.err << line << std::endl;
-  }
+  console_.err << "\r\x1b[K" << line.substr(0, static_cast<std::size_t>(std::max(console_.terminal_width - 1, 20)))
+               << std::flush;
+  drawn_ = true;
 }
 
 void ProgressLine::clear() {

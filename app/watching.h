@@ -21,7 +21,7 @@ class Interrupt {
 };
 
 // `[=====>    ] 48 %  2026-03-01T14:20:05Z  2.1 M events/s  312 alerts  ETA 1m40s` on a terminal, drawn again ten times
-// a second; elsewhere a plain line every ten seconds; nothing with --quiet, or on a terminal under CI.
+// a second. Nothing elsewhere, with --quiet, and under CI.
 class ProgressLine {
  public:
   explicit ProgressLine(Console& console);
