@@ -247,6 +247,20 @@ TEST_CASE("--list runs nothing; --junit writes a report beside the answer") {
   CHECK(contains(Folder::read(folder.path() + "/report.xml"), "tests=\"2\" failures=\"1\""));
 }
 
+TEST_CASE("junit: what is no character of XML is replaced, so that the report stays one") {
+  for (const auto& [written, bytes] :
+       {std::pair{"\\u{fffe}", "\xEF\xBF\xBE"}, {"\\u{ffff}", "\xEF\xBF\xBF"}, {"\\u{1}", "\x01"}}) {
+    CAPTURE(written);
+    const Ran ran = test(
+        "event a has k text, ts time timestamp ts\nrule r when 2 a within 5s by k alert low \"{k}\"\n"
+        "test \"t\" rule r\n  at 0s  2 a {k: \"" +
+            std::string(written) + "\"}\n  at 0s  expect no alert\n",
+        {"--format", "junit"});
+    CHECK(contains(ran.out, "failures=\"1\""));
+    CHECK(!contains(ran.out, bytes));
+  }
+}
+
 TEST_CASE("--junit never writes over a file that the tests read") {
   const Folder folder;
   const std::string rules = folder.write("u.rules", kRule + kPasses);

@@ -83,9 +83,10 @@ std::size_t columns_of(std::string_view text) {
   return columns;
 }
 
+// The last two of each plane are no characters, and XML refuses them.
 bool is_unprintable(char32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || (code >= 0x200E && code <= 0x200F) ||
-         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
+         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || (code & 0xFFFE) == 0xFFFE;
 }
 
 std::string printable(std::string_view text) {
