@@ -180,7 +180,7 @@ Command replay() {
             .fills = Fills::files},
            {.name = "--compare",
             .value = "OLD_RULES",
-            .help = "run these rules too, and print what PATHS add, lose and keep",
+            .help = "run these rules too, and print what PATHS add (+), lose (-), keep (=) and change (~)",
             .fills = Fills::files},
            {.name = "--fail-on-diff", .help = "with --compare: exit with 1 when anything differs"},
            {.name = "--expect",
