@@ -832,8 +832,7 @@ TEST_CASE("evidence") {
   CHECK(alias.alerts[0]["evidence"] == json({{"late_b", {"in/0/3", "in/0/4"}}}));
 }
 
-// shows F17 S5: of an emitted event it is that of the match that emitted it; it stands behind its cause, and so does
-// its alert
+// shows F17 S5: of an emitted event it is that of the match that emitted it; it stands behind its cause, as its alert
 // not: the emitted event's own id, which no source has; alerts of one instant by the names of their rules alone
 TEST_CASE("evidence of an emitted event") {
   const Ran ran =

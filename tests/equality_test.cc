@@ -135,6 +135,7 @@ TEST_CASE("any order of arrival: within the lateness the same bytes, beyond it l
       other.events = generator.shuffled(c.events, 3 * c.late_ms);
       const Lines ours = engine_lines(*ready, other, 1 + generator.below(7));
       alerts += ours.size();
+      if (bytes_differ(other)) FAIL_CHECK("seed " << seed << ", late: state through its bytes\n" << report(other));
       if (!difference(ours, reference_lines(*ready, other))) continue;
       FAIL_CHECK("seed " << seed << ", late\n" << report(differs(other) ? minimised(other, differs) : other));
       return;

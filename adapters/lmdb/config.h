@@ -25,8 +25,7 @@ struct LmdbStoreConfig {
   // sinks already: they get it again, made anew from the sources. Without it such an epoch is refused.
   bool fall_back = false;
   // A merge is cut into transactions of so many addresses: LMDB keeps every page that one changes in memory until it is
-  // committed
-  // (at most one page of 4 KiB an address, and its way up).
+  // committed (at most one page of 4 KiB an address, and its way up).
   std::size_t changes_per_transaction = 32'768;
 };
 

@@ -1,8 +1,7 @@
 // Each matcher alone, and what stands before all of them: events that are there already go through a shard with one
-// rule
-// (`matcher/NAME/KEYS`), and through watermark and reorder in order and out of it (`reorder/MS`). `items_per_second` is
-// events. First each rule proves that it gets the matcher it is named for, and that its answers are those of the
-// reference matcher.
+// rule (`matcher/NAME/KEYS`), and through watermark and reorder in order and out of it (`reorder/MS`).
+// `items_per_second` is events. First each rule proves that it gets the matcher it is named for, and that its answers
+// are those of the reference matcher.
 #include <benchmark/benchmark.h>
 
 #include <random>

@@ -7,8 +7,7 @@
 namespace tocsin {
 
 // Of `bytes` behind those whose checksum is `before`: crc32c(ab) == crc32c(b, crc32c(a)). By the processor's
-// instruction where it has one
-// (x86-64 with SSE 4.2), else by table.
+// instruction where it has one (x86-64 with SSE 4.2), else by table.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t before = 0);
 
 // The same by table, on any machine.

@@ -15,8 +15,7 @@ namespace tocsin {
 void append_exact(std::string& out, const Value& value);
 
 // Takes one value from the front of `bytes`; its texts and parts are put into the arena. Nothing: the bytes are no
-// value
-// (a broken checkpoint), or nested deeper than any decoder lets through.
+// value (a broken checkpoint), or nested deeper than any decoder lets through.
 std::optional<Value> take_value(std::string_view& bytes, Arena& arena);
 
 // The value without any copy where it views bytes: texts see `bytes`, so they must outlive it. Addresses and points

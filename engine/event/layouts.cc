@@ -37,7 +37,6 @@ StateNames::StateNames(const Schema& schema, std::span<const std::string> source
     if (!id) continue;
     type.id = *id;
     const std::vector<std::string>& fields = today[id->index].fields;
-    type.same = layout.fields == fields;
     for (const std::string& field : layout.fields) {
       const auto at = std::find(fields.begin(), fields.end(), field);
       type.slots.push_back(at == fields.end() ? SlotId() : SlotId(static_cast<std::size_t>(at - fields.begin())));

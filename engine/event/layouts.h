@@ -39,7 +39,6 @@ class StateNames {
   struct Type {
     EventTypeId id;             // none: no rule reads it any more
     std::vector<SlotId> slots;  // by place in the values; none: no rule reads that field any more
-    bool same = false;          // the fields are those of today, in their order
   };
   // Null: durable state has no such number.
   const Type* type(std::uint32_t number) const { return number < types_.size() ? &types_[number] : nullptr; }

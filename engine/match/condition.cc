@@ -1,7 +1,6 @@
 // Conditions: a comparison of aggregates over windows, with the edge left to the rule. Where all its windows can be
-// kept running
-// (running_windows.h) they are; else the events that some window still sees are kept, and it is computed anew from
-// them: right for every aggregate and every window.
+// kept running (running_windows.h) they are; else the events that some window still sees are kept, and it is computed
+// anew from them: right for every aggregate and every window.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -320,12 +319,7 @@ class Condition : public PatternMatcher {
 
   template <class Archive>
   void parts(Archive& a, State& state) const {
-    if (running_) {
-      if constexpr (Archive::kReads)
-        running_->load(*state.running, a);
-      else
-        running_->save(*state.running, a);
-    }
+    if (running_) matcher_parts(a, *running_, *state.running);
     const std::size_t count = a.count(state.entries.size());
     for (std::size_t i = 0; i < count && a.ok(); ++i) {
       if constexpr (Archive::kReads) state.entries.emplace_back();
@@ -336,12 +330,7 @@ class Condition : public PatternMatcher {
       state.nested_armed, state.places, state.taken, state.gone, state.window_end, state.renewed, state.reopened);
     if (state.gone.size() != windows) a.fail();
     map_parts(a, state.last_value);
-    for (std::size_t i = 0; i < nested_.size(); ++i) {
-      if constexpr (Archive::kReads)
-        nested_[i]->load(*state.nested[i], a);
-      else
-        nested_[i]->save(*state.nested[i], a);
-    }
+    for (std::size_t i = 0; i < nested_.size(); ++i) matcher_parts(a, *nested_[i], *state.nested[i]);
     if (state.nested_armed.size() != nested_.size()) a.fail();
   }
 

@@ -108,6 +108,15 @@ class PatternMatcher {
   virtual void load(PatternState& state, StateReader& in) const = 0;
 };
 
+// The state of a matcher, or of anything else that saves and loads so, as a part of a larger one.
+template <class Archive, class Matcher, class State>
+void matcher_parts(Archive& a, const Matcher& matcher, State& state) {
+  if constexpr (Archive::kReads)
+    matcher.load(state, a);
+  else
+    matcher.save(state, a);
+}
+
 // Both for a matcher whose states say alone what they are made of.
 template <class State>
 class WithStateParts : public PatternMatcher {

@@ -58,4 +58,16 @@ class Changes {
   std::vector<StateChange> changes_;
 };
 
+// Where one program writes its state.
+struct StateOut {
+  Changes* changes = nullptr;
+  std::uint32_t program = 0;   // its number in durable state
+  std::uint16_t home = 0;      // the group of what is of no key
+  bool is_home_alone = false;  // ... and of all else of the program (`by all`)
+
+  StateAddress address(StateKind kind, std::string_view key) const {
+    return {kind == StateKind::key && !is_home_alone ? key_group_of(key) : home, program, kind, key};
+  }
+};
+
 }  // namespace tocsin

@@ -392,20 +392,15 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
   // What one member remembers of a key: its newest marks. The one that remembers most speaks for all.
   bool load(std::size_t number, std::string_view key, StateReader& in) {
-    bool armed = true;
-    std::vector<Event> events;  // oldest first
-    in(armed);
-    for (std::size_t left = in.count(); left > 0 && in.ok(); --left) {
-      Event& event = events.emplace_back();
-      in(event.time, event.type, event.position);
-    }
+    const auto& [armed, events] = remembered_;
+    in(remembered_);
     if (!in.ok() || events.empty() || events.size() > members_[number].n) return false;
     const std::uint64_t hash = hash_bytes(key);
     Slot* slot = table_ ? table_->find(hash, key) : nullptr;
-    if (slot == nullptr) slot = &new_slot(hash, key, events.back().time);
+    if (slot == nullptr) slot = &new_slot(hash, key, events.back().event.time);
     if (slot->body.size < events.size()) {
       marks_->clear(*slot);
-      for (const Event& event : events) marks_->push(*slot, origins_.mark(event));
+      for (const Counted& counted : events) marks_->push(*slot, origins_.mark(counted.event));
     }
     const std::uint32_t bit = std::uint32_t{1} << members_[number].bounds;
     slot->body.armed = armed ? slot->body.armed | bit : slot->body.armed & ~bit;
@@ -437,6 +432,25 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     StateOut out;
   };
 
+  // What one member remembers of a key: its newest events, oldest first.
+  struct Counted {
+    Event event;
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(event.time, event.type, event.position);
+    }
+  };
+  struct Remembered {
+    bool armed = true;
+    std::vector<Counted> events;
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(armed, events);
+    }
+  };
+
   AllBounds::iterator find(const Shape& shape) {
     return std::find_if(bounds_.begin(), bounds_.end(),
                         [&](const Bounds& b) { return b.n == shape.n && b.window == shape.window; });
@@ -451,7 +465,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   void will_change(Slot& slot) {
     if (touched_.is_on() && touched_.touch(slot.touched, [&] { return &slot; })) save_slot(slot);
   }
-  void save_slot(const Slot& slot) const {
+  void save_slot(const Slot& slot) {
     for (const Member& member : members_) {
       const std::uint32_t n = std::min(slot.body.size, member.n);
       const StateAddress address = member.out.address(StateKind::key, slot.key_view());
@@ -459,14 +473,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
         member.out.changes->gone(address);
         continue;
       }
-      member.out.changes->put(address, [&](StateWriter& w) {
-        w((slot.body.armed >> member.bounds & 1) != 0);
-        w.count(n);
-        for (std::uint32_t at = n; at-- > 0;) {
-          const Event event = origins_.event(marks_->newest(slot, at));
-          w(event.time, event.type, event.position);
-        }
-      });
+      remembered_.armed = (slot.body.armed >> member.bounds & 1) != 0;
+      remembered_.events.clear();
+      for (std::uint32_t at = n; at-- > 0;) remembered_.events.push_back({origins_.event(marks_->newest(slot, at))});
+      member.out.changes->put(address, [&](StateWriter& w) { w(remembered_); });
     }
   }
 
@@ -591,6 +601,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   Origins origins_;
   std::vector<std::uint32_t> firing_;
   Touched<Slot*> touched_;
+  Remembered remembered_;          // of the slot in hand; kept for its memory
   std::vector<std::string> gone_;  // since the last cut
   std::vector<Value> fired_key_;   // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;

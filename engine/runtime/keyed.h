@@ -19,6 +19,7 @@
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
+#include "engine/runtime/changes.h"
 #include "engine/state/touched.h"
 
 namespace tocsin {
@@ -125,25 +126,23 @@ class Keyed {
 
   // ----- durable state: what has changed since the last cut (state/touched.h) --------------------------
 
-  // `save` writes one key of the cut in hand, `gone` says that one is there no more.
-  struct Saver {
-    std::function<void(const std::string& key, const State&)> save;
-    std::function<void(const std::string& key)> gone;
-  };
-  // From here on changes are noted; what is there already counts as changed.
-  void track(Saver saver) {
-    saver_ = std::move(saver);
+  // From here on changes are noted, for `out`; what is there already counts as changed. `write(writer, state)` puts a
+  // state's parts, and changes nothing.
+  void track(const StateOut& out, StateKind kind, std::function<void(StateWriter&, State&)> write) {
+    out_ = out;
+    kind_ = kind;
+    write_ = std::move(write);
     touched_.begin();
     for (const auto& [key, state] : states_) will_change(key, *state);
   }
   // Before anything of the state changes.
   void will_change(const std::string& key, State& state) {
-    if (touched_.is_on() && touched_.touch(state.touched, [&] { return key; })) saver_.save(key, state);
+    if (touched_.is_on() && touched_.touch(state.touched, [&] { return key; })) put(key, state);
   }
   void cut() {
     touched_.cut();
     for (const std::string& key : gone_)
-      if (find(key) == nullptr) saver_.gone(key);
+      if (find(key) == nullptr) out_.changes->gone(out_.address(kind_, key));
     gone_.clear();
   }
   // About `most` keys of the cut; how many are left.
@@ -153,7 +152,7 @@ class Keyed {
       if (!key) break;
       State* state = find(*key);
       if (state == nullptr || !touched_.is_due(state->touched)) continue;
-      saver_.save(*key, *state);
+      put(*key, *state);
       state->touched = Touched<std::string>::kClean;
     }
     return touched_.left();
@@ -241,8 +240,11 @@ class Keyed {
   };
   void will_go(const std::string& key, State& state) {
     if (!touched_.is_on()) return;
-    if (touched_.is_due(state.touched)) saver_.save(key, state);
+    if (touched_.is_due(state.touched)) put(key, state);
     gone_.push_back(key);
+  }
+  void put(const std::string& key, State& state) {
+    out_.changes->put(out_.address(kind_, key), [&](StateWriter& w) { write_(w, state); });
   }
 
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
@@ -251,7 +253,9 @@ class Keyed {
   std::size_t room_ = 0;
   Touched<std::string> touched_;
   std::vector<std::string> gone_;  // since the last cut
-  Saver saver_;
+  StateOut out_;
+  StateKind kind_ = StateKind::key;
+  std::function<void(StateWriter&, State&)> write_;
 };
 
 }  // namespace tocsin

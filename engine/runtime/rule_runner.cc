@@ -57,11 +57,11 @@ struct KeyState : InTableMemory<KeyState> {
   bool forgotten = false;  // since its last event
   std::unique_ptr<PatternState> when, resolve;
   std::optional<OpenAlert> open;
-  std::vector<Spent> spent;                // budgets of the rule's own key
-  std::vector<Time> sent;                  // for `escalate ... after N in D`
-  std::map<std::uint32_t, Seen> previous;  // by event type (E4)
-  std::optional<Time> last_event;          // of any base that the rule names (F10)
-  FiredAbsences absences;                  // F14
+  std::vector<Spent> spent;              // budgets of the rule's own key
+  std::vector<Time> sent;                // for `escalate ... after N in D`
+  std::map<EventTypeId, Seen> previous;  // E4
+  std::optional<Time> last_event;        // of any base that the rule names (F10)
+  FiredAbsences absences;                // F14
   std::optional<Instant> scheduled;
   TouchTag touched = 0;
 };
@@ -206,14 +206,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   void track(const StateOut& out) override {
-    out_ = out;
-    keys_.track({[this](const std::string& key, const KeyState& s) { save_key(key, s); },
-                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
-    shared_spent_.track({[this](const std::string& key, const SharedSpent& s) {
-                           out_.changes->put(out_.address(StateKind::budget, key),
-                                             [&](StateWriter& w) { w(static_cast<const Spent&>(s)); });
-                         },
-                         [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::budget, key)); }});
+    keys_.track(out, StateKind::key, [this](StateWriter& w, KeyState& s) { key_parts(w, s); });
+    shared_spent_.track(out, StateKind::budget, [](StateWriter& w, Spent& spent) { w(spent); });
   }
   void cut() override {
     keys_.cut();
@@ -294,37 +288,26 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // ----- durable state ---------------------------------------------------------------------------------
 
   template <class Archive>
-  static void key_parts(Archive& a, KeyState& s) {
+  void key_parts(Archive& a, KeyState& s) const {
     a(s.key, s.from, s.seen, s.armed, s.forgotten, s.open, s.spent, s.sent);
     map_parts(a, s.previous);
     a(s.last_event, s.absences);
-  }
-
-  void save_key(const std::string& key, const KeyState& s) {
-    out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) {
-      key_parts(w, const_cast<KeyState&>(s));  // a writer changes nothing
-      when_->save(*s.when, w);
-      w(s.resolve != nullptr);
-      if (s.resolve) resolve_->save(*s.resolve, w);
-    });
+    if constexpr (Archive::kReads) s.when = when_->begin(s.from, s.seen);
+    matcher_parts(a, *when_, *s.when);
+    bool resolves = s.resolve != nullptr;
+    a(resolves);
+    if (resolves && resolve_ == nullptr) a.fail();
+    if (!resolves || !a.ok()) return;
+    if constexpr (Archive::kReads) s.resolve = resolve_->begin(s.from, true);
+    matcher_parts(a, *resolve_, *s.resolve);
   }
 
   bool load_key(std::string key, StateReader& in) {
     auto state = std::make_unique<KeyState>();
     key_parts(in, *state);
-    state->when = when_->begin(state->from, state->seen);
-    when_->load(*state->when, in);
-    bool resolves = false;
-    in(resolves);
-    if (resolves && resolve_ == nullptr) in.fail();
-    if (resolves && in.ok()) {
-      state->resolve = resolve_->begin(state->from, true);
-      resolve_->load(*state->resolve, in);
-    }
     if (state->spent.size() != rule_.budgets.size()) in.fail();
     if (state->open && state->open->escalated.size() != rule_.escalations.size()) in.fail();
     if (!in.ok()) return false;
-    if (state->open) state->open->alert.rule = id_;
     const std::optional<Instant> due = due_of(*state, true);
     KeyState& s = keys_.restore(key, std::move(state));
     keys_.schedule(key, s, due);
@@ -438,7 +421,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     visit.context = context_.at(&event, event.time);
     visit.context.key = s.key.values();
     if (uses_previous_) {
-      const auto before = s.previous.find(event.type.index);
+      const auto before = s.previous.find(event.type);
       if (before != s.previous.end()) visit.context.previous = &before->second.event();
     }
     visit.fits = streams_.fits(visit.context, *context_.evaluator);
@@ -456,7 +439,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (s.open && s.resolve)
       resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, order, out); });
     when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
-    if (uses_previous_) s.previous.insert_or_assign(event.type.index, Seen(event, visit.fits));
+    if (uses_previous_) s.previous.insert_or_assign(event.type, Seen(event, visit.fits));
     if (waits_) keys_.schedule(v.key, s, due_of(s, true));
   }
 
@@ -649,10 +632,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (!s.open || !f.holds || f.report == nullptr) return;
     Alert alert = s.open->alert;
     alert.state = Alert::State::resolved;
-    alert.time = now;
-    alert.order = order;
     s.open.reset();
-    if (rule_.alert) out.alerts.push_back(std::move(alert));
+    repeat(std::move(alert), now, order, out);
   }
 
   void withdraw(KeyState& s, Alert alert, Time now, const OutputOrder& order, Outputs& out) {
@@ -660,6 +641,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (rule_.resolve.exists() && !is_open) return;  // it is resolved
     if (is_open) s.open.reset();
     alert.state = Alert::State::withdrawn;
+    repeat(std::move(alert), now, order, out);
+  }
+
+  // More is said of an alert that was sent. What is kept of it, in durable state too, does not say whose it is.
+  void repeat(Alert alert, Time now, const OutputOrder& order, Outputs& out) const {
+    if (!rule_.alert) return;
+    alert.rule = id_;
     alert.time = now;
     alert.order = order;
     out.alerts.push_back(std::move(alert));
@@ -669,10 +657,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     OpenAlert& open = *s.open;
     ++open.alert.reminder;
     open.remind = *open.remind + rule_.remind;
-    Alert alert = open.alert;
-    alert.time = now;
-    alert.order = order;
-    if (rule_.alert) out.alerts.push_back(std::move(alert));
+    repeat(open.alert, now, order, out);
   }
 
   void escalate_unresolved(KeyState& s, Instant now, const OutputOrder& order, Outputs& out) {
@@ -682,10 +667,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       s.open->escalated[i] = true;
       s.open->alert.severity = e.to;
       s.open->alert.escalated = true;
-      Alert alert = s.open->alert;
-      alert.time = now.time;
-      alert.order = order;
-      if (rule_.alert) out.alerts.push_back(std::move(alert));
+      repeat(s.open->alert, now.time, order, out);
     }
   }
 
@@ -721,7 +703,6 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
   Keyed<SharedSpent> shared_spent_;  // budgets with keys of their own: number of the budget, `/`, key
-  StateOut out_;
   KeyedVisits visits_;
   ProgramCounters counters_;
 };

@@ -14,7 +14,6 @@
 #include "engine/program/eval.h"
 #include "engine/program/limits.h"
 #include "engine/program/program.h"
-#include "engine/runtime/changes.h"
 #include "engine/runtime/key_book.h"
 
 namespace tocsin {
@@ -36,18 +35,9 @@ struct ProgramCounters {
 };
 
 class Runner;
-
-// Where one program writes its state.
-struct StateOut {
-  Changes* changes = nullptr;
-  std::uint32_t program = 0;   // its number in durable state
-  std::uint16_t home = 0;      // the group of what is of no key
-  bool is_home_alone = false;  // ... and of all else of the program (`by all`)
-
-  StateAddress address(StateKind kind, std::string_view key) const {
-    return {kind == StateKind::key && !is_home_alone ? key_group_of(key) : home, program, kind, key};
-  }
-};
+class StateReader;
+struct StateAddress;
+struct StateOut;  // changes.h
 
 struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare

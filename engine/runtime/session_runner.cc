@@ -71,11 +71,7 @@ class SessionRunner : public Runner {
   }
 
   void track(const StateOut& out) override {
-    out_ = out;
-    keys_.track({[this](const std::string& key, const Session& s) {
-                   out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) { w(s); });
-                 },
-                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
+    keys_.track(out, StateKind::key, [](StateWriter& w, Session& s) { w(s); });
   }
   void cut() override { keys_.cut(); }
   std::size_t save(std::size_t most) override { return keys_.save(most); }
@@ -248,7 +244,6 @@ class SessionRunner : public Runner {
   const SessionBody& body_;
   mutable Keyed<Session> keys_;
   KeyedVisits visits_;
-  StateOut out_;
   ProgramCounters counters_;
 };
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/contract.h"
+#include "engine/runtime/changes.h"
 
 namespace tocsin {
 
@@ -112,9 +113,21 @@ bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
   return true;
 }
 
+namespace {
+
+ProgramId same_in(const RuleSet& rules, const Program& program) {
+  const auto same = std::ranges::find_if(
+      rules.programs, [&](const Program& p) { return p.name == program.name && p.shape == program.shape; });
+  if (same == rules.programs.end()) return {};
+  return ProgramId(static_cast<std::size_t>(same - rules.programs.begin()));
+}
+
+}  // namespace
+
 void hand_over(Shard& from, Shard& to, std::span<const std::string> sources) {
   const std::vector<Program>& before = from.rules().programs;
-  const std::vector<Program>& after = to.rules().programs;
+  std::vector<ProgramId> now;  // by program of `from`; none: it is gone, or of another shape
+  for (const Program& program : before) now.push_back(same_in(to.rules(), program));
   const StateNames names(from.rules().schema, sources);
   const StateNames new_names(to.rules().schema, sources, names.layouts());
   std::vector<std::uint32_t> numbers(before.size());
@@ -128,12 +141,10 @@ void hand_over(Shard& from, Shard& to, std::span<const std::string> sources) {
     if (change.gone) continue;
     const auto address = StateAddress::read(change.address);
     TOCSIN_ASSERT(address.has_value());
-    const Program& program = before[address->program];
-    const auto same = std::ranges::find_if(
-        after, [&](const Program& p) { return p.name == program.name && p.shape == program.shape; });
-    if (same == after.end()) continue;
+    const ProgramId id = now[address->program];
+    if (!id.exists()) continue;
     reader.open(change.value.substr(1));
-    const bool loaded = to.load(ProgramId(static_cast<std::size_t>(same - after.begin())), *address, reader);
+    const bool loaded = to.load(id, *address, reader);
     TOCSIN_ASSERT(loaded && reader.at_end());
   }
   to.restored();

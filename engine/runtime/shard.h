@@ -21,6 +21,8 @@
 
 namespace tocsin {
 
+class Changes;
+
 class Shard {
  public:
   // `rules` and `reference` are immutable and may be shared.

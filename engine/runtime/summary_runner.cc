@@ -88,11 +88,7 @@ class SummaryRunner : public Runner {
   }
 
   void track(const StateOut& out) override {
-    out_ = out;
-    keys_.track({[this](const std::string& key, const Summed& s) {
-                   out_.changes->put(out_.address(StateKind::key, key), [&](StateWriter& w) { w(s); });
-                 },
-                 [this](const std::string& key) { out_.changes->gone(out_.address(StateKind::key, key)); }});
+    keys_.track(out, StateKind::key, [](StateWriter& w, Summed& s) { w(s); });
   }
   void cut() override { keys_.cut(); }
   std::size_t save(std::size_t most) override { return keys_.save(most); }
@@ -253,7 +249,6 @@ class SummaryRunner : public Runner {
   bool overlaps_;  // an event is emitted in more than one window
   mutable Keyed<Summed> keys_;
   KeyedVisits visits_;
-  StateOut out_;
   ProgramCounters counters_;
 };
 
