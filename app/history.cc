@@ -2,11 +2,14 @@
 #include "app/history.h"
 
 #include <algorithm>
+#include <atomic>
 #include <span>
 #include <unordered_set>
 #include <utility>
 
 #include "app/profile.h"
+#include "engine/io/clock.h"
+#include "engine/runtime/crew.h"
 
 namespace tocsin::app {
 namespace {
@@ -62,10 +65,20 @@ class StreamSource final : public Source {
   bool done_ = false;
 };
 
+// Nobody is waited for: a partition of a history is never idle.
+class StandingClock final : public Clock {
+ public:
+  Time now() const override { return {}; }
+  Duration elapsed() const override { return {}; }
+};
+
 class Run {
  public:
-  Run(const History& history, const HistoryOutputs& outputs)
-      : history_(history), outputs_(outputs), engine_(history.rules, history.reference, history.engine) {
+  Run(const History& history, const HistoryOutputs& outputs, Source& source)
+      : history_(history),
+        outputs_(outputs),
+        source_(source),
+        engine_(history.rules, history.reference, history.engine) {
     names_.rules = history.rules.get();
     names_.sources = {history.source};
     names_.replayed = true;
@@ -73,139 +86,99 @@ class Run {
     for (const Swap& swap : history.swaps) engine_.swap(swap.reference, swap.from);
   }
 
-  Result<HistoryResult> run(Source& source) {
-    if (auto prepared = prepare(source.partitions()); !prepared) return tl::unexpected(prepared.error());
-    if (auto started = source.start({}); !started) return tl::unexpected(started.error());
-    Block block;
-    for (;;) {
-      block.clear();
-      const Result<Polled> polled = source.poll(block, seconds(1));
-      if (!polled) return tl::unexpected(polled.error());
-      if (*polled == Polled::finished) break;
-      if (*polled == Polled::block) take(block);
-      if (outputs_.progress) outputs_.progress(source.done(), engine_.events(), result_.last.value_or(Time{}));
-      if (outputs_.stopped && outputs_.stopped()) {
-        result_.stopped = true;
-        break;
-      }
-    }
-    if (!result_.stopped) end();
-    return finished();
+  Result<HistoryResult> run() {
+    const std::vector<EventTypeId> carried = carried_events(history_.codec, history_.rules->schema);
+    if (auto sound = make_decoder(history_.codec, history_.rules->schema); !sound) return tl::unexpected(sound.error());
+    std::optional<Lateness> wait;
+    if (history_.wait) wait = Lateness{*history_.wait, {}, false};
+    Crew::Feed feed;
+    feed.source = &source_;
+    feed.id = SourceId{0};
+    for (std::uint32_t i = 0; i < source_.partitions(); ++i)
+      feed.partitions.push_back(engine_.add_partition(SourceId{0}, carried, {}, wait));
+    feed.make_decoder = [this] { return make_decoder(history_.codec, history_.rules->schema); };
+    feed.select = [this](EventBatch& batch) { select(batch); };
+    if (auto started = source_.start({}); !started) return tl::unexpected(started.error());
+    Crew crew(engine_, std::move(feed), outputs(), clock_);
+    if (const Result<void> ran = crew.run(); !ran) return tl::unexpected(ran.error());
+    result_.stopped = crew.has_stopped();
+    if (!result_.stopped) end(crew);
+    return finished(crew);
   }
 
  private:
-  struct Partition {
-    std::unique_ptr<Decoder> decoder;
-    std::size_t id = 0;  // the engine's
-    bool ended = false;
-  };
-
-  Result<void> prepare(std::uint32_t partitions) {
-    const Schema& schema = history_.rules->schema;
-    const std::vector<EventTypeId> carried = carried_events(history_.codec, schema);
-    std::optional<Lateness> wait;
-    if (history_.wait) wait = Lateness{*history_.wait, {}, false};
-    for (std::uint32_t i = 0; i < partitions; ++i) {
-      auto decoder = make_decoder(history_.codec, schema);
-      if (!decoder) return tl::unexpected(decoder.error());
-      partitions_.push_back({std::move(*decoder), engine_.add_partition(SourceId{0}, carried, {}, wait)});
-    }
-    return {};
+  Crew::Outputs outputs() {
+    Crew::Outputs out;
+    out.alert = [this](const Alert& alert) {
+      if (history_.profile != nullptr) history_.profile->add(alert);
+      if (outputs_.alert) outputs_.alert(alert, names_);
+    };
+    if (outputs_.emitted) out.emitted = [this](const Emitted& emitted) { outputs_.emitted(emitted, names_); };
+    if (outputs_.dead) out.dead = [this](const DeadLetter& letter) { outputs_.dead(letter, names_); };
+    out.late = [this](const Event& event) {
+      late_.insert(&event);
+      if (outputs_.late) outputs_.late(event, names_);
+    };
+    out.block = [this](const EventBatch& batch, std::uint64_t bytes) { note(batch, bytes); };
+    out.stopped = outputs_.stopped;
+    return out;
   }
 
-  void take(Block& block) {
-    Partition& partition = partitions_[block.partition];
-    block.source = SourceId{0};
-    result_.bytes += block.bytes.size();
-    const bool ends = block.ends;
-    std::shared_ptr<EventBatch> batch = pool_.take();
-    partition.decoder->decode(block, *batch, dead_);
-    if (history_.from || history_.to) leave_out(*batch);
-    if (history_.sampled)
-      result_.not_sampled += batch->drop([&](const Event& event) { return !history_.sampled(event); });
-    engine_.take(partition.id, batch);
-    late_ = engine_.take_late();
-    note_times(batch->events());
-    if (ends) end(partition);
-    for (const DeadLetter& letter : dead_.letters)
-      if (outputs_.dead) outputs_.dead(letter, names_);
-    dead_.letters.clear();
-    hand_out();
-  }
-
-  // Of those that were judged.
-  void note_times(std::span<const Event> events) {
-    const std::unordered_set<const Event*> late(late_.begin(), late_.end());
-    for (const Event& event : events) {
-      if (!late.empty() && late.contains(&event)) continue;
+  // A block has been handed over.
+  void note(const EventBatch& batch, std::uint64_t bytes) {
+    result_.bytes += bytes;
+    for (const Event& event : batch.events()) {
+      if (!late_.empty() && late_.contains(&event)) continue;  // what is late was not judged
       if (!result_.first || event.time < *result_.first) result_.first = event.time;
       if (!result_.last || event.time > *result_.last) result_.last = event.time;
     }
+    late_.clear();
+    if (outputs_.progress) outputs_.progress(source_.done(), engine_.events(), result_.last.value_or(Time{}));
   }
 
-  void leave_out(EventBatch& batch) {
-    result_.left_out += batch.drop([&](const Event& event) {
-      return (history_.from && event.time < *history_.from) || (history_.to && event.time >= *history_.to);
-    });
+  // On any thread.
+  void select(EventBatch& batch) {
+    if (history_.from || history_.to)
+      left_out_ += batch.drop([&](const Event& event) {
+        return (history_.from && event.time < *history_.from) || (history_.to && event.time >= *history_.to);
+      });
+    if (history_.sampled) not_sampled_ += batch.drop([&](const Event& event) { return !history_.sampled(event); });
   }
 
-  void end(Partition& partition) {
-    if (!std::exchange(partition.ended, true)) engine_.end(partition.id);
-  }
-
-  void end() {
-    for (Partition& partition : partitions_) end(partition);
-    hand_out();
+  void end(Crew& crew) {
     result_.pending = engine_.next_due();
     if (history_.end.until) engine_.until(*history_.end.until);
     if (history_.end.drain) engine_.drain();
-    hand_out();
+    crew.give_out();
     for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i)
-      if (const auto due = engine_.shard().runner(ProgramId{i}).due_but_renewing())
+      if (const auto due = engine_.next_due(ProgramId{i}))
         result_.pending_rules.push_back({history_.rules->programs[i].name, due->time});
   }
 
-  HistoryResult finished() {
+  HistoryResult finished(const Crew& crew) {
     if (history_.profile != nullptr) history_.profile->finish(engine_);
     result_.events = engine_.events();
     result_.late = engine_.late();
-    result_.dead = dead_.count;
+    result_.left_out = left_out_;
+    result_.not_sampled = not_sampled_;
+    result_.dead = crew.dead();
     result_.records = result_.events + result_.late + result_.left_out + result_.not_sampled;
-    for (const std::uint64_t n : dead_.count) result_.records += n;
+    for (const std::uint64_t n : result_.dead) result_.records += n;
     for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i) {
-      const ProgramCounters& counters = engine_.shard().runner(ProgramId{i}).counters();
+      const ProgramCounters counters = engine_.counters(ProgramId{i});
       if (counters.missing_key > 0 || counters.cut_short > 0)
         result_.unjudged[history_.rules->programs[i].name] = {counters.missing_key, counters.cut_short};
     }
     return std::move(result_);
   }
 
-  // Each event that was emitted right behind what caused it (S5), so that one order comes out, however the input is
-  // cut.
-  void hand_out() {
-    const std::vector<Emitted> emitted = engine_.take_emitted();
-    auto next = emitted.begin();
-    const auto emit_before = [&](const Alert* alert) {
-      for (; next != emitted.end() && (alert == nullptr || next->order < alert->order); ++next)
-        if (outputs_.emitted) outputs_.emitted(*next, names_);
-    };
-    for (const Alert& alert : engine_.take_alerts()) {
-      emit_before(&alert);
-      if (history_.profile != nullptr) history_.profile->add(alert);
-      if (outputs_.alert) outputs_.alert(alert, names_);
-    }
-    emit_before(nullptr);
-    for (const Event* late : std::exchange(late_, {}))
-      if (outputs_.late) outputs_.late(*late, names_);
-  }
-
   const History& history_;
   const HistoryOutputs& outputs_;
+  Source& source_;
+  StandingClock clock_;
   Engine engine_;
-  std::vector<Partition> partitions_;
-  BatchPool pool_;
-  DeadLetters dead_;
-  std::vector<const Event*> late_;  // of the batch in hand
+  std::unordered_set<const Event*> late_;  // of the block in hand
+  std::atomic<std::uint64_t> left_out_{0}, not_sampled_{0};
   DocumentNames names_;
   HistoryResult result_;
 };
@@ -213,7 +186,7 @@ class Run {
 }  // namespace
 
 Result<HistoryResult> run_history(const History& history, Source& source, const HistoryOutputs& outputs) {
-  return Run(history, outputs).run(source);
+  return Run(history, outputs, source).run();
 }
 
 Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs) {

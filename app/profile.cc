@@ -44,8 +44,8 @@ class Profile::Measured final : public Runner {
   void on_swap(Time from) override {
     measure([&] { runner_->on_swap(from); });
   }
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    measure([&] { runner_->on_event(event, cause, depth, out); });
+  void on_event(const Event& event, Outputs& out) override {
+    measure([&] { runner_->on_event(event, out); });
   }
   bool look_ahead(const Event& event, std::size_t at, Look& look) override {
     bool wanted = false;
@@ -55,12 +55,11 @@ class Profile::Measured final : public Runner {
   void fetch(Look& look) override {
     measure([&] { runner_->fetch(look); });
   }
-  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
-                      Outputs& out) override {
-    measure([&] { runner_->on_event_ahead(event, look, cause, depth, out); });
+  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
+    measure([&] { runner_->on_event_ahead(event, look, out); });
   }
-  void on_late(const Event& event, Time now, const OutputOrder& order, Outputs& out) override {
-    measure([&] { runner_->on_late(event, now, order, out); });
+  void on_late(const Event& event, Time now, Outputs& out) override {
+    measure([&] { runner_->on_late(event, now, out); });
   }
   void on_instant(Instant now, Outputs& out) override {
     measure([&] { runner_->on_instant(now, out); });
@@ -73,13 +72,15 @@ class Profile::Measured final : public Runner {
   bool has_timers() const override { return runner_->has_timers(); }
   std::optional<Instant> due() const override { return runner_->due(); }
   std::optional<Instant> due_but_renewing() const override { return runner_->due_but_renewing(); }
+  void due_keys(std::vector<DueKey>& out) const override { runner_->due_keys(out); }
+  std::optional<Instant> due_of_key(const std::string& key) const override { return runner_->due_of_key(key); }
   void track(const StateOut& out) override { runner_->track(out); }
   void cut() override { runner_->cut(); }
   std::size_t save(std::size_t most) override { return runner_->save(most); }
   void watched(Time from) override { runner_->watched(from); }
   bool load(const StateAddress& address, StateReader& in) override { return runner_->load(address, in); }
-  bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const override {
-    return runner_->fires(key_part, part);
+  bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
+    return runner_->fires(parts, bytes);
   }
   const ProgramCounters& counters() const override { return runner_->counters(); }
   std::size_t keys() const override { return runner_->keys(); }
@@ -118,7 +119,7 @@ void Profile::finish(const Engine& engine) {
   // Where others have the processor for a while, the clock goes on: each rule has its share of what is left.
   const double share = wall > 0 ? std::min(1.0, seconds_ / wall) : 1.0;
   for (std::size_t i = 0; i < spent_.size(); ++i) {
-    const Runner& runner = engine.shard().runner(ProgramId{i});
+    const Runner& runner = engine.lane(0).shard().runner(ProgramId{i});
     const ProgramCounters& counters = runner.counters();
     const auto clock = clock_ * static_cast<std::int64_t>(spent_[i].calls);
     const double seconds = std::chrono::duration<double>(spent_[i].time - clock).count();

@@ -21,7 +21,7 @@ struct RuleCost {
 
 class Profile {
  public:
-  // Begins to measure. REQUIRES: the engine has seen nothing, and does not outlive this.
+  // Begins to measure. REQUIRES: the engine has one shard, has seen nothing, and does not outlive this.
   void watch(Engine& engine);
   void add(const Alert& alert);
   // The run is over.

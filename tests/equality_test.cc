@@ -93,6 +93,9 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
       if (ours != engine_lines(*ready, c, 3)) FAIL_CHECK("seed " << seed << ": blocks of three events\n" << report(c));
       if (ours != engine_lines(*ready, c, 1, {.fast = stream % 2 == 0}, 1))
         FAIL_CHECK("seed " << seed << ": state through its bytes\n" << report(minimised(c, bytes_differ)));
+      for (const std::uint32_t shards : {2u, 3u, 8u})
+        if (ours != engine_lines(*ready, c, 1, {.fast = stream % 2 == 0, .shards = shards}))
+          FAIL_CHECK("seed " << seed << ": on " << shards << " shards\n" << report(minimised(c, shards_differ)));
       if (!difference(ours, theirs)) continue;
       FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, differs)));
       if (++failures == most) return;
@@ -135,6 +138,7 @@ TEST_CASE("any order of arrival: within the lateness the same bytes, beyond it l
       other.events = generator.shuffled(c.events, 3 * c.late_ms);
       const Lines ours = engine_lines(*ready, other, 1 + generator.below(7));
       alerts += ours.size();
+      if (shards_differ(other)) FAIL_CHECK("seed " << seed << ", late: on other shards\n" << report(other));
       if (bytes_differ(other)) FAIL_CHECK("seed " << seed << ", late: state through its bytes\n" << report(other));
       if (!difference(ours, reference_lines(*ready, other))) continue;
       FAIL_CHECK("seed " << seed << ", late\n" << report(differs(other) ? minimised(other, differs) : other));
@@ -308,10 +312,9 @@ TEST_CASE("keys whose events have all left the windows are given up") {
       engine.take(partition, batch);
       engine.take_alerts();
     }
-    const Runner& runner = engine.shard().runner(ProgramId{0});
-    CHECK(runner.keys() < most);
-    CHECK(runner.counters().keys_most < most);
-    CHECK(runner.bytes() < most * 2'000);
+    CHECK(engine.keys(ProgramId{0}) < most);
+    CHECK(engine.counters(ProgramId{0}).keys_most < most);
+    CHECK(engine.bytes(ProgramId{0}) < most * 2'000);
   }
 }
 
@@ -359,7 +362,7 @@ TEST_CASE("a ranking keeps as many events as its limit says: the oldest goes fir
       engine.take(partition, batch);
     }
     engine.end(partition);
-    cut_short = engine.shard().runner(ProgramId{0}).counters().cut_short;
+    cut_short = engine.counters(ProgramId{0}).cut_short;
     return engine.take_alerts().size();
   };
   std::uint64_t cut_short = 0;

@@ -1,5 +1,9 @@
 // If one of these fails, rules that are replaced by others forget, or take one thing's memory for another's.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "engine/runtime/shard.h"
 #include "tests/support/both.h"
@@ -9,41 +13,52 @@ namespace {
 using namespace tocsin;
 using namespace tocsin::tests;
 
-constexpr const char* kA = "event a has k text, v number, ts time  timestamp ts\n";
-constexpr const char* kB = "event b has k text, v number, ts time  timestamp ts\n";
+constexpr const char* kA = "event a has k text, v float, ts time  timestamp ts\n";
+constexpr const char* kB = "event b has k text, v float, ts time  timestamp ts\n";
 
 // Rules on one shard, and events for it made by hand.
 class Rules {
  public:
-  explicit Rules(const std::string& text) : ready_(*make_ready(text)), shard_(ready_.rules, ready_.data) {
+  explicit Rules(const std::string& text, std::uint32_t shards = 1) {
+    std::string why;
+    const auto ready = make_ready(text, &why);
+    INFO(why);
+    REQUIRE(ready);
+    rules_ = ready->rules;
     std::vector<EventTypeId> carried;
-    for (std::size_t i = 0; i < ready_.rules->schema.types.size(); ++i) carried.emplace_back(i);
-    shard_.begin_source(carried, Time{0});
+    for (std::size_t i = 0; i < rules_->schema.types.size(); ++i) carried.emplace_back(i);
+    const auto placement = std::make_shared<const Placement>(*rules_, shards);
+    for (std::uint32_t i = 0; i < shards; ++i) {
+      shards_.push_back(std::make_unique<Shard>(rules_, ready->data, placement, i));
+      shards_.back()->begin_source(carried, Time{0});
+    }
   }
-  Shard& shard() { return shard_; }
+  std::span<const std::unique_ptr<Shard>> shards() const { return shards_; }
 
   void see(const std::string& type, std::int64_t second, const std::string& key, double v) {
-    const Schema& schema = ready_.rules->schema;
+    const Schema& schema = rules_->schema;
     Event event;
     event.type = *schema.find(type);
     event.time = Time{} + seconds(second);
     event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(second)};
     std::vector<Value> fields;
     for (const FieldSlot& field : schema[event.type].fields)
-      fields.push_back(field.name() == "k" ? Value::text(key) : field.name() == "v" ? Value::number(v) : Value());
+      fields.push_back(field.name() == "k" ? Value::text(key) : field.name() == "v" ? Value::floating(v) : Value());
     event.fields = fields;
-    shard_.on_event(event);
+    for (const auto& shard : shards_) shard->on_event(event);
   }
-  std::vector<std::string> fired() {
+  std::string fired() {
     std::vector<std::string> out;
-    for (const Alert& alert : shard_.take_alerts())
-      out.push_back(ready_.rules->programs[alert.rule.index].name + " " + alert.text);
-    return out;
+    for (const auto& shard : shards_)
+      for (const Alert& alert : shard->take_alerts())
+        out.push_back(rules_->programs[alert.rule.index].name + " " + alert.text);
+    std::ranges::sort(out);
+    return fmt::format("{}", fmt::join(out, ", "));
   }
 
  private:
-  Ready ready_;
-  Shard shard_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::vector<std::unique_ptr<Shard>> shards_;
 };
 
 const std::vector<std::string> kSources{"input"};
@@ -58,21 +73,36 @@ TEST_CASE("what is remembered is found again when event types have other numbers
   CHECK(before.fired().empty());
   // One more type in front, and one more rule.
   Rules after(kB + std::string(kA) + "rule other when 2 b within 1m by k  alert low \"\"\n" + twice + rising);
-  hand_over(before.shard(), after.shard(), kSources);
+  hand_over(before.shards(), after.shards(), kSources);
   after.see("b", 2, "x", 1);
   after.see("a", 3, "x", 6);
-  CHECK(after.fired() == std::vector<std::string>{"rising 6", "twice 2"});
+  CHECK(after.fired() == "rising 6.0, twice 2");
 }
 
 TEST_CASE("a rule of the same name and another shape begins anew, and so does another name") {
   Rules before(kA + std::string("rule twice when 2 a within 1m by k  alert low \"\"\n") +
                "rule three when 2 a within 1m by k  alert low \"\"\n");
   before.see("a", 1, "x", 5);
-  Rules after(kA + std::string("rule twice when 2 a within 2m by k  alert low \"\"\n") +
+  Rules after(kA + std::string("rule twice when 2 a(v > 1) within 1m by k  alert low \"\"\n") +
               "rule four when 2 a within 1m by k  alert low \"\"\n");
-  hand_over(before.shard(), after.shard(), kSources);
+  hand_over(before.shards(), after.shards(), kSources);
   after.see("a", 3, "x", 6);
   CHECK(after.fired().empty());
   after.see("a", 4, "x", 6);
-  CHECK(after.fired() == std::vector<std::string>{"four ", "twice "});
+  CHECK(after.fired() == "four , twice ");
+}
+
+TEST_CASE("from any number of shards to any other, each key is on one of them") {
+  const std::string rules = kA + std::string("rule three when 3 a within 1m by k  alert low \"{k}\"\n") +
+                            "rule whole when 9 a within 1m by all  alert low \"{count}\"\n";
+  for (const std::uint32_t first : {1u, 3u, 8u})
+    for (const std::uint32_t second : {1u, 2u, 8u}) {
+      Rules before(rules, first), after(rules, second);
+      const std::vector<std::string> keys{"w", "x", "y", "z"};
+      for (std::size_t i = 0; i < 8; ++i) before.see("a", static_cast<std::int64_t>(i), keys[i % 4], 1);
+      CHECK(before.fired().empty());
+      hand_over(before.shards(), after.shards(), kSources);
+      for (std::size_t i = 0; i < 4; ++i) after.see("a", 10 + static_cast<std::int64_t>(i), keys[i], 1);
+      CHECK(after.fired() == "three w, three x, three y, three z, whole 9");
+    }
 }

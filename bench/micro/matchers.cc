@@ -102,7 +102,7 @@ void bm_matcher(benchmark::State& state, const Row& row) {
   const auto rules = compiled(text_of(row));
   const auto data = ReferenceData::make(*rules, {});
   if (!data) wrong(data.error().message);
-  Shard shard(rules, *data);
+  Shard shard(rules, *data, std::make_shared<const Placement>(*rules, 1), 0);
   constexpr std::size_t kCount = 200'000;
   Stream stream = make_stream(rules->schema, kCount, static_cast<std::uint64_t>(state.range(0)), 0);
   std::vector<EventTypeId> types;
@@ -128,14 +128,19 @@ void bm_reorder(benchmark::State& state) {
   }
   std::vector<const Event*> due;
   std::vector<LateEvent> late;
+  const Lateness lateness{.fixed = milliseconds(state.range(0))};
   for (auto _ : state) {
-    Intake intake;
-    const std::size_t partition = intake.add_partition({.fixed = milliseconds(state.range(0))}, {}, {});
+    StreamClock clock;
+    const std::size_t partition = clock.add_partition(lateness, {}, {});
+    Intake intake(lateness, 1);
+    Waiting waiting(lateness.fixed);
     std::size_t judged = 0;
     for (const auto& batch : batches) {
       due.clear();
-      intake.take(partition, batch, {}, late);
-      intake.drain({}, due);
+      intake.sort_out(batch, clock.stream(), {}, late);
+      waiting.put(std::move(intake.parcels().front()));
+      clock.came(partition, intake.clock());
+      waiting.drain(clock.advance({}), due, late);
       judged += due.size();
     }
     benchmark::DoNotOptimize(judged);

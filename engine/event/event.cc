@@ -3,20 +3,21 @@
 #include <tuple>
 
 namespace tocsin {
-namespace {
 
-// Where values of different types stand among each other: missing first (T10), then all numbers together.
-int rank(const Value& value) {
+// All numbers stand together.
+int tiebreak_rank(const Value& value) {
   if (value.is_missing()) return 0;
   return value.is_number() ? 1 : 2 + static_cast<int>(value.type());
 }
 
+namespace {
 std::strong_ordering sign(auto a, auto b) {
   return a < b ? std::strong_ordering::less : b < a ? std::strong_ordering::greater : std::strong_ordering::equal;
 }
+}  // namespace
 
 std::strong_ordering compare_tiebreaks(const Value& a, const Value& b) {
-  if (rank(a) != rank(b)) return rank(a) <=> rank(b);
+  if (tiebreak_rank(a) != tiebreak_rank(b)) return tiebreak_rank(a) <=> tiebreak_rank(b);
   switch (a.type()) {
     case Type::integer:
     case Type::floating:
@@ -42,8 +43,6 @@ std::strong_ordering compare_tiebreaks(const Value& a, const Value& b) {
   }
   return std::strong_ordering::equal;
 }
-
-}  // namespace
 
 std::strong_ordering total_order(const Event& a, const Event& b) {
   if (a.time != b.time) return a.time <=> b.time;

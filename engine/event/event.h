@@ -31,6 +31,10 @@ struct Event {
   Value field(SlotId slot) const { return fields[slot.index]; }
 };
 
+// Tiebreaks of any type compare; those of different types by rank, missing first (T10).
+std::strong_ordering compare_tiebreaks(const Value& a, const Value& b);
+int tiebreak_rank(const Value& value);
+
 // The total order: (time, tiebreak, source partition, offset), then the ordinal of emitted events.
 std::strong_ordering total_order(const Event& a, const Event& b);
 

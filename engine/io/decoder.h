@@ -18,6 +18,10 @@ class Decoder {
   // Appends the block's events to the batch, in the order of their offsets, and what is no event to `dead`. The batch
   // takes the block's bytes where its texts view them; the block is left with a buffer for the next poll.
   virtual void decode(Block& block, EventBatch& into, DeadLetters& dead) = 0;
+
+  // False: what a block gives does not depend on the blocks before it, so those of one partition may be decoded side by
+  // side, by decoders of the same making.
+  virtual bool remembers() const { return true; }
 };
 
 }  // namespace tocsin

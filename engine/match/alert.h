@@ -17,15 +17,6 @@
 
 namespace tocsin {
 
-// Where an output stands among all others: what happened at the same instant and phase keeps the order of the events
-// that caused it, then rule name and key (language.md, section 7).
-struct OutputOrder {
-  Instant at;
-  std::uint64_t cause = 0;  // the event in hand, counted in the total order; timers of one instant: 0
-  std::uint32_t depth = 0;  // emitted events stand behind their cause
-  friend auto operator<=>(const OutputOrder&, const OutputOrder&) = default;
-};
-
 struct EvidenceOf {
   std::string label;
   std::uint64_t count = 0;
@@ -46,7 +37,7 @@ struct Alert {
   Time time{};   // of this message: the fire, the resolution, the reminder
   Time fired{};  // of the fire that opened it
   OwnedValues key;
-  std::string key_bytes;  // canonical: the last word of the order
+  std::string key_bytes;  // canonical
   std::string text, runbook;
   std::optional<Time> first, last;
   std::uint64_t count = 0;
@@ -55,9 +46,10 @@ struct Alert {
   std::uint64_t suppressed = 0;
   std::uint32_t reminder = 0;
   bool escalated = false;
-  OutputOrder order;
+  std::string place;  // among all outputs (runtime/place.h)
 
-  // What an open alert keeps: whose it is and where it stood in the order its owner knows.
+  // What is kept of an alert that was sent; whose it is its owner knows, and what is said of it again has a place of its
+  // own.
   template <class Archive>
   void state_parts(Archive& a) {
     a.choice(state, State::withdrawn);
@@ -76,7 +68,7 @@ struct Emitted {
   std::string key_bytes;
   OwnedValues fields;  // by SlotId of the type
   std::vector<Position> origins;
-  OutputOrder order;
+  std::string place;      // as an alert's
   bool enriched = false;  // of `emit each`: goes to its sink alone, no program sees it
 };
 

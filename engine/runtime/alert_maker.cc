@@ -31,18 +31,17 @@ class WithSuppressed : public MatchView {
 AlertMaker::AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator)
     : id_(id), program_(program), rule_(std::get<RuleBody>(program.body)), evaluator_(evaluator) {}
 
-Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalContext& from, const OutputOrder& order,
+Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalContext& from, Time now,
                        std::uint64_t suppressed, std::vector<Emitted>& emitted) const {
   const WithSuppressed view(report, suppressed);
   EvalContext context = from;
   context.match = &view;
-  context.time = order.at.time;
+  context.time = now;
   Alert alert;
   alert.rule = id_;
-  alert.time = alert.fired = order.at.time;
+  alert.time = alert.fired = now;
   alert.key = OwnedValues(key.values);
   alert.key_bytes = key.bytes;
-  alert.order = order;
   alert.suppressed = suppressed;
   if (const Event* first = report.first()) alert.first = first->time;
   if (const Event* last = report.last()) alert.last = last->time;
@@ -50,7 +49,7 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
   if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
   std::vector<Evidence> evidence;
   report.evidence(evidence);
-  alert.id = id_of(key.bytes, report, evidence, order.at.time, context.scratch->buffer());
+  alert.id = id_of(key.bytes, report, evidence, now, context.scratch->buffer());
   if (rule_.alert) {
     alert.severity = rule_.alert->severity;
     alert.text = text_of(rule_.alert->text, context);
@@ -59,7 +58,7 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
     for (const NamedExpr& f : rule_.alert->fields) fields.push_back(evaluator_.evaluate(f.value, context));
     alert.fields = OwnedValues(fields);
   }
-  for (const EmitDef& e : rule_.emits) emitted.push_back(emit(e, key, context, evidence, order));
+  for (const EmitDef& e : rule_.emits) emitted.push_back(emit(e, key, context, evidence, now));
   alert.evidence.reserve(evidence.size());
   for (Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, std::move(e.events)});
   return alert;
@@ -106,20 +105,19 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
 }
 
 Emitted AlertMaker::emit(const EmitDef& def, const FiredKey& key, const EvalContext& context,
-                         const std::vector<Evidence>& evidence, const OutputOrder& order) const {
+                         const std::vector<Evidence>& evidence, Time now) const {
   std::vector<Value> fields;
   for (const ExprId f : def.fields) fields.push_back(f.exists() ? evaluator_.evaluate(f, context) : Value());
   Emitted e;
   e.by = id_;
   e.type = def.type;
-  e.time = order.at.time;
+  e.time = now;
   e.key = OwnedValues(key.values);
   e.key_bytes = key.bytes;
   e.fields = OwnedValues(fields);
   for (const Evidence& row : evidence)
     for (const Position& p : row.events)
       if (e.origins.size() < kEvidencePerStepMax) e.origins.push_back(p);
-  e.order = order;
   return e;
 }
 

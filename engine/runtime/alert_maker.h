@@ -25,15 +25,15 @@ class AlertMaker {
 
   // The alert, and what the rule emits is appended. `suppressed`: how many fires a budget has swallowed before this
   // one.
-  Alert make(const FiredKey& key, const Report& report, const EvalContext& context, const OutputOrder& order,
-             std::uint64_t suppressed, std::vector<Emitted>& emitted) const;
+  Alert make(const FiredKey& key, const Report& report, const EvalContext& context, Time now, std::uint64_t suppressed,
+             std::vector<Emitted>& emitted) const;
 
  private:
   std::string text_of(ExprId id, const EvalContext& context) const;
   std::string id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence, Time fired,
                     std::string& buffer) const;
   Emitted emit(const EmitDef& def, const FiredKey& key, const EvalContext& context,
-               const std::vector<Evidence>& evidence, const OutputOrder& order) const;
+               const std::vector<Evidence>& evidence, Time now) const;
 
   ProgramId id_;
   const Program& program_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -61,12 +62,12 @@ class Changes {
 // Where one program writes its state.
 struct StateOut {
   Changes* changes = nullptr;
-  std::uint32_t program = 0;   // its number in durable state
-  std::uint16_t home = 0;      // the group of what is of no key
-  bool is_home_alone = false;  // ... and of all else of the program (`by all`)
+  std::uint32_t program = 0;          // its number in durable state
+  std::uint16_t keyless = 0;          // the group of what is of no key
+  std::optional<std::uint16_t> home;  // ... and of all else; none: each key has its own (placement.h)
 
   StateAddress address(StateKind kind, std::string_view key) const {
-    return {kind == StateKind::key && !is_home_alone ? key_group_of(key) : home, program, kind, key};
+    return {home ? *home : kind == StateKind::key ? key_group_of(key) : keyless, program, kind, key};
   }
 };
 

@@ -302,6 +302,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
     auto bounds = find(shape);
     if (bounds == bounds_.end()) bounds = bounds_.insert(bounds_.end(), {shape.n, shape.window, {}});
+    if (members_.empty()) first_ = id;
     members_.push_back({program,
                         pattern,
                         AlertMaker(id, program, *context_.evaluator),
@@ -326,26 +327,22 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     look.what = judge(event, type);
     if (look.what == 0) return false;
     look.key = &context_.keys->key(types_[type].key, at, event);
-    note(look);
-    if (look.key->missing) return false;
+    if (!is_ours(*look.key)) return false;
     if (table_) table_->fetch_index(look.key->hash);
     return true;
   }
   void fetch(Look& look) {
     if (table_) look.place = table_->fetch_slot(look.key->hash);
   }
-  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
-    step(event, look, {{event.time, Phase::event}, cause, depth}, out);
-  }
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
+  void on_event_ahead(const Event& event, const Look& look, Outputs& out) { step(event, look, out); }
+  void on_event(const Event& event, Outputs& out) {
     const std::size_t type = type_of(event);
     if (type == types_.size()) return;
     Look look;
     look.what = judge(event, type);
     if (look.what == 0) return;
     look.key = &context_.keys->key(types_[type].key, event);
-    note(look);
-    if (!look.key->missing) step(event, look, {{event.time, Phase::event}, cause, depth}, out);
+    if (is_ours(*look.key)) step(event, look, out);
   }
   void add_memory(std::vector<const void*>& out) const {
     context_.evaluator->add_memory(types_.front().filter, out);
@@ -499,10 +496,19 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const bool resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
     return static_cast<std::uint8_t>((counts ? kCounts : 0) | (breaks ? kBreaks : 0) | (resets ? kResets : 0));
   }
-  void note(const Look& look) { ++(look.key->missing ? seen_.missing_key : seen_.events); }
+  // Counts the event. False: it has no key, or that of another shard. Members are of one home, so one speaks for all.
+  bool is_ours(const EventKey& key) {
+    if (key.missing) {
+      seen_.missing_key += context_.share.has_keyless();
+      return false;
+    }
+    if (!context_.share.has(first_, key.bytes)) return false;
+    ++seen_.events;
+    return true;
+  }
 
   // REQUIRES: the event has a key.
-  void step(const Event& event, const Look& look, const OutputOrder& order, Outputs& out) {
+  void step(const Event& event, const Look& look, Outputs& out) {
     Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
     if (slot != nullptr) will_change(*slot);
     if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
@@ -524,7 +530,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
         firing_.insert(firing_.end(), bounds_[i].members.begin(), bounds_[i].members.end());
     if (firing_.empty()) return;
     std::sort(firing_.begin(), firing_.end());  // in the order of the programs
-    for (const std::uint32_t member : firing_) fire(*slot, member, event, *look.key, order, out);
+    for (const std::uint32_t member : firing_) fire(*slot, member, event, *look.key, out);
     if (!shape_.starts_over) return;
     marks_->clear(*slot);
     slot->body.armed = ~std::uint32_t{0};
@@ -542,8 +548,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     return true;
   }
 
-  void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key, const OutputOrder& order,
-            Outputs& out) {
+  void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key, Outputs& out) {
     Member& member = members_[number];
     const std::uint32_t n = member.n;
     fired_key_.clear();
@@ -558,7 +563,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     }
     report.set(Fact::count, Value::integer(n));
     ++member.counters.fired;
-    Alert alert = member.alerts.make({fired_key_, key.bytes}, report, context, order, 0, out.emitted);
+    Alert alert = member.alerts.make({fired_key_, key.bytes}, report, context, event.time, 0, out.emitted);
     if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
   }
 
@@ -598,6 +603,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   ProgramCounters seen_;                     // of all members alike
   mutable std::vector<Member> members_;
   Shape shape_;  // of all members: the largest N, the longest window
+  ProgramId first_;
   Origins origins_;
   std::vector<std::uint32_t> firing_;
   Touched<Slot*> touched_;
@@ -623,13 +629,10 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
     return group_->look_ahead(event, at, look);
   }
   void fetch(Look& look) override { group_->fetch(look); }
-  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
-                      Outputs& out) override {
-    group_->on_event_ahead(event, look, cause, depth, out);
+  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
+    group_->on_event_ahead(event, look, out);
   }
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    group_->on_event(event, cause, depth, out);
-  }
+  void on_event(const Event& event, Outputs& out) override { group_->on_event(event, out); }
   std::optional<Instant> due() const override { return std::nullopt; }
   std::optional<Instant> due_but_renewing() const override { return std::nullopt; }
   void on_instant(Instant, Outputs&) override {}
@@ -672,7 +675,7 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
   const auto shape = shape_of(*context_.rules, context_.rules->programs[id.index]);
   if (!shape) return nullptr;
   const TypePlan& first = shape->types.front();
-  auto& groups = groups_[{first.type.index, first.filter.index}];
+  auto& groups = groups_[{first.type.index, first.filter.index, context_.share.placement->home(id)}];
   auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });
   if (group == groups.end())
     group = groups.insert(groups.end(), std::shared_ptr<CounterGroup>(new CounterGroup(context_, *shape)));

@@ -9,6 +9,8 @@
 
 #include <map>
 #include <memory>
+#include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -29,8 +31,10 @@ class CounterRunners {
  private:
   RunContext context_;
   std::vector<bool> muted_on_;  // by program: a rule is muted while it fires
-  // By type and filter of the first input: of thousands of rules few can share.
-  std::map<std::pair<std::uint32_t, std::uint32_t>, std::vector<std::shared_ptr<CounterGroup>>> groups_;
+  // By type and filter of the first input, and home: of thousands of rules few can share.
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::optional<std::uint16_t>>,
+           std::vector<std::shared_ptr<CounterGroup>>>
+      groups_;
 };
 
 }  // namespace tocsin

@@ -1,141 +1,160 @@
 #include "engine/runtime/engine.h"
 
 #include <algorithm>
+#include <string>
+#include <utility>
 
 namespace tocsin {
 
 Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
                const EngineOptions& options)
-    : options_(options), shard_(std::make_unique<Shard>(std::move(rules), std::move(reference), options)) {}
+    : options_(options), rules_(std::move(rules)) {
+  for (auto& shard : make_shards(std::move(reference))) lanes_.push_back(std::make_unique<Lane>(std::move(shard)));
+}
+
+Engine::~Engine() = default;
+
+std::vector<std::unique_ptr<Shard>> Engine::make_shards(std::shared_ptr<const ReferenceData> reference) {
+  placement_ = std::make_shared<const Placement>(*rules_, options_.shards);
+  index_.reset();
+  if (options_.fast && options_.shards > 1) index_.emplace(*rules_);
+  router_ = make_router();
+  std::vector<std::unique_ptr<Shard>> out;
+  for (std::uint32_t i = 0; i < options_.shards; ++i)
+    out.push_back(std::make_unique<Shard>(rules_, reference, placement_, i, options_));
+  return out;
+}
 
 std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> carried, Duration idle_after,
                                   std::optional<Lateness> wait) {
-  const auto known =
-      std::find_if(sources_.begin(), sources_.end(), [source](const SourceState& s) { return s.id == source; });
-  if (known == sources_.end()) {
-    sources_.push_back({source, {carried.begin(), carried.end()}, false});
-    ++unbegun_;
-  }
-  return intake_.add_partition(wait ? *wait : lateness_of(rules().schema, carried), idle_after, {});
+  const Lateness lateness = wait ? *wait : lateness_of(rules().schema, carried);
+  sources_ = std::max(sources_, std::size_t{source.index} + 1);
+  wait_ = std::max({wait_, lateness.fixed, lateness.adaptive_up_to});
+  for (const auto& lane : lanes_) lane->set_wait(wait_);
+  intakes_.emplace_back(lateness, options_.shards);
+  return board_.add_partition(source, carried, lateness, idle_after, {});
 }
 
 Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
-  from = std::max(from, swaps_.empty() ? passed_ : swaps_.back().from);
-  swaps_.push_back({from, std::move(reference)});
-  return from;
+  return board_.swap(std::move(reference), from);
 }
 
 void Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference) {
-  auto next = std::make_unique<Shard>(std::move(rules), std::move(reference), options_);
+  rules_ = std::move(rules);
+  std::vector<std::unique_ptr<Shard>> before, after = make_shards(std::move(reference));
+  for (const auto& lane : lanes_) before.push_back(lane->take_shard());
   std::vector<std::string> names;  // any that tell them apart
-  for (const SourceState& source : sources_)
-    while (names.size() <= source.id.index) names.push_back(std::to_string(names.size()));
-  hand_over(*shard_, *next, names);
-  for (const SourceState& source : sources_)
-    if (source.begun) next->begin_watching(source.carried, passed_);
-  shard_ = std::move(next);
+  for (std::size_t i = 0; i < sources_; ++i) names.push_back(std::to_string(i));
+  hand_over(before, after, names);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.passed());
+    lanes_[i]->set_shard(std::move(after[i]));
+  }
 }
 
 void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
   late_now_.clear();
-  intake_.take(partition, batch, now, late_now_);
-  late_count_ += late_now_.size();
+  late_.clear();
+  router_->route(*batch, routes_);
+  put(partition, batch, routes_, late_now_, now);
   for (const LateEvent& late : late_now_) late_.push_back(late.event);
   judge(now);
-  late_now_.clear();
+}
+
+void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch,
+                 std::span<const ShardSet> routes, std::vector<LateEvent>& late, Duration now) {
+  if (batch->empty()) return;
+  Intake& intake = intakes_[partition];
+  const std::size_t late_before = late.size();
+  intake.sort_out(batch, board_.spoke(partition, now), routes, late);
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    if (!intake.parcels()[i].empty()) lanes_[i]->put(std::move(intake.parcels()[i]));
+  board_.came(partition, intake.clock(), intake.first());
+  events_ += intake.accepted();
+  late_count_ += late.size() - late_before;
 }
 
 void Engine::end(std::size_t partition, Duration now) {
-  intake_.end(partition);
+  board_.end(partition);
   judge(now);
 }
 
 void Engine::judge(Duration now) {
-  due_.clear();
-  const Frontier frontier = intake_.drain(now, due_);
-  events_ += due_.size();
-  std::span<const Event* const> rest = due_;
-  // What had come before a late event is judged before it, however the input was cut into batches.
-  for (const LateEvent& late : late_now_) {
-    const auto stays =
-        std::find_if(rest.begin(), rest.end(), [&](const Event* e) { return e->time >= late.frontier.events_before; });
-    const auto n = static_cast<std::size_t>(stays - rest.begin());
-    give(rest.first(n));
-    rest = rest.subspan(n);
-    if (late.frontier.timers_before != Frontier::kNothing) pass(late.frontier.timers_before);
-    if (late.watermark != Frontier::kNothing) shard_->on_late(*late.event, late.watermark, late.frontier.events_before);
-  }
-  give(rest);
-  if (frontier.timers_before != Frontier::kNothing) pass(frontier.timers_before);
-}
-
-void Engine::give(std::span<const Event* const> rest) {
-  while (!swaps_.empty() && !rest.empty()) {
-    const Time from = swaps_.front().from;
-    const auto stays = std::find_if(rest.begin(), rest.end(), [from](const Event* e) { return e->time >= from; });
-    const auto n = static_cast<std::size_t>(stays - rest.begin());
-    give_alike(rest.first(n));
-    rest = rest.subspan(n);
-    if (!rest.empty()) swap_until(from);
-  }
-  give_alike(rest);
-}
-
-// Without a swap among them.
-void Engine::give_alike(std::span<const Event* const> rest) {
-  if (rest.empty()) return;
-  passed_ = rest.back()->time + Duration{1};
-  // Up to the first event of a source that has not begun; then that one begins.
-  for (std::size_t i = 0; unbegun_ > 0 && i < rest.size();) {
-    if (!is_first(*rest[i])) {
-      ++i;
-      continue;
-    }
-    shard_->on_events(rest.first(i));
-    begin_sources(*rest[i]);
-    rest = rest.subspan(i);
-    i = 0;
-  }
-  shard_->on_events(rest);
-}
-
-bool Engine::is_first(const Event& event) const {
-  return std::any_of(sources_.begin(), sources_.end(),
-                     [&](const SourceState& s) { return !s.begun && s.id == event.position.source; });
-}
-
-// T9: a rule watches since the first event of the sources that it reads, of any type and key.
-void Engine::begin_sources(const Event& event) {
-  for (SourceState& s : sources_) {
-    if (s.begun || s.id != event.position.source) continue;
-    s.begun = true;
-    --unbegun_;
-    shard_->begin_source(s.carried, event.time);
-  }
-}
-
-void Engine::swap_until(Time at) {
-  for (; !swaps_.empty() && swaps_.front().from <= at; swaps_.pop_front())
-    shard_->swap(std::move(swaps_.front().reference), swaps_.front().from);
-}
-
-void Engine::pass(Time before) {
-  swap_until(before);
-  shard_->advance({before, Phase::over});
-  passed_ = std::max(passed_, before);
+  for (const auto& lane : lanes_) lane->judge(board_, now);
 }
 
 void Engine::pass_through(Time through) {
-  swap_until(through);
-  shard_->advance_through(through);
-  passed_ = std::max(passed_, through + Duration{1});
+  board_.pass(through);
+  for (const auto& lane : lanes_) {
+    lane->judge(board_, {});
+    lane->shard().advance_through(through);
+  }
 }
 
 void Engine::until(Time through) { pass_through(through); }
 
 void Engine::drain() {
   // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is.
-  for (auto next = shard_->due(false); next; next = shard_->due(false)) pass_through(next->time);
+  for (auto next = next_due(); next; next = next_due()) pass_through(next->time);
+}
+
+// ----- what comes out -----------------------------------------------------------------------------------
+
+namespace {
+
+template <class Output>
+std::vector<Output> merged(std::vector<std::vector<Output>> parts) {
+  if (parts.size() == 1) return std::move(parts.front());
+  std::vector<Output> out;
+  for (auto& part : parts) std::ranges::move(part, std::back_inserter(out));
+  std::ranges::stable_sort(out, {}, &Output::place);
+  return out;
+}
+
+}  // namespace
+
+std::vector<Alert> Engine::take_alerts() {
+  std::vector<std::vector<Alert>> parts;
+  for (const auto& lane : lanes_) parts.push_back(lane->shard().take_alerts());
+  return merged(std::move(parts));
+}
+
+std::vector<Emitted> Engine::take_emitted() {
+  std::vector<std::vector<Emitted>> parts;
+  for (const auto& lane : lanes_) parts.push_back(lane->shard().take_emitted());
+  return merged(std::move(parts));
+}
+
+std::optional<Instant> Engine::next_due() const {
+  std::optional<Instant> out;
+  for (const auto& lane : lanes_)
+    if (const auto due = lane->shard().due(false); due && (!out || *due < *out)) out = due;
+  return out;
+}
+
+std::optional<Instant> Engine::next_due(ProgramId program) const {
+  std::optional<Instant> out;
+  for (const auto& lane : lanes_)
+    if (const auto due = lane->shard().runner(program).due_but_renewing(); due && (!out || *due < *out)) out = due;
+  return out;
+}
+
+ProgramCounters Engine::counters(ProgramId program) const {
+  ProgramCounters out;
+  for (const auto& lane : lanes_) out += lane->shard().runner(program).counters();
+  return out;
+}
+
+std::size_t Engine::keys(ProgramId program) const {
+  std::size_t out = 0;
+  for (const auto& lane : lanes_) out += lane->shard().runner(program).keys();
+  return out;
+}
+
+std::size_t Engine::bytes(ProgramId program) const {
+  std::size_t out = 0;
+  for (const auto& lane : lanes_) out += lane->shard().runner(program).bytes();
+  return out;
 }
 
 }  // namespace tocsin

@@ -1,5 +1,8 @@
-// The door: rules in, batches of events in, alerts out. One shard now; the same calls serve many. No clock and no I/O:
-// `now` is elapsed time of any origin (only idle partitions look at it), outputs are taken by the caller.
+// The door: rules in, batches of events in, alerts out, on as many shards as wanted; what comes out is the same for any
+// number. No clock and no I/O: `now` is elapsed time of any origin (only idle partitions look at it), outputs are taken
+// by the caller.
+//
+// On one thread:
 //
 //   Engine engine(rules, reference);
 //   const auto p = engine.add_partition(source, carried, idle_after);
@@ -7,16 +10,17 @@
 //   for (const Alert& a : engine.take_alerts()) ...
 #pragma once
 
-#include <deque>
+#include <atomic>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "engine/event/batch.h"
-#include "engine/runtime/reorder.h"
-#include "engine/runtime/shard.h"
-#include "engine/runtime/watermark.h"
+#include "engine/runtime/board.h"
+#include "engine/runtime/intake.h"
+#include "engine/runtime/lane.h"
+#include "engine/runtime/placement.h"
+#include "engine/runtime/router.h"
 
 namespace tocsin {
 
@@ -24,6 +28,7 @@ class Engine {
  public:
   Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
          const EngineOptions& options = {});
+  ~Engine();
 
   // A partition of `source`, whose records may be the base events `carried`. `wait` overrides how long is waited for
   // disorder (tests: none). REQUIRES: before its first batch.
@@ -41,10 +46,10 @@ class Engine {
   // been taken; what waits in the engine was decoded by a schema that is equal to the new one.
   void install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
 
-  // As the shard's.
+  // As the shards'.
   template <class Around>
-  void put_around_runners(Around&& around) {
-    shard_->put_around_runners(std::forward<Around>(around));
+  void put_around_runners(const Around& around) {
+    for (const auto& lane : lanes_) lane->shard().put_around_runners(around);
   }
 
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
@@ -52,52 +57,59 @@ class Engine {
   // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).
   void end(std::size_t partition, Duration now = {});
 
+  // What `take` and `end` do, for a thread per shard (crew.h): any thread puts blocks, those of a partition one after
+  // the other, and each shard's own judges. Late events are good as long as the batch.
+  void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::span<const ShardSet> routes,
+           std::vector<LateEvent>& late, Duration now);
+  void close(std::size_t partition) { board_.end(partition); }
+  void judge(std::size_t shard, Duration now) { lanes_[shard]->judge(board_, now); }
+  Lane& lane(std::size_t shard) { return *lanes_[shard]; }
+  const Lane& lane(std::size_t shard) const { return *lanes_[shard]; }
+  std::size_t shards() const { return lanes_.size(); }
+  std::unique_ptr<Router> make_router() const {
+    return std::make_unique<Router>(*rules_, *placement_, index_ ? &*index_ : nullptr);
+  }
+
   // `--until T`: time goes on through T. `--drain`: until nothing is due but what time alone renews.
   void until(Time through);
   void drain();
-  // What is still due, for "pending": how many and the first.
-  std::optional<Instant> next_due() const { return shard_->due(false); }
+  // What is still due, for "pending": the first of all, and that of one program.
+  std::optional<Instant> next_due() const;
+  std::optional<Instant> next_due(ProgramId program) const;
 
-  std::vector<Alert> take_alerts() { return shard_->take_alerts(); }
-  std::vector<Emitted> take_emitted() { return shard_->take_emitted(); }
+  // In the order of their places, of which none is before one that was given earlier.
+  std::vector<Alert> take_alerts();
+  std::vector<Emitted> take_emitted();
   // Events older than the watermark since the last call: counted, for the `late` sink; good until the next `take`.
   std::vector<const Event*> take_late() { return std::exchange(late_, {}); }
   std::uint64_t late() const { return late_count_; }
   std::uint64_t events() const { return events_; }
 
-  const RuleSet& rules() const { return shard_->rules(); }
-  const Shard& shard() const { return *shard_; }
+  const RuleSet& rules() const { return *rules_; }
+  // Of all shards together.
+  ProgramCounters counters(ProgramId program) const;
+  std::size_t keys(ProgramId program) const;
+  std::size_t bytes(ProgramId program) const;
 
  private:
   void judge(Duration now);
-  void give(std::span<const Event* const> events);
-  void give_alike(std::span<const Event* const> events);
-  void pass(Time before);
   void pass_through(Time through);
-  void swap_until(Time at);
-  bool is_first(const Event& event) const;  // of its source
-  void begin_sources(const Event& event);
-
-  struct SourceState {
-    SourceId id;
-    std::vector<EventTypeId> carried;
-    bool begun = false;
-  };
-  struct Swap {
-    Time from;
-    std::shared_ptr<const ReferenceData> reference;
-  };
+  std::vector<std::unique_ptr<Shard>> make_shards(std::shared_ptr<const ReferenceData> reference);
 
   EngineOptions options_;
-  std::unique_ptr<Shard> shard_;
-  Intake intake_;
-  std::vector<SourceState> sources_;
-  std::size_t unbegun_ = 0;           // of them
-  std::deque<Swap> swaps_;            // to come; none is earlier than the one before it
-  Time passed_ = Frontier::kNothing;  // all that happens before it has been judged
-  std::vector<const Event*> due_, late_;
+  std::shared_ptr<const RuleSet> rules_;
+  std::shared_ptr<const Placement> placement_;
+  std::optional<PredicateIndex> index_;  // of routers
+  std::unique_ptr<Router> router_;
+  std::vector<ShardSet> routes_;  // of the batch in hand
+  Board board_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::vector<Intake> intakes_;  // by partition
+  Duration wait_{};
+  std::size_t sources_ = 0;  // the numbers that they have
+  std::vector<const Event*> late_;
   std::vector<LateEvent> late_now_;  // of the batch in hand
-  std::uint64_t late_count_ = 0, events_ = 0;
+  std::atomic<std::uint64_t> late_count_{0}, events_{0};
 };
 
 }  // namespace tocsin

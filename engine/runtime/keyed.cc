@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/event/key.h"
+
 namespace tocsin {
 
 const Input* input_of(const Program& program, EventTypeId type) {
@@ -20,24 +22,23 @@ std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& 
   return out;
 }
 
-void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
-             KeyedVisits& out, std::uint64_t& missing) {
-  out.clear();
-  const Input* input = input_of(program, event.type);
-  if (input == nullptr) return;
-  for (const Role& role : input->roles) {
+namespace {
+
+// False: a part of it is missing.
+bool work_out_key(const Role& role, const EvalContext& context, const Evaluator& evaluator, KeyedVisit& out) {
+  for (const ExprId part : role.key) {
+    const Value value = evaluator.evaluate(part, context);
+    if (value.is_missing()) return false;
+    append_key(out.key, value);
+    out.values.push_back(value);
+  }
+  return true;
+}
+
+void keys_of(const Input& input, const EvalContext& context, const Evaluator& evaluator, KeyedVisits& out) {
+  for (const Role& role : input.roles) {
     KeyedVisit& visit = out.add();
-    bool whole = true;
-    for (const ExprId part : role.key) {
-      const Value value = evaluator.evaluate(part, context);
-      if (value.is_missing()) {
-        whole = false;
-        break;
-      }
-      append_key(visit.key, value);
-      visit.values.push_back(value);
-    }
-    if (!whole) {
+    if (!work_out_key(role, context, evaluator, visit)) {
       out.drop_last();
       continue;
     }
@@ -51,7 +52,29 @@ void keys_of(const Program& program, const Event& event, const EvalContext& cont
     same->steps |= visit.steps;
     out.drop_last();
   }
-  if (out.empty()) ++missing;
+}
+
+}  // namespace
+
+std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event, KeyedVisits& out,
+                                ProgramCounters& counters) {
+  out.clear();
+  const Program& program = context.rules->programs[id.index];
+  const Input* input = input_of(program, event.type);
+  if (input == nullptr) return {};
+  const EvalContext at = context.at(&event, event.time);
+  keys_of(*input, at, *context.evaluator, out);
+  const bool counts = out.empty() ? context.share.has_keyless() : context.share.has(id, out.all().front().key);
+  if (input->refused.exists() && context.evaluator->holds(input->refused, at)) {
+    counters.refused += counts;
+    return {};  // it does not exist here
+  }
+  if (out.empty()) {
+    counters.missing_key += counts;
+    return {};
+  }
+  if (!context.share.is_all()) out.drop([&](const KeyedVisit& v) { return !context.share.has(id, v.key); });
+  return out.all();
 }
 
 StreamFilters::StreamFilters(const Program& program) {

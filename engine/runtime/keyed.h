@@ -20,6 +20,7 @@
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
 #include "engine/runtime/changes.h"
+#include "engine/runtime/runner.h"
 #include "engine/state/touched.h"
 
 namespace tocsin {
@@ -43,6 +44,12 @@ class KeyedVisits {
     return out;
   }
   void drop_last() { --size_; }
+  template <class Unwanted>
+  void drop(const Unwanted& unwanted) {
+    const auto stay = std::stable_partition(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(size_),
+                                            [&](const KeyedVisit& v) { return !unwanted(v); });
+    size_ = static_cast<std::size_t>(stay - all_.begin());
+  }
   void clear() { size_ = 0; }
   bool empty() const { return size_ == 0; }
   std::span<KeyedVisit> all() { return std::span(all_).first(size_); }
@@ -52,9 +59,10 @@ class KeyedVisits {
   std::size_t size_ = 0;
 };
 
-// The keys under which `event` is seen. Skipped roles (a missing key) are counted in `missing`.
-void keys_of(const Program& program, const Event& event, const EvalContext& context, const Evaluator& evaluator,
-             KeyedVisits& out, std::uint64_t& missing);
+// The keys of this shard under which the program sees the event (E1, E2); none: it does not, and where that is to be
+// known it is counted.
+std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event, KeyedVisits& out,
+                                ProgramCounters& counters);
 
 // The fields that are the role's key, in order; nothing: some part of it is worked out.
 std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& role);

@@ -1,6 +1,7 @@
 #include "engine/runtime/reorder.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "engine/base/contract.h"
@@ -111,53 +112,45 @@ void Reorder::release_if_unused(std::uint32_t hold) {
   free_.push_back(hold);
 }
 
-// ----- Intake -------------------------------------------------------------------------------------------
+// ----- what waits for a shard ----------------------------------------------------------------------------
 
-std::size_t Intake::add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
-  const Duration wait = std::max(lateness.fixed, lateness.adaptive_up_to);
-  if (wait > wait_ && reorder_.empty()) {
-    wait_ = wait;
-    reorder_ = Reorder(wait);
+namespace {
+
+bool is_before(const Event& a, const Event& b) { return a.time != b.time ? a.time < b.time : total_order(a, b) < 0; }
+
+}  // namespace
+
+void Waiting::put(Parcel&& parcel) {
+  for (const LateEvent& late : parcel.late) {
+    const auto stands_behind = [&](const HeldLate& h) {
+      return std::tie(h.late.watermark, h.late.event->position) > std::tie(late.watermark, late.event->position);
+    };
+    late_.insert(std::find_if_not(late_.begin(), late_.end(), stands_behind), {late, parcel.batch});
   }
-  return watermark_.add_partition(lateness, idle_after, now);
-}
-
-void Intake::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now,
-                  std::vector<LateEvent>& late) {
-  if (batch->empty()) return;
-  watermark_.spoke(partition, now);
+  if (parcel.events.empty()) return;
   put_away(0);
-  bool straight = wait_.us == 0 && watermark_.partitions() == 1 && reorder_.empty();
-  straight_batch_ = straight ? batch : nullptr;
-  if (!straight) reorder_.open(batch);
-  for (const Event& event : batch->events()) {
-    if (watermark_.observe(partition, event.time)) {
-      const Frontier frontier = watermark_.advance(now);
-      late.push_back({&event, watermark_.stream(), frontier});
-      continue;
-    }
-    if (straight && !straight_.empty() && straight_.back()->time >= event.time &&
-        total_order(*straight_.back(), event) > 0) {
-      straight = false;
-      put_away(0);
-    }
-    if (straight)
-      straight_.push_back(&event);
-    else
-      reorder_.add(event);
-  }
+  const bool is_straight = wait_.us == 0 && reorder_.empty() &&
+                           std::is_sorted(parcel.events.begin(), parcel.events.end(),
+                                          [](const Event* a, const Event* b) { return is_before(*a, *b); });
+  straight_batch_ = std::move(parcel.batch);
+  straight_ = std::move(parcel.events);
+  if (!is_straight) put_away(0);
 }
 
-// What came straight waits like all others, from the `from`-th on; its batch is the open one.
-void Intake::put_away(std::size_t from) {
+// What came straight waits like all others, from the `from`-th on.
+void Waiting::put_away(std::size_t from) {
   if (straight_.empty()) return;
   reorder_.open(straight_batch_);
   for (std::size_t i = from; i < straight_.size(); ++i) reorder_.add(*straight_[i]);
   straight_.clear();
 }
 
-Frontier Intake::drain(Duration now, std::vector<const Event*>& out) {
-  const Frontier frontier = watermark_.advance(now);
+void Waiting::drain(const Frontier& frontier, std::vector<const Event*>& out, std::vector<LateEvent>& late) {
+  leaving_.clear();
+  for (; !late_.empty() && late_.back().late.watermark <= frontier.timers_before; late_.pop_back()) {
+    late.push_back(late_.back().late);
+    leaving_.push_back(std::move(late_.back()));
+  }
   if (!straight_.empty()) {
     const auto due = std::partition_point(straight_.begin(), straight_.end(),
                                           [&](const Event* e) { return e->time < frontier.events_before; });
@@ -168,7 +161,6 @@ Frontier Intake::drain(Duration now, std::vector<const Event*>& out) {
       put_away(static_cast<std::size_t>(due - straight_.begin()));
   }
   reorder_.drain(frontier.events_before, out);
-  return frontier;
 }
 
 }  // namespace tocsin

@@ -74,42 +74,50 @@ class Reorder {
   static constexpr std::uint32_t kNone = 0xffffffff;
 };
 
-// An event that came too late, and how far the stream had come before it.
+// An event that came too late, and where the watermark stood when it came: its partition's, or the stream's where that
+// had gone on without it. So it has one place in event time, whatever other partitions did meanwhile.
 struct LateEvent {
   const Event* event = nullptr;
   Time watermark{};
-  Frontier frontier;
 };
 
-// Watermark and reorder together: what comes in, in the order in which rules see it.
+// What one block brings one shard. The batch owns the events.
+struct Parcel {
+  std::shared_ptr<const EventBatch> batch;
+  std::vector<const Event*> events;  // in the order of their offsets
+  std::vector<LateEvent> late;
+  bool empty() const { return events.empty() && late.empty(); }
+};
+
+// What waits for its turn on one shard, and leaves in the total order.
 //
-// One partition that waits for nothing and comes in order, as most files do, goes straight through: its events are not
-// put away to be taken out again.
-class Intake {
+// What comes in order and need not wait, as most files do, goes straight through: its events are not put away to be
+// taken out again.
+class Waiting {
  public:
-  // REQUIRES: partitions are added before their first batch.
-  std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
+  // `wait`: the largest lateness.
+  explicit Waiting(Duration wait = {}) : wait_(wait), reorder_(wait) {}
 
-  // A batch of one partition, in the order of its offsets. Late events are appended to `late`; they are good as long as
-  // the caller holds the batch.
-  void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now,
-            std::vector<LateEvent>& late);
-  void end(std::size_t partition) { watermark_.end(partition); }
+  void put(Parcel&& parcel);
+  // Appends what may be judged by now, in the total order, and the late events whose watermark has been reached, in the
+  // order of their watermarks. The pointers are good until the next `put` or `drain`.
+  void drain(const Frontier& frontier, std::vector<const Event*>& out, std::vector<LateEvent>& late);
 
-  // Appends what may be judged by now, in the total order; the pointers are good until the next `take` or `drain`.
-  Frontier drain(Duration now, std::vector<const Event*>& out);
-
-  const Watermark& watermark() const { return watermark_; }
-  std::size_t waiting() const { return reorder_.waiting() + straight_.size(); }
+  std::size_t waiting() const { return reorder_.waiting() + straight_.size() + late_.size(); }
 
  private:
+  struct HeldLate {
+    LateEvent late;
+    std::shared_ptr<const EventBatch> batch;
+  };
   void put_away(std::size_t from);
 
-  Watermark watermark_;
+  Duration wait_;
   Reorder reorder_;
-  Duration wait_{};
   std::shared_ptr<const EventBatch> straight_batch_;  // of straight_, or of what the last drain gave
   std::vector<const Event*> straight_;                // in order, all of one batch, while nothing else waits
+  std::vector<HeldLate> late_;                        // the last to leave first
+  std::vector<HeldLate> leaving_;                     // of the last drain
 };
 
 }  // namespace tocsin

@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "engine/runtime/board.h"
+#include "engine/runtime/intake.h"
+
 using namespace tocsin;
 
 namespace {
@@ -39,19 +42,52 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
+// All that stands before one shard.
+class WayIn {
+ public:
+  void add_partition(const Lateness& lateness) {
+    intakes_.emplace_back(lateness, 1);
+    board_.add_partition(SourceId{0}, {}, lateness, {}, {});
+    wait_ = std::max(wait_, lateness.fixed);
+    waiting_ = Waiting(wait_);
+  }
+  void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::vector<LateEvent>& late) {
+    Intake& intake = intakes_[partition];
+    intake.sort_out(batch, board_.spoke(partition, {}), {}, late);
+    waiting_.put(std::move(intake.parcels().front()));
+    board_.came(partition, intake.clock(), intake.first());
+  }
+  void end(std::size_t partition) { board_.end(partition); }
+  Frontier drain(std::vector<const Event*>& out) {
+    News news;
+    board_.look({}, news);
+    late_.clear();
+    waiting_.drain(news.frontier, out, late_);
+    return news.frontier;
+  }
+  std::size_t waiting() const { return waiting_.waiting(); }
+
+ private:
+  Board board_;
+  std::vector<Intake> intakes_;
+  Duration wait_{};
+  Waiting waiting_;
+  std::vector<LateEvent> late_;
+};
+
 // Feeds the arrivals in batches of random sizes, drains in between, and looks at what comes out as soon as it does.
 Outcome run(const std::vector<Arrival>& arrivals, const std::vector<Lateness>& partitions, std::mt19937& random,
             std::size_t batch_max) {
-  Intake intake;
+  WayIn way;
   BatchPool pool;
-  for (const Lateness& lateness : partitions) intake.add_partition(lateness, {}, {});
+  for (const Lateness& lateness : partitions) way.add_partition(lateness);
   Outcome outcome;
   std::vector<const Event*> out;
   std::vector<LateEvent> late;
   Frontier before;
   const auto drain = [&] {
     out.clear();
-    const Frontier frontier = intake.drain({}, out);
+    const Frontier frontier = way.drain(out);
     REQUIRE(frontier.events_before >= before.events_before);
     REQUIRE(frontier.timers_before >= before.timers_before);
     for (const Event* event : out) {
@@ -69,15 +105,15 @@ Outcome run(const std::vector<Arrival>& arrivals, const std::vector<Lateness>& p
     for (; i < arrivals.size() && batch->size() < size && arrivals[i].partition == partition; ++i) {
       batch->add(event_of(arrivals[i]));
     }
-    intake.take(partition, batch, {}, late);
+    way.take(partition, batch, late);
     for (const LateEvent& one : late) outcome.late.push_back(name_of(*one.event));
     late.clear();
     batch.reset();
     if (random() % 3 != 0) drain();
   }
-  for (std::size_t p = 0; p < partitions.size(); ++p) intake.end(p);
+  for (std::size_t p = 0; p < partitions.size(); ++p) way.end(p);
   drain();
-  REQUIRE(intake.waiting() == 0);
+  REQUIRE(way.waiting() == 0);
   return outcome;
 }
 
@@ -178,25 +214,25 @@ TEST_CASE("beyond the lateness: which events are late does not depend on batches
 
 TEST_CASE("batches are given back when their last event has left, not before") {
   BatchPool pool;
-  Intake intake;
-  intake.add_partition({.fixed = seconds(10)}, {}, {});
+  WayIn way;
+  way.add_partition({.fixed = seconds(10)});
   std::vector<const Event*> out;
   std::vector<LateEvent> late;
   const auto take = [&](std::int64_t s) {
     std::shared_ptr<EventBatch> batch = pool.take();
     batch->add(event_of({.time_us = seconds(s).us, .partition = 0, .offset = static_cast<std::uint64_t>(s)}));
-    intake.take(0, batch, {}, late);
+    way.take(0, batch, late);
   };
   take(1);
   take(5);
   CHECK(pool.idle() == 0);
   take(14);
-  intake.drain({}, out);
+  way.drain(out);
   REQUIRE(out.size() == 1);
   CHECK(out[0]->position.offset == 1);  // readable until the next call
   CHECK(pool.idle() == 0);
   out.clear();
-  intake.drain({}, out);
+  way.drain(out);
   CHECK(out.empty());
   CHECK(pool.idle() == 1);
 }

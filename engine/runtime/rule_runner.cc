@@ -102,7 +102,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   void watch(Time from) override {
     watched(from);
-    if (program_.by_all) begin_key({}, {}, from, true);
+    if (program_.by_all && context_.share.has(id_, {})) begin_key({}, {}, from, true);
     watch_listed(from);
   }
 
@@ -115,18 +115,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     watch_listed(from);
   }
 
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = context_.at(&event, event.time);
-    const Input* input = input_of(program_, event.type);
-    if (input == nullptr) return;
-    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
-      ++counters_.refused;
-      return;  // it does not exist here (E1)
-    }
-    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    for (const KeyedVisit& v : visits_.all()) {
+  void on_event(const Event& event, Outputs& out) override {
+    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) {
       if (program_.keys_from.exists() && !is_listed(v.values.front())) continue;  // E3
-      visit(v, keys_.find(v.key), event, cause, depth, out);
+      visit(v, keys_.find(v.key), event, out);
     }
   }
 
@@ -140,9 +132,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     const PlainInput* input = plain_input(event.type);
     if (input == nullptr) return true;
     look.key = &context_.keys->key(input->key, at, event);
-    if (look.key->missing) ++counters_.missing_key;
+    if (look.key->missing) counters_.missing_key += context_.share.has_keyless();
     look.what = 1;
-    return !look.key->missing;
+    return !look.key->missing && context_.share.has(id_, look.key->bytes);
   }
   void fetch(Look& look) override {
     if (look.what == 0) return;
@@ -152,9 +144,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
       fetch_line(static_cast<const char*>(look.place) + line);
   }
-  void on_event_ahead(const Event& event, const Look& look, std::uint64_t cause, std::uint32_t depth,
-                      Outputs& out) override {
-    if (look.what == 0) return on_event(event, cause, depth, out);
+  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
+    if (look.what == 0) return on_event(event, out);
     const PlainInput& input = *plain_input(event.type);
     visits_.clear();
     KeyedVisit& v = visits_.add();
@@ -165,25 +156,22 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       state = keys_.find(HashedKey{look.key->bytes, look.key->hash});
     if (state == nullptr)
       for (const SlotId part : input.fields) v.values.push_back(event.field(part));
-    visit(v, state, event, cause, depth, out);
+    visit(v, state, event, out);
   }
   bool has_timers() const override { return waits_; }
 
   // F14. Who is not watched any more, or not open, has nothing to withdraw.
-  void on_late(const Event& event, Time now, const OutputOrder& order, Outputs& out) override {
-    const Input* input = input_of(program_, event.type);
-    if (!absent_.exists() || input == nullptr) return;
+  void on_late(const Event& event, Time now, Outputs& out) override {
+    if (!absent_.exists()) return;
     EvalContext context = context_.at(&event, event.time);
-    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) return;  // E1
-    std::uint64_t missing_key = 0;  // a late event is counted as late
-    keys_of(program_, event, context, *context_.evaluator, visits_, missing_key);
-    for (const KeyedVisit& v : visits_.all()) {
+    ProgramCounters uncounted;  // it is counted as late
+    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, uncounted)) {
       KeyState* s = keys_.find(v.key);
       if (s == nullptr || s->absences.empty()) continue;
       keys_.will_change(v.key, *s);
       context.key = s->key.values();
       for (Alert& alert : s->absences.disproved_by(event, context, now, program_, pattern(), *context_.evaluator))
-        withdraw(*s, std::move(alert), now, order, out);
+        withdraw(*s, std::move(alert), now, out);
     }
   }
 
@@ -324,7 +312,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (const Value& value : reference().keys(program_.keys_from, program_.listed_as)) {
       std::string key;
       append_key(key, value);
-      if (keys_.find(key) == nullptr) begin_key(key, std::span(&value, 1), from, true);
+      if (context_.share.has(id_, key) && keys_.find(key) == nullptr) begin_key(key, std::span(&value, 1), from, true);
     }
   }
 
@@ -407,8 +395,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // ----- events ----------------------------------------------------------------------------------------
 
   // `found`: the key's state, null where it is new.
-  void visit(const KeyedVisit& v, KeyState* found, const Event& event, std::uint64_t cause, std::uint32_t depth,
-             Outputs& out) {
+  void visit(const KeyedVisit& v, KeyState* found, const Event& event, Outputs& out) {
     if (found != nullptr) keys_.will_change(v.key, *found);
     ++counters_.events;
     if (found == nullptr && may_pass_by_ && passes_by(v, event)) return;
@@ -434,11 +421,11 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
         visit.fits = streams_.fits(visit.context, *context_.evaluator);
       }
     }
-    const OutputOrder order{{event.time, Phase::event}, cause, depth};
     // What resolves comes before what fires anew: P counts only what comes after the fire (F11).
     if (s.open && s.resolve)
-      resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, order, out); });
-    when_->on_event(*s.when, visit, [&](const Finding& f) { judge(s, v.key, f, visit.context, order, out); });
+      resolve_->on_event(*s.resolve, visit, [&](const Finding& f) { maybe_resolve(s, f, event.time, out); });
+    when_->on_event(*s.when, visit,
+                    [&](const Finding& f) { judge(s, v.key, f, visit.context, {event.time, Phase::event}, out); });
     if (uses_previous_) s.previous.insert_or_assign(event.type, Seen(event, visit.fits));
     if (waits_) keys_.schedule(v.key, s, due_of(s, true));
   }
@@ -465,23 +452,21 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   void on_timers(const std::string& key, KeyState& s, Instant now, Outputs& out) {
     EvalContext context = context_.at(nullptr, now.time);
     context.key = s.key.values();
-    const OutputOrder order{now, 0, 0};
     if (s.open && s.resolve)
       if (const auto due = resolve_->due(*s.resolve); due && *due <= now)
-        resolve_->on_timer(*s.resolve, now, context,
-                           [&](const Finding& f) { maybe_resolve(s, f, now.time, order, out); });
+        resolve_->on_timer(*s.resolve, now, context, [&](const Finding& f) { maybe_resolve(s, f, now.time, out); });
     if (const auto due = when_->due(*s.when); due && *due <= now)
-      when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, order, out); });
-    if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, order, out);
-    if (s.open) escalate_unresolved(s, now, order, out);
+      when_->on_timer(*s.when, now, context, [&](const Finding& f) { judge(s, key, f, context, now, out); });
+    if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, out);
+    if (s.open) escalate_unresolved(s, now, out);
     if (rule_.forget.us != 0 && s.last_event && now >= Instant{*s.last_event + rule_.forget, Phase::over})
       forget(key, s, now.time);
   }
 
   // ----- what was found --------------------------------------------------------------------------------
 
-  void judge(KeyState& s, const std::string& key, const Finding& f, const EvalContext& context,
-             const OutputOrder& order, Outputs& out) {
+  void judge(KeyState& s, const std::string& key, const Finding& f, const EvalContext& context, Instant now,
+             Outputs& out) {
     EvalContext at = context;
     at.match = f.report;
     const bool found = f.holds && f.report != nullptr;
@@ -489,13 +474,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (found && judges_where_ && rule_.where.exists()) holds = context_.evaluator->holds(rule_.where, at);  // F6
     // F8: a place that `where` refuses meanwhile is news when the rule may speak again, too.
     const bool is_place = pattern().form == Pattern::Form::ranking;
-    if ((holds || (found && is_place)) && silent(s, context, order.at.time)) {
+    if ((holds || (found && is_place)) && silent(s, context, now.time)) {
       holds = false;
       f.refused = true;
     }
     if (f.kind == Finding::Kind::occurred) {
       if (!holds) return;
-      fire(s, key, *f.report, at, order, out);
+      fire(s, key, *f.report, at, now, out);
       if (!rule_.resolve.exists() && !f.lasts) s.open.reset();  // armed again at once (F12)
       return;
     }
@@ -504,7 +489,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     const bool edge = s.armed;
     if (!edge && !(rule_.firing == Firing::always && f.by_event)) return;  // F5
     s.armed = false;
-    fire(s, key, *f.report, at, order, out);
+    fire(s, key, *f.report, at, now, out);
   }
 
   void arm(KeyState& s) {
@@ -539,20 +524,19 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     return false;
   }
 
-  void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context,
-            const OutputOrder& order, Outputs& out) {
-    const Time now = order.at.time;
+  void fire(KeyState& s, const std::string& key, const Report& report, const EvalContext& context, Instant now,
+            Outputs& out) {
     std::uint64_t suppressed = 0;
     if (rule_.resolve.exists() && s.open) {
       // F11: until resolved, new edges are swallowed
-    } else if (!spend(s, context, now, suppressed)) {  // F7
+    } else if (!spend(s, context, now.time, suppressed)) {  // F7
       ++counters_.suppressed;
     } else {
       ++counters_.fired;
-      send(s, key, report, context, order, suppressed, out);
+      send(s, key, report, context, now, suppressed, out);
     }
     if (rule_.firing == Firing::start_over) {
-      when_->start_over(*s.when, order.at);
+      when_->start_over(*s.when, now);
       arm(s);
     }
   }
@@ -611,9 +595,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   // ----- alerts ----------------------------------------------------------------------------------------
 
-  void send(KeyState& s, const std::string& key, const Report& report, const EvalContext& context,
-            const OutputOrder& order, std::uint64_t suppressed, Outputs& out) {
-    Alert alert = alerts_.make({s.key.values(), key}, report, context, order, suppressed, out.emitted);
+  void send(KeyState& s, const std::string& key, const Report& report, const EvalContext& context, Instant now,
+            std::uint64_t suppressed, Outputs& out) {
+    Alert alert = alerts_.make({s.key.values(), key}, report, context, now.time, suppressed, out.emitted);
     escalate_by_number(s, alert);
     if (absent_.exists() && rule_.alert && !s.absences.remember(program_, pattern(), alert, report))
       ++counters_.cut_short;
@@ -621,53 +605,52 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       OpenAlert open;
       open.alert = alert;
       open.escalated.assign(rule_.escalations.size(), false);
-      if (rule_.remind.us != 0) open.remind = order.at.time + rule_.remind;
+      if (rule_.remind.us != 0) open.remind = now.time + rule_.remind;
       s.open = std::move(open);
-      if (resolve_) s.resolve = resolve_->begin(order.at.time, true);
+      if (resolve_) s.resolve = resolve_->begin(now.time, true);
     }
     if (rule_.alert) out.alerts.push_back(std::move(alert));
   }
 
-  void maybe_resolve(KeyState& s, const Finding& f, Time now, const OutputOrder& order, Outputs& out) {
+  void maybe_resolve(KeyState& s, const Finding& f, Time now, Outputs& out) {
     if (!s.open || !f.holds || f.report == nullptr) return;
     Alert alert = s.open->alert;
     alert.state = Alert::State::resolved;
     s.open.reset();
-    repeat(std::move(alert), now, order, out);
+    repeat(std::move(alert), now, out);
   }
 
-  void withdraw(KeyState& s, Alert alert, Time now, const OutputOrder& order, Outputs& out) {
+  void withdraw(KeyState& s, Alert alert, Time now, Outputs& out) {
     const bool is_open = s.open && s.open->alert.id == alert.id;
     if (rule_.resolve.exists() && !is_open) return;  // it is resolved
     if (is_open) s.open.reset();
     alert.state = Alert::State::withdrawn;
-    repeat(std::move(alert), now, order, out);
+    repeat(std::move(alert), now, out);
   }
 
   // More is said of an alert that was sent. What is kept of it, in durable state too, does not say whose it is.
-  void repeat(Alert alert, Time now, const OutputOrder& order, Outputs& out) const {
+  void repeat(Alert alert, Time now, Outputs& out) const {
     if (!rule_.alert) return;
     alert.rule = id_;
     alert.time = now;
-    alert.order = order;
     out.alerts.push_back(std::move(alert));
   }
 
-  void remind(KeyState& s, Time now, const OutputOrder& order, Outputs& out) {  // F13
+  void remind(KeyState& s, Time now, Outputs& out) {  // F13
     OpenAlert& open = *s.open;
     ++open.alert.reminder;
     open.remind = *open.remind + rule_.remind;
-    repeat(open.alert, now, order, out);
+    repeat(open.alert, now, out);
   }
 
-  void escalate_unresolved(KeyState& s, Instant now, const OutputOrder& order, Outputs& out) {
+  void escalate_unresolved(KeyState& s, Instant now, Outputs& out) {
     for (std::size_t i = 0; i < rule_.escalations.size(); ++i) {
       const Escalation& e = rule_.escalations[i];
       if (e.count != 0 || s.open->escalated[i] || Instant{s.open->alert.fired + e.after, Phase::waited} > now) continue;
       s.open->escalated[i] = true;
       s.open->alert.severity = e.to;
       s.open->alert.escalated = true;
-      repeat(s.open->alert, now.time, order, out);
+      repeat(s.open->alert, now.time, out);
     }
   }
 

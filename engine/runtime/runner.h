@@ -15,6 +15,7 @@
 #include "engine/program/limits.h"
 #include "engine/program/program.h"
 #include "engine/runtime/key_book.h"
+#include "engine/runtime/placement.h"
 
 namespace tocsin {
 
@@ -32,6 +33,19 @@ struct ProgramCounters {
   std::uint64_t fired = 0, suppressed = 0, muted = 0, learning = 0;
   std::uint64_t cut_short = 0;  // state dropped for a limit
   std::uint64_t keys_most = 0;
+
+  ProgramCounters& operator+=(const ProgramCounters& other) {
+    events += other.events;
+    missing_key += other.missing_key;
+    refused += other.refused;
+    fired += other.fired;
+    suppressed += other.suppressed;
+    muted += other.muted;
+    learning += other.learning;
+    cut_short += other.cut_short;
+    keys_most += other.keys_most;
+    return *this;
+  }
 };
 
 class Runner;
@@ -42,6 +56,7 @@ struct StateOut;  // changes.h
 struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
   std::size_t window_events = kWindowEventsPerKeyMax;
+  std::uint32_t shards = 1;  // at most kShardsMax
 };
 
 // What runners of one shard share.
@@ -50,7 +65,8 @@ struct RunContext : EngineOptions {
   const Evaluator* evaluator = nullptr;
   const std::shared_ptr<const ReferenceData>* reference = nullptr;  // the shard's: lists and tables as they are now
   Scratch* scratch = nullptr;
-  KeyBook* keys = nullptr;                                  // of the events in hand
+  KeyBook* keys = nullptr;  // of the events in hand
+  Share share{};
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
 
   // What an expression can read at an event, or at `time` without one; the rest is the runner's.
@@ -79,7 +95,7 @@ class Runner {
   virtual void watch(Time from) = 0;
   // The lists and tables have just been swapped: from `from` on the keys of a watched list are others (E3).
   virtual void on_swap(Time /*from*/) {}
-  virtual void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) = 0;
+  virtual void on_event(const Event& event, Outputs& out) = 0;
 
   // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key)
   // may be worked out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not
@@ -87,9 +103,7 @@ class Runner {
   virtual bool look_ahead(const Event&, std::size_t /*at*/, Look&) { return true; }
   // All in hand have been looked at: what look_ahead fetched has come.
   virtual void fetch(Look&) {}
-  virtual void on_event_ahead(const Event& event, const Look&, std::uint64_t cause, std::uint32_t depth, Outputs& out) {
-    on_event(event, cause, depth, out);
-  }
+  virtual void on_event_ahead(const Event& event, const Look&, Outputs& out) { on_event(event, out); }
   // False: look_ahead and fetch do nothing.
   virtual bool looks_ahead() const { return false; }
   // Memory that look_ahead reads, the same at all events: where there are thousands of programs, it is not at hand.
@@ -97,7 +111,7 @@ class Runner {
   // Of the events of the type those alone come that pass the program's filter: whoever finds them has judged it.
   virtual void is_answered(EventTypeId) {}
   // An event older than the watermark, which stands at `now`: all that it may do is withdraw an alert (F14).
-  virtual void on_late(const Event&, Time /*now*/, const OutputOrder&, Outputs&) {}
+  virtual void on_late(const Event&, Time /*now*/, Outputs&) {}
 
   // False: another runner, of an earlier program, sees the events for this one, too, and gives its alerts.
   virtual bool is_asked() const { return true; }

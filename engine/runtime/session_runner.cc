@@ -39,16 +39,8 @@ class SessionRunner : public Runner {
 
   void watch(Time) override {}
 
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = context_.at(&event, event.time);
-    const Input* input = input_of(program_, event.type);
-    if (input == nullptr) return;
-    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
-      ++counters_.refused;
-      return;
-    }
-    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    for (const KeyedVisit& v : visits_.all()) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+  void on_event(const Event& event, Outputs& out) override {
+    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) visit(v, event, out);
   }
 
   std::optional<Instant> due() const override {
@@ -62,7 +54,7 @@ class SessionRunner : public Runner {
       if (s == nullptr) continue;
       const auto due = due_of(*s);
       if (due && *due <= now) {
-        end(*s, key, now.time, {now, 0, 0}, out);
+        end(*s, key, now.time, out);
         keys_.erase(key);
       } else {
         keys_.schedule(key, *s, due);
@@ -102,7 +94,7 @@ class SessionRunner : public Runner {
   }
 
  private:
-  void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+  void visit(const KeyedVisit& v, const Event& event, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = streams_.fits(context, *context_.evaluator);
@@ -113,7 +105,7 @@ class SessionRunner : public Runner {
     Session* s = keys_.find(v.key);
     const bool starts = is(body_.starts), ends = is(body_.ends), of = fits[body_.of.index];
     if (s != nullptr && starts) {  // y begins a new one and ends the open one
-      end(*s, v.key, event.time, order, out);
+      end(*s, v.key, event.time, out);
       keys_.erase(v.key);
       s = nullptr;
     }
@@ -122,9 +114,9 @@ class SessionRunner : public Runner {
       s = &begin(v, event);
     else
       keys_.will_change(v.key, *s);
-    if (of) add(*s, v, event, fits, order, out);
+    if (of) add(*s, v, event, fits, out);
     if (ends) {
-      end(*s, v.key, event.time, order, out);
+      end(*s, v.key, event.time, out);
       keys_.erase(v.key);
       return;
     }
@@ -147,8 +139,7 @@ class SessionRunner : public Runner {
     s.running->insert(event, context, *context_.evaluator);
   }
 
-  void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, const OutputOrder& order,
-           Outputs& out) {
+  void add(Session& s, const KeyedVisit& v, const Event& event, const StreamSet& fits, Outputs& out) {
     s.events.emplace_back(event, fits);
     ++s.count;
     if (s.running) join(s, s.events.back());
@@ -164,7 +155,7 @@ class SessionRunner : public Runner {
       s.gap = gap.idle;
       break;
     }
-    if (body_.each) send_on(s, v, event, order, out);
+    if (body_.each) send_on(s, v, event, out);
   }
 
   std::optional<Instant> due_of(const Session& s) const {
@@ -186,7 +177,7 @@ class SessionRunner : public Runner {
     if (s.running) rows.set_running(&*s.running);
   }
 
-  void end(const Session& s, const std::string& key, Time now, const OutputOrder& order, Outputs& out) {
+  void end(const Session& s, const std::string& key, Time now, Outputs& out) {
     if (s.events.empty()) return;
     EvalContext context = context_.at(nullptr, now);
     context.key = s.key.values();
@@ -206,13 +197,12 @@ class SessionRunner : public Runner {
     e.fields = OwnedValues(fields);
     for (std::size_t i = 0; i < std::min(s.events.size(), kEvidencePerStepMax); ++i)
       e.origins.push_back(s.events[i].event().position);
-    e.order = order;
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
   }
 
   // `emit each`: the event itself, enriched.
-  void send_on(const Session& s, const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+  void send_on(const Session& s, const KeyedVisit& v, const Event& event, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
@@ -232,7 +222,6 @@ class SessionRunner : public Runner {
     e.key_bytes = v.key;
     e.fields = OwnedValues(fields);
     e.origins = {event.position};
-    e.order = order;
     e.enriched = true;
     out.emitted.push_back(std::move(e));
   }

@@ -13,14 +13,18 @@
 namespace tocsin {
 
 Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
-             const EngineOptions& options)
-    : rules_(std::move(rules)), reference_(std::move(reference)), evaluator_(rules_->code) {
+             std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options)
+    : rules_(std::move(rules)),
+      reference_(std::move(reference)),
+      placement_(std::move(placement)),
+      evaluator_(rules_->code) {
   RunContext context{options};
   context.rules = rules_.get();
   context.evaluator = &evaluator_;
   context.reference = &reference_;
   context.scratch = &scratch_;
   context.keys = &keys_;
+  context.share = {placement_.get(), number};
   context.runners = &runners_;
   runners_ = make_runners(context);
   if (options.fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
@@ -67,21 +71,12 @@ void Shard::begin_watching(std::span<const EventTypeId> carried, Time from) {
 
 // ----- durable state --------------------------------------------------------------------------------------
 
-namespace {
-
-// Keys of `by all` programs are spread over groups by the programs' names.
-std::uint16_t home_of(const Program& program) {
-  return static_cast<std::uint16_t>((murmur2(program.name) & 0x7fffffff) % kKeyGroups);
-}
-
-}  // namespace
-
 void Shard::track(const Durable& durable) {
   durable_ = durable;
   has_saved_watching_.assign(runners_.size(), false);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
-    const Program& program = rules_->programs[i];
-    runners_[i]->track({durable.changes, durable.numbers[i], home_of(program), program.by_all});
+    const ProgramId id(i);
+    runners_[i]->track({durable.changes, durable.numbers[i], placement_->group_of(id), placement_->home(id)});
   }
 }
 
@@ -92,7 +87,7 @@ void Shard::cut() {
     runners_[i]->cut();
     if (!watching_[i] || has_saved_watching_[i]) continue;
     has_saved_watching_[i] = true;
-    durable_.changes->put({home_of(rules_->programs[i]), durable_.numbers[i], StateKind::program, {}},
+    durable_.changes->put({placement_->group_of(ProgramId(i)), durable_.numbers[i], StateKind::program, {}},
                           [&](StateWriter& w) { w(*watching_[i]); });
   }
 }
@@ -124,30 +119,37 @@ ProgramId same_in(const RuleSet& rules, const Program& program) {
 
 }  // namespace
 
-void hand_over(Shard& from, Shard& to, std::span<const std::string> sources) {
-  const std::vector<Program>& before = from.rules().programs;
-  std::vector<ProgramId> now;  // by program of `from`; none: it is gone, or of another shape
-  for (const Program& program : before) now.push_back(same_in(to.rules(), program));
-  const StateNames names(from.rules().schema, sources);
-  const StateNames new_names(to.rules().schema, sources, names.layouts());
-  std::vector<std::uint32_t> numbers(before.size());
+void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
+               std::span<const std::string> sources) {
+  const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
+  const Placement& placement = to.front()->placement();
+  std::vector<ProgramId> successors;  // by program of `from`; none: it is gone, or of another shape
+  for (const Program& program : before.programs) successors.push_back(same_in(after, program));
+  const StateNames names(before.schema, sources);
+  const StateNames new_names(after.schema, sources, names.layouts());
+  std::vector<std::uint32_t> numbers(before.programs.size());
   std::iota(numbers.begin(), numbers.end(), 0u);
-  Changes changes(names);
-  from.track({&changes, numbers});
-  from.cut();
-  from.save(std::numeric_limits<std::size_t>::max());
   StateReader reader({}, new_names);
-  for (const StateChange& change : changes.sorted()) {
-    if (change.gone) continue;
-    const auto address = StateAddress::read(change.address);
-    TOCSIN_ASSERT(address.has_value());
-    const ProgramId id = now[address->program];
-    if (!id.exists()) continue;
-    reader.open(change.value.substr(1));
-    const bool loaded = to.load(id, *address, reader);
-    TOCSIN_ASSERT(loaded && reader.at_end());
+  for (const auto& old : from) {
+    Changes changes(names);
+    old->track({&changes, numbers});
+    old->cut();
+    old->save(std::numeric_limits<std::size_t>::max());
+    for (const StateChange& change : changes.sorted()) {
+      if (change.gone) continue;
+      const auto address = StateAddress::read(change.address);
+      TOCSIN_ASSERT(address.has_value());
+      const ProgramId id = successors[address->program];
+      if (!id.exists()) continue;
+      for (std::uint32_t i = 0; i < to.size(); ++i) {
+        if (address->kind != StateKind::program && placement.shard_of(id, address->key) != i) continue;
+        reader.open(change.value.substr(1));
+        const bool loaded = to[i]->load(id, *address, reader);
+        TOCSIN_ASSERT(loaded && reader.at_end());
+      }
+    }
   }
-  to.restored();
+  for (const auto& shard : to) shard->restored();
 }
 
 void Shard::restored() {
@@ -218,32 +220,25 @@ void Shard::bring_programs() const {
 
 void Shard::on_event_ahead(const Event& event, std::size_t at) {
   if (!dues_.empty()) advance({event.time, Phase::event});
-  ++cause_;
   const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1], end = ahead_end_[at];
   if (begin == end) return;
   ordinal_ = 0;
-  phase_ = Phase::event;
   for (std::size_t i = begin; i < end; ++i) {
     const Ahead& ahead = ahead_[i];
-    runners_[ahead.program]->on_event_ahead(event, ahead.look, cause_, 0, outputs_);
-    after_program(ahead.program, emitted_now_);
+    runners_[ahead.program]->on_event_ahead(event, ahead.look, outputs_);
+    after_program(ahead.program, event, emitted_now_);
   }
-  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}), cause_);
+  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
   scratch_.reset();
 }
 
-void Shard::on_late(const Event& event, Time now, Time passed) {
-  // A withdrawal stands behind all that had left when its event came, the withdrawals before it too.
-  constexpr std::uint32_t kBehind = 1u << 31;
-  ++late_;
-  OutputOrder order{{now - Duration{1}, Phase::waited}, std::uint64_t{kBehind} << 32 | late_, 0};
-  if (passed > now) order = {{now, Phase::event}, cause_, kBehind | late_};  // the events at `now` have been judged
-  phase_ = order.at.phase;
+void Shard::on_late(const Event& event, Time watermark, bool among_events) {
+  advance({watermark, Phase::over});
+  const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
-    runners_[id.index]->on_late(event, now, order, outputs_);
-    after_program(id.index, emitted_now_);
+    runners_[id.index]->on_late(event, watermark, outputs_);
+    after_program(id.index, place, emitted_now_);
   }
-  phase_ = Phase::event;
   scratch_.reset();
 }
 
@@ -255,45 +250,56 @@ void Shard::find_wanted(const Event& event, std::vector<ProgramId>& out) const {
 }
 
 // Programs stand in an order in which each is behind those it uses, and an emitted event right behind its cause (S5).
-void Shard::deliver(const Event& event, std::uint64_t cause, std::uint32_t depth) {
+void Shard::deliver(const Event& event, const Place& place) {
   if (in_hand_ == wanted_.size()) wanted_.emplace_back();
   std::vector<ProgramId>& wanted = wanted_[in_hand_++];
   wanted.clear();
   find_wanted(event, wanted);
   std::vector<Emitted> emitted;
   for (const ProgramId id : wanted) {
-    runners_[id.index]->on_event(event, cause, depth, outputs_);
-    after_program(id.index, emitted);
+    runners_[id.index]->on_event(event, outputs_);
+    after_program(id.index, place, emitted);
   }
   --in_hand_;
-  if (!emitted.empty()) deliver_emitted(std::move(emitted), cause);
+  if (!emitted.empty()) deliver_emitted(std::move(emitted));
 }
 
-void Shard::after_program(std::uint32_t program, std::vector<Emitted>& emitted) {
-  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(outputs_, emitted);
+// Nearly no event brings anything out: its place is made when one does.
+void Shard::after_program(std::uint32_t program, const Event& cause, std::vector<Emitted>& emitted) {
+  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(place_of(cause), emitted);
   if (has_timers_[program]) look_at_due(program);
 }
 
-// What an emitted event causes at the end of an instant leaves at the end of it (T3).
-void Shard::take_outputs(Outputs& from, std::vector<Emitted>& emitted) {
-  for (Alert& alert : from.alerts) {
-    alert.order.at.phase = phase_;
-    alerts_.push_back(std::move(alert));
-  }
-  for (Emitted& e : from.emitted) {
-    e.order.at.phase = phase_;
-    emitted.push_back(std::move(e));
-  }
-  from.alerts.clear();
-  from.emitted.clear();
+void Shard::after_program(std::uint32_t program, const Place& cause, std::vector<Emitted>& emitted) {
+  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(cause, emitted);
+  if (has_timers_[program]) look_at_due(program);
 }
 
-void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause) {
-  // Those of one cause leave by rule name, then key.
-  std::stable_sort(emitted.begin(), emitted.end(), [this](const Emitted& a, const Emitted& b) {
-    return std::tie(rules_->programs[a.by.index].name, a.key_bytes) <
-           std::tie(rules_->programs[b.by.index].name, b.key_bytes);
-  });
+void Shard::take_outputs(const Place& cause, std::vector<Emitted>& emitted) {
+  for (Alert& alert : outputs_.alerts) {
+    alert.place = cause;
+    append_alert(alert.place, placement_->rank(alert.rule), alert.key_bytes);
+    alerts_.push_back(std::move(alert));
+  }
+  std::uint32_t number = 0;
+  for (Emitted& e : outputs_.emitted) {
+    e.place = cause;
+    append_emitted(e.place, rank_of_emitter(e.by), e.key_bytes, number++);
+    emitted.push_back(std::move(e));
+  }
+  outputs_.alerts.clear();
+  outputs_.emitted.clear();
+}
+
+// Those of one cause leave by rule name. What deadlines bring is seen by those who use it before their own turn comes,
+// but at the end of a window, where all leave together (T3).
+std::uint32_t Shard::rank_of_emitter(ProgramId program) const {
+  return instant_ == Phase::waited ? program.index : placement_->rank(program);
+}
+
+void Shard::deliver_emitted(std::vector<Emitted> emitted) {
+  std::ranges::sort(emitted, {}, &Emitted::place);
+  const auto instant = std::exchange(instant_, std::nullopt);  // what these bring is brought by events
   for (Emitted& e : emitted) {
     const std::size_t slot = emitted_.size();  // before what it causes
     emitted_.emplace_back();
@@ -304,9 +310,10 @@ void Shard::deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause) {
     event.ordinal = ++ordinal_;
     event.fields = e.fields.values();
     event.origins = e.origins;
-    if (!e.enriched) deliver(event, cause, event.ordinal);
+    if (!e.enriched) deliver(event, e.place);
     emitted_[slot] = std::move(e);
   }
+  instant_ = instant;
 }
 
 void Shard::look_at_due(std::uint32_t program) {
@@ -324,6 +331,7 @@ std::optional<Instant> Shard::next_due() {
 
 void Shard::on_instant(Instant now) {
   ordinal_ = 0;
+  const Place place = place_of(now);
   std::vector<Emitted> later;
   std::vector<std::uint32_t> ready, again;
   // Programs in their order; what one makes may make one behind it due.
@@ -342,22 +350,22 @@ void Shard::on_instant(Instant now) {
     const std::uint32_t program = *first;
     ready.erase(first);
     done = program;
-    phase_ = now.phase;
+    instant_ = now.phase;
     std::vector<Emitted> emitted;
     runners_[program]->on_instant(now, outputs_);
-    take_outputs(outputs_, emitted);
+    take_outputs(place, emitted);
     due_at_[program].reset();
     look_at_due(program);
     // For those who use it, an emitted event is one of the events at its time: after their (1), before their (3) (S5).
     if (now.phase == Phase::over)
       std::move(emitted.begin(), emitted.end(), std::back_inserter(later));
     else if (!emitted.empty())
-      deliver_emitted(std::move(emitted), ++cause_);
+      deliver_emitted(std::move(emitted));
   }
   for (const std::uint32_t p : again)
     if (due_at_[p]) dues_.push({*due_at_[p], p});
-  phase_ = Phase::event;
-  if (!later.empty()) deliver_emitted(std::move(later), ++cause_);
+  if (!later.empty()) deliver_emitted(std::move(later));
+  instant_.reset();
   scratch_.reset();
 }
 
@@ -379,13 +387,8 @@ void Shard::advance_through(Time through) {
 }
 
 std::vector<Alert> Shard::take_alerts() {
-  const auto before = [this](const Alert& a, const Alert& b) {
-    if (a.order != b.order) return a.order < b.order;  // an emitted event stands behind its cause (S5)
-    return std::tie(rules_->programs[a.rule.index].name, a.key_bytes) <
-           std::tie(rules_->programs[b.rule.index].name, b.key_bytes);
-  };
   // Nearly always they are in order; sorting would move them all.
-  if (!std::is_sorted(alerts_.begin(), alerts_.end(), before)) std::stable_sort(alerts_.begin(), alerts_.end(), before);
+  if (!std::ranges::is_sorted(alerts_, {}, &Alert::place)) std::ranges::stable_sort(alerts_, {}, &Alert::place);
   return std::exchange(alerts_, {});
 }
 

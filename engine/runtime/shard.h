@@ -17,6 +17,8 @@
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/key_book.h"
+#include "engine/runtime/place.h"
+#include "engine/runtime/placement.h"
 #include "engine/runtime/runner.h"
 
 namespace tocsin {
@@ -27,7 +29,7 @@ class Shard {
  public:
   // `rules` and `reference` are immutable and may be shared.
   Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
-        const EngineOptions& options = {});
+        std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options = {});
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
@@ -53,9 +55,9 @@ class Shard {
     const Event* one = &event;
     on_events({&one, 1});
   }
-  // An event older than the watermark `now`, when everything before `passed` has been seen: it may withdraw an alert
-  // (F14).
-  void on_late(const Event& event, Time now, Time passed);
+  // An event older than the watermark, which stood at `watermark` when it came: it may withdraw an alert (F14). It has
+  // its place there: among the events of that time by its offset, or before them all.
+  void on_late(const Event& event, Time watermark, bool among_events);
   // Everything before `instant` has been seen: what is due before it happens now.
   void advance(Instant before);
   // What is due until `through`, its own instant included (end of input, T8).
@@ -85,6 +87,7 @@ class Shard {
   std::vector<Emitted> take_emitted();
 
   const RuleSet& rules() const { return *rules_; }
+  const Placement& placement() const { return *placement_; }
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
 
  private:
@@ -107,16 +110,19 @@ class Shard {
   void look_ahead(std::span<const Event* const> events);
   void bring_programs() const;
   void on_event_ahead(const Event& event, std::size_t at);
-  void deliver(const Event& event, std::uint64_t cause, std::uint32_t depth);
-  void after_program(std::uint32_t program, std::vector<Emitted>& emitted);
-  void deliver_emitted(std::vector<Emitted> emitted, std::uint64_t cause);
-  void take_outputs(Outputs& from, std::vector<Emitted>& emitted);
+  void deliver(const Event& event, const Place& place);
+  void after_program(std::uint32_t program, const Event& cause, std::vector<Emitted>& emitted);
+  void after_program(std::uint32_t program, const Place& cause, std::vector<Emitted>& emitted);
+  void deliver_emitted(std::vector<Emitted> emitted);
+  void take_outputs(const Place& cause, std::vector<Emitted>& emitted);
+  std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
   std::optional<Instant> next_due();
 
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
+  std::shared_ptr<const Placement> placement_;
   Evaluator evaluator_;
   Scratch scratch_;
   std::vector<std::unique_ptr<Runner>> runners_;
@@ -142,19 +148,18 @@ class Shard {
   std::size_t saving_ = 0;                      // programs before it have written all of the cut in hand
   std::vector<std::optional<Instant>> due_at_;  // by program
   std::priority_queue<Due> dues_;
-  Phase phase_ = Phase::event;  // of what is caused now
-  std::uint64_t cause_ = 0;     // events so far: their place in the total order
-  std::uint32_t late_ = 0;      // late events so far
-  std::uint32_t ordinal_ = 0;   // emitted events so far behind the event in hand
-  Outputs outputs_;             // of the call in hand; kept for its memory
+  std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is
+  std::uint32_t ordinal_ = 0;     // emitted events so far behind what is in hand
+  Outputs outputs_;               // of the call in hand; kept for its memory
   std::vector<Emitted> emitted_now_;
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
 };
 
-// What programs of the same name and shape remember goes from one shard to the other, as bytes, for each of which
-// durable state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
-// been taken, and it sees no event any more.
-void hand_over(Shard& from, Shard& to, std::span<const std::string> sources);
+// What programs of the same name and shape remember goes from all shards to others, as bytes, for each of which durable
+// state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
+// been taken, and it sees no event any more. Each of `to` takes what is its own, so their number may be another one.
+void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
+               std::span<const std::string> sources);
 
 }  // namespace tocsin

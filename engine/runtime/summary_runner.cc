@@ -41,21 +41,13 @@ class SummaryRunner : public Runner {
         overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {}
 
   void watch(Time from) override {
-    if (!program_.by_all || !body_.even_if_empty || body_.every_event) return;
+    if (!program_.by_all || !body_.even_if_empty || body_.every_event || !context_.share.has(id_, {})) return;
     Summed& s = begin({}, {}, from);
     keys_.schedule({}, s, due_of(s, true));
   }
 
-  void on_event(const Event& event, std::uint64_t cause, std::uint32_t depth, Outputs& out) override {
-    EvalContext context = context_.at(&event, event.time);
-    const Input* input = input_of(program_, event.type);
-    if (input == nullptr) return;
-    if (input->refused.exists() && context_.evaluator->holds(input->refused, context)) {
-      ++counters_.refused;
-      return;
-    }
-    keys_of(program_, event, context, *context_.evaluator, visits_, counters_.missing_key);
-    for (const KeyedVisit& v : visits_.all()) visit(v, event, {{event.time, Phase::event}, cause, depth}, out);
+  void on_event(const Event& event, Outputs& out) override {
+    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) visit(v, event, out);
   }
 
   std::optional<Instant> due() const override {
@@ -129,7 +121,7 @@ class SummaryRunner : public Runner {
     return out;
   }
 
-  void visit(const KeyedVisit& v, const Event& event, const OutputOrder& order, Outputs& out) {
+  void visit(const KeyedVisit& v, const Event& event, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = streams_.fits(context, *context_.evaluator);
@@ -150,8 +142,7 @@ class SummaryRunner : public Runner {
     if (body_.every_event) {
       if (body_.over.us != 0)
         while (s->events.front().time() < event.time - body_.over) drop_oldest(*s);
-      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, order,
-           out);
+      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, out);
     }
     keys_.schedule(v.key, *s, due_of(*s, true));
   }
@@ -174,7 +165,7 @@ class SummaryRunner : public Runner {
     const Time end = *s.next;
     const Time from = body_.over_all ? (s.events.empty() ? end : s.events.front().time()) : start_of(end);
     const bool any = earlier_than(s, from) < earlier_than(s, end);
-    if (any || body_.even_if_empty) emit(s, key, from, end, false, {{end, Phase::over}, 0, 0}, out);
+    if (any || body_.even_if_empty) emit(s, key, from, end, false, out);
     s.next = step_.end(end);
     if (body_.over_all) return;
     const Time keep = start_of(*s.next);
@@ -212,8 +203,7 @@ class SummaryRunner : public Runner {
     return start;
   }
 
-  void emit(Summed& s, const std::string& key, Time from, Time end, bool closed, const OutputOrder& order,
-            Outputs& out) {
+  void emit(Summed& s, const std::string& key, Time from, Time end, bool closed, Outputs& out) {
     EvalContext context = context_.at(nullptr, end);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context);
@@ -235,7 +225,6 @@ class SummaryRunner : public Runner {
     e.fields = OwnedValues(fields);
     for (std::size_t i = 0; i < std::min(rows.size(), kEvidencePerStepMax); ++i)
       e.origins.push_back(rows[i].event().position);
-    e.order = order;
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
   }

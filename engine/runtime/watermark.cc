@@ -58,43 +58,48 @@ Duration LatenessQuantile::value(Duration limit) const {
 
 // ----- partitions and stream ----------------------------------------------------------------------------
 
-std::size_t Watermark::add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
-  Partition partition{.lateness = lateness, .idle_after = idle_after, .spoke = now};
-  if (lateness.adaptive_up_to.us > 0) {
-    partition.quantile = static_cast<std::uint32_t>(quantiles_.size());
-    partition.wait = std::max(lateness.fixed, lateness.adaptive_up_to);
-    quantiles_.emplace_back();
-  }
-  partitions_.push_back(partition);
-  return partitions_.size() - 1;
+PartitionClock::PartitionClock(const Lateness& lateness) : lateness_(lateness) {
+  if (lateness.adaptive_up_to.us == 0) return;
+  wait_ = std::max(lateness.fixed, lateness.adaptive_up_to);
+  quantile_ = std::make_unique<LatenessQuantile>();
 }
 
-bool Watermark::observe_adaptive(Partition& p, Time time) {
+bool PartitionClock::observe_adaptive(Time time, Time stream) {
   // Every 256 events: the quantile does not move faster, and finding it costs a walk over the classes.
   constexpr std::uint32_t kUpdateEvery = 256;
-  const bool first = p.largest == Frontier::kNothing;
-  quantiles_[p.quantile].add(first || time > p.largest ? Duration{} : p.largest - time);
-  if (++p.until_update == kUpdateEvery) {
-    p.until_update = 0;
-    p.wait = std::max(p.lateness.fixed, quantiles_[p.quantile].value(p.lateness.adaptive_up_to));
+  const bool first = largest_ == Frontier::kNothing;
+  quantile_->add(first || time > largest_ ? Duration{} : largest_ - time);
+  if (++until_update_ == kUpdateEvery) {
+    until_update_ = 0;
+    wait_ = std::max(lateness_.fixed, quantile_->value(lateness_.adaptive_up_to));
   }
-  if (time < p.watermark || time < stream_) return true;
-  p.largest = std::max(p.largest, time);
-  p.watermark = std::max(p.watermark, p.largest - p.wait);  // a longer wait does not turn time back
+  if (time < watermark_ || time < stream) return true;
+  largest_ = std::max(largest_, time);
+  watermark_ = std::max(watermark_, largest_ - wait_);  // a longer wait does not turn time back
   return false;
 }
 
-void Watermark::spoke(std::size_t partition, Duration now) {
+std::size_t StreamClock::add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
+  partitions_.push_back({.idle_after = idle_after, .spoke = now, .tiebreak = lateness.tiebreak});
+  return partitions_.size() - 1;
+}
+
+void StreamClock::spoke(std::size_t partition, Duration now) {
   partitions_[partition].spoke = now;
   partitions_[partition].idle = false;
 }
 
-void Watermark::end(std::size_t partition) {
+void StreamClock::came(std::size_t partition, const PartitionClock& clock) {
+  partitions_[partition].watermark = clock.watermark();
+  partitions_[partition].largest = clock.largest();
+}
+
+void StreamClock::end(std::size_t partition) {
   if (std::exchange(partitions_[partition].ended, true)) return;
   ++ended_;
 }
 
-Frontier Watermark::advance(Duration now) {
+Frontier StreamClock::advance(Duration now) {
   constexpr Time kLatest{std::numeric_limits<std::int64_t>::max()};
   Time least = kLatest, most = Frontier::kNothing, last = Frontier::kNothing;
   for (Partition& p : partitions_) {
@@ -111,9 +116,7 @@ Frontier Watermark::advance(Duration now) {
   // All are idle: the one that had come farthest speaks for them, whichever fell silent first.
   stream_ = std::max(stream_, least == kLatest ? most : least);
   if (stream_ == Frontier::kNothing) return frontier_;
-  // With one partition and no tiebreak what comes later stands behind all that is here, also at the same time.
-  const bool in_offset_order = partitions_.size() == 1 && !partitions_[0].lateness.tiebreak;
-  frontier_ = {stream_ + Duration{in_offset_order ? 1 : 0}, stream_};
+  frontier_ = {stream_ + Duration{is_in_offset_order() ? 1 : 0}, stream_};
   return frontier_;
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -59,27 +60,48 @@ class LatenessQuantile {
   std::uint32_t total_ = 0;
 };
 
-class Watermark {
+// One partition: which of its events are late, and how far it has come. Of one thread at a time.
+class PartitionClock {
+ public:
+  explicit PartitionClock(const Lateness& lateness);
+
+  // Once for each event, in the order of arrival; the stream stood at `stream` when its block came. True: the event is
+  // late; it moves nothing.
+  bool observe(Time time, Time stream) {
+    if (quantile_) return observe_adaptive(time, stream);
+    if (time < watermark_ || time < stream) return true;
+    if (time > largest_) {
+      largest_ = time;
+      watermark_ = time - lateness_.fixed;
+    }
+    return false;
+  }
+
+  Time watermark() const { return watermark_; }
+  Time largest() const { return largest_; }
+
+ private:
+  bool observe_adaptive(Time time, Time stream);
+
+  Lateness lateness_;
+  Time largest_ = Frontier::kNothing, watermark_ = Frontier::kNothing;
+  std::uint32_t until_update_ = 0;
+  Duration wait_{};                             // adaptive: what is waited for now
+  std::unique_ptr<LatenessQuantile> quantile_;  // 2 KiB, and only adaptive partitions have one
+};
+
+// All partitions together.
+class StreamClock {
  public:
   // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. `now` is elapsed time of
   // any origin, here and below. A new partition holds the stream back until it speaks, ends or has been idle.
   std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
   std::size_t partitions() const { return partitions_.size(); }
 
-  // Once for each event, in the order of arrival. True: the event is late; it moves nothing.
-  bool observe(std::size_t partition, Time time) {
-    Partition& p = partitions_[partition];
-    if (p.lateness.adaptive_up_to.us > 0) return observe_adaptive(p, time);
-    if (time < p.watermark || time < stream_) return true;
-    if (time > p.largest) {
-      p.largest = time;
-      p.watermark = time - p.lateness.fixed;
-    }
-    return false;
-  }
-
-  // Once for each block with events: the partition is not idle.
+  // A block with events has come from the partition, so it is not idle; and when the block has been looked at, how far
+  // it brought the partition.
   void spoke(std::size_t partition, Duration now);
+  void came(std::size_t partition, const PartitionClock& clock);
   // Nothing more comes from it: it holds nothing back from now on.
   void end(std::size_t partition);
 
@@ -87,27 +109,21 @@ class Watermark {
   Frontier advance(Duration now);
 
   Time stream() const { return stream_; }
-  Time of(std::size_t partition) const { return partitions_[partition].watermark; }
   bool is_idle(std::size_t partition) const { return partitions_[partition].idle; }
   bool has_ended() const { return ended_ == partitions_.size() && ended_ > 0; }
+  // With one partition and no tiebreak what comes later stands behind all that is here, also at the same time.
+  bool is_in_offset_order() const { return partitions_.size() == 1 && !partitions_[0].tiebreak; }
 
  private:
   struct Partition {
-    Lateness lateness;
     Duration idle_after;
     Duration spoke;
     Time largest = Frontier::kNothing;
     Time watermark = Frontier::kNothing;
-    bool idle = false, ended = false;
-    std::uint32_t until_update = 0;
-    Duration wait{};                                                     // adaptive: what is waited for now
-    std::uint32_t quantile = std::numeric_limits<std::uint32_t>::max();  // in quantiles_
+    bool tiebreak = false, idle = false, ended = false;
   };
 
-  bool observe_adaptive(Partition& partition, Time time);
-
   std::vector<Partition> partitions_;
-  std::vector<LatenessQuantile> quantiles_;  // apart: 2 KiB each, and only adaptive partitions have one
   Time stream_ = Frontier::kNothing;
   Frontier frontier_;
   std::size_t ended_ = 0;

@@ -13,10 +13,33 @@ namespace {
 Time at(std::int64_t s) { return Time{seconds(s).us}; }
 Lateness wait(std::int64_t s) { return {.fixed = seconds(s)}; }
 constexpr Duration kNever{};
+
+// The clocks of all partitions, and the stream's, event by event.
+class Clocks {
+ public:
+  void add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
+    own_.emplace_back(lateness);
+    all_.add_partition(lateness, idle_after, now);
+  }
+  bool observe(std::size_t partition, Time time) {
+    const bool late = own_[partition].observe(time, all_.stream());
+    all_.came(partition, own_[partition]);
+    return late;
+  }
+  void spoke(std::size_t partition, Duration now) { all_.spoke(partition, now); }
+  void end(std::size_t partition) { all_.end(partition); }
+  Frontier advance(Duration now) { return all_.advance(now); }
+  Time of(std::size_t partition) const { return own_[partition].watermark(); }
+  bool is_idle(std::size_t partition) const { return all_.is_idle(partition); }
+
+ private:
+  std::vector<PartitionClock> own_;
+  StreamClock all_;
+};
 }  // namespace
 
 TEST_CASE("T2: older than the watermark is late, equal is not") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(10), kNever, {});
   CHECK_FALSE(w.observe(0, at(100)));
   CHECK_FALSE(w.observe(0, at(90)));
@@ -27,19 +50,19 @@ TEST_CASE("T2: older than the watermark is late, equal is not") {
 TEST_CASE(
     "T2: with one partition and no tiebreak events are judged as soon as the watermark reaches them, deadlines after "
     "it") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(0), kNever, {});
   w.observe(0, at(5));
   CHECK(w.advance({}) == Frontier{at(5) + Duration{1}, at(5)});
 }
 
 TEST_CASE("T2: with a tiebreak, or a second partition, only events older than the watermark are judged") {
-  Watermark tiebreak;
+  Clocks tiebreak;
   tiebreak.add_partition({.fixed = {}, .adaptive_up_to = {}, .tiebreak = true}, kNever, {});
   tiebreak.observe(0, at(5));
   CHECK(tiebreak.advance({}) == Frontier{at(5), at(5)});
 
-  Watermark two;
+  Clocks two;
   two.add_partition(wait(0), kNever, {});
   two.add_partition(wait(0), kNever, {});
   two.observe(0, at(5));
@@ -67,7 +90,7 @@ TEST_CASE("T2: a partition waits the largest late of the base events it carries,
 }
 
 TEST_CASE("a late event moves nothing") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(0), kNever, {});
   w.observe(0, at(10));
   CHECK(w.observe(0, at(3)));
@@ -75,7 +98,7 @@ TEST_CASE("a late event moves nothing") {
 }
 
 TEST_CASE("idle partitions are left out until they speak again; what they then say may be late") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(0), seconds(30), {});
   w.add_partition(wait(0), seconds(30), {});
   w.observe(0, at(5));
@@ -94,7 +117,7 @@ TEST_CASE("idle partitions are left out until they speak again; what they then s
 
 TEST_CASE("when all partitions are idle the one that came farthest decides, whichever fell silent first") {
   for (const bool first_is_ahead : {true, false}) {
-    Watermark w;
+    Clocks w;
     w.add_partition(wait(0), seconds(10), {});
     w.add_partition(wait(0), seconds(10), {});
     w.observe(0, at(first_is_ahead ? 100 : 50));
@@ -107,7 +130,7 @@ TEST_CASE("when all partitions are idle the one that came farthest decides, whic
 }
 
 TEST_CASE("T8: when all partitions have ended, time goes through the last event and no further") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(60), kNever, {});
   w.add_partition(wait(60), kNever, {});
   w.observe(0, at(100));
@@ -121,7 +144,7 @@ TEST_CASE("T8: when all partitions have ended, time goes through the last event 
 }
 
 TEST_CASE("T8: an input without events ends without time") {
-  Watermark w;
+  Clocks w;
   w.add_partition(wait(0), kNever, {});
   w.end(0);
   CHECK(w.advance({}) == Frontier{});
@@ -130,7 +153,7 @@ TEST_CASE("T8: an input without events ends without time") {
 TEST_CASE(
     "adaptive: waits the limit at first, then the observed 0.999 quantile, never more than the limit, time never "
     "back") {
-  Watermark w;
+  Clocks w;
   w.add_partition({.fixed = {}, .adaptive_up_to = seconds(60)}, kNever, {});
   std::mt19937 random(7);
   std::int64_t now_ms = 0;

@@ -22,6 +22,16 @@ bool bytes_differ(const Case& c) {
   return false;
 }
 
+bool shards_differ(const Case& c) {
+  const auto ready = make_ready(c.text());
+  if (!ready) return false;
+  for (const bool fast : {true, false})
+    for (const std::uint32_t shards : {2u, 3u, 8u})
+      if (engine_lines(*ready, c, 1, {.fast = fast}) != engine_lines(*ready, c, 1, {.fast = fast, .shards = shards}))
+        return true;
+  return false;
+}
+
 Case minimised(Case c, const std::function<bool(const Case&)>& still) {
   for (bool smaller = true; smaller;) {
     smaller = false;

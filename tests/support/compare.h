@@ -14,6 +14,7 @@ bool differs(const Case& c);
 bool ways_differ(const Case& c);
 // ... or something else when its state goes through bytes and back after each event?
 bool bytes_differ(const Case& c);
+bool shards_differ(const Case& c);
 
 // Leaves away what is not needed for the difference: events, rules, clauses, fields.
 Case minimised(Case c, const std::function<bool(const Case&)>& still);

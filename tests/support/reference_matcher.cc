@@ -113,7 +113,7 @@ class Run {
   void wake(std::size_t r, KeyState& key, Time at, Waiting waiting = Waiting::yes);
   bool is_waited_for(Time at, const Wakes& wakes) const;
   void take_wakes(std::size_t r, KeyState& key);
-  void late(const Event& event);
+  void late(const Event& event, Time watermark);
 
   // --- rules
   void start_watching(std::size_t r, Time t);
@@ -156,6 +156,8 @@ class Run {
   std::int64_t order_ = 0;
   Time now_{std::numeric_limits<std::int64_t>::min()};
   Time watermark_{std::numeric_limits<std::int64_t>::min()};
+  std::map<std::tuple<Time, std::string, int, std::uint64_t>, Event> late_;  // where they are seen (F14)
+  std::int64_t lates_ = 0;
   std::vector<std::pair<std::tuple<Time, int, std::int64_t, std::string, std::string, std::size_t>, Alert>> alerts_;
   Output output_;
 };
@@ -199,7 +201,9 @@ Output Run::run(const std::vector<Event>& events) {
     // Older than what its own partition waits for is late, too, whatever the others say.
     if (e.time < watermark_ || (mine && e.time < *mine - lateness(e.source))) {
       output_.late.push_back(e);
-      late(e);
+      const Time mine_at = mine ? *mine - lateness(e.source) : watermark_;
+      late_.emplace(std::tuple{std::max(watermark_, mine_at), e.source, e.partition, e.offset}, e);
+      process(watermark_, false);
       continue;
     }
     buffer_.insert(std::upper_bound(buffer_.begin(), buffer_.end(), e, before), e);
@@ -239,6 +243,13 @@ void Run::process(Time limit, bool limit_too) {
     std::optional<Time> next;
     if (!buffer_.empty()) next = buffer_.front().time;
     if (!wakes_.empty() && (!next || wakes_.begin()->first < *next)) next = wakes_.begin()->first;
+    // An event that came too late is seen when the stream has come to where its partition stood.
+    if (!late_.empty() && std::get<0>(late_.begin()->first) <= limit &&
+        (!next || std::get<0>(late_.begin()->first) <= *next)) {
+      const auto first = late_.extract(late_.begin());
+      late(first.mapped(), std::get<0>(first.key()));
+      continue;
+    }
     if (!next || *next > limit || (*next == limit && !limit_too)) return;
     instant(*next);
   }
@@ -782,7 +793,7 @@ void Run::make(const std::string& name, const KeyState& key, Time t, Fields fiel
 }
 
 // F14.
-void Run::late(const Event& event) {
+void Run::late(const Event& event, Time watermark) {
   made_events_.push_back(event);
   Seen seen;
   seen.event = &made_events_.back();
@@ -809,16 +820,16 @@ void Run::late(const Event& event) {
         const bool in_time = event.time <= it->until && (it->after ? before(*it->after, event) : event.time > it->from);
         const bool open = !state.rule->resolve || (key.open && key.open->alert.id == it->alert.id);
         std::string name;
-        if (watermark_ > it->until + kept || !in_time || !open || !fits(*it->absent, seen, scope, &name) ||
+        if (watermark > it->until + kept || !in_time || !open || !fits(*it->absent, seen, scope, &name) ||
             !plays(seen, "", name, state.parts.empty() ? nullptr : &state.parts)) {
           ++it;
           continue;
         }
         Alert alert = it->alert;
         alert.state = Alert::State::withdrawn;
-        alert.time = watermark_;
+        alert.time = watermark;
         if (key.open && key.open->alert.id == alert.id) key.open.reset();
-        leave(std::move(alert), key, {watermark_, 0, static_cast<std::int64_t>(output_.late.size())});
+        leave(std::move(alert), key, {watermark, 0, ++lates_});
         it = key.absences.erase(it);
       }
     }

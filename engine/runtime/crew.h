@@ -1,0 +1,126 @@
+// A source and an engine, on as many threads as the engine has shards. Each worker has a shard of its own and does what
+// is next: it judges what has come for its shard, else it reads a block, decodes it, finds out which shards see its
+// events, and hands it over. Blocks of one partition are decoded side by side and handed over in their order. What
+// comes out is the same as on one thread, byte for byte.
+//
+//   Crew crew(engine, feed, outputs);
+//   crew.run();            // until the source has ended; or, in a simulation, step(worker) in any order
+//
+// Whoever has nothing to do sleeps until something has come; nobody spins.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "engine/event/batch.h"
+#include "engine/io/clock.h"
+#include "engine/io/decoder.h"
+#include "engine/io/source.h"
+#include "engine/runtime/engine.h"
+#include "engine/runtime/outlet.h"
+
+namespace tocsin {
+
+class Crew {
+ public:
+  struct Feed {
+    Source* source = nullptr;
+    SourceId id;
+    std::vector<std::size_t> partitions;  // the engine's, by number in the source
+    std::function<Result<std::unique_ptr<Decoder>>()> make_decoder;
+    std::function<void(EventBatch&)> select;  // takes out what is as if it were not in the source; any thread
+  };
+  // One at a time, from any thread.
+  struct Outputs {
+    Outlet::GiveAlert alert;
+    Outlet::GiveEmitted emitted;
+    std::function<void(const Event&)> late;
+    std::function<void(const DeadLetter&)> dead;
+    // A block has been handed over: its bytes, its events that are not late.
+    std::function<void(const EventBatch&, std::uint64_t bytes)> block;
+    std::function<bool()> stopped;  // no more is read
+  };
+  // All of them outlive it.
+  Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock);
+  ~Crew();
+
+  // The calling thread is one of the workers. Returns when the source has ended, and time has gone to its last event
+  // (T8); when somebody said stop; or when reading failed.
+  Result<void> run();
+  bool has_stopped() const { return stopped_; }
+  // What is done to the engine afterwards comes out here.
+  void give_out();
+  // Of all that was read.
+  std::array<std::uint64_t, kDeadReasons> dead() const;
+
+  // One piece of work for a worker; false: there is none for it now. What `run` calls over and over.
+  bool step(std::size_t worker);
+  bool is_done() const;
+
+ private:
+  // A block on its way.
+  struct Decoded {
+    std::shared_ptr<EventBatch> batch;
+    std::vector<ShardSet> routes;
+    std::vector<DeadLetter> dead;
+    std::uint64_t bytes = 0;
+    bool ends = false;
+  };
+  // Blocks of a partition leave in the order in which they were read.
+  struct Turnstile {
+    std::mutex mutex;
+    std::uint64_t next_read = 0, next_out = 0;
+    std::map<std::uint64_t, Decoded> ready;
+    bool is_busy = false;
+    std::mutex decoding;               // a decoder that remembers what came before: one block at a time
+    std::unique_ptr<Decoder> decoder;  // ... and it
+    std::uint64_t next_decoded = 0;
+    std::condition_variable turn;
+  };
+  struct Worker {
+    std::unique_ptr<Router> router;
+    std::vector<std::unique_ptr<Decoder>> decoders;  // by partition
+    DeadLetters dead;
+    Block block;
+    std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
+  };
+
+  bool judge(std::size_t worker);
+  bool read(std::size_t worker);
+  void decode(Worker& worker, std::uint64_t ticket, Decoded& out);
+  void hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded decoded);
+  void pass_on(std::uint32_t partition, Decoded& decoded);
+  void wake();
+  void end();
+  void fail(const Error& error);
+  void work(std::size_t worker);
+
+  Engine& engine_;
+  Feed feed_;
+  Outputs outputs_;
+  const Clock& clock_;
+  Outlet outlet_;
+  BatchPool pool_;
+  std::vector<Worker> workers_;
+  std::vector<std::unique_ptr<Turnstile>> turnstiles_;  // by partition
+  std::mutex reading_;
+  std::mutex giving_;                                  // late events, dead letters and figures
+  std::atomic<std::uint64_t> in_hand_{0};              // blocks that were read and not yet handed over
+  std::atomic<bool> finished_{false}, failed_{false};  // nothing more is read
+  std::atomic<bool> stopped_{false};
+  Error error_;
+
+  std::mutex sleeping_;
+  std::condition_variable news_has_come_;
+  std::atomic<std::uint64_t> news_{1};  // counts what may give a worker something to do
+};
+
+}  // namespace tocsin

@@ -1,0 +1,58 @@
+// A shard and what waits for it. Whoever reads input puts parcels in; its own thread judges them, up to the frontier,
+// and changes sources, lists and tables at their place among the events.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/runtime/board.h"
+#include "engine/runtime/reorder.h"
+#include "engine/runtime/shard.h"
+
+namespace tocsin {
+
+class Lane {
+ public:
+  explicit Lane(std::unique_ptr<Shard> shard) : shard_(std::move(shard)) {}
+
+  // How long events may wait, at most. REQUIRES: nothing waits.
+  void set_wait(Duration wait);
+
+  // Any thread.
+  void put(Parcel&& parcel);
+
+  // Judges all that has come and is before the frontier.
+  void judge(Board& board, Duration now);
+
+  Shard& shard() { return *shard_; }
+  const Shard& shard() const { return *shard_; }
+  // Other rules from here on; what waits stays.
+  std::unique_ptr<Shard> take_shard() { return std::move(shard_); }
+  void set_shard(std::unique_ptr<Shard> shard) { shard_ = std::move(shard); }
+  std::size_t waiting() const { return waiting_.waiting(); }
+  // Up to where it has judged.
+  const Frontier& frontier() const { return news_.frontier; }
+  // That have come and have not been looked at. Any thread.
+  std::size_t parcels() const;
+
+ private:
+  void give(std::span<const Event* const> events, std::span<const LateEvent> late);
+  void take_inbox();
+
+  std::unique_ptr<Shard> shard_;
+  Waiting waiting_;
+  News news_;
+  std::deque<News::Begin> begins_;  // to come
+  std::deque<News::Swap> swaps_;
+  std::vector<const Event*> due_;  // of the call in hand; kept for their memory
+  std::vector<LateEvent> late_;
+  std::vector<Parcel> taken_;
+
+  mutable std::mutex mutex_;
+  std::vector<Parcel> inbox_;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,46 @@
+// What comes out of all shards, in one order, as soon as nothing can come before it any more. Shards give what they
+// have in the order of places; whoever gives last takes out what is ready.
+#pragma once
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "engine/match/alert.h"
+#include "engine/runtime/watermark.h"
+
+namespace tocsin {
+
+class Outlet {
+ public:
+  using GiveAlert = std::function<void(const Alert&)>;
+  using GiveEmitted = std::function<void(const Emitted&)>;
+
+  Outlet(std::size_t shards, GiveAlert alert, GiveEmitted emitted)
+      : shards_(shards), alert_(std::move(alert)), emitted_(std::move(emitted)) {}
+
+  // A shard has judged up to `frontier`, and this is what came of it.
+  void give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, const Frontier& frontier);
+  // All that is left: nothing more comes.
+  void finish();
+
+ private:
+  // Of one shard; in order.
+  struct Part {
+    std::vector<Alert> alerts;
+    std::vector<Emitted> emitted;
+    Time passed = Frontier::kNothing;  // what it gives from now on is not earlier
+  };
+  void give_out(Time before);
+
+  std::mutex mutex_;
+  std::vector<Part> shards_;
+  GiveAlert alert_;
+  GiveEmitted emitted_;
+};
+
+// Both in their one order: each emitted event right behind what caused it (S5).
+void give_in_order(const std::vector<Alert>& alerts, const std::vector<Emitted>& emitted,
+                   const Outlet::GiveAlert& give_alert, const Outlet::GiveEmitted& give_emitted);
+
+}  // namespace tocsin

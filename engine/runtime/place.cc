@@ -1,0 +1,123 @@
+#include "engine/runtime/place.h"
+
+#include <bit>
+#include <cmath>
+
+#include "engine/event/encode.h"
+
+namespace tocsin {
+namespace {
+
+template <class Unsigned>
+void append_big_endian(std::string& out, Unsigned n) {
+  for (int shift = static_cast<int>(sizeof n) * 8 - 8; shift >= 0; shift -= 8) out += static_cast<char>(n >> shift);
+}
+
+// Negative numbers before positive ones.
+void append_signed(std::string& out, std::int64_t n) {
+  append_big_endian(out, static_cast<std::uint64_t>(n) ^ std::uint64_t{1} << 63);
+}
+
+// Numbers compare by their value, whether they are whole or not: the nearest double, then how far a whole one is above
+// or below it (at most 512 for 64 bits).
+void append_number(std::string& out, const Value& value) {
+  const bool whole = value.type() == Type::integer;
+  double near = whole ? static_cast<double>(value.as_integer()) : value.as_floating();
+  if (near == 0) near = 0;  // -0 is 0
+  const auto bits = std::bit_cast<std::uint64_t>(near);
+  const bool negative = (bits >> 63) != 0;
+  append_big_endian(out, negative ? ~bits : bits | std::uint64_t{1} << 63);
+  const long double above =
+      whole ? static_cast<long double>(value.as_integer()) - static_cast<long double>(near) : 0.0L;
+  append_big_endian(out, static_cast<std::uint16_t>(static_cast<std::int32_t>(above) + 0x4000));
+}
+
+// Ends before everything that goes on.
+void append_text_ordered(std::string& out, std::string_view text) {
+  for (const char c : text) {
+    out += c;
+    if (c == '\0') out += '\xff';
+  }
+  out.append(2, '\0');
+}
+
+// Before every phase.
+constexpr char kBeforeAll = 0;
+
+Place begin(Time time, char phase) {
+  Place out;
+  out.reserve(64);
+  append_signed(out, time.us);
+  out += phase;
+  return out;
+}
+
+void append_event(Place& out, const Event& event) {
+  out += '\1';
+  append_ordered(out, event.tiebreak);
+  append_big_endian(out, event.position.source.index);
+  append_big_endian(out, event.position.partition);
+  append_big_endian(out, event.position.offset);
+}
+
+}  // namespace
+
+void append_ordered(std::string& out, const Value& value) {
+  out += static_cast<char>(tiebreak_rank(value));
+  switch (value.type()) {
+    case Type::integer:
+    case Type::floating:
+      return append_number(out, value);
+    case Type::text:
+      return append_text_ordered(out, value.as_text());
+    case Type::time:
+      return append_signed(out, value.as_time().us);
+    case Type::duration:
+      return append_signed(out, value.as_duration().us);
+    case Type::boolean:
+      out += static_cast<char>(value.as_boolean());
+      return;
+    case Type::ip:
+      for (const auto byte : value.as_ip().bytes) out += static_cast<char>(byte);
+      append_big_endian(out, value.as_ip().prefix);
+      return;
+    case Type::missing:
+    case Type::point:
+    case Type::list:
+    case Type::object:
+      return;  // all of them are alike
+  }
+}
+
+Place place_of(Instant deadline) {
+  Place out = begin(deadline.time, static_cast<char>(deadline.phase));
+  out += '\0';
+  return out;
+}
+
+Place place_of(const Event& event) {
+  Place out = begin(event.time, static_cast<char>(Phase::event));
+  append_event(out, event);
+  return out;
+}
+
+Place place_of_late(const Event& event, Time watermark, bool among_events) {
+  Place out = begin(watermark, among_events ? static_cast<char>(Phase::event) : kBeforeAll);
+  append_event(out, event);
+  return out;
+}
+
+void append_alert(Place& cause, std::uint32_t rule, std::string_view key) {
+  cause += '\0';
+  append_big_endian(cause, rule);
+  cause += key;
+}
+
+void append_emitted(Place& cause, std::uint32_t program, std::string_view key, std::uint32_t number) {
+  cause += '\1';
+  append_big_endian(cause, program);
+  cause += key;
+  append_big_endian(cause, number);
+}
+
+}  // namespace tocsin
