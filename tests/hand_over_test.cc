@@ -19,19 +19,23 @@ constexpr const char* kB = "event b has k text, v float, ts time  timestamp ts\n
 // Rules on one shard, and events for it made by hand.
 class Rules {
  public:
-  explicit Rules(const std::string& text, std::uint32_t shards = 1) {
+  // `watches`: none of its sources has begun before, but that is handed over.
+  explicit Rules(const std::string& text, std::uint32_t shards = 1, bool watches = true) {
     std::string why;
     const auto ready = make_ready(text, &why);
     INFO(why);
     REQUIRE(ready);
     rules_ = ready->rules;
-    std::vector<EventTypeId> carried;
-    for (std::size_t i = 0; i < rules_->schema.types.size(); ++i) carried.emplace_back(i);
     const auto placement = std::make_shared<const Placement>(*rules_, shards);
     for (std::uint32_t i = 0; i < shards; ++i) {
       shards_.push_back(std::make_unique<Shard>(rules_, ready->data, placement, i));
-      shards_.back()->begin_source(carried, Time{0});
     }
+    if (watches) watch(Time{0});
+  }
+  void watch(Time from) {
+    std::vector<EventTypeId> carried;
+    for (std::size_t i = 0; i < rules_->schema.types.size(); ++i) carried.emplace_back(i);
+    for (const auto& shard : shards_) shard->begin_source(carried, from);
   }
   std::span<const std::unique_ptr<Shard>> shards() const { return shards_; }
 
@@ -105,4 +109,32 @@ TEST_CASE("from any number of shards to any other, each key is on one of them") 
       for (std::size_t i = 0; i < 4; ++i) after.see("a", 10 + static_cast<std::int64_t>(i), keys[i], 1);
       CHECK(after.fired() == "three w, three x, three y, three z, whole 9");
     }
+}
+
+TEST_CASE("other numbers: a rule keeps what its new ones can use") {
+  const std::string counts = "rule counts when 4 a within 1m by k  alert low \"{count}\"\n";
+  const std::string limited = "rule limited when a by k  fire at most 2 per 1h  alert low \"\"\n";
+  Rules before(kA + counts + limited);
+  for (int i = 1; i <= 3; ++i) before.see("a", i, "x", 5);
+  CHECK(before.fired() == "limited , limited ");
+  Rules after(kA + std::string("rule counts when 2 a within 1m by k  alert low \"{count}\"\n") +
+              "rule limited when a by k  fire at most 3 per 1h  alert low \"\"\n");
+  hand_over(before.shards(), after.shards(), kSources);
+  after.see("a", 4, "x", 5);
+  CHECK(after.fired() == "counts 2, limited ");
+}
+
+TEST_CASE("a rule that is new counts from now on, though an old one has the same bounds and remembers more") {
+  const std::string old = "rule old when 3 a within 1m by k  alert low \"{count}\"\n";
+  Rules before(kA + old);
+  before.see("a", 1, "x", 5);
+  before.see("a", 2, "x", 5);
+  Rules after(kA + old + "rule young when 3 a within 1m by k  alert low \"{count}\"\n", 1, false);
+  hand_over(before.shards(), after.shards(), kSources);
+  after.watch(Time{} + seconds(3));
+  after.see("a", 4, "x", 5);
+  CHECK(after.fired() == "old 3");
+  after.see("a", 5, "x", 5);
+  after.see("a", 6, "x", 5);
+  CHECK(after.fired() == "young 3");
 }

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 // The sanitizers know what is used after it was given back only of memory that goes back to them.
 #if defined(__SANITIZE_ADDRESS__)
@@ -35,12 +37,14 @@ std::size_t class_of(std::size_t rounded_size) {
 }
 constexpr std::size_t kClasses = 17 * 4;
 
-// Pages of 2 MiB, cut from the front; lists of the blocks that were given back. Never ends: who gives back last does so
-// when the program ends.
-class SharedPages {
+struct Free {
+  Free* next;
+};
+
+// Pages of 2 MiB, cut from the front; lists of the blocks that were given back.
+class Pages {
  public:
   void* allocate(std::size_t size) {
-    const std::lock_guard lock(mutex_);
     Free*& list = free_[class_of(size)];
     if (list != nullptr) {
       Free* block = list;
@@ -58,24 +62,56 @@ class SharedPages {
     return block;
   }
   void free(void* memory, std::size_t size) {
-    const std::lock_guard lock(mutex_);
     Free*& list = free_[class_of(size)];
     list = new (memory) Free{list};
   }
 
  private:
-  struct Free {
-    Free* next;
-  };
-  std::mutex mutex_;
   std::array<Free*, kClasses> free_{};
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;
 };
 
-SharedPages& pages() {
-  static SharedPages* all = new SharedPages;
+// Each thread has pages of its own, so that none waits for another; those of a thread that has ended are the next one's.
+// They never end themselves: who gives back last does so when the program ends.
+class Shelf {
+ public:
+  Pages* take() {
+    const std::lock_guard lock(mutex_);
+    if (idle_.empty()) return new Pages;
+    Pages* out = idle_.back();
+    idle_.pop_back();
+    return out;
+  }
+  void give_back(Pages* pages) {
+    const std::lock_guard lock(mutex_);
+    idle_.push_back(pages);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<Pages*> idle_;
+};
+
+Shelf& shelf() {
+  static Shelf* all = new Shelf;
   return *all;
+}
+
+// A thread that still gives back when its lease has ended (statics do) takes pages once more.
+thread_local Pages* own = nullptr;
+struct Lease {
+  ~Lease() {
+    if (own != nullptr) shelf().give_back(std::exchange(own, nullptr));
+  }
+};
+
+Pages& pages() {
+  if (own == nullptr) {
+    own = shelf().take();
+    static thread_local Lease lease;
+  }
+  return *own;
 }
 
 }  // namespace

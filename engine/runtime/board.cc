@@ -40,6 +40,11 @@ Time Board::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   return from;
 }
 
+void Board::drop_swaps() {
+  const std::scoped_lock lock(mutex_);
+  for (News::Swap& swap : swaps_) swap.reference = nullptr;  // shards count them
+}
+
 void Board::pass(Time through) {
   const std::scoped_lock lock(mutex_);
   const Frontier to = Frontier::through(through);

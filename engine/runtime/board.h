@@ -53,6 +53,8 @@ class Board {
 
   // From when on the new lists and tables are in force: `from`, or right behind all that may have been judged.
   Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
+  // Those to come were made for rules that are replaced. REQUIRES: shards drop what they have been told of them.
+  void drop_swaps();
   // Time has gone on through `through`, without events (T8).
   void pass(Time through);
 

@@ -13,6 +13,7 @@
 #include "engine/runtime/changes.h"
 #include "engine/runtime/key_book.h"
 #include "engine/runtime/keyed.h"
+#include "engine/runtime/watermark.h"
 #include "engine/state/slot_table.h"
 
 namespace tocsin {
@@ -277,7 +278,8 @@ constexpr std::uint8_t kCounts = 1, kBreaks = 2, kResets = 4;
 
 class CounterGroup : public InTableMemory<CounterGroup> {
  public:
-  static constexpr std::size_t kBoundsMax = 32;  // a bit each in Tally
+  static constexpr std::size_t kBitsMax = 32;    // of bounds, in Tally
+  static constexpr std::size_t kBoundsMax = 24;  // the rest is for rules that are new among old ones
 
   CounterGroup(const RunContext& context, const Shape& shape) : context_(context), shape_(shape) {
     for (const TypePlan& type : shape.types) {
@@ -301,7 +303,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const Program& program = context_.rules->programs[id.index];
     const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
     auto bounds = find(shape);
-    if (bounds == bounds_.end()) bounds = bounds_.insert(bounds_.end(), {shape.n, shape.window, {}});
+    if (bounds == bounds_.end())
+      bounds = bounds_.insert(bounds_.end(), {shape.n, shape.window, Frontier::kNothing, {}});
     if (members_.empty()) first_ = id;
     members_.push_back({program,
                         pattern,
@@ -321,6 +324,24 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     for (Type& type : types_)
       if (type.id == id && type.only_counts) type.filter = ExprId();
   }
+
+  // A rule that is new counts from now on; another of the same bounds may remember more. REQUIRES: nothing is loaded yet
+  // for it.
+  void watch(std::size_t number, Time from) {
+    Member& member = members_[number];
+    Bounds& shared = bounds_[member.bounds];
+    if (shared.since == Frontier::kNothing || shared.members.size() == 1) shared.since = from;
+    if (shared.since == from) return;
+    auto own = std::find_if(bounds_.begin(), bounds_.end(), [&](const Bounds& b) {
+      return b.n == shared.n && b.window == shared.window && b.since == from;
+    });
+    if (own == bounds_.end() && bounds_.size() == kBitsMax) return;  // counts as the others do
+    shared.members.erase(std::find(shared.members.begin(), shared.members.end(), number));
+    if (own == bounds_.end()) own = bounds_.insert(own, {shared.n, shared.window, from, {}});
+    own->members.push_back(static_cast<std::uint32_t>(number));
+    member.bounds = static_cast<std::uint32_t>(own - bounds_.begin());
+  }
+
   bool look_ahead(const Event& event, std::size_t at, Look& look) {
     const std::size_t type = type_of(event);
     if (type == types_.size()) return false;
@@ -389,9 +410,11 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
   // What one member remembers of a key: its newest marks. The one that remembers most speaks for all.
   bool load(std::size_t number, std::string_view key, StateReader& in) {
-    const auto& [armed, events] = remembered_;
+    auto& [armed, events] = remembered_;
     in(remembered_);
-    if (!in.ok() || events.empty() || events.size() > members_[number].n) return false;
+    if (!in.ok() || events.empty()) return false;
+    const std::size_t n = members_[number].n;  // it may count fewer than it did
+    if (events.size() > n) events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(n));
     const std::uint64_t hash = hash_bytes(key);
     Slot* slot = table_ ? table_->find(hash, key) : nullptr;
     if (slot == nullptr) slot = &new_slot(hash, key, events.back().event.time);
@@ -416,6 +439,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   struct Bounds {
     std::uint32_t n = 0;
     Duration window{};
+    Time since = Frontier::kNothing;  // watched since then: what came before they do not count
     boost::container::small_vector<std::uint32_t, 1> members;
   };
   using AllBounds = boost::container::small_vector<Bounds, 1>;
@@ -540,7 +564,9 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   bool rings(Slot& slot, std::size_t number, bool was_empty, Time before, Time now) const {
     const Bounds& bounds = bounds_[number];
     const std::uint32_t bit = std::uint32_t{1} << number;
-    const auto is_out = [&](Time time) { return !shape_.streak && now - time > bounds.window; };
+    const auto is_out = [&](Time time) {
+      return time < bounds.since || (!shape_.streak && now - time > bounds.window);
+    };
     const bool holds = slot.body.size >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
     if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
     if (!holds || (slot.body.armed & bit) == 0) return false;
@@ -621,7 +647,8 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
 
   bool is_asked() const override { return member_ == 0; }
   bool has_timers() const override { return false; }
-  void watch(Time) override {}
+  void watch(Time from) override { group_->watch(member_, from); }
+  void watched(Time from) override { group_->watch(member_, from); }
   bool looks_ahead() const override { return true; }
   void is_answered(EventTypeId type) override { group_->is_answered(type); }
   void add_memory(std::vector<const void*>& out) const override { group_->add_memory(out); }
@@ -646,7 +673,7 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
     return address.kind == StateKind::key && group_->load(member_, address.key, in);
   }
 
-  bool fires(std::optional<std::string_view>, std::uint32_t) const override {
+  bool fires(std::span<const std::uint32_t>, std::string_view) const override {
     TOCSIN_ASSERT(false && "nobody is muted while this rule fires");
     return false;
   }

@@ -33,20 +33,20 @@ class Crew {
  public:
   struct Feed {
     Source* source = nullptr;
-    SourceId id;
-    std::vector<std::size_t> partitions;  // the engine's, by number in the source
-    std::function<Result<std::unique_ptr<Decoder>>()> make_decoder;
-    std::function<void(EventBatch&)> select;  // takes out what is as if it were not in the source; any thread
+    SourceId id{};
+    std::vector<std::size_t> partitions{};  // the engine's, by number in the source
+    std::function<Result<std::unique_ptr<Decoder>>()> make_decoder{};
+    std::function<void(EventBatch&)> select{};  // takes out what is as if it were not in the source; any thread
   };
   // One at a time, from any thread.
   struct Outputs {
-    Outlet::GiveAlert alert;
-    Outlet::GiveEmitted emitted;
-    std::function<void(const Event&)> late;
-    std::function<void(const DeadLetter&)> dead;
+    Outlet::GiveAlert alert{};
+    Outlet::GiveEmitted emitted{};
+    std::function<void(const Event&)> late{};
+    std::function<void(const DeadLetter&)> dead{};
     // A block has been handed over: its bytes, its events that are not late.
-    std::function<void(const EventBatch&, std::uint64_t bytes)> block;
-    std::function<bool()> stopped;  // no more is read
+    std::function<void(const EventBatch&, std::uint64_t bytes)> block{};
+    std::function<bool()> stopped{};  // no more is read
   };
   // All of them outlive it.
   Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock);
@@ -64,6 +64,8 @@ class Crew {
   // One piece of work for a worker; false: there is none for it now. What `run` calls over and over.
   bool step(std::size_t worker);
   bool is_done() const;
+  // What `run` does when all is done.
+  void end();
 
  private:
   // A block on its way.
@@ -99,7 +101,6 @@ class Crew {
   void hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded decoded);
   void pass_on(std::uint32_t partition, Decoded& decoded);
   void wake();
-  void end();
   void fail(const Error& error);
   void work(std::size_t worker);
 

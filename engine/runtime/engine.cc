@@ -46,6 +46,7 @@ void Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const
   std::vector<std::string> names;  // any that tell them apart
   for (std::size_t i = 0; i < sources_; ++i) names.push_back(std::to_string(i));
   hand_over(before, after, names);
+  board_.drop_swaps();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.passed());
     lanes_[i]->set_shard(std::move(after[i]));
@@ -93,9 +94,28 @@ void Engine::pass_through(Time through) {
 
 void Engine::until(Time through) { pass_through(through); }
 
+// What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is. Time goes to
+// each deadline that still stands when its turn comes; then to what those have brought.
 void Engine::drain() {
-  // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is.
-  for (auto next = next_due(); next; next = next_due()) pass_through(next->time);
+  struct Pending {
+    Instant at;
+    const Runner* runner = nullptr;
+    std::string key;
+  };
+  for (;;) {
+    std::vector<Pending> all;
+    for (const auto& lane : lanes_)
+      for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
+        const Runner& runner = lane->shard().runner(ProgramId(i));
+        std::vector<Runner::DueKey> keys;
+        runner.due_keys(keys);
+        for (auto& [at, key] : keys) all.push_back({at, &runner, std::move(key)});
+      }
+    if (all.empty()) return;
+    std::ranges::sort(all, {}, &Pending::at);
+    for (const Pending& pending : all)
+      if (const auto due = pending.runner->due_of_key(pending.key)) pass_through(due->time);
+  }
 }
 
 // ----- what comes out -----------------------------------------------------------------------------------

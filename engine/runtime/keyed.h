@@ -197,6 +197,12 @@ class Keyed {
     }
     return out;
   }
+  // What is due for each key for which something is.
+  template <class DueOf>
+  void due_keys(const DueOf& due_of, std::vector<std::pair<Instant, std::string>>& out) const {
+    for (const auto& [key, state] : states_)
+      if (const std::optional<Instant> due = due_of(*state)) out.emplace_back(*due, key);
+  }
   auto begin() const { return states_.begin(); }
   auto end() const { return states_.end(); }
 

@@ -36,7 +36,8 @@ void Lane::judge(Board& board, Duration now) {
   board.look(now, news_);  // first: what is before this frontier has been put here
   take_inbox();
   std::ranges::move(news_.begins, std::back_inserter(begins_));
-  std::ranges::move(news_.swaps, std::back_inserter(swaps_));
+  for (News::Swap& swap : news_.swaps)
+    if (swap.reference != nullptr) swaps_.push_back(std::move(swap));
   due_.clear();
   late_.clear();
   waiting_.drain(news_.frontier, due_, late_);

@@ -31,7 +31,10 @@ class Lane {
   const Shard& shard() const { return *shard_; }
   // Other rules from here on; what waits stays.
   std::unique_ptr<Shard> take_shard() { return std::move(shard_); }
-  void set_shard(std::unique_ptr<Shard> shard) { shard_ = std::move(shard); }
+  void set_shard(std::unique_ptr<Shard> shard) {
+    shard_ = std::move(shard);
+    swaps_.clear();  // made for the rules before
+  }
   std::size_t waiting() const { return waiting_.waiting(); }
   // Up to where it has judged.
   const Frontier& frontier() const { return news_.frontier; }

@@ -1,6 +1,7 @@
 // A rule: its pattern finds, this decides what becomes of it. Edges (F1, F2), learn, mute, budgets, open alerts and
 // their reminders and escalations, resets, forgetting: semantics.md F1-F18, one function per line where it can be.
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdlib>
 #include <deque>
 #include <map>
@@ -58,7 +59,7 @@ struct KeyState : InTableMemory<KeyState> {
   std::unique_ptr<PatternState> when, resolve;
   std::optional<OpenAlert> open;
   std::vector<Spent> spent;              // budgets of the rule's own key
-  std::vector<Time> sent;                // for `escalate ... after N in D`
+  std::vector<std::deque<Time>> sent;    // for each `escalate ... after N in D`: its newest N
   std::map<EventTypeId, Seen> previous;  // E4
   std::optional<Time> last_event;        // of any base that the rule names (F10)
   FiredAbsences absences;                // F14
@@ -66,20 +67,58 @@ struct KeyState : InTableMemory<KeyState> {
   TouchTag touched = 0;
 };
 
+// The keys with an open alert, by those of their parts that rules ask for which are muted meanwhile.
+class OpenKeys {
+ public:
+  using Parts = std::vector<std::uint32_t>;
+  explicit OpenKeys(const std::vector<Parts>& asked) {
+    for (const Parts& parts : asked)
+      if (std::ranges::find(asked_, parts, &Asked::parts) == asked_.end()) asked_.push_back({parts, {}});
+  }
+  bool is_asked() const { return !asked_.empty(); }
+
+  void opened(std::span<const Value> key) {
+    for (Asked& asked : asked_) ++asked.open[bytes_of(asked.parts, key)];
+  }
+  void closed(std::span<const Value> key) {
+    for (Asked& asked : asked_) {
+      const auto at = asked.open.find(bytes_of(asked.parts, key));
+      if (--at->second == 0) asked.open.erase(at);
+    }
+  }
+  bool has(std::span<const std::uint32_t> parts, std::string_view bytes) const {
+    return std::ranges::any_of(asked_, [&](const Asked& asked) {
+      return std::ranges::equal(asked.parts, parts) && asked.open.contains(bytes);
+    });
+  }
+
+ private:
+  struct Asked {
+    Parts parts;
+    boost::unordered_flat_map<std::string, std::uint32_t, StringHash, StringEqual> open;
+  };
+  static std::string bytes_of(const Parts& parts, std::span<const Value> key) {
+    std::string out;
+    for (const std::uint32_t part : parts) append_key(out, key[part]);
+    return out;
+  }
+  std::vector<Asked> asked_;
+};
+
 // So many keys are kept without asking which of them still matter.
 constexpr std::size_t kFewKeys = 1'024;
 
 class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
  public:
-  // `is_asked`: some rule is muted while this one fires.
-  RuleRunner(const RunContext& context, ProgramId id, bool is_asked)
+  // `asked`: the parts of its key that rules compare which are muted while this one fires.
+  RuleRunner(const RunContext& context, ProgramId id, const std::vector<OpenKeys::Parts>& asked)
       : context_(context),
         id_(id),
         program_(context.rules->programs[id.index]),
         streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
         alerts_(id, program_, *context.evaluator),
-        is_asked_(is_asked) {
+        open_keys_(asked) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
     options.window_events = context.window_events;
@@ -111,7 +150,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     std::vector<std::string> left;
     for (const auto& [key, state] : keys_)
       if (!is_listed(state->key.values().front())) left.push_back(key);
-    for (const std::string& key : left) keys_.erase(key);
+    for (const std::string& key : left) {
+      close(*keys_.find(key));
+      keys_.erase(key);
+    }
     watch_listed(from);
   }
 
@@ -181,6 +223,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   std::optional<Instant> due_but_renewing() const override {
     return keys_.earliest([this](const KeyState& s) { return due_of(s, false); });
   }
+  void due_keys(std::vector<DueKey>& out) const override {
+    keys_.due_keys([this](const KeyState& s) { return due_of(s, false); }, out);
+  }
+  std::optional<Instant> due_of_key(const std::string& key) const override {
+    const KeyState* state = keys_.find(key);
+    return state == nullptr ? std::nullopt : due_of(*state, false);
+  }
 
   void on_instant(Instant now, Outputs& out) override {
     for (const std::string& key : keys_.take(now)) {
@@ -218,15 +267,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     watching_ = true;
   }
 
-  bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const override {
-    return std::any_of(keys_.begin(), keys_.end(), [&](const auto& entry) {
-      const KeyState& s = *entry.second;
-      if (!s.open) return false;
-      if (!key_part) return true;
-      std::string bytes;
-      append_key(bytes, s.key.values()[part]);
-      return bytes == *key_part;
-    });
+  bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
+    return open_keys_.has(parts, bytes);
   }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
@@ -293,9 +335,12 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   bool load_key(std::string key, StateReader& in) {
     auto state = std::make_unique<KeyState>();
     key_parts(in, *state);
-    if (state->spent.size() != rule_.budgets.size()) in.fail();
-    if (state->open && state->open->escalated.size() != rule_.escalations.size()) in.fail();
     if (!in.ok()) return false;
+    // Budgets and escalations may be others now (language.md, section 13).
+    state->spent.resize(rule_.budgets.size());
+    state->sent.resize(rule_.escalations.size());
+    if (state->open) state->open->escalated.resize(rule_.escalations.size());
+    if (state->open) open_keys_.opened(state->key.values());
     const std::optional<Instant> due = due_of(*state, true);
     KeyState& s = keys_.restore(key, std::move(state));
     keys_.schedule(key, s, due);
@@ -335,11 +380,11 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // Nothing is known of the key that an event from `now` on could ask for: it is what a new one would be.
   bool is_idle(const KeyState& s, Time now) const {
     if (s.seen || !s.last_event || now - *s.last_event <= *program_.bounds.reach.longest) return false;
-    if (s.open && (rule_.resolve.exists() || is_asked_)) return false;
+    if (s.open && (rule_.resolve.exists() || open_keys_.is_asked())) return false;
     for (std::size_t i = 0; i < s.spent.size(); ++i)
       if (!is_over(s.spent[i], rule_.budgets[i], now)) return false;
-    for (const Escalation& e : rule_.escalations)
-      if (e.count != 0 && !s.sent.empty() && now - s.sent.back() <= e.after) return false;
+    for (std::size_t i = 0; i < s.sent.size(); ++i)
+      if (!s.sent[i].empty() && now - s.sent[i].back() <= rule_.escalations[i].after) return false;
     return s.absences.are_forgotten(now) && !due_of(s, true);
   }
 
@@ -353,6 +398,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     state->seen = seen;
     state->when = when_->begin(watching_ && !seen ? watched_from_ : from, seen);
     state->spent.resize(rule_.budgets.size());
+    state->sent.resize(rule_.escalations.size());
     KeyState& out = keys_.insert(key, std::move(state));
     counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());
     keys_.schedule(key, out, due_of(out, true));
@@ -381,10 +427,11 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     s.seen = program_.keys_from.exists();
     s.last_event.reset();
     s.absences.clear();
-    if (!rule_.resolve.exists()) s.open.reset();  // F12: it is armed now
+    if (!rule_.resolve.exists()) close(s);  // F12: it is armed now
     const bool spent = std::any_of(s.spent.begin(), s.spent.end(),
                                    [](const Spent& b) { return !b.fires.empty() || b.suppressed > 0; });
-    if (!s.seen && !s.open && !spent && s.sent.empty()) return keys_.erase(key);
+    const bool sent = std::ranges::any_of(s.sent, [](const auto& times) { return !times.empty(); });
+    if (!s.seen && !s.open && !spent && !sent) return keys_.erase(key);
     s.when = when_->begin(s.seen ? now : watched_from_, s.seen);
     s.from = now;
     s.forgotten = !s.seen;
@@ -481,7 +528,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (f.kind == Finding::Kind::occurred) {
       if (!holds) return;
       fire(s, key, *f.report, at, now, out);
-      if (!rule_.resolve.exists() && !f.lasts) s.open.reset();  // armed again at once (F12)
+      if (!rule_.resolve.exists() && !f.lasts) close(s);  // armed again at once (F12)
       return;
     }
     if (f.by_event && (f.nothing_left || !holds)) arm(s);
@@ -492,9 +539,15 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     fire(s, key, *f.report, at, now, out);
   }
 
+  void close(KeyState& s) {
+    if (!s.open) return;
+    s.open.reset();
+    open_keys_.closed(s.key.values());
+  }
+
   void arm(KeyState& s) {
     s.armed = true;
-    if (!rule_.resolve.exists()) s.open.reset();  // F12: without `resolve when` it fires until it is armed again
+    if (!rule_.resolve.exists()) close(s);  // F12: without `resolve when` it fires until it is armed again
   }
 
   // Learning, muted, or outside its calendar.
@@ -506,16 +559,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (const OpenDuring& o : program_.open)
       if (reference().open(o.calendar, now) == o.outside) return true;
     for (const Mute& mute : rule_.mutes) {
-      const Runner& other = *(*context_.runners)[mute.rule.index];
-      bool muted = mute.same.empty() && other.fires(std::nullopt, 0);
+      std::string bytes;
+      OpenKeys::Parts parts;
       for (const auto& [ours, theirs] : mute.same) {
-        const Value value = context_.evaluator->evaluate(ours, context);
-        if (value.is_missing()) continue;
-        std::string bytes;
-        append_key(bytes, value);
-        muted = other.fires(bytes, theirs);
-        if (!muted) break;
+        append_key(bytes, context_.evaluator->evaluate(ours, context));
+        parts.push_back(theirs);
       }
+      const bool muted = (*context_.runners)[mute.rule.index]->fires(parts, bytes);
       if (muted) {
         ++counters_.muted;
         return true;
@@ -607,6 +657,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       open.escalated.assign(rule_.escalations.size(), false);
       if (rule_.remind.us != 0) open.remind = now.time + rule_.remind;
       s.open = std::move(open);
+      open_keys_.opened(s.key.values());
       if (resolve_) s.resolve = resolve_->begin(now.time, true);
     }
     if (rule_.alert) out.alerts.push_back(std::move(alert));
@@ -616,14 +667,14 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (!s.open || !f.holds || f.report == nullptr) return;
     Alert alert = s.open->alert;
     alert.state = Alert::State::resolved;
-    s.open.reset();
+    close(s);
     repeat(std::move(alert), now, out);
   }
 
   void withdraw(KeyState& s, Alert alert, Time now, Outputs& out) {
     const bool is_open = s.open && s.open->alert.id == alert.id;
     if (rule_.resolve.exists() && !is_open) return;  // it is resolved
-    if (is_open) s.open.reset();
+    if (is_open) close(s);
     alert.state = Alert::State::withdrawn;
     repeat(std::move(alert), now, out);
   }
@@ -656,14 +707,15 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   // `escalate to SEV after N in D`: the N-th alert within D, and those after it, have the severity.
   void escalate_by_number(KeyState& s, Alert& alert) {
-    for (const Escalation& e : rule_.escalations) {
+    for (std::size_t i = 0; i < rule_.escalations.size(); ++i) {
+      const Escalation& e = rule_.escalations[i];
       if (e.count == 0) continue;
-      s.sent.push_back(alert.fired);
-      std::erase_if(s.sent, [&](Time t) { return alert.fired - t > e.after; });
-      if (s.sent.size() >= e.count) {
-        alert.severity = e.to;
-        alert.escalated = true;
-      }
+      std::deque<Time>& sent = s.sent[i];
+      sent.push_back(alert.fired);
+      while (sent.size() > e.count || alert.fired - sent.front() >= e.after) sent.pop_front();
+      if (sent.size() < e.count) continue;
+      alert.severity = e.to;
+      alert.escalated = true;
     }
   }
 
@@ -673,7 +725,6 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   const StreamFilters streams_;
   const RuleBody& rule_;
   const AlertMaker alerts_;
-  const bool is_asked_;
   std::unique_ptr<PatternMatcher> when_, resolve_;
   StreamId absent_;  // what the rule waits for not to come; none: it does not
   std::vector<PlainInput> plain_inputs_;
@@ -685,6 +736,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   bool watching_ = false;
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
+  OpenKeys open_keys_;
   Keyed<SharedSpent> shared_spent_;  // budgets with keys of their own: number of the budget, `/`, key
   KeyedVisits visits_;
   ProgramCounters counters_;
@@ -697,10 +749,13 @@ std::unique_ptr<Runner> make_summary_runner(const RunContext& context, ProgramId
 
 std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context) {
   CounterRunners counters(context);
-  std::vector<bool> is_asked(context.rules->programs.size());
+  std::vector<std::vector<OpenKeys::Parts>> asked(context.rules->programs.size());
   for (const Program& program : context.rules->programs)
     if (const auto* rule = std::get_if<RuleBody>(&program.body))
-      for (const Mute& mute : rule->mutes) is_asked[mute.rule.index] = true;
+      for (const Mute& mute : rule->mutes) {
+        OpenKeys::Parts& parts = asked[mute.rule.index].emplace_back();
+        for (const auto& [ours, theirs] : mute.same) parts.push_back(theirs);
+      }
   std::vector<std::unique_ptr<Runner>> out;
   for (std::size_t i = 0; i < context.rules->programs.size(); ++i) {
     const ProgramId id(i);
@@ -712,7 +767,7 @@ std::vector<std::unique_ptr<Runner>> make_runners(const RunContext& context) {
     } else if (auto counter = counters.make(id)) {
       out.push_back(std::move(counter));
     } else {
-      out.push_back(std::make_unique<RuleRunner>(context, id, is_asked[i]));
+      out.push_back(std::make_unique<RuleRunner>(context, id, asked[i]));
     }
   }
   return out;

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/match/alert.h"
@@ -121,6 +123,10 @@ class Runner {
   // The next instant at which something is due; none: nothing is. What time alone renews counts only when asked (T8).
   virtual std::optional<Instant> due() const = 0;
   virtual std::optional<Instant> due_but_renewing() const = 0;
+  // The same key by key, without what time alone renews: for whoever goes through all of it.
+  using DueKey = std::pair<Instant, std::string>;
+  virtual void due_keys(std::vector<DueKey>&) const {}
+  virtual std::optional<Instant> due_of_key(const std::string&) const { return std::nullopt; }
   // Everything that is due at `now`, keys in order.
   virtual void on_instant(Instant now, Outputs& out) = 0;
 
@@ -138,8 +144,9 @@ class Runner {
   // What an address of this program holds. False: the bytes are no state of it.
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
-  // For `mute while`: is an alert open, or the rule not armed again, for this key (or for any)?
-  virtual bool fires(std::optional<std::string_view> key_part, std::uint32_t part) const = 0;
+  // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of none:
+  // for any key)? REQUIRES: a rule of the set is muted so.
+  virtual bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const = 0;
   virtual const ProgramCounters& counters() const = 0;
   virtual std::size_t keys() const = 0;
   virtual std::size_t bytes() const = 0;

@@ -47,6 +47,13 @@ class SessionRunner : public Runner {
     return keys_.next([this](const Session& s) { return due_of(s); });
   }
   std::optional<Instant> due_but_renewing() const override { return due(); }
+  void due_keys(std::vector<DueKey>& out) const override {
+    keys_.due_keys([this](const Session& s) { return due_of(s); }, out);
+  }
+  std::optional<Instant> due_of_key(const std::string& key) const override {
+    const Session* session = keys_.find(key);
+    return session == nullptr ? std::nullopt : due_of(*session);
+  }
 
   void on_instant(Instant now, Outputs& out) override {
     for (const std::string& key : keys_.take(now)) {
@@ -81,7 +88,7 @@ class SessionRunner : public Runner {
     return true;
   }
 
-  bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
+  bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {

@@ -1,6 +1,8 @@
 #include "engine/runtime/shard.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <numeric>
 #include <ranges>
@@ -43,7 +45,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
     memory_.insert(memory_.end(), lines.begin(), lines.end());
   }
   watching_.resize(runners_.size());
-  due_at_.resize(runners_.size());
+  deadlines_ = Deadlines(runners_.size());
 }
 
 Shard::~Shard() = default;
@@ -130,25 +132,29 @@ void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std
   std::vector<std::uint32_t> numbers(before.programs.size());
   std::iota(numbers.begin(), numbers.end(), 0u);
   StateReader reader({}, new_names);
+  std::vector<Changes> all;
+  all.reserve(from.size());
   for (const auto& old : from) {
-    Changes changes(names);
+    Changes& changes = all.emplace_back(names);
     old->track({&changes, numbers});
     old->cut();
     old->save(std::numeric_limits<std::size_t>::max());
-    for (const StateChange& change : changes.sorted()) {
-      if (change.gone) continue;
-      const auto address = StateAddress::read(change.address);
-      TOCSIN_ASSERT(address.has_value());
-      const ProgramId id = successors[address->program];
-      if (!id.exists()) continue;
-      for (std::uint32_t i = 0; i < to.size(); ++i) {
-        if (address->kind != StateKind::program && placement.shard_of(id, address->key) != i) continue;
-        reader.open(change.value.substr(1));
-        const bool loaded = to[i]->load(id, *address, reader);
-        TOCSIN_ASSERT(loaded && reader.at_end());
-      }
-    }
   }
+  // Since when a program watches has to be known before its keys.
+  for (const bool programs : {true, false})
+    for (Changes& changes : all)
+      for (const StateChange& change : changes.sorted()) {
+        const auto address = StateAddress::read(change.address);
+        TOCSIN_ASSERT(address.has_value());
+        const ProgramId id = successors[address->program];
+        if (change.gone || !id.exists() || (address->kind == StateKind::program) != programs) continue;
+        for (std::uint32_t i = 0; i < to.size(); ++i) {
+          if (!programs && placement.shard_of(id, address->key) != i) continue;
+          reader.open(change.value.substr(1));
+          const bool loaded = to[i]->load(id, *address, reader);
+          TOCSIN_ASSERT(loaded && reader.at_end());
+        }
+      }
   for (const auto& shard : to) shard->restored();
 }
 
@@ -219,7 +225,7 @@ void Shard::bring_programs() const {
 }
 
 void Shard::on_event_ahead(const Event& event, std::size_t at) {
-  if (!dues_.empty()) advance({event.time, Phase::event});
+  if (!deadlines_.empty()) advance({event.time, Phase::event});
   const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1], end = ahead_end_[at];
   if (begin == end) return;
   ordinal_ = 0;
@@ -316,45 +322,36 @@ void Shard::deliver_emitted(std::vector<Emitted> emitted) {
   instant_ = instant;
 }
 
-void Shard::look_at_due(std::uint32_t program) {
-  const std::optional<Instant> due = runners_[program]->due();
-  if (due == due_at_[program]) return;
-  due_at_[program] = due;
-  if (due) dues_.push({*due, program});
-}
+void Shard::look_at_due(std::uint32_t program) { deadlines_.set(program, runners_[program]->due()); }
 
-std::optional<Instant> Shard::next_due() {
-  while (!dues_.empty() && due_at_[dues_.top().program] != dues_.top().at) dues_.pop();
-  if (dues_.empty()) return std::nullopt;
-  return dues_.top().at;
-}
-
+// Programs in their order; what one makes may make one behind it due. What becomes due for one whose turn is over waits
+// for the next call.
 void Shard::on_instant(Instant now) {
   ordinal_ = 0;
   const Place place = place_of(now);
   std::vector<Emitted> later;
-  std::vector<std::uint32_t> ready, again;
-  // Programs in their order; what one makes may make one behind it due.
+  std::vector<std::uint32_t> ready, again;  // ready: a heap, the first program on top
   for (std::int64_t done = -1;;) {
-    for (auto next = next_due(); next && *next <= now; next = next_due()) {
-      ready.push_back(dues_.top().program);
-      dues_.pop();
+    while (!deadlines_.empty() && *deadlines_.first() <= now) {
+      const std::uint32_t program = deadlines_.first_program();
+      deadlines_.set(program, std::nullopt);
+      if (program <= done) {
+        again.push_back(program);
+        continue;
+      }
+      ready.push_back(program);
+      std::ranges::push_heap(ready, std::greater());
     }
-    std::erase_if(ready, [&](std::uint32_t p) {
-      if (p > done) return false;
-      again.push_back(p);  // it became due once more: its turn comes at the next call
-      return true;
-    });
-    const auto first = std::min_element(ready.begin(), ready.end());
-    if (first == ready.end()) break;
-    const std::uint32_t program = *first;
-    ready.erase(first);
+    if (ready.empty()) break;
+    std::ranges::pop_heap(ready, std::greater());
+    const std::uint32_t program = ready.back();
+    ready.pop_back();
+    if (program == done) continue;  // it had become due twice before its turn
     done = program;
     instant_ = now.phase;
     std::vector<Emitted> emitted;
     runners_[program]->on_instant(now, outputs_);
     take_outputs(place, emitted);
-    due_at_[program].reset();
     look_at_due(program);
     // For those who use it, an emitted event is one of the events at its time: after their (1), before their (3) (S5).
     if (now.phase == Phase::over)
@@ -362,8 +359,7 @@ void Shard::on_instant(Instant now) {
     else if (!emitted.empty())
       deliver_emitted(std::move(emitted));
   }
-  for (const std::uint32_t p : again)
-    if (due_at_[p]) dues_.push({*due_at_[p], p});
+  for (const std::uint32_t program : again) look_at_due(program);
   if (!later.empty()) deliver_emitted(std::move(later));
   instant_.reset();
   scratch_.reset();
@@ -379,11 +375,11 @@ std::optional<Instant> Shard::due(bool renewing) const {
 }
 
 void Shard::advance(Instant before) {
-  for (auto next = next_due(); next && *next < before; next = next_due()) on_instant(*next);
+  while (!deadlines_.empty() && *deadlines_.first() < before) on_instant(*deadlines_.first());
 }
 
 void Shard::advance_through(Time through) {
-  for (auto next = next_due(); next && next->time <= through; next = next_due()) on_instant(*next);
+  while (!deadlines_.empty() && deadlines_.first()->time <= through) on_instant(*deadlines_.first());
 }
 
 std::vector<Alert> Shard::take_alerts() {

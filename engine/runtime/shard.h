@@ -6,7 +6,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <span>
 #include <vector>
 
@@ -16,6 +15,7 @@
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
+#include "engine/runtime/deadlines.h"
 #include "engine/runtime/key_book.h"
 #include "engine/runtime/place.h"
 #include "engine/runtime/placement.h"
@@ -91,13 +91,6 @@ class Shard {
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
 
  private:
-  // When a program has something due. Of several entries for one, that which says due_at_ counts.
-  struct Due {
-    Instant at;
-    std::uint32_t program = 0;
-    friend bool operator<(const Due& a, const Due& b) { return a.at != b.at ? a.at > b.at : a.program > b.program; }
-  };
-
   // An event in hand and a program that wants it.
   struct Ahead {
     std::uint32_t program = 0;
@@ -118,7 +111,6 @@ class Shard {
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
-  std::optional<Instant> next_due();
 
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
@@ -144,10 +136,9 @@ class Shard {
   std::size_t in_hand_ = 0;
   std::vector<std::optional<Time>> watching_;  // since when
   Durable durable_;
-  std::vector<bool> has_saved_watching_;        // by program
-  std::size_t saving_ = 0;                      // programs before it have written all of the cut in hand
-  std::vector<std::optional<Instant>> due_at_;  // by program
-  std::priority_queue<Due> dues_;
+  std::vector<bool> has_saved_watching_;  // by program
+  std::size_t saving_ = 0;                // programs before it have written all of the cut in hand
+  Deadlines deadlines_{0};
   std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is
   std::uint32_t ordinal_ = 0;     // emitted events so far behind what is in hand
   Outputs outputs_;               // of the call in hand; kept for its memory

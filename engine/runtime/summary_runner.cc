@@ -56,6 +56,13 @@ class SummaryRunner : public Runner {
   std::optional<Instant> due_but_renewing() const override {
     return keys_.earliest([this](const Summed& s) { return due_of(s, false); });
   }
+  void due_keys(std::vector<DueKey>& out) const override {
+    keys_.due_keys([this](const Summed& s) { return due_of(s, false); }, out);
+  }
+  std::optional<Instant> due_of_key(const std::string& key) const override {
+    const Summed* state = keys_.find(key);
+    return state == nullptr ? std::nullopt : due_of(*state, false);
+  }
 
   void on_instant(Instant now, Outputs& out) override {
     for (const std::string& key : keys_.take(now)) {
@@ -95,7 +102,7 @@ class SummaryRunner : public Runner {
     return true;
   }
 
-  bool fires(std::optional<std::string_view>, std::uint32_t) const override { return false; }
+  bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {

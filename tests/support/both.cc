@@ -8,7 +8,10 @@
 #include "dsl/compile.h"
 #include "dsl/parser.h"
 #include "engine/event/write.h"
+#include "engine/io/clock.h"
+#include "engine/io/source.h"
 #include "engine/program/dump.h"
+#include "engine/runtime/crew.h"
 #include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
 
@@ -168,17 +171,95 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why) {
   return out;
 }
 
+namespace {
+
+CodecConfig codec_of_cases() {
+  CodecConfig out;
+  out.event_field = "event";
+  return out;
+}
+
+DocumentNames names_for(const Ready& ready) {
+  DocumentNames out;
+  out.rules = ready.rules.get();
+  out.sources = {"input"};
+  out.replayed = true;
+  return out;
+}
+
+std::string engine_line(const Emitted& e, const DocumentNames& names) {
+  std::string text;
+  append_emitted(text, e, names);
+  json document = json::parse(text);
+  json fields = json::object();
+  for (const auto& [name, value] : document["fields"].items())
+    if (!value.is_null() && name != "session_id") fields[name] = value;
+  return "+" + document["time"].get<std::string>() + " " + document["event"].get<std::string>() + " " +
+         document["key"].dump() + " " + fields.dump();
+}
+
+// The events from `i` on that come together: of one partition, at most `most`.
+void fill(Block& block, const Case& c, std::size_t& i, std::size_t most) {
+  const int partition = c.events[i].partition;
+  block.source = SourceId{0};
+  block.partition = static_cast<std::uint32_t>(partition);
+  std::string bytes;
+  for (std::size_t n = 0; n < most && i < c.events.size() && c.events[i].partition == partition; ++n, ++i) {
+    if (!bytes.empty()) bytes += '\n';
+    const std::string record = c.events[i].json();
+    block.records.push_back({static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(record.size()),
+                             c.events[i].offset, std::nullopt});
+    bytes += record;
+  }
+  block.bytes.append(bytes);
+}
+
+// A case as a source: each partition by itself, whichever comes next at random.
+class CaseSource final : public Source {
+ public:
+  CaseSource(const Case& c, std::uint32_t partitions, std::size_t block, std::uint64_t seed) : random_(seed) {
+    parts_.resize(partitions);
+    for (std::size_t i = 0; i < c.events.size();) {
+      Block next;
+      fill(next, c, i, block);
+      parts_[next.partition].push_back(std::move(next));
+    }
+  }
+  std::uint32_t partitions() const override { return static_cast<std::uint32_t>(parts_.size()); }
+  bool can_go_back() const override { return false; }
+  Result<void> start(std::span<const Progress>) override { return {}; }
+  Result<Polled> poll(Block& into, Duration) override {
+    if (std::ranges::all_of(parts_, [](const auto& part) { return part.empty(); })) return Polled::finished;
+    std::deque<Block>* part = nullptr;
+    while (part == nullptr || part->empty()) part = &parts_[random_() % parts_.size()];
+    into = std::move(part->front());
+    part->pop_front();
+    return Polled::block;
+  }
+  void pause(std::uint32_t) override {}
+  void resume(std::uint32_t) override {}
+  void stored(std::span<const Progress>) override {}
+
+ private:
+  std::mt19937_64 random_;
+  std::vector<std::deque<Block>> parts_;
+};
+
+class StandingClock final : public Clock {
+ public:
+  Time now() const override { return {}; }
+  Duration elapsed() const override { return {}; }
+};
+
+}  // namespace
+
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
                    std::size_t install_every) {
-  CodecConfig codec;
-  codec.event_field = "event";
+  const CodecConfig codec = codec_of_cases();
   const Schema& schema = ready.rules->schema;
   Engine engine(ready.rules, ready.data, options);
   const std::vector<EventTypeId> carried = carried_events(codec, schema);
-  DocumentNames names;
-  names.rules = ready.rules.get();
-  names.sources = {"input"};
-  names.replayed = true;
+  const DocumentNames names = names_for(ready);
 
   std::map<int, std::pair<std::size_t, std::unique_ptr<Decoder>>> partitions;
   for (const EventText& e : c.events) partitions[e.partition];
@@ -192,33 +273,14 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
   Lines out;
   const auto collect = [&] {
     for (const Alert& a : engine.take_alerts()) out.push_back(engine_line(a, *ready.rules));
-    for (const Emitted& e : engine.take_emitted()) {
-      std::string text;
-      append_emitted(text, e, names);
-      json document = json::parse(text);
-      json fields = json::object();
-      for (const auto& [name, value] : document["fields"].items())
-        if (!value.is_null() && name != "session_id") fields[name] = value;
-      out.push_back("+" + document["time"].get<std::string>() + " " + document["event"].get<std::string>() + " " +
-                    document["key"].dump() + " " + fields.dump());
-    }
+    for (const Emitted& e : engine.take_emitted()) out.push_back(engine_line(e, names));
   };
   DeadLetters dead;
   std::size_t blocks = 0;
   for (std::size_t i = 0; i < c.events.size();) {
     const int partition = c.events[i].partition;
     Block block;
-    block.source = SourceId{0};
-    block.partition = static_cast<std::uint32_t>(partition);
-    std::string bytes;
-    for (std::size_t n = 0; n < block_size && i < c.events.size() && c.events[i].partition == partition; ++n, ++i) {
-      if (!bytes.empty()) bytes += '\n';
-      const std::string record = c.events[i].json();
-      block.records.push_back({static_cast<std::uint32_t>(bytes.size()), static_cast<std::uint32_t>(record.size()),
-                               c.events[i].offset, std::nullopt});
-      bytes += record;
-    }
-    block.bytes.append(bytes);
+    fill(block, c, i, block_size);
     auto batch = std::make_shared<EventBatch>();
     partitions[partition].second->decode(block, *batch, dead);
     engine.take(partitions[partition].first, batch, now = now + milliseconds(1));
@@ -231,6 +293,37 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
   if (c.until_ms) engine.until(Time{*c.until_ms * 1000});
   if (c.drain) engine.drain();
   collect();
+  return parted(std::move(out));
+}
+
+Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
+                 bool threads) {
+  const CodecConfig codec = codec_of_cases();
+  Engine engine(ready.rules, ready.data, options);
+  const std::vector<EventTypeId> carried = carried_events(codec, ready.rules->schema);
+  const DocumentNames names = names_for(ready);
+  std::uint32_t partitions = 0;
+  for (const EventText& e : c.events) partitions = std::max(partitions, static_cast<std::uint32_t>(e.partition) + 1);
+  CaseSource source(c, partitions, block, seed);
+  Crew::Feed feed{.source = &source, .id = SourceId{0}};
+  for (std::uint32_t i = 0; i < partitions; ++i) feed.partitions.push_back(engine.add_partition(SourceId{0}, carried));
+  feed.make_decoder = [&] { return make_decoder(codec, ready.rules->schema); };
+  Lines out;
+  const StandingClock clock;
+  Crew crew(engine, std::move(feed),
+            {.alert = [&](const Alert& a) { out.push_back(engine_line(a, *ready.rules)); },
+             .emitted = [&](const Emitted& e) { out.push_back(engine_line(e, names)); }},
+            clock);
+  if (threads) {
+    if (!crew.run()) return {"the crew failed"};
+  } else {
+    std::mt19937_64 random(seed + 1);
+    while (!crew.is_done()) crew.step(random() % options.shards);
+    crew.end();
+  }
+  if (c.until_ms) engine.until(Time{*c.until_ms * 1000});
+  if (c.drain) engine.drain();
+  crew.give_out();
   return parted(std::move(out));
 }
 

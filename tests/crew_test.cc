@@ -1,0 +1,66 @@
+// If one of these fails, what comes out depends on how many threads there are, or on which of them is faster.
+//
+// TOCSIN_SEEDS=N tries N random rule sets (default 300), TOCSIN_SEED=S begins at S.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "tests/support/both.h"
+#include "tests/support/compare.h"
+
+namespace {
+
+using namespace tocsin;
+using namespace tocsin::tests;
+
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+// Random rules over a stream in up to four partitions, some events late.
+template <class Look>
+void for_each_case(const Look& look) {
+  const std::uint64_t first = number_from("TOCSIN_SEED", 1), seeds = number_from("TOCSIN_SEEDS", 300);
+  std::uint64_t tried = 0, outputs = 0;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    Generator generator(seed * 104'729);
+    Case c = generator.any();
+    c.late_ms = 2'000;
+    const auto ready = make_ready(c.text());
+    if (!ready) continue;
+    const std::uint64_t partitions = 1 + generator.below(4);
+    c.events = generator.shuffled(c.events, generator.one_in(3) ? 3 * c.late_ms : c.late_ms);
+    for (EventText& e : c.events) e.partition = static_cast<int>(generator.below(partitions));
+    c.silent_partition = false;
+    const Lines expected = engine_lines(*ready, c);
+    ++tried;
+    outputs += expected.size();
+    CAPTURE(seed);
+    look(seed, *ready, c, expected);
+  }
+  MESSAGE(tried << " rule sets, " << outputs << " outputs");
+  CHECK(outputs > tried);
+}
+
+}  // namespace
+
+TEST_CASE("any number of workers, whoever's turn it is: the same bytes") {
+  for_each_case([](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
+    for (const std::uint32_t shards : {1u, 2u, 3u, 8u})
+      for (std::uint64_t turn = 0; turn < 3; ++turn) {
+        const Lines got = crew_lines(ready, c, 1 + (seed + turn) % 5, {.shards = shards}, seed * 10 + turn, false);
+        if (got == expected) continue;
+        FAIL_CHECK("seed " << seed << ", " << shards << " workers, turn " << turn << "\n" << report(c));
+        return;
+      }
+  });
+}
+
+TEST_CASE("on threads: the same bytes") {
+  for_each_case([](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
+    for (const std::uint32_t shards : {2u, 3u, 8u})
+      if (crew_lines(ready, c, 1 + seed % 3, {.shards = shards}, seed, true) != expected)
+        FAIL_CHECK("seed " << seed << ", " << shards << " threads\n" << report(c));
+  });
+}
