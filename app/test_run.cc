@@ -145,7 +145,7 @@ class Test {
     std::vector<Event> events(batch->events().begin(), batch->events().end());
     std::ranges::stable_sort(events, [](const Event& a, const Event& b) {
       if (a.time != b.time) return a.time < b.time;
-      const auto tie = total_order(a.tiebreak, b.tiebreak);
+      const auto tie = compare_tiebreaks(a.tiebreak, b.tiebreak);
       return tie != 0 ? tie < 0 : a.position < b.position;
     });
     std::vector<SentEvent> out;
@@ -166,7 +166,7 @@ class Test {
       Engine engine(compiled_.rules, reference_);  // from the beginning: time that has passed cannot be looked at twice
       send_until(engine, arranged(sent_, {}), instant);
       engine.until(instant);
-      const auto due = engine.shard().runner(id).due_but_renewing();
+      const auto due = engine.next_due(id);
       out.push_back({instant, due ? std::optional(due->time) : std::nullopt});
     }
     return out;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "dsl/print.h"
@@ -13,6 +14,7 @@
 #include "dsl/values.h"
 #include "engine/base/wording.h"
 #include "engine/runtime/document.h"
+#include "engine/runtime/place.h"
 
 namespace tocsin::app {
 namespace {
@@ -35,7 +37,7 @@ class Trace {
       : set_(set),
         info_(info),
         traced_(traced),
-        run_([this](const dsl::Compiled& variant) { return run(variant); }),
+        run_(traced.run),
         asker_(set, info, question_, run_),
         whole_(bare(info)) {
     question_.rule = info.name;
@@ -53,29 +55,25 @@ class Trace {
   }
 
  private:
-  // The alerts of a variant, with the place of the event that caused each for its number among those that the variant
-  // knows; 0 stays: time alone.
-  std::vector<Alert> run(const dsl::Compiled& variant) const {
-    std::vector<std::size_t> known;
-    for (std::size_t i = 0; i < traced_.events.size(); ++i)
-      if (variant.rules->schema.find(traced_.events[i].type)) known.push_back(i);
-    std::vector<Alert> alerts = traced_.run(variant);
-    for (Alert& alert : alerts) {
-      const std::uint64_t cause = alert.order.cause;
-      if (cause > 0) alert.order.cause = cause <= known.size() ? known[cause - 1] + 1 : 0;
-    }
-    return alerts;
+  // The event that caused an alert, by its place in the total order; none: time alone did.
+  std::optional<std::size_t> event_of(const Alert& alert) const {
+    const std::optional<Position> cause = cause_of(alert.place);
+    if (!cause) return std::nullopt;
+    const auto at = std::ranges::find(traced_.events, *cause, &SentEvent::position);
+    if (at == traced_.events.end()) return std::nullopt;
+    return static_cast<std::size_t>(at - traced_.events.begin());
   }
 
   void tell(const Alert& at, std::string words) {
-    std::vector<std::string>& there = at.order.cause > 0 ? told_.at_event[at.order.cause - 1] : told_.at_time[at.time];
+    const auto event = event_of(at);
+    std::vector<std::string>& there = event ? told_.at_event[*event] : told_.at_time[at.time];
     if (std::ranges::find(there, words) == there.end()) there.push_back(std::move(words));
   }
 
   std::set<std::size_t> events_at_which(const ast::RuleDecl& rule, Asker::Of of = Asker::Of::the_key) {
     std::set<std::size_t> events;
     for (const Alert& alert : asker_.ask_all(rule, of))
-      if (alert.order.cause > 0) events.insert(alert.order.cause - 1);
+      if (const auto event = event_of(alert)) events.insert(*event);
     return events;
   }
 
@@ -86,7 +84,7 @@ class Trace {
       fired_.push_back(alert);
       tell(alert, "the rule fires");
     }
-    for (const Alert& alert : run(set_.compiled)) {
+    for (const Alert& alert : traced_.run(set_.compiled)) {
       if (set_.compiled.rules->programs[alert.rule.index].name != info_.name) continue;
       if (alert.state != Alert::State::firing) tell(alert, fmt::format("the alert is {}", word_of(alert.state)));
       if (alert.reminder > 0) tell(alert, fmt::format("reminder {}", alert.reminder));
@@ -96,7 +94,7 @@ class Trace {
   // F3: is what this match would be made of gone with an alert before it?
   bool used_up(const Alert& match) const {
     return starts_over(info_) && std::ranges::any_of(fired_, [&](const Alert& before) {
-             return before.key_bytes == match.key_bytes && before.order < match.order && match.first &&
+             return before.key_bytes == match.key_bytes && before.place < match.place && match.first &&
                     *match.first <= before.time;
            });
   }
@@ -228,12 +226,12 @@ class Trace {
   }
 
   void would_fire() {
-    std::set<std::pair<std::uint64_t, Time>> fires;
-    for (const Alert& alert : fired_) fires.emplace(alert.order.cause, alert.time);
+    std::set<std::pair<std::optional<std::size_t>, Time>> fires;
+    for (const Alert& alert : fired_) fires.emplace(event_of(alert), alert.time);
     for (const Relaxed& relaxed : relaxations_of(whole_, set_.compiled.model)) {
       if (relaxed.other_keys) continue;
       for (const Alert& alert : asker_.ask_all(relaxed.rule))
-        if (!fires.contains({alert.order.cause, alert.time}))
+        if (!fires.contains({event_of(alert), alert.time}))
           tell(alert, fmt::format("{} it would fire here", relaxed.said));
     }
   }

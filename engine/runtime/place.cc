@@ -107,6 +107,45 @@ Place place_of_late(const Event& event, Time watermark, bool among_events) {
   return out;
 }
 
+namespace {
+
+template <class Unsigned>
+Unsigned take_big_endian(std::string_view& from) {
+  Unsigned out = 0;
+  for (std::size_t i = 0; i < sizeof out; ++i)
+    out = static_cast<Unsigned>(out << 8 | static_cast<std::uint8_t>(from[i]));
+  from.remove_prefix(sizeof out);
+  return out;
+}
+
+// How many bytes append_ordered wrote.
+std::size_t ordered_size(std::string_view from) {
+  const auto is = [&](const Value& example) { return from.front() == static_cast<char>(tiebreak_rank(example)); };
+  if (is(Value::integer(0))) return 1 + 8 + 2;
+  if (is(Value::time({})) || is(Value::duration({}))) return 1 + 8;
+  if (is(Value::boolean(false))) return 1 + 1;
+  const IpAddress address;
+  if (is(Value::ip(&address))) return 1 + 16 + 1;
+  if (!is(Value::text(""))) return 1;
+  std::size_t at = 1;
+  while (from[at] != '\0' || from[at + 1] != '\0') at += from[at] == '\0' ? 2u : 1u;
+  return at + 2;
+}
+
+}  // namespace
+
+std::optional<Position> cause_of(std::string_view place) {
+  constexpr std::size_t kInstant = 8 + 1;
+  if (place.size() <= kInstant || place[kInstant] == '\0') return std::nullopt;
+  place.remove_prefix(kInstant + 1);
+  place.remove_prefix(ordered_size(place));
+  Position out;
+  out.source.index = take_big_endian<std::uint32_t>(place);
+  out.partition = take_big_endian<std::uint32_t>(place);
+  out.offset = take_big_endian<std::uint64_t>(place);
+  return out;
+}
+
 void append_alert(Place& cause, std::uint32_t rule, std::string_view key) {
   cause += '\0';
   append_big_endian(cause, rule);

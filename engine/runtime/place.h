@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,9 @@ Place place_of(Instant deadline);
 // that time, or before all that happens then.
 Place place_of(const Event& event);
 Place place_of_late(const Event& event, Time watermark, bool among_events);
+
+// The event of the input that something came of; nothing: a deadline alone brought it.
+std::optional<Position> cause_of(std::string_view place);
 
 void append_alert(Place& cause, std::uint32_t rule, std::string_view key);
 void append_emitted(Place& cause, std::uint32_t program, std::string_view key, std::uint32_t number);
