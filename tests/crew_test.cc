@@ -33,6 +33,8 @@ void for_each_case(const Look& look) {
     c.events = generator.shuffled(c.events, generator.one_in(3) ? 3 * c.late_ms : c.late_ms);
     for (EventText& e : c.events) e.partition = static_cast<int>(generator.below(partitions));
     c.silent_partition = false;
+    std::vector<std::uint64_t> last(partitions);  // offsets as a source counts
+    for (EventText& e : c.events) e.offset = ++last[static_cast<std::size_t>(e.partition)];
     const Lines expected = engine_lines(*ready, c);
     ++tried;
     outputs += expected.size();
@@ -41,6 +43,12 @@ void for_each_case(const Look& look) {
   }
   MESSAGE(tried << " rule sets, " << outputs << " outputs");
   CHECK(outputs > tried);
+}
+
+std::string said(const Lines& lines) {
+  std::string out = "what came out:\n";
+  for (const std::string& line : lines) out += "  " + line + "\n";
+  return out;
 }
 
 }  // namespace
@@ -63,4 +71,20 @@ TEST_CASE("on threads: the same bytes") {
       if (crew_lines(ready, c, 1 + seed % 3, {.shards = shards}, seed, true) != expected)
         FAIL_CHECK("seed " << seed << ", " << shards << " threads\n" << report(c));
   });
+}
+
+TEST_CASE("killed at any step and begun again on any number of shards: nothing lost, nothing doubled, the same bytes") {
+  std::uint64_t deaths = 0;
+  for_each_case([&](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
+    for (std::uint64_t life = 0; life < 3; ++life) {
+      std::uint64_t died = 0;
+      const Lines got = kept_lines(ready, c, 1 + (seed + life) % 4, {}, seed * 10 + life, died);
+      deaths += died;
+      if (got == expected) continue;
+      FAIL_CHECK("seed " << seed << ", life " << life << "\n" << report(c) << said(got));
+      return;
+    }
+  });
+  MESSAGE(deaths << " deaths");
+  CHECK(deaths > 100);
 }

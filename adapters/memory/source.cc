@@ -41,6 +41,7 @@ bool MemorySource::give(std::uint32_t number, Block& into) {
   const Piece& piece = part.pieces[part.next++];
   std::string_view lines = piece.lines;
   into.first_offset = piece.first_line;
+  into.next_offset = piece.behind();
   for (; into.first_offset < part.first_wanted; ++into.first_offset) lines.remove_prefix(lines.find('\n') + 1);
   into.bytes.append(lines);
   into.arrived = piece.arrived;

@@ -19,6 +19,11 @@ struct Layouts {
     std::string name;
     std::vector<std::string> fields;  // in their order in the values
     friend bool operator==(const Type&, const Type&) = default;
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(name, fields);
+    }
   };
   std::vector<Type> types;
   std::vector<std::string> sources;

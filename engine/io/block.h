@@ -30,6 +30,7 @@ struct Block {
   std::uint32_t partition = 0;
   Bytes bytes;
   std::uint64_t first_offset = 1;
+  std::uint64_t next_offset = 1;  // behind its last record
   std::vector<Record> records;
   Time arrived;       // event time of records that have none of their own and whose type names no timestamp
   bool cut = false;   // one record that is larger than the source's limit; only its beginning is here
@@ -39,7 +40,7 @@ struct Block {
   void clear() {
     bytes.clear();
     records.clear();
-    first_offset = 1;
+    first_offset = next_offset = 1;
     cut = ends = false;
   }
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/base/contract.h"
+
 namespace tocsin {
 
 std::size_t Board::add_partition(SourceId source, std::span<const EventTypeId> carried, const Lateness& lateness,
@@ -10,7 +12,7 @@ std::size_t Board::add_partition(SourceId source, std::span<const EventTypeId> c
   auto known = std::ranges::find(sources_, source, &Source::id);
   if (known == sources_.end())
     known = sources_.insert(known, {source, {carried.begin(), carried.end()}, std::nullopt, false});
-  source_of_.push_back(static_cast<std::size_t>(known - sources_.begin()));
+  partitions_.push_back({static_cast<std::size_t>(known - sources_.begin()), PartitionClock(lateness), 0, 0, {}, {}});
   return clock_.add_partition(lateness, idle_after, now);
 }
 
@@ -20,11 +22,80 @@ Time Board::spoke(std::size_t partition, Duration now) {
   return clock_.stream();
 }
 
-void Board::came(std::size_t partition, const PartitionClock& clock, std::optional<Time> first) {
+void Board::came(std::size_t number, const PartitionClock& clock, const Came& block) {
   const std::scoped_lock lock(mutex_);
-  clock_.came(partition, clock);
-  Source& source = sources_[source_of_[partition]];
-  if (first && (!source.first || *first < *source.first)) source.first = first;
+  Partition& partition = partitions_[number];
+  partition.clock = clock;
+  partition.read_offset = block.next_offset;
+  partition.next_offset = std::max(partition.next_offset, block.next_offset);
+  // The clock of one that comes again stands behind all of it.
+  if (partition.read_offset >= partition.next_offset) clock_.came(number, clock);
+  if (block.last) partition.pending.push_back({block.first_offset, *block.last});
+  for (const Came::Late& late : block.late) {
+    if (std::ranges::find(partition.late, late.offset, &Came::Late::offset) == partition.late.end())
+      partition.late.push_back(late);
+    if (!block.last) partition.pending.push_back({block.first_offset, late.watermark});
+  }
+  Source& source = sources_[partition.source];
+  if (block.first && (!source.first || *block.first < *source.first)) source.first = block.first;
+}
+
+const Cut& Board::cut(Duration now) {
+  const std::scoped_lock lock(mutex_);
+  advance(now);
+  ++cut_.number;
+  cut_.frontier = frontier_;
+  cut_.partitions.clear();
+  for (Partition& partition : partitions_) {
+    std::erase_if(partition.late, [&](const Came::Late& l) { return l.watermark <= frontier_.timers_before; });
+    // A late event that is still to be seen lies in a block that has to be read again.
+    const auto is_judged = [&](const Partition::Pending& p) {
+      return p.last < frontier_.events_before &&
+             (partition.late.empty() || p.first_offset < partition.late.front().offset);
+    };
+    while (partition.pending.size() > 1 && is_judged(partition.pending.front()) &&
+           (partition.late.empty() || partition.pending[1].first_offset <= partition.late.front().offset))
+      partition.pending.pop_front();
+    if (partition.pending.size() == 1 && partition.late.empty() && is_judged(partition.pending.front()))
+      partition.pending.pop_front();
+    const std::uint64_t resume =
+        partition.pending.empty() ? partition.read_offset : partition.pending.front().first_offset;
+    cut_.partitions.push_back({sources_[partition.source].id,
+                               partition.clock,
+                               partition.next_offset,
+                               resume,
+                               {partition.late.begin(), partition.late.end()}});
+  }
+  cut_.begun.clear();
+  for (const Source& source : sources_)
+    if (source.begun) cut_.begun.push_back({source.id, *source.first});
+  return cut_;
+}
+
+void Board::resume(const Cut& cut) {
+  const std::scoped_lock lock(mutex_);
+  TOCSIN_ASSERT(cut.partitions.size() == partitions_.size());
+  cut_ = cut;
+  frontier_ = cut.frontier;
+  clock_.resume(cut.frontier.timers_before);
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    const Cut::Partition& from = cut.partitions[i];
+    partitions_[i].clock.resume(from.clock);
+    partitions_[i].next_offset = from.next_offset;
+    partitions_[i].read_offset = from.resume_offset;
+    partitions_[i].late.assign(from.late.begin(), from.late.end());
+    if (from.resume_offset < from.next_offset)
+      clock_.hold(i);
+    else
+      clock_.came(i, from.clock);
+  }
+  for (const Cut::Begun& begun : cut.begun) {
+    const auto source = std::ranges::find(sources_, begun.source, &Source::id);
+    if (source == sources_.end()) continue;
+    source->begun = true;
+    source->first = begun.from;
+    begins_.push_back({source->carried, begun.from});
+  }
 }
 
 void Board::end(std::size_t partition) {
@@ -55,7 +126,12 @@ void Board::pass(Time through) {
 void Board::look(Duration now, News& news) {
   const std::scoped_lock lock(mutex_);
   advance(now);
-  news.frontier = frontier_;
+  const bool stops = news.cuts_seen < cut_.number;
+  news.frontier = stops ? cut_.frontier : frontier_;
+  news.cut = stops ? cut_.number : 0;
+  news.cuts_seen = cut_.number;
+  news.before_offset.reset();
+  if (stops && clock_.is_in_offset_order()) news.before_offset = cut_.partitions.front().next_offset;
   news.late_among_events = clock_.is_in_offset_order();
   news.begins.assign(begins_.begin() + static_cast<std::ptrdiff_t>(news.begins_seen), begins_.end());
   news.swaps.assign(swaps_.begin() + static_cast<std::ptrdiff_t>(news.swaps_seen), swaps_.end());

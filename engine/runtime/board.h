@@ -8,6 +8,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -19,6 +21,41 @@
 #include "engine/runtime/watermark.h"
 
 namespace tocsin {
+
+// What one block brought, but for its events.
+struct Came {
+  std::uint64_t first_offset = 0, next_offset = 0;  // of its records
+  std::optional<Time> first, last;                  // the earliest and the latest of its events that are not late
+  struct Late {
+    std::uint64_t offset = 0;
+    Time watermark{};
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(offset, watermark);
+    }
+  };
+  std::vector<Late> late;
+};
+
+// A point of the event order up to which all shards have judged, and what belongs to it.
+struct Cut {
+  std::uint64_t number = 0;  // counted from 1; 0: none
+  Frontier frontier;
+  struct Partition {
+    SourceId source;
+    PartitionClock clock;
+    std::uint64_t next_offset = 0;    // all before it have been sorted out ...
+    std::uint64_t resume_offset = 0;  // ... and before this one all have been judged, too
+    std::vector<Came::Late> late;     // that are still to be seen
+  };
+  std::vector<Partition> partitions;
+  struct Begun {
+    SourceId source;
+    Time from{};
+  };
+  std::vector<Begun> begun;
+};
 
 // What is new for one shard since it looked last.
 struct News {
@@ -36,7 +73,10 @@ struct News {
   bool late_among_events = false;  // late events stand among those at their watermark by offset, else before them
   std::vector<Begin> begins;       // in the order of their times, as the swaps
   std::vector<Swap> swaps;
+  std::uint64_t cut = 0;                        // the frontier is that of this cut; 0: of none
+  std::optional<std::uint64_t> before_offset;   // of this cut, where all is in the order of offsets
   std::size_t begins_seen = 0, swaps_seen = 0;  // the shard's own, to be left alone
+  std::uint64_t cuts_seen = 0;
 };
 
 class Board {
@@ -47,8 +87,8 @@ class Board {
 
   // A block of the partition has come; says where the stream stands.
   Time spoke(std::size_t partition, Duration now);
-  // All of it is where shards find it. `first`: the earliest of its events that are not late.
-  void came(std::size_t partition, const PartitionClock& clock, std::optional<Time> first);
+  // All of it is where shards find it.
+  void came(std::size_t partition, const PartitionClock& clock, const Came& block);
   void end(std::size_t partition);
 
   // From when on the new lists and tables are in force: `from`, or right behind all that may have been judged.
@@ -57,6 +97,12 @@ class Board {
   void drop_swaps();
   // Time has gone on through `through`, without events (T8).
   void pass(Time through);
+
+  // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all have
+  // passed the cut before.
+  const Cut& cut(Duration now);
+  // All is as it was at `cut`. REQUIRES: partitions have been added, as many, and nothing else has been said.
+  void resume(const Cut& cut);
 
   // Renews `news`.
   void look(Duration now, News& news);
@@ -72,13 +118,27 @@ class Board {
     std::optional<Time> first;  // the earliest event so far
     bool begun = false;
   };
+  // What has come of a partition and is not judged yet.
+  struct Partition {
+    std::size_t source = 0;
+    PartitionClock clock;
+    std::uint64_t next_offset = 0;  // all before it have been sorted out
+    std::uint64_t read_offset = 0;  // behind what has come; less than next_offset: what had been read comes again
+    struct Pending {
+      std::uint64_t first_offset = 0;
+      Time last{};
+    };
+    std::deque<Pending> pending;  // blocks, in their order
+    std::deque<Came::Late> late;  // that are to be seen
+  };
   void advance(Duration now);
 
   mutable std::mutex mutex_;
   StreamClock clock_;
   Frontier frontier_;
   std::vector<Source> sources_;
-  std::vector<std::size_t> source_of_;  // by partition
+  std::vector<Partition> partitions_;
+  Cut cut_;
   std::vector<News::Begin> begins_;
   std::vector<News::Swap> swaps_;
 };

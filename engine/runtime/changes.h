@@ -62,6 +62,7 @@ class Changes {
 // Where one program writes its state.
 struct StateOut {
   Changes* changes = nullptr;
+  bool is_known = false;              // what is there already stands in durable state
   std::uint32_t program = 0;          // its number in durable state
   std::uint16_t keyless = 0;          // the group of what is of no key
   std::optional<std::uint16_t> home;  // ... and of all else; none: each key has its own (placement.h)

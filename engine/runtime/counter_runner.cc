@@ -389,7 +389,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     members_[member].out = out;
     if (member + 1 < members_.size()) return;
     touched_.begin();
-    if (table_) table_->each([this](Slot& slot) { will_change(slot); });
+    if (table_ && !out.is_known) table_->each([this](Slot& slot) { will_change(slot); });
   }
   void cut() {
     touched_.cut();

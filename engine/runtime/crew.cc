@@ -18,14 +18,16 @@ constexpr Duration kPoll = milliseconds(10);
 
 }  // namespace
 
-Crew::Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock)
+Crew::Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock, Keeper* keeper)
     : engine_(engine),
       feed_(std::move(feed)),
       outputs_(std::move(outputs)),
       clock_(clock),
+      keeper_(keeper),
       outlet_(engine.shards(), outputs_.alert, outputs_.emitted),
       workers_(engine.shards()) {
   for (std::size_t i = 0; i < feed_.partitions.size(); ++i) turnstiles_.push_back(std::make_unique<Turnstile>());
+  if (keeper_ != nullptr) outlet_.on_cut([this] { keeper_->outputs_are_out(); });
   for (Worker& worker : workers_) {
     worker.router = engine.make_router();
     worker.decoders.resize(feed_.partitions.size());
@@ -78,7 +80,9 @@ void Crew::work(std::size_t worker) {
   wake();  // whoever sleeps is done, too
 }
 
-bool Crew::step(std::size_t worker) { return judge(worker) || read(worker); }
+bool Crew::step(std::size_t worker) {
+  return judge(worker) || (keeper_ != nullptr && keeper_->save(worker)) || read(worker);
+}
 
 // Nothing more is read, nothing is on its way, and every shard has judged since the last of it came.
 bool Crew::is_done() const {
@@ -103,6 +107,12 @@ bool Crew::judge(std::size_t number) {
   Lane& lane = engine_.lane(number);
   engine_.judge(number, clock_.elapsed());
   outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.frontier());
+  if (lane.cut() != 0) {
+    outlet_.cut(number);
+    if (keeper_ != nullptr) keeper_->cut(number);
+    ++news_;  // the frontier has stood at the cut; it goes on
+    return true;
+  }
   worker.judged = news;
   if (finished_ && is_done()) wake();
   return true;
@@ -153,6 +163,7 @@ void Crew::decode(Worker& worker, std::uint64_t ticket, Decoded& out) {
   block.source = feed_.id;
   out.bytes = block.bytes.size();
   out.ends = block.ends;
+  out.offsets = {block.first_offset, block.next_offset};
   out.batch = pool_.take();
   std::unique_ptr<Decoder>& own = worker.decoders[partition];
   if (own == nullptr) {
@@ -195,7 +206,10 @@ void Crew::hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded deco
 void Crew::pass_on(std::uint32_t partition, Decoded& decoded) {
   const std::size_t id = feed_.partitions[partition];
   std::vector<LateEvent> late;
-  engine_.put(id, decoded.batch, decoded.routes, late, clock_.elapsed());
+  engine_.put(id, decoded.batch, decoded.routes, late, clock_.elapsed(), decoded.offsets);
+  std::erase_if(decoded.dead, [&](const DeadLetter& letter) {  // they were told before
+    return letter.position.offset < engine_.known_before(id);
+  });
   if (decoded.ends) engine_.close(id);
   {
     const std::scoped_lock lock(giving_);

@@ -25,6 +25,7 @@
 #include "engine/io/decoder.h"
 #include "engine/io/source.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/keeper.h"
 #include "engine/runtime/outlet.h"
 
 namespace tocsin {
@@ -48,8 +49,8 @@ class Crew {
     std::function<void(const EventBatch&, std::uint64_t bytes)> block{};
     std::function<bool()> stopped{};  // no more is read
   };
-  // All of them outlive it.
-  Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock);
+  // All of them outlive it. `keeper`: keeps the state; none: nobody does.
+  Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock, Keeper* keeper = nullptr);
   ~Crew();
 
   // The calling thread is one of the workers. Returns when the source has ended, and time has gone to its last event
@@ -74,6 +75,7 @@ class Crew {
     std::vector<ShardSet> routes;
     std::vector<DeadLetter> dead;
     std::uint64_t bytes = 0;
+    Engine::Offsets offsets;
     bool ends = false;
   };
   // Blocks of a partition leave in the order in which they were read.
@@ -108,6 +110,7 @@ class Crew {
   Feed feed_;
   Outputs outputs_;
   const Clock& clock_;
+  Keeper* keeper_;
   Outlet outlet_;
   BatchPool pool_;
   std::vector<Worker> workers_;

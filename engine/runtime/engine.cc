@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "engine/runtime/changes.h"
+
 namespace tocsin {
 
 Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
@@ -57,22 +59,52 @@ void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>
   late_now_.clear();
   late_.clear();
   router_->route(*batch, routes_);
-  put(partition, batch, routes_, late_now_, now);
+  if (!batch->empty()) put(partition, batch, routes_, late_now_, now, {});
   for (const LateEvent& late : late_now_) late_.push_back(late.event);
   judge(now);
 }
 
 void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch,
-                 std::span<const ShardSet> routes, std::vector<LateEvent>& late, Duration now) {
-  if (batch->empty()) return;
+                 std::span<const ShardSet> routes, std::vector<LateEvent>& late, Duration now, const Offsets& offsets) {
   Intake& intake = intakes_[partition];
   const std::size_t late_before = late.size();
   intake.sort_out(batch, board_.spoke(partition, now), routes, late);
   for (std::size_t i = 0; i < lanes_.size(); ++i)
-    if (!intake.parcels()[i].empty()) lanes_[i]->put(std::move(intake.parcels()[i]));
-  board_.came(partition, intake.clock(), intake.first());
+    if (!intake.parcels()[i].empty()) {
+      intake.parcels()[i].first_offset = offsets.first;
+      lanes_[i]->put(std::move(intake.parcels()[i]));
+    }
+  intake.came().first_offset = offsets.first;
+  intake.came().next_offset = offsets.next;
+  board_.came(partition, intake.clock(), intake.came());
   events_ += intake.accepted();
   late_count_ += late.size() - late_before;
+}
+
+void Engine::track(std::span<Changes> changes, std::span<const std::uint32_t> numbers, bool is_known) {
+  for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->shard().track({&changes[i], numbers, is_known});
+}
+
+bool Engine::load(ProgramId program, const StateAddress& address, StateReader& in) {
+  if (address.kind != StateKind::program) {
+    const std::uint32_t shard = placement_->shard_of(program, address.key);
+    return lanes_[shard]->shard().load(program, address, in);
+  }
+  Time from{};
+  in(from);
+  for (const auto& lane : lanes_) lane->shard().watched_since(program, from);
+  return in.ok();
+}
+
+void Engine::resume(const Cut& cut) {
+  board_.resume(cut);
+  for (std::size_t i = 0; i < intakes_.size(); ++i) intakes_[i].resume(cut.partitions[i], cut.frontier);
+  for (const auto& lane : lanes_) {
+    lane->shard().restored();
+    for (const News::Begin& begin : board_.begun())
+      lane->shard().begin_watching(begin.carried, board_.passed());  // programs that are new
+    lane->resume(board_.begun().size(), cut.number);
+  }
 }
 
 void Engine::end(std::size_t partition, Duration now) {

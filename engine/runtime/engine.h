@@ -58,10 +58,14 @@ class Engine {
   // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).
   void end(std::size_t partition, Duration now = {});
 
+  // Of a block's records: the first, and the one behind the last.
+  struct Offsets {
+    std::uint64_t first = 0, next = 0;
+  };
   // What `take` and `end` do, for a thread per shard (crew.h): any thread puts blocks, those of a partition one after
   // the other, and each shard's own judges. Late events are good as long as the batch.
   void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::span<const ShardSet> routes,
-           std::vector<LateEvent>& late, Duration now);
+           std::vector<LateEvent>& late, Duration now, const Offsets& offsets);
   void close(std::size_t partition) { board_.end(partition); }
   void judge(std::size_t shard, Duration now) { lanes_[shard]->judge(board_, now); }
   Lane& lane(std::size_t shard) { return *lanes_[shard]; }
@@ -70,6 +74,18 @@ class Engine {
   std::unique_ptr<Router> make_router() const {
     return std::make_unique<Router>(*rules_, *placement_, index_ ? &*index_ : nullptr);
   }
+
+  // ----- durable state (runtime/keeper.h) ---------------------------------------------------------------
+
+  // From here on what changes is noted, by shard. `numbers`: of programs in durable state, by ProgramId.
+  // `is_known`: what there is now has been loaded.
+  void track(std::span<Changes> changes, std::span<const std::uint32_t> numbers, bool is_known);
+  // Each shard stops at one point of the event order and is cut there, before it goes on.
+  const Cut& cut(Duration now) { return board_.cut(now); }
+  // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.
+  bool load(ProgramId program, const StateAddress& address, StateReader& in);
+  void resume(const Cut& cut);
+  std::uint64_t known_before(std::size_t partition) const { return intakes_[partition].known_before(); }
 
   // `--until T`: time goes on through T. `--drain`: until nothing is due but what time alone renews.
   void until(Time through);

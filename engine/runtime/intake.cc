@@ -4,24 +4,50 @@
 
 namespace tocsin {
 
+void Intake::resume(const Cut::Partition& from, const Frontier& judged) {
+  clock_.resume(from.clock);
+  known_before_ = from.next_offset;
+  known_late_ = from.late;
+  judged_ = judged;
+}
+
+// What comes again has moved the clock already.
+Intake::Fate Intake::fate_of(const Event& event, Time stream, Time& watermark) {
+  if (event.position.offset < known_before_) {
+    const auto known = std::ranges::find(known_late_, event.position.offset, &Came::Late::offset);
+    if (known == known_late_.end()) return event.time < judged_.events_before ? Fate::over : Fate::accepted;
+    watermark = known->watermark;
+    return Fate::late;
+  }
+  if (!clock_.observe(event.time, stream)) return Fate::accepted;
+  watermark = std::max(clock_.watermark(), stream);
+  return Fate::late;
+}
+
 void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, std::span<const ShardSet> routes,
                       std::vector<LateEvent>& late) {
   for (Parcel& parcel : parcels_) {
     parcel = {};
     parcel.batch = batch;
   }
-  first_.reset();
+  came_ = {};
   accepted_ = 0;
   if (routes.empty()) parcels_.front().events.reserve(batch->size());
   for (std::size_t i = 0; i < batch->size(); ++i) {
     const Event& event = (*batch)[i];
-    if (clock_.observe(event.time, stream)) {
-      late.push_back({&event, std::max(clock_.watermark(), stream)});
-      for (Parcel& parcel : parcels_) parcel.late.push_back(late.back());
+    Time watermark{};
+    const Fate fate = fate_of(event, stream, watermark);
+    if (fate == Fate::over) continue;
+    if (fate == Fate::late) {
+      const LateEvent one{&event, watermark};
+      for (Parcel& parcel : parcels_) parcel.late.push_back(one);
+      came_.late.push_back({event.position.offset, watermark});
+      if (event.position.offset >= known_before_) late.push_back(one);
       continue;
     }
-    ++accepted_;
-    if (!first_ || event.time < *first_) first_ = event.time;
+    accepted_ += event.position.offset >= known_before_;
+    if (!came_.first || event.time < *came_.first) came_.first = event.time;
+    if (!came_.last || event.time > *came_.last) came_.last = event.time;
     if (routes.empty()) {
       parcels_.front().events.push_back(&event);
       continue;

@@ -21,18 +21,28 @@ class Intake {
   // to `late`, too, and good as long as the batch.
   void sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, std::span<const ShardSet> routes,
                 std::vector<LateEvent>& late);
+  // Goes on as at a cut: what comes again and has been judged, or was late, is passed over in silence.
+  void resume(const Cut::Partition& from, const Frontier& judged);
+  // Records before it have been read before; of them neither dead letters nor late events are told again.
+  std::uint64_t known_before() const { return known_before_; }
 
   // Of the block in hand, by shard; to be taken.
   std::span<Parcel> parcels() { return parcels_; }
-  // The earliest of its events that are not late.
-  std::optional<Time> first() const { return first_; }
+  // ... and for the board, which knows better about its offsets.
+  Came& came() { return came_; }
   std::uint64_t accepted() const { return accepted_; }
   const PartitionClock& clock() const { return clock_; }
 
  private:
+  enum class Fate : std::uint8_t { accepted, late, over };
+  Fate fate_of(const Event& event, Time stream, Time& watermark);
+
   PartitionClock clock_;
   std::vector<Parcel> parcels_;
-  std::optional<Time> first_;
+  Came came_;
+  Frontier judged_;
+  std::uint64_t known_before_ = 0;
+  std::vector<Came::Late> known_late_;  // of those, in the order of their offsets
   std::uint64_t accepted_ = 0;
 };
 

@@ -134,14 +134,15 @@ class Keyed {
 
   // ----- durable state: what has changed since the last cut (state/touched.h) --------------------------
 
-  // From here on changes are noted, for `out`; what is there already counts as changed. `write(writer, state)` puts a
+  // From here on changes are noted, for `out`; what is there already counts as changed, unless it is known. `write(writer, state)` puts a
   // state's parts, and changes nothing.
   void track(const StateOut& out, StateKind kind, std::function<void(StateWriter&, State&)> write) {
     out_ = out;
     kind_ = kind;
     write_ = std::move(write);
     touched_.begin();
-    for (const auto& [key, state] : states_) will_change(key, *state);
+    if (!out.is_known)
+      for (const auto& [key, state] : states_) will_change(key, *state);
   }
   // Before anything of the state changes.
   void will_change(const std::string& key, State& state) {

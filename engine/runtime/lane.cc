@@ -23,11 +23,15 @@ std::size_t Lane::parcels() const {
   return inbox_.size();
 }
 
+// Where all is in the order of offsets, events at the very time of a cut may come behind it: they stay.
 void Lane::take_inbox() {
   taken_.clear();
   {
     const std::scoped_lock lock(mutex_);
-    std::swap(taken_, inbox_);
+    const auto stays = std::ranges::find_if(
+        inbox_, [this](const Parcel& p) { return news_.before_offset && p.first_offset >= *news_.before_offset; });
+    std::move(inbox_.begin(), stays, std::back_inserter(taken_));
+    inbox_.erase(inbox_.begin(), stays);
   }
   for (Parcel& parcel : taken_) waiting_.put(std::move(parcel));
 }
@@ -43,6 +47,7 @@ void Lane::judge(Board& board, Duration now) {
   waiting_.drain(news_.frontier, due_, late_);
   give(due_, late_);
   if (news_.frontier.timers_before != Frontier::kNothing) shard_->advance({news_.frontier.timers_before, Phase::over});
+  if (news_.cut != 0) shard_->cut();
 }
 
 // What changes at one time stands before the events of that time: lists and tables first, then late events (but where
@@ -58,7 +63,7 @@ void Lane::give(std::span<const Event* const> events, std::span<const LateEvent>
     const auto is_due = [&](Time t) { return t < frontier.events_before || t <= frontier.timers_before; };
     const Time none{std::numeric_limits<std::int64_t>::max()};
     const Time swap = !swaps_.empty() && is_due(swaps_.front().from) ? swaps_.front().from : none;
-    const Time begin = !begins_.empty() ? begins_.front().from : none;
+    const Time begin = !begins_.empty() && is_due(begins_.front().from) ? begins_.front().from : none;
     const Time behind = !late.empty() ? late.front().watermark : none;
     if (swap == none && begin == none && behind == none) break;
     if (swap <= begin && swap <= behind) {

@@ -8,6 +8,8 @@
 namespace tocsin {
 namespace {
 
+constexpr Time kEnd{std::numeric_limits<std::int64_t>::max()};
+
 // Outputs leave at the times of their places; an alert's and an emitted event's own times are those.
 template <class Output>
 void move_earlier(std::vector<Output>& from, Time before, std::vector<Output>& to) {
@@ -21,7 +23,7 @@ void move_earlier(std::vector<Output>& from, Time before, std::vector<Output>& t
 void Outlet::give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted,
                   const Frontier& frontier) {
   const std::scoped_lock lock(mutex_);
-  Part& part = shards_[shard];
+  Part& part = shards_[shard].is_cut ? behind_[shard] : shards_[shard];
   std::ranges::move(alerts, std::back_inserter(part.alerts));
   std::ranges::move(emitted, std::back_inserter(part.emitted));
   part.passed = frontier.timers_before;
@@ -29,9 +31,21 @@ void Outlet::give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emit
   if (before != Frontier::kNothing) give_out(before);
 }
 
+void Outlet::cut(std::size_t shard) {
+  const std::scoped_lock lock(mutex_);
+  shards_[shard].is_cut = true;
+  if (!std::ranges::all_of(shards_, &Part::is_cut)) return;
+  give_out(kEnd);
+  if (cut_done_) cut_done_();
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    behind_[i].passed = std::max(behind_[i].passed, shards_[i].passed);
+    shards_[i] = std::exchange(behind_[i], {});
+  }
+}
+
 void Outlet::finish() {
   const std::scoped_lock lock(mutex_);
-  give_out(Time{std::numeric_limits<std::int64_t>::max()});
+  give_out(kEnd);
 }
 
 void Outlet::give_out(Time before) {

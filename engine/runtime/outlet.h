@@ -17,10 +17,14 @@ class Outlet {
   using GiveEmitted = std::function<void(const Emitted&)>;
 
   Outlet(std::size_t shards, GiveAlert alert, GiveEmitted emitted)
-      : shards_(shards), alert_(std::move(alert)), emitted_(std::move(emitted)) {}
+      : shards_(shards), behind_(shards), alert_(std::move(alert)), emitted_(std::move(emitted)) {}
 
   // A shard has judged up to `frontier`, and this is what came of it.
   void give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, const Frontier& frontier);
+  // What the shard has given so far is all that it gives before the cut. When all have said so, `done` is called, behind
+  // the last output of theirs and before any other.
+  void cut(std::size_t shard);
+  void on_cut(std::function<void()> done) { cut_done_ = std::move(done); }
   // All that is left: nothing more comes.
   void finish();
 
@@ -30,11 +34,14 @@ class Outlet {
     std::vector<Alert> alerts;
     std::vector<Emitted> emitted;
     Time passed = Frontier::kNothing;  // what it gives from now on is not earlier
+    bool is_cut = false;               // what it gives now is behind the cut, and stands in `behind`
   };
   void give_out(Time before);
 
   std::mutex mutex_;
   std::vector<Part> shards_;
+  std::vector<Part> behind_;  // the cut in hand, by shard
+  std::function<void()> cut_done_;
   GiveAlert alert_;
   GiveEmitted emitted_;
 };

@@ -86,6 +86,7 @@ struct Parcel {
   std::shared_ptr<const EventBatch> batch;
   std::vector<const Event*> events;  // in the order of their offsets
   std::vector<LateEvent> late;
+  std::uint64_t first_offset = 0;  // of the block
   bool empty() const { return events.empty() && late.empty(); }
 };
 

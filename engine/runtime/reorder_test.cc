@@ -55,7 +55,7 @@ class WayIn {
     Intake& intake = intakes_[partition];
     intake.sort_out(batch, board_.spoke(partition, {}), {}, late);
     waiting_.put(std::move(intake.parcels().front()));
-    board_.came(partition, intake.clock(), intake.first());
+    board_.came(partition, intake.clock(), intake.came());
   }
   void end(std::size_t partition) { board_.end(partition); }
   Frontier drain(std::vector<const Event*>& out) {

@@ -19,6 +19,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
     : rules_(std::move(rules)),
       reference_(std::move(reference)),
       placement_(std::move(placement)),
+      number_(number),
       evaluator_(rules_->code) {
   RunContext context{options};
   context.rules = rules_.get();
@@ -78,7 +79,11 @@ void Shard::track(const Durable& durable) {
   has_saved_watching_.assign(runners_.size(), false);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     const ProgramId id(i);
-    runners_[i]->track({durable.changes, durable.numbers[i], placement_->group_of(id), placement_->home(id)});
+    runners_[i]->track({.changes = durable.changes,
+                        .is_known = durable.is_known,
+                        .program = durable.numbers[i],
+                        .keyless = placement_->group_of(id),
+                        .home = placement_->home(id)});
   }
 }
 
@@ -89,6 +94,7 @@ void Shard::cut() {
     runners_[i]->cut();
     if (!watching_[i] || has_saved_watching_[i]) continue;
     has_saved_watching_[i] = true;
+    if (placement_->shard_of(placement_->group_of(ProgramId(i))) != number_) continue;  // another one writes it
     durable_.changes->put({placement_->group_of(ProgramId(i)), durable_.numbers[i], StateKind::program, {}},
                           [&](StateWriter& w) { w(*watching_[i]); });
   }
@@ -105,9 +111,13 @@ bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
   Time from{};
   in(from);
   if (!in.ok()) return false;
+  watched_since(id, from);
+  return true;
+}
+
+void Shard::watched_since(ProgramId id, Time from) {
   watching_[id.index] = from;
   runners_[id.index]->watched(from);
-  return true;
 }
 
 namespace {

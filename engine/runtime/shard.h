@@ -71,6 +71,7 @@ class Shard {
   struct Durable {
     Changes* changes = nullptr;
     std::span<const std::uint32_t> numbers;
+    bool is_known = false;  // it holds what the shard has now
   };
   void track(const Durable& durable);
   // At a point of the order, before anything behind it: what has changed up to here is of the epoch that ends.
@@ -80,6 +81,7 @@ class Shard {
   // What durable state holds at an address of program `id`. False: it is no state of that program. After all of it:
   // `restored`.
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
+  void watched_since(ProgramId id, Time from);
   void restored();
 
   // What has come out since the last call, in order.
@@ -115,6 +117,7 @@ class Shard {
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
   std::shared_ptr<const Placement> placement_;
+  const std::uint32_t number_;
   Evaluator evaluator_;
   Scratch scratch_;
   std::vector<std::unique_ptr<Runner>> runners_;

@@ -61,7 +61,7 @@ Duration LatenessQuantile::value(Duration limit) const {
 PartitionClock::PartitionClock(const Lateness& lateness) : lateness_(lateness) {
   if (lateness.adaptive_up_to.us == 0) return;
   wait_ = std::max(lateness.fixed, lateness.adaptive_up_to);
-  quantile_ = std::make_unique<LatenessQuantile>();
+  quantile_.emplace();
 }
 
 bool PartitionClock::observe_adaptive(Time time, Time stream) {
@@ -92,6 +92,7 @@ void StreamClock::spoke(std::size_t partition, Duration now) {
 void StreamClock::came(std::size_t partition, const PartitionClock& clock) {
   partitions_[partition].watermark = clock.watermark();
   partitions_[partition].largest = clock.largest();
+  partitions_[partition].held = false;
 }
 
 void StreamClock::end(std::size_t partition) {
@@ -105,7 +106,7 @@ Frontier StreamClock::advance(Duration now) {
   for (Partition& p : partitions_) {
     last = std::max(last, p.largest);
     if (p.ended) continue;
-    p.idle = p.idle_after.us > 0 && now - p.spoke >= p.idle_after;
+    p.idle = !p.held && p.idle_after.us > 0 && now - p.spoke >= p.idle_after;
     if (!p.idle) least = std::min(least, p.watermark);
     most = std::max(most, p.watermark);
   }

@@ -11,7 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <limits>
-#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -49,6 +49,12 @@ Lateness lateness_of(const Schema& schema, std::span<const EventTypeId> carried)
 class LatenessQuantile {
  public:
   void add(Duration lateness);
+  template <class Archive>
+  void state_parts(Archive& a) {
+    for (std::uint32_t& count : count_) a(count);
+    a(total_);
+  }
+
   // The 0.999 quantile, cut to `limit`. Until enough has been seen to know one event in a thousand: the limit.
   Duration value(Duration limit) const;
 
@@ -80,14 +86,29 @@ class PartitionClock {
   Time watermark() const { return watermark_; }
   Time largest() const { return largest_; }
 
+  // What it has seen, not what it waits for: that is the configuration's.
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(largest_, watermark_, until_update_, wait_, quantile_);
+  }
+  // Goes on from what another one has seen.
+  void resume(const PartitionClock& seen) {
+    largest_ = seen.largest_;
+    watermark_ = seen.watermark_;
+    if (!quantile_ || !seen.quantile_) return;
+    until_update_ = seen.until_update_;
+    wait_ = seen.wait_;
+    quantile_ = seen.quantile_;
+  }
+
  private:
   bool observe_adaptive(Time time, Time stream);
 
   Lateness lateness_;
   Time largest_ = Frontier::kNothing, watermark_ = Frontier::kNothing;
   std::uint32_t until_update_ = 0;
-  Duration wait_{};                             // adaptive: what is waited for now
-  std::unique_ptr<LatenessQuantile> quantile_;  // 2 KiB, and only adaptive partitions have one
+  Duration wait_{};                           // adaptive: what is waited for now
+  std::optional<LatenessQuantile> quantile_;  // of adaptive partitions
 };
 
 // All partitions together.
@@ -105,6 +126,11 @@ class StreamClock {
   // Nothing more comes from it: it holds nothing back from now on.
   void end(std::size_t partition);
 
+  // As it stood when all had come to `stream`.
+  void resume(Time stream) { stream_ = stream; }
+  // What the partition brings first is there again: the stream waits for it, idle or not, until the next `came`.
+  void hold(std::size_t partition) { partitions_[partition].held = true; }
+
   // How far the stream has come. When all partitions have ended: through the last event and no further (T8).
   Frontier advance(Duration now);
 
@@ -120,7 +146,7 @@ class StreamClock {
     Duration spoke;
     Time largest = Frontier::kNothing;
     Time watermark = Frontier::kNothing;
-    bool tiebreak = false, idle = false, ended = false;
+    bool tiebreak = false, idle = false, ended = false, held = false;
   };
 
   std::vector<Partition> partitions_;

@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "adapters/codec/config.h"
+#include "adapters/memory/source.h"
+#include "adapters/memory/store.h"
 #include "dsl/compile.h"
 #include "dsl/parser.h"
 #include "engine/event/write.h"
@@ -14,6 +16,7 @@
 #include "engine/runtime/crew.h"
 #include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/keeper.h"
 
 namespace tocsin::tests {
 namespace {
@@ -296,24 +299,51 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
   return parted(std::move(out));
 }
 
+namespace {
+
+// All that a case is run with, but for the source.
+struct Life {
+  const CodecConfig codec = codec_of_cases();
+  Engine engine;
+  DocumentNames names;
+  StandingClock clock;
+  Crew::Feed feed;
+
+  Life(const Ready& ready, EngineOptions options, Source& source) : engine(ready.rules, ready.data, options) {
+    names = names_for(ready);
+    const std::vector<EventTypeId> carried = carried_events(codec, ready.rules->schema);
+    feed.source = &source;
+    feed.id = SourceId{0};
+    for (std::uint32_t i = 0; i < source.partitions(); ++i)
+      feed.partitions.push_back(engine.add_partition(SourceId{0}, carried));
+    feed.make_decoder = [this, &ready] { return make_decoder(codec, ready.rules->schema); };
+  }
+};
+
+void push_all(MemorySource& source, const Case& c, std::size_t block) {
+  for (std::size_t i = 0; i < c.events.size();) {
+    const int partition = c.events[i].partition;
+    std::string lines;
+    for (std::size_t n = 0; n < block && i < c.events.size() && c.events[i].partition == partition; ++n, ++i)
+      lines += c.events[i].json() + "\n";
+    source.push(static_cast<std::uint32_t>(partition), lines);
+  }
+  for (std::uint32_t i = 0; i < source.partitions(); ++i) source.end(i);
+}
+
+}  // namespace
+
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  bool threads) {
-  const CodecConfig codec = codec_of_cases();
-  Engine engine(ready.rules, ready.data, options);
-  const std::vector<EventTypeId> carried = carried_events(codec, ready.rules->schema);
-  const DocumentNames names = names_for(ready);
-  std::uint32_t partitions = 0;
+  std::uint32_t partitions = 1;
   for (const EventText& e : c.events) partitions = std::max(partitions, static_cast<std::uint32_t>(e.partition) + 1);
   CaseSource source(c, partitions, block, seed);
-  Crew::Feed feed{.source = &source, .id = SourceId{0}};
-  for (std::uint32_t i = 0; i < partitions; ++i) feed.partitions.push_back(engine.add_partition(SourceId{0}, carried));
-  feed.make_decoder = [&] { return make_decoder(codec, ready.rules->schema); };
+  Life life(ready, options, source);
   Lines out;
-  const StandingClock clock;
-  Crew crew(engine, std::move(feed),
+  Crew crew(life.engine, life.feed,
             {.alert = [&](const Alert& a) { out.push_back(engine_line(a, *ready.rules)); },
-             .emitted = [&](const Emitted& e) { out.push_back(engine_line(e, names)); }},
-            clock);
+             .emitted = [&](const Emitted& e) { out.push_back(engine_line(e, life.names)); }},
+            life.clock);
   if (threads) {
     if (!crew.run()) return {"the crew failed"};
   } else {
@@ -321,10 +351,70 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
     while (!crew.is_done()) crew.step(random() % options.shards);
     crew.end();
   }
-  if (c.until_ms) engine.until(Time{*c.until_ms * 1000});
-  if (c.drain) engine.drain();
+  if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
+  if (c.drain) life.engine.drain();
   crew.give_out();
   return parted(std::move(out));
+}
+
+Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
+                 std::uint64_t& deaths) {
+  std::mt19937_64 random(seed);
+  std::uint32_t partitions = 1;
+  for (const EventText& e : c.events) partitions = std::max(partitions, static_cast<std::uint32_t>(e.partition) + 1);
+  MemorySource source(SourceId{0}, partitions);
+  push_all(source, c, block);
+  MemoryStore store;
+  std::string out;  // what the sink has
+  Epoch sunk;       // ... all of it
+  const auto sink = [&](Keeper& keeper, Epoch epoch, const std::string& outbox) {
+    if (epoch > sunk) out += outbox;
+    sunk = std::max(sunk, epoch);
+    keeper.delivered(epoch);
+  };
+  for (bool ended = false; !ended;) {
+    options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
+    Life life(ready, options, source);
+    Keeper keeper(life.engine, store, {"input"});
+    const auto resumed = keeper.restore();
+    if (!resumed) return {resumed.error().message};
+    for (const auto& [epoch, outbox] : resumed->outboxes) sink(keeper, epoch, outbox);
+    if (!source.start(resumed->from)) return {"the source does not start"};
+    Crew crew(life.engine, life.feed,
+              {.alert = [&](const Alert& a) { keeper.add_output(engine_line(a, *ready.rules) + "\n"); },
+               .emitted = [&](const Emitted& e) { keeper.add_output(engine_line(e, life.names) + "\n"); }},
+              life.clock, &keeper);
+    bool died = false;
+    while (!died && (!crew.is_done() || keeper.is_busy())) {
+      if (!keeper.is_busy() && random() % 6 == 0) keeper.begin({});
+      for (std::uint32_t i = 0; i < 3; ++i) {
+        const std::size_t worker = random() % options.shards;
+        if (!crew.step(worker)) keeper.save(worker);
+      }
+      if (keeper.is_ready()) {
+        auto stored = keeper.store();
+        if (!stored) return {stored.error().message};
+        died = deaths < 12 && random() % 5 == 0;  // before the sink has it
+        if (!died) sink(keeper, stored->first, stored->second);
+      }
+      died = died || (deaths < 12 && random() % 30 == 0);
+      deaths += died;
+    }
+    if (died) continue;
+    ended = true;
+    crew.end();
+    if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
+    if (c.drain) life.engine.drain();
+    crew.give_out();
+    out += keeper.take_rest();
+  }
+  Lines lines;
+  for (std::size_t begin = 0; begin < out.size();) {
+    const std::size_t end = out.find('\n', begin);
+    lines.push_back(out.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return parted(std::move(lines));
 }
 
 Lines reference_lines(const Ready& ready, const Case& c) {

@@ -36,6 +36,11 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, Eng
 // in an order of its own, too. REQUIRES: no silent partition.
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  bool threads);
+// The same by a crew whose state is kept, and which dies at random, between two steps or before its sink has an epoch;
+// then another one goes on, on any number of shards. What the sink has at the end. REQUIRES: offsets are the numbers of
+// the events in their partitions, from 1.
+Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
+                 std::uint64_t& deaths);
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.

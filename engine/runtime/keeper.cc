@@ -1,0 +1,137 @@
+#include "engine/runtime/keeper.h"
+
+#include <algorithm>
+
+#include "engine/base/contract.h"
+
+namespace tocsin {
+namespace {
+
+// Keys that a shard saves before it looks whether there is something to judge.
+constexpr std::size_t kAtOnce = 256;
+
+}  // namespace
+
+struct Keeper::Part {
+  enum class Stage : std::uint8_t { judging, saving, saved };
+  std::atomic<Stage> stage{Stage::judging};
+};
+
+Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources)
+    : engine_(engine), store_(store), sources_(std::move(sources)) {
+  for (std::size_t i = 0; i < engine.shards(); ++i) parts_.push_back(std::make_unique<Part>());
+}
+
+Keeper::~Keeper() = default;
+
+Result<Keeper::Resumed> Keeper::restore() {
+  Resumed out;
+  auto newest = store_.newest();
+  if (!newest) return tl::unexpected(newest.error());
+  if (*newest) {
+    auto ledger = Ledger::read((*newest)->manifest);
+    if (!ledger) return tl::unexpected(ledger.error());
+    ledger_ = std::move(*ledger);
+    newest_ = (*newest)->epoch;
+    out.is_first = false;
+    out.outboxes = std::move((*newest)->outboxes);
+  }
+  const RuleSet& rules = engine_.rules();
+  const std::size_t known = ledger_.programs.size();
+  numbers_ = ledger_.numbers_of(rules);
+  names_ = std::make_unique<StateNames>(rules.schema, sources_, ledger_.layouts);
+  ledger_.layouts = names_->layouts();
+
+  if (!out.is_first) {
+    std::vector<ProgramId> programs(ledger_.programs.size());  // by number; none: it has gone
+    for (std::size_t i = 0; i < numbers_.size(); ++i) programs[numbers_[i]] = ProgramId(i);
+    for (std::size_t i = 0; i < known; ++i)
+      if (!programs[i].exists()) out.lost.push_back(ledger_.programs[i].name);
+    StateReader reader({}, *names_);
+    // Since when a program watches has to be known before its keys.
+    for (const bool watching : {true, false}) {
+      const auto loaded = store_.scan({}, {}, [&](std::string_view bytes, std::string_view value) -> Result<void> {
+        const auto address = StateAddress::read(bytes);
+        if (!address || address->program >= programs.size() || value.empty() ||
+            value.front() != static_cast<char>(kStateVersion))
+          return failure(Error::Code::malformed,
+                         "the state holds an address or a value that this version does not know");
+        const ProgramId id = programs[address->program];
+        if (!id.exists() || (address->kind == StateKind::program) != watching) return {};
+        reader.open(value.substr(1));
+        if (engine_.load(id, *address, reader) && reader.ok() && reader.at_end()) return {};
+        return failure(Error::Code::malformed, "the state of rule `" + rules.programs[id.index].name +
+                                                   "` cannot be read: its bytes are none that this rule writes");
+      });
+      if (!loaded) return tl::unexpected(loaded.error());
+    }
+    Cut cut = ledger_.cut;
+    for (Cut::Partition& partition : cut.partitions) partition.source = names_->source(partition.source.index);
+    for (Cut::Begun& begun : cut.begun) begun.source = names_->source(begun.source.index);
+    engine_.resume(cut);
+    for (std::size_t i = 0; i < cut.partitions.size(); ++i)
+      out.from.push_back({static_cast<std::uint32_t>(i), cut.partitions[i].resume_offset});
+  }
+  for (std::size_t i = 0; i < engine_.shards(); ++i) changes_.emplace_back(*names_);
+  engine_.track(changes_, numbers_, !out.is_first);
+  return out;
+}
+
+void Keeper::add_output(std::string_view text) {
+  const std::scoped_lock lock(mutex_);
+  outbox_.append(text);
+}
+
+void Keeper::begin(Duration now) {
+  TOCSIN_ASSERT(!busy_);
+  busy_ = true;
+  Cut cut = engine_.cut(now);
+  for (Cut::Partition& partition : cut.partitions) partition.source.index = names_->number_of(partition.source);
+  for (Cut::Begun& begun : cut.begun) begun.source.index = names_->number_of(begun.source);
+  ledger_.cut = std::move(cut);
+}
+
+void Keeper::cut(std::size_t shard) { parts_[shard]->stage = Part::Stage::saving; }
+
+void Keeper::outputs_are_out() {
+  const std::scoped_lock lock(mutex_);
+  finished_outbox_ = std::exchange(outbox_, {});
+  outputs_are_out_ = true;
+}
+
+bool Keeper::save(std::size_t shard) {
+  Part& part = *parts_[shard];
+  if (part.stage != Part::Stage::saving) return false;
+  if (engine_.lane(shard).shard().save(kAtOnce) == 0) part.stage = Part::Stage::saved;
+  return true;
+}
+
+bool Keeper::is_ready() const {
+  return busy_ && std::ranges::all_of(parts_, [](const auto& part) { return part->stage == Part::Stage::saved; });
+}
+
+Result<std::pair<Epoch, std::string>> Keeper::store() {
+  std::string outbox;
+  {
+    const std::scoped_lock lock(mutex_);
+    TOCSIN_ASSERT(outputs_are_out_);
+    outbox = finished_outbox_;
+  }
+  std::vector<std::span<const StateChange>> runs;
+  for (Changes& changes : changes_) runs.push_back(changes.sorted());
+  const std::string manifest = ledger_.bytes();
+  EpochUnit unit;
+  unit.epoch = Epoch{newest_.number + 1};
+  unit.changes = runs;
+  unit.manifest = manifest;
+  unit.outbox = outbox;
+  if (const auto stored = store_.store(unit); !stored) return tl::unexpected(stored.error());
+  newest_ = unit.epoch;
+  for (Changes& changes : changes_) changes.clear();
+  for (const auto& part : parts_) part->stage = Part::Stage::judging;
+  outputs_are_out_ = false;
+  busy_ = false;
+  return std::pair{newest_, std::move(outbox)};
+}
+
+}  // namespace tocsin

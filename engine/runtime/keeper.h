@@ -1,0 +1,85 @@
+// Keeps the state of a crew: epoch after epoch into a store, and out of it when all begins again.
+//
+//   begin     all shards are to stop at one point of the event order (Engine::cut), whenever they come there
+//   cut       a shard has come there; from now on it saves, a piece at a time, and goes on judging meanwhile
+//   outputs   all that was found before the cut has been given out: it is the epoch's outbox
+//   store     all have saved: changes, ledger and outbox become durable together
+//
+// `begin` and `store` are one thread's, the others each shard's own.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/io/checkpoint_store.h"
+#include "engine/io/source.h"
+#include "engine/runtime/changes.h"
+#include "engine/runtime/engine.h"
+#include "engine/runtime/ledger.h"
+
+namespace tocsin {
+
+class Keeper {
+ public:
+  // `sources`: their names, by SourceId. All of them outlive it.
+  Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources);
+  ~Keeper();
+
+  // What was there before this start.
+  struct Resumed {
+    bool is_first = true;
+    std::vector<Progress> from;                           // by partition of the engine: where its source goes on
+    std::vector<std::pair<Epoch, std::string>> outboxes;  // whose delivery is not known: to be given to the sinks again
+    std::vector<std::string> lost;                        // rules whose state nobody wants any more
+  };
+  // REQUIRES: partitions have been added, in the same order as before; nothing has been read.
+  Result<Resumed> restore();
+
+  // What leaves is written here instead, one text after the other; each epoch's are its outbox.
+  void add_output(std::string_view text);
+
+  // What has been given out since the last cut: at the very end, where no cut comes any more.
+  std::string take_rest() { return std::exchange(outbox_, {}); }
+
+  bool is_busy() const { return busy_; }
+  // REQUIRES: is_busy() is false.
+  void begin(Duration now);
+  // All has been saved: it can be stored.
+  bool is_ready() const;
+  // The epoch that is durable now. Sinks are to get its outbox. REQUIRES: is_ready().
+  Result<std::pair<Epoch, std::string>> store();
+  void delivered(Epoch epoch) { store_.delivered(epoch); }
+
+  // ----- of the crew --------------------------------------------------------------------------------
+
+  void cut(std::size_t shard);
+  void outputs_are_out();
+  // A piece of what the shard has to save; false: nothing is left.
+  bool save(std::size_t shard);
+
+ private:
+  struct Part;
+
+  Engine& engine_;
+  CheckpointStore& store_;
+  std::vector<std::string> sources_;
+  Ledger ledger_;
+  std::unique_ptr<StateNames> names_;
+  std::vector<std::uint32_t> numbers_;  // of programs
+  std::vector<Changes> changes_;        // by shard
+  std::vector<std::unique_ptr<Part>> parts_;
+  Epoch newest_;
+  std::atomic<bool> busy_{false};
+  std::mutex mutex_;
+  std::string outbox_, finished_outbox_;
+  bool outputs_are_out_ = false;
+};
+
+}  // namespace tocsin

@@ -1,0 +1,74 @@
+#include "engine/runtime/ledger.h"
+
+#include <algorithm>
+
+#include "engine/event/state_bytes.h"
+
+namespace tocsin {
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+
+template <class Archive>
+void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
+  a(source.index);
+}
+
+template <class Archive>
+void ledger_parts(Archive& a, Ledger& ledger) {
+  a(ledger.programs, ledger.layouts.types, ledger.layouts.sources);
+  Cut& cut = ledger.cut;
+  a(cut.number, cut.frontier.events_before, cut.frontier.timers_before);
+  const std::size_t partitions = a.count(cut.partitions.size());
+  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}});
+  for (Cut::Partition& partition : cut.partitions) {
+    source_parts(a, partition.source);
+    a(partition.clock, partition.next_offset, partition.resume_offset, partition.late);
+  }
+  const std::size_t begun = a.count(cut.begun.size());
+  if constexpr (Archive::kReads) cut.begun.resize(begun);
+  for (Cut::Begun& source : cut.begun) {
+    source_parts(a, source.source);
+    a(source.from);
+  }
+}
+
+// A ledger names everything itself.
+const StateNames& no_names() {
+  static const StateNames kNone(Schema{}, {});
+  return kNone;
+}
+
+}  // namespace
+
+std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
+  std::vector<std::uint32_t> out;
+  for (const Program& program : rules.programs) {
+    auto at = std::ranges::find_if(programs,
+                                   [&](const Known& k) { return k.name == program.name && k.shape == program.shape; });
+    if (at == programs.end()) at = programs.insert(at, {program.name, program.shape});
+    out.push_back(static_cast<std::uint32_t>(at - programs.begin()));
+  }
+  return out;
+}
+
+std::string Ledger::bytes() const {
+  std::string out(1, static_cast<char>(kVersion));
+  StateWriter writer(out, no_names());
+  ledger_parts(writer, const_cast<Ledger&>(*this));  // a writer changes nothing
+  return out;
+}
+
+Result<Ledger> Ledger::read(std::string_view bytes) {
+  if (bytes.empty() || bytes.front() != static_cast<char>(kVersion))
+    return failure(Error::Code::malformed,
+                   "the state was written by another version of tocsin, which this one does not know");
+  Ledger out;
+  StateReader reader(bytes.substr(1), no_names());
+  ledger_parts(reader, out);
+  if (!reader.ok() || !reader.at_end())
+    return failure(Error::Code::malformed, "what the newest epoch says of its positions cannot be read");
+  return out;
+}
+
+}  // namespace tocsin

@@ -1,0 +1,40 @@
+// What an epoch says beside its changes: what the numbers in addresses and values mean, and where everything stood. It
+// is whole in each epoch (the manifest of the store).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/event/layouts.h"
+#include "engine/program/program.h"
+#include "engine/runtime/board.h"
+
+namespace tocsin {
+
+struct Ledger {
+  // Numbers are places here: they are given once and outlive the rule files. A rule that has gone stays, so that its
+  // number is nobody else's.
+  struct Known {
+    std::string name;
+    std::uint64_t shape = 0;
+
+    template <class Archive>
+    void state_parts(Archive& a) {
+      a(name, shape);
+    }
+  };
+  std::vector<Known> programs;
+  Layouts layouts;
+  Cut cut;  // sources by their place in layouts.sources
+
+  // The number of each program, by ProgramId; those that are new get one.
+  std::vector<std::uint32_t> numbers_of(const RuleSet& rules);
+
+  std::string bytes() const;
+  static Result<Ledger> read(std::string_view bytes);
+};
+
+}  // namespace tocsin
