@@ -119,13 +119,13 @@ class Run {
       late_.insert(&event);
       if (outputs_.late) outputs_.late(event, names_);
     };
-    out.block = [this](const EventBatch& batch, std::uint64_t bytes) { note(batch, bytes); };
+    out.block = [this](const EventBatch& batch, std::uint64_t bytes, double done) { note(batch, bytes, done); };
     out.stopped = outputs_.stopped;
     return out;
   }
 
   // A block has been handed over.
-  void note(const EventBatch& batch, std::uint64_t bytes) {
+  void note(const EventBatch& batch, std::uint64_t bytes, double done) {
     result_.bytes += bytes;
     for (const Event& event : batch.events()) {
       if (!late_.empty() && late_.contains(&event)) continue;  // what is late was not judged
@@ -133,7 +133,7 @@ class Run {
       if (!result_.last || event.time > *result_.last) result_.last = event.time;
     }
     late_.clear();
-    if (outputs_.progress) outputs_.progress(source_.done(), engine_.events(), result_.last.value_or(Time{}));
+    if (outputs_.progress) outputs_.progress(done, engine_.events(), result_.last.value_or(Time{}));
   }
 
   // On any thread.

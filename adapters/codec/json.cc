@@ -306,6 +306,7 @@ class JsonDecoder final : public Decoder {
         found_(plan_.paths.size(), kNoToken),
         visited_(nodes_.size(), false) {}
 
+  bool remembers() const override { return false; }
   void decode(Block& block, EventBatch& into, DeadLetters& dead) override;
 
   // What make_event asks for.

@@ -14,6 +14,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t'; }
 class LogfmtDecoder final : public TextDecoder {
  public:
   using TextDecoder::TextDecoder;
+  bool remembers() const override { return false; }
 
  private:
   void record(std::string_view text, std::uint64_t offset) override {

@@ -38,6 +38,7 @@ struct LinePattern {
 class RegexDecoder final : public TextDecoder {
  public:
   using TextDecoder::TextDecoder;
+  bool remembers() const override { return false; }
 
   Result<void> add(const LineRule& rule) {
     LinePattern line;

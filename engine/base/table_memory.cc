@@ -72,8 +72,8 @@ class Pages {
   std::size_t left_ = 0;
 };
 
-// Each thread has pages of its own, so that none waits for another; those of a thread that has ended are the next one's.
-// They never end themselves: who gives back last does so when the program ends.
+// Each thread has pages of its own, so that none waits for another; those of a thread that has ended are the next
+// one's. They never end themselves: who gives back last does so when the program ends.
 class Shelf {
  public:
   Pages* take() {

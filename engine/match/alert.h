@@ -48,8 +48,8 @@ struct Alert {
   bool escalated = false;
   std::string place;  // among all outputs (runtime/place.h)
 
-  // What is kept of an alert that was sent; whose it is its owner knows, and what is said of it again has a place of its
-  // own.
+  // What is kept of an alert that was sent; whose it is its owner knows, and what is said of it again has a place of
+  // its own.
   template <class Archive>
   void state_parts(Archive& a) {
     a.choice(state, State::withdrawn);

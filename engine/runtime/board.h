@@ -98,8 +98,8 @@ class Board {
   // Time has gone on through `through`, without events (T8).
   void pass(Time through);
 
-  // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all have
-  // passed the cut before.
+  // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all
+  // have passed the cut before.
   const Cut& cut(Duration now);
   // All is as it was at `cut`. REQUIRES: partitions have been added, as many, and nothing else has been said.
   void resume(const Cut& cut);

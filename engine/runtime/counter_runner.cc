@@ -325,8 +325,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
       if (type.id == id && type.only_counts) type.filter = ExprId();
   }
 
-  // A rule that is new counts from now on; another of the same bounds may remember more. REQUIRES: nothing is loaded yet
-  // for it.
+  // A rule that is new counts from now on; another of the same bounds may remember more. REQUIRES: nothing is loaded
+  // yet for it.
   void watch(std::size_t number, Time from) {
     Member& member = members_[number];
     Bounds& shared = bounds_[member.bounds];

@@ -150,8 +150,9 @@ bool Crew::read(std::size_t number) {
   const std::uint32_t partition = worker.block.partition;
   ++in_hand_;
   const std::uint64_t ticket = turnstiles_[partition]->next_read++;
-  reading.unlock();
   Decoded decoded;
+  decoded.done = feed_.source->done();
+  reading.unlock();
   decode(worker, ticket, decoded);
   hand_over(partition, ticket, std::move(decoded));
   return true;
@@ -217,7 +218,7 @@ void Crew::pass_on(std::uint32_t partition, Decoded& decoded) {
       for (const DeadLetter& letter : decoded.dead) outputs_.dead(letter);
     if (outputs_.late)
       for (const LateEvent& one : late) outputs_.late(*one.event);
-    if (outputs_.block) outputs_.block(*decoded.batch, decoded.bytes);
+    if (outputs_.block) outputs_.block(*decoded.batch, decoded.bytes, decoded.done);
   }
   ++news_;
   --in_hand_;  // behind news_, so that nobody thinks that all is done

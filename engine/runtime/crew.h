@@ -45,8 +45,8 @@ class Crew {
     Outlet::GiveEmitted emitted{};
     std::function<void(const Event&)> late{};
     std::function<void(const DeadLetter&)> dead{};
-    // A block has been handed over: its bytes, its events that are not late.
-    std::function<void(const EventBatch&, std::uint64_t bytes)> block{};
+    // A block has been handed over: its bytes, and how much of the source was done when it was read (Source::done).
+    std::function<void(const EventBatch&, std::uint64_t bytes, double done)> block{};
     std::function<bool()> stopped{};  // no more is read
   };
   // All of them outlive it. `keeper`: keeps the state; none: nobody does.
@@ -75,6 +75,7 @@ class Crew {
     std::vector<ShardSet> routes;
     std::vector<DeadLetter> dead;
     std::uint64_t bytes = 0;
+    double done = -1;
     Engine::Offsets offsets;
     bool ends = false;
   };

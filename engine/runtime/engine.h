@@ -42,9 +42,9 @@ class Engine {
   Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // Other rules from here on: behind all that has been judged. What a program of the same name and shape remembers goes
-  // on as it is, by the bytes that it would be stored as; the others begin to watch now. Swaps to come were made for the
-  // rules before: `reference` is in force instead. REQUIRES: the outputs have
-  // been taken; what waits in the engine was decoded by a schema that is equal to the new one.
+  // on as it is, by the bytes that it would be stored as; the others begin to watch now. Swaps to come were made for
+  // the rules before: `reference` is in force instead. REQUIRES: the outputs have been taken; what waits in the engine
+  // was decoded by a schema that is equal to the new one.
   void install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
 
   // As the shards'.

@@ -1,5 +1,5 @@
-// The way in of one partition: tells late events from others, and sends each to the shards that see it. Of one thread at
-// a time, blocks in the order of their offsets.
+// The way in of one partition: tells late events from others, and sends each to the shards that see it. Of one thread
+// at a time, blocks in the order of their offsets.
 #pragma once
 
 #include <optional>
@@ -16,9 +16,9 @@ class Intake {
  public:
   Intake(const Lateness& lateness, std::uint32_t shards) : clock_(lateness), parcels_(shards) {}
 
-  // Sorts a block out. `stream`: where the board says that the stream stands. `routes`: which shards see each event; none
-  // where there is one. Late events go to all: few are late, and each shard knows what it remembers. They are appended
-  // to `late`, too, and good as long as the batch.
+  // Sorts a block out. `stream`: where the board says that the stream stands. `routes`: which shards see each event;
+  // none where there is one. Late events go to all: few are late, and each shard knows what it remembers. They are
+  // appended to `late`, too, and good as long as the batch.
   void sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, std::span<const ShardSet> routes,
                 std::vector<LateEvent>& late);
   // Goes on as at a cut: what comes again and has been judged, or was late, is passed over in silence.

@@ -134,8 +134,8 @@ class Keyed {
 
   // ----- durable state: what has changed since the last cut (state/touched.h) --------------------------
 
-  // From here on changes are noted, for `out`; what is there already counts as changed, unless it is known. `write(writer, state)` puts a
-  // state's parts, and changes nothing.
+  // From here on changes are noted, for `out`; what is there already counts as changed, unless it is known.
+  // `write(writer, state)` puts a state's parts, and changes nothing.
   void track(const StateOut& out, StateKind kind, std::function<void(StateWriter&, State&)> write) {
     out_ = out;
     kind_ = kind;

@@ -36,8 +36,8 @@ class Lane {
     swaps_.clear();  // made for the rules before
   }
   std::size_t waiting() const { return waiting_.waiting(); }
-  // Up to where it has judged; and the number of the cut that stands there, 0: none does. The shard has been cut; what it
-  // has to save is to be saved before the next one.
+  // Up to where it has judged; and the number of the cut that stands there, 0: none does. The shard has been cut; what
+  // it has to save is to be saved before the next one.
   const Frontier& frontier() const { return news_.frontier; }
   std::uint64_t cut() const { return news_.cut; }
   // The board has been resumed: what it tells first is known.

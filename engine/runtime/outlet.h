@@ -21,8 +21,8 @@ class Outlet {
 
   // A shard has judged up to `frontier`, and this is what came of it.
   void give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, const Frontier& frontier);
-  // What the shard has given so far is all that it gives before the cut. When all have said so, `done` is called, behind
-  // the last output of theirs and before any other.
+  // What the shard has given so far is all that it gives before the cut. When all have said so, `done` is called,
+  // behind the last output of theirs and before any other.
   void cut(std::size_t shard);
   void on_cut(std::function<void()> done) { cut_done_ = std::move(done); }
   // All that is left: nothing more comes.

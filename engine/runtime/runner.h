@@ -144,8 +144,8 @@ class Runner {
   // What an address of this program holds. False: the bytes are no state of it.
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
-  // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of none:
-  // for any key)? REQUIRES: a rule of the set is muted so.
+  // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of
+  // none: for any key)? REQUIRES: a rule of the set is muted so.
   virtual bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const = 0;
   virtual const ProgramCounters& counters() const = 0;
   virtual std::size_t keys() const = 0;

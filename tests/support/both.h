@@ -32,8 +32,8 @@ using Lines = std::vector<std::string>;
 // never.
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
                    std::size_t install_every = 0);
-// The same by a crew, a worker for each shard: on threads, or step by step, whoever's turn the seed says. Partitions come
-// in an order of its own, too. REQUIRES: no silent partition.
+// The same by a crew, a worker for each shard: on threads, or step by step, whoever's turn the seed says. Partitions
+// come in an order of its own, too. REQUIRES: no silent partition.
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  bool threads);
 // The same by a crew whose state is kept, and which dies at random, between two steps or before its sink has an epoch;
