@@ -46,7 +46,11 @@ void Lane::judge(Board& board, Duration now) {
   late_.clear();
   waiting_.drain(news_.frontier, due_, late_);
   give(due_, late_);
-  if (news_.frontier.timers_before != Frontier::kNothing) shard_->advance({news_.frontier.timers_before, Phase::over});
+  // Where events at the watermark are judged, too, what is over by then has happened: on every shard, whether it has
+  // seen one of them or not.
+  const auto& [events_before, timers_before] = news_.frontier;
+  if (timers_before != Frontier::kNothing)
+    shard_->advance({timers_before, events_before > timers_before ? Phase::event : Phase::over});
   if (news_.cut != 0) shard_->cut();
 }
 

@@ -712,7 +712,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       if (e.count == 0) continue;
       std::deque<Time>& sent = s.sent[i];
       sent.push_back(alert.fired);
-      while (sent.size() > e.count || alert.fired - sent.front() >= e.after) sent.pop_front();
+      while (sent.size() > e.count || alert.fired - sent.front() > e.after) sent.pop_front();
       if (sent.size() < e.count) continue;
       alert.severity = e.to;
       alert.escalated = true;

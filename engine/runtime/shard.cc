@@ -249,7 +249,7 @@ void Shard::on_event_ahead(const Event& event, std::size_t at) {
 }
 
 void Shard::on_late(const Event& event, Time watermark, bool among_events) {
-  advance({watermark, Phase::over});
+  advance({watermark, among_events ? Phase::event : Phase::over});
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
     runners_[id.index]->on_late(event, watermark, outputs_);

@@ -711,7 +711,7 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
     alert.fields = match.with;
     key.sent.push_back(match.at);
     for (const auto& e : rule.escalate) {
-      const auto n = std::count_if(key.sent.begin(), key.sent.end(), [&](Time t) { return t > match.at - e.length; });
+      const auto n = std::count_if(key.sent.begin(), key.sent.end(), [&](Time t) { return t >= match.at - e.length; });
       if (e.number > 0 && n >= e.number) alert.severity = e.severity;
     }
     const auto id = [](const Taken& t) {
