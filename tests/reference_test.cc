@@ -215,7 +215,7 @@ TEST_CASE("escalate after D unresolved, after N in D") {
                "a 0; a 1; c 40; b 50; c 99") == "1 r a[1,2]; 31 r escalated critical; 50 r resolved");
   CHECK(alerts("rule r when 2 a within 10s by all resolve when b escalate to critical after 30s unresolved",
                "a 0; a 1; b 31; c 99") == "1 r a[1,2]; 31 r resolved");
-  const Ran ran = run("rule r when a by all escalate to high after 2 in 10s alert low \"\"", "a 0; a 10; a 11");
+  const Ran ran = run("rule r when a by all escalate to high after 2 in 10s alert low \"\"", "a 0; a 11; a 21");
   CHECK(ran.output.alerts[0].severity == "low");
   CHECK(ran.output.alerts[1].severity == "low");
   CHECK(ran.output.alerts[2].severity == "high");
