@@ -1,0 +1,70 @@
+// What the control API asks of the daemon: the only thing that both know. The daemon implements it; the API's tests
+// have a desk of their own.
+//
+// Threads
+//   - All calls come from the control thread, none concurrently. It serves every request, so a call that waits makes
+//     /-/healthy wait: answers are copies of what shards and sinks have put down (atomics, a mutex held for a copy),
+//     never a question to a shard.
+//   - What takes time (reload, savepoint ...) is begun and answered through its Reply, once, from any thread, also
+//     after the client has gone. A Reply that is destroyed without a call answers 500.
+//   - The desk outlives the API.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "app/control/answers.h"
+
+namespace tocsin::app {
+
+// What came of something that was asked for: 200 done, 202 begun, 404 no such thing, 409 not now, 422 refused, 500
+// failed. The document is what a client prints or reads.
+struct Verdict {
+  unsigned status = 200;
+  std::string document;  // a JSON object
+};
+using Reply = std::function<void(Verdict)>;
+
+struct ReloadAsked {
+  bool dry_run = false;
+  bool require_state_kept = false;
+  std::vector<std::string> rebuild;  // rules to be back-filled
+};
+
+struct SavepointAsked {
+  std::string name;   // [A-Za-z0-9._-]{1,64}, not beginning with a dot; "" the daemon makes one
+  bool stop = false;  // the daemon ends behind it
+};
+
+struct AlertsAsked {
+  std::string rule;        // "" of all
+  std::size_t most = 100;  // newest first
+};
+
+class Desk {
+ public:
+  virtual ~Desk() = default;
+
+  virtual Health healthy() const = 0;
+  virtual Health ready() const = 0;
+  virtual DaemonStatus status() const = 0;
+  virtual std::vector<RuleStatus> rules() const = 0;
+  virtual std::vector<ShardStatus> shards() const = 0;
+  virtual std::vector<CheckpointNote> checkpoints() const = 0;  // newest first
+  virtual std::vector<SavepointStatus> savepoints() const = 0;
+  virtual std::vector<KeptAlert> alerts(const AlertsAsked& asked) const = 0;
+  virtual std::vector<ProblemStatus> problems() const = 0;
+  virtual std::string config() const = 0;   // JSON object: what `tocsin config show --json` says, secrets as ***
+  virtual std::string metrics() const = 0;  // Prometheus text 0.0.4 (control/metrics.h)
+
+  virtual void reload(const ReloadAsked& asked, Reply reply) = 0;
+  virtual void savepoint(const SavepointAsked& asked, Reply reply) = 0;
+  virtual void delete_savepoint(const std::string& name, Reply reply) = 0;
+  virtual void enable(const std::string& rule, bool enabled, Reply reply) = 0;
+  virtual void quit() = 0;  // as SIGTERM: returns at once
+};
+
+}  // namespace tocsin::app
