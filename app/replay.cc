@@ -164,7 +164,7 @@ struct Streams {
   bool emitted = false;
   std::ostream* dead = nullptr;
   std::ostream* late = nullptr;
-  AlertBook* book = nullptr;
+  OutputBook* book = nullptr;  // takes what is emitted, too
   Profile* profile = nullptr;
 };
 
@@ -220,17 +220,8 @@ class Replay {
   HistoryOutputs outputs() {
     HistoryOutputs outputs;
     outputs.alert = [this](const Alert& alert, const DocumentNames& names) { on_alert(alert, names); };
-    if (streams_.emitted)
-      outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) {
-        if (full()) return;
-        line_.clear();
-        if (streams_.for_people) {
-          line_ = line_of(emitted, names);
-        } else {
-          append_emitted(line_, emitted, names);
-        }
-        write_line();
-      };
+    if (streams_.emitted || streams_.book != nullptr)
+      outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) { on_emitted(emitted, names); };
     outputs.dead = [this](const DeadLetter& letter, const DocumentNames& names) { on_dead(letter, names); };
     if (streams_.late != nullptr)
       outputs.late = [this](const Event& event, const DocumentNames& names) { on_late(event, names); };
@@ -253,6 +244,19 @@ class Replay {
       line_ = line_of(alert, names);
     } else {
       append_alert(line_, alert, names);
+    }
+    write_line();
+  }
+
+  void on_emitted(const Emitted& emitted, const DocumentNames& names) {
+    if (full()) return;
+    if (streams_.book != nullptr) streams_.book->add(emitted, names);
+    if (!streams_.emitted) return;
+    line_.clear();
+    if (streams_.for_people) {
+      line_ = line_of(emitted, names);
+    } else {
+      append_emitted(line_, emitted, names);
     }
     write_line();
   }
@@ -477,13 +481,11 @@ Exit run_comparison(const OneSet& before, const OneSet& now, Source& source, con
   if (!again) return refuse(console, "replay", again.error().message);
   OutputFiles files(arguments, console);
   if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
-  std::array<AlertBook, 2> books;
+  std::array<OutputBook, 2> books{OutputBook(*before.set.compiled.rules), OutputBook(*now.set.compiled.rules)};
   for (const bool is_new : {false, true}) {
     const CompiledSet& set = is_new ? now.set : before.set;
-    AlertBook& book = books[is_new ? 1 : 0];
-    for (const dsl::RuleInfo& rule : set.compiled.model.rules) book.add_rule(rule.name);
     Streams own = is_new ? files.streams(arguments) : Streams{};
-    own.book = &book;
+    own.book = &books[is_new ? 1 : 0];
     Replay replay(set, wanted, own, arguments, console);
     const Result<HistoryResult> result = replay.run(is_new ? **again : source);
     if (!result) return refuse(console, "replay", result.error().message);
@@ -493,11 +495,11 @@ Exit run_comparison(const OneSet& before, const OneSet& now, Source& source, con
     if (!console.quiet) console.err << fmt::format("{} rules: {}", is_new ? "new" : "old", input_in_words(*result));
   }
   if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
-  const std::vector<RuleDifference> differences = compare(books[0], books[1]);
+  const std::vector<OutputDifference> differences = compare(books[0], books[1]);
   console.out << (arguments.value("--format") == "json" || arguments.has("--json")
                       ? in_json(differences)
                       : in_words(differences, console.verbose > 0 ? 0 : 20));
-  const bool differ = std::ranges::any_of(differences, [](const RuleDifference& d) { return d.differs(); });
+  const bool differ = std::ranges::any_of(differences, [](const OutputDifference& d) { return d.differs(); });
   return differ && arguments.has("--fail-on-diff") ? Exit::no : Exit::done;
 }
 

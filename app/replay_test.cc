@@ -352,6 +352,79 @@ TEST_CASE("--compare tells what other rules would have changed") {
   CHECK(scene.replay({"--input", scene.input, "--fail-on-diff"}).code == 2);
 }
 
+TEST_CASE("--compare: a changed alert says what changed") {
+  const Scene scene;
+  std::string before = kRules;
+  before.replace(before.find("alert high"), 10, "alert low");
+  const std::string old = scene.folder.write("old/a.rules", before);
+  const Ran ran = scene.replay({"--input", scene.input, "--compare", old});
+  CHECK(contains(ran.out,
+                 "three        1      1  +0 -0 =0 ~1\n"
+                 "~ 2026-02-25T06:13:40.000000Z  high      three  {user: \"ann\"}  3 for ann\n"
+                 "    severity: \"low\" -> \"high\"\n"));
+  const json document = json::parse(scene.replay({"--input", scene.input, "--compare", old, "--format", "json"}).out);
+  CHECK(document["rules"][1]["changed"] == 1);
+  CHECK(document["rules"][1]["changes"][0]["fields"] ==
+        json::parse(R"([{"field":"severity","old":"low","new":"high"}])"));
+  CHECK(scene.replay({"--input", scene.input, "--compare", old, "--fail-on-diff"}).code == 1);
+}
+
+TEST_CASE("--compare: a renamed rule is the same rule") {
+  const Scene scene;
+  std::string renamed = kRules;
+  renamed.replace(renamed.find("rule three"), 10, "rule fresh was three");
+  const std::string now = scene.folder.write("new/a.rules", renamed);
+  const std::vector<std::string> words{"replay", now, "--input", scene.input, "--compare", scene.rules};
+  CHECK(contains(run(words).out,
+                 "fresh (was three)       1      1  +0 -0 =1\n"
+                 "silent                  0      0  +0 -0 =0\n"));
+  // Something else that changed with it is told alone.
+  renamed.replace(renamed.find("alert high"), 10, "alert low");
+  scene.folder.write("new/a.rules", renamed);
+  CHECK(contains(run(words).out,
+                 "~ 2026-02-25T06:13:40.000000Z  low       fresh  {user: \"ann\"}  3 for ann\n"
+                 "    severity: \"high\" -> \"low\"\n"));
+  // Where the old rules have both names, the names decide.
+  const std::string both = scene.folder.write(
+      "both/a.rules",
+      std::string(kRules) + "rule fresh when 3 login_failed within 1m by user  alert high \"{user}\"\n");
+  const Ran ran = run({"replay", now, "--input", scene.input, "--compare", both});
+  CHECK(contains(ran.out, "fresh        1      1  +0 -0 =0 ~1\n"));
+  CHECK(contains(ran.out, "three        1      0  +0 -1 =0\n"));
+}
+
+TEST_CASE("--compare: what sessions, summaries and rules emit counts, with --emitted and without") {
+  const Scene scene;
+  const auto rules = [](const char* n, const char* who) {
+    return fmt::format(
+        "event login has user text, ts time  timestamp ts\n"
+        "summary daily of login by user every 1h  with n = {}\n"
+        "session visit of login by user  ends after 1m idle  with n = {}\n"
+        "rule seen when login by user  emit was_seen with who = {}\n",
+        n, n, who);
+  };
+  const std::string old = scene.folder.write("old/a.rules", rules("count()", "user"));
+  const std::string now = scene.folder.write("new/a.rules", rules("count() * 2", "upper(user)"));
+  std::vector<std::string> words{"replay", now, "--input", scene.input, "--compare", old, "--drain", "--fail-on-diff"};
+  for (const bool emitted : {false, true}) {
+    CAPTURE(emitted);
+    if (emitted) words.insert(words.end(), {"--emitted", "--out", scene.folder.path() + "/out"});
+    const Ran ran = run(words);
+    CHECK(ran.code == 1);
+    CHECK(contains(ran.out, "event daily                  1      1  +0 -0 =0 ~1\n"));
+    CHECK(contains(ran.out, "event visit                  1      1  +0 -0 =0 ~1\n"));
+    CHECK(contains(ran.out, "event was_seen of seen       3      3  +0 -0 =0 ~3\n"));
+    CHECK(contains(ran.out, "~ 2026-02-25T06:14:40.000000Z  event     visit  {"));
+    CHECK(contains(ran.out, "\n    fields.n: 3 -> 6\n"));
+  }
+  words.insert(words.end(), {"--format", "json"});
+  words[5] = now;
+  CHECK(run(words).code == 0);
+  const json document = json::parse(run(words).out);
+  CHECK(document["events"][0] == json::parse(R"({"event":"daily","by":"daily","before":1,"after":1,"same":1,)"
+                                             R"("changed":0,"added":[],"gone":[],"changes":[]})"));
+}
+
 TEST_CASE("nothing that replay reads is overwritten by what it writes") {
   const Scene scene;
   const std::string before = Folder::read(scene.input);

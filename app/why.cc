@@ -124,13 +124,6 @@ struct Answer {
   std::vector<Line> carried;  // the events that carried it there
 };
 
-// The bytes of the first `characters`: half of one would be no text.
-std::size_t size_of_first(std::string_view text, std::size_t characters) {
-  std::size_t size = 0;
-  for (; size < text.size() && characters > 0; --characters) size += character_length(text, size);
-  return size;
-}
-
 std::string lines_in_words(const std::vector<Line>& lines, int width) {
   std::size_t step = 0, id = 0;
   for (const Line& line : lines) {

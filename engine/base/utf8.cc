@@ -82,6 +82,12 @@ std::size_t count_characters(std::string_view text) {
   return count;
 }
 
+std::size_t size_of_first(std::string_view text, std::size_t characters) {
+  std::size_t size = 0;
+  for (; size < text.size() && characters > 0; --characters) size += character_length(text, size);
+  return size;
+}
+
 void append_character(std::string& out, char32_t code) {
   const auto byte = [&](char32_t b) { out += static_cast<char>(static_cast<unsigned char>(b)); };
   const auto rest = [&](int shift) { byte(0x80 | (code >> shift & 0x3F)); };

@@ -14,6 +14,9 @@ std::size_t character_length(std::string_view text, std::size_t at);
 
 std::size_t count_characters(std::string_view text);
 
+// The bytes of the first `characters`: half of one would be no text.
+std::size_t size_of_first(std::string_view text, std::size_t characters);
+
 // The character at `at`, and its length. An invalid byte is itself, of length 1.
 struct Character {
   char32_t code = 0;

@@ -47,6 +47,8 @@ TEST_CASE("characters are counted, never bytes; invalid bytes count one each") {
   CHECK(count_characters("z\xC3\xBCrich") == 6);
   CHECK(count_characters("\xF0\x9F\x9A\x95") == 1);
   CHECK(count_characters("\xF0\x9F\x9A") == 3);
+  CHECK(size_of_first("z\xC3\xBCrich", 2) == 3);
+  CHECK(size_of_first("z\xC3\xBCrich", 7) == 7);
   CHECK(is_valid_utf8("z\xC3\xBCrich \xF0\x9F\x9A\x95"));
   CHECK_FALSE(is_valid_utf8("\xC0\x80"));          // overlong
   CHECK_FALSE(is_valid_utf8("\xED\xA0\x80"));      // half of a pair
