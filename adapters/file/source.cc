@@ -202,11 +202,11 @@ class FileSource final : public Source {
   Polled give(Block& into) {
     std::string_view text = into.bytes.view();
     // A line that was cut goes on here.
-    while (skipping_ && !text.empty()) {
+    if (skipping_) {
       const std::size_t end = text.find('\n');
       skipping_ = end == std::string_view::npos;
-      text.remove_prefix(std::min(end, text.size() - 1) + 1);
-      if (!skipping_) ++line_;
+      text.remove_prefix(skipping_ ? text.size() : end + 1);
+      if (!skipping_ || into.ends) ++line_;
     }
     // Lines before the position that was asked for.
     while (line_ < first_wanted_ && !text.empty()) {
@@ -215,6 +215,7 @@ class FileSource final : public Source {
     }
     into.first_offset = line_;
     line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+    into.next_offset = line_ + (text.empty() || text.back() == '\n' ? 0 : 1);
     if (text.size() < into.bytes.size()) {
       std::memmove(into.bytes.data(), text.data(), text.size());
       into.bytes.set_size(text.size());
@@ -233,6 +234,7 @@ class FileSource final : public Source {
     skipping_ = true;
     into.cut = true;
     into.first_offset = line_;
+    into.next_offset = line_ + 1;
     if (!again && line_ >= first_wanted_) return Polled::block;
     into.clear();
     return Polled::nothing;

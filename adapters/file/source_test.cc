@@ -42,7 +42,7 @@ struct Read {
   std::vector<std::pair<std::uint64_t, std::string>> lines;  // number, text
   std::vector<std::uint64_t> cut;
   std::string error;
-  bool ended = false;
+  bool ended = false, gapless = true;  // each block begins where the one before said that it ends
 };
 
 Read read(FileSourceConfig config, std::uint64_t from = 0) {
@@ -55,6 +55,7 @@ Read read(FileSourceConfig config, std::uint64_t from = 0) {
   const Progress progress{0, from};
   REQUIRE((*source)->start(from == 0 ? std::span<const Progress>{} : std::span(&progress, 1)).has_value());
   Block block;
+  std::uint64_t next = 0;
   for (;;) {
     block.clear();
     const auto polled = (*source)->poll(block, seconds(1));
@@ -65,6 +66,8 @@ Read read(FileSourceConfig config, std::uint64_t from = 0) {
     if (*polled == Polled::finished) break;
     if (*polled == Polled::nothing) continue;
     result.ended = result.ended || block.ends;
+    result.gapless = result.gapless && (next == 0 || block.first_offset == next);
+    next = block.next_offset;
     if (block.cut) {
       result.cut.push_back(block.first_offset);
       continue;
@@ -107,6 +110,7 @@ TEST_CASE("file source: every line once, with its number, whatever the block siz
       CHECK(result.error.empty());
       CHECK(result.lines == expected);
       CHECK(result.ended);
+      CHECK(result.gapless);
     }
   }
 }
@@ -127,6 +131,7 @@ TEST_CASE("file source: a line beyond the limit is given cut, once, and the next
   const TempFile file("first\n" + std::string(5000, 'x') + "\nthird\n" + std::string(3000, 'y'));
   const Read result = read({.path = file.path(), .block = 64, .line_max = 1000});
   CHECK(result.cut == std::vector<std::uint64_t>{2, 4});
+  CHECK(result.gapless);
   CHECK(result.lines == std::vector<std::pair<std::uint64_t, std::string>>{{1, "first"}, {3, "third"}});
 }
 

@@ -135,11 +135,17 @@ class GeneratorSource final : public Source {
       : config_(std::move(config)), id_(id), clock_(clock), ended_(config_.partitions), paused_(config_.partitions) {
     for (std::uint32_t i = 0; i < config_.partitions; ++i) parts_.emplace_back(scenario, config_, i);
     frontier_.assign(config_.partitions, config_.from);
+    before_.assign(config_.partitions, 0);
   }
 
   std::uint32_t partitions() const override { return config_.partitions; }
   bool can_go_back() const override { return false; }
-  Result<void> start(std::span<const Progress>) override { return {}; }
+  // Makes up others than before; their numbers go on.
+  Result<void> start(std::span<const Progress> from) override {
+    for (const Progress& progress : from)
+      before_[progress.partition] = std::max<std::uint64_t>(progress.next_offset, 1) - 1;
+    return {};
+  }
   void pause(std::uint32_t partition) override { paused_[partition] = true; }
   void resume(std::uint32_t partition) override { paused_[partition] = false; }
   void stored(std::span<const Progress>) override {}
@@ -170,8 +176,9 @@ class GeneratorSource final : public Source {
     Part& part = parts_[number];
     into.source = id_;
     into.partition = number;
-    into.first_offset = part.next_line();
+    into.first_offset = before_[number] + part.next_line();
     part.give(before, kBlock, into.bytes);
+    into.next_offset = before_[number] + part.next_line();
     if (into.bytes.size() < kBlock) frontier_[number] = std::max(frontier_[number], before);
     if (frontier_[number] >= config_.until) ended_[number] = into.ends = true;
     return !into.bytes.empty() || into.ends;
@@ -181,7 +188,8 @@ class GeneratorSource final : public Source {
   const SourceId id_;
   const Clock* clock_;
   std::vector<Part> parts_;
-  std::vector<Time> frontier_;  // by partition: everything before it was given
+  std::vector<Time> frontier_;         // by partition: everything before it was given
+  std::vector<std::uint64_t> before_;  // by partition: lines that were given in other lives
   std::vector<bool> ended_, paused_;
   std::uint32_t turn_ = 0;
 };

@@ -87,6 +87,22 @@ TEST_CASE("generator: the rate is kept, records are objects with an event and a 
   }
 }
 
+TEST_CASE("generator: numbers go on where they stopped, so that no two events of a source have one") {
+  auto source = open_generator(config_of("sre"), SourceId{0}, nullptr).value();
+  const Progress from{0, 1'001};
+  REQUIRE(source->start({&from, 1}));
+  std::uint64_t next = 1'001;
+  Block block;
+  while (source->poll(block, {}).value() != Polled::finished) {
+    if (block.partition == 0) {
+      CHECK(block.first_offset == next);
+      next = block.next_offset;
+    }
+    block.clear();
+  }
+  CHECK(next > 1'001);
+}
+
 TEST_CASE("generator: what it cannot do is a failure") {
   CHECK(!open_generator(config_of("weather"), SourceId{0}, nullptr));
   GeneratorConfig still = config_of("sre");

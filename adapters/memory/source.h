@@ -52,6 +52,7 @@ class MemorySource final : public Source {
 // Keeps what was written; an epoch is delivered when it is finished.
 class MemorySink final : public Sink {
  public:
+  Result<void> open(const std::optional<Delivery>&, Epoch) override { return {}; }
   Result<Written> write(Epoch epoch, std::span<const Message> messages) override;
   Result<void> finish(Epoch epoch) override;
   Epoch delivered() const override { return delivered_; }

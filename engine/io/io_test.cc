@@ -11,6 +11,7 @@
 #include "engine/io/disk.h"
 #include "engine/io/sink.h"
 #include "engine/io/source.h"
+#include "engine/io/tell.h"
 
 using namespace tocsin;
 

@@ -8,13 +8,14 @@
 //     with the positions that a durable checkpoint holds, in order, possibly many epochs later.
 //   - Back-pressure: who cannot take more does not poll. `pause` stops single partitions (a partition far ahead of the
 //     others in event time); the source keeps its connection alive meanwhile.
-//   - Failures that pass by themselves are retried inside and shown in the probe; an error from `poll` is final, and
+//   - Failures that pass by themselves are retried inside and said by `trouble`; an error from `poll` is final, and
 //     the source is not polled again.
-// One thread owns a source: all calls come from it, none of them concurrently.
+// One thread at a time: calls may come from several threads, none of them concurrently.
 #pragma once
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
@@ -26,6 +27,7 @@ namespace tocsin {
 struct Progress {
   std::uint32_t partition = 0;
   std::uint64_t next_offset = 0;
+  std::string bookmark{};  // what the source said of it (Source::bookmark)
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
@@ -42,7 +44,8 @@ class Source {
   virtual std::uint32_t partitions() const = 0;
   virtual bool can_go_back() const = 0;
 
-  // Called once, before the first poll. A partition that is not named begins where the configuration says.
+  // Called once, before the first poll. A partition that is not named begins where the configuration says. Offsets go
+  // on from there also where a source cannot go back, so that none is given twice.
   virtual Result<void> start(std::span<const Progress> from) = 0;
 
   // The next block of some partition; waits at most `wait`. REQUIRES: `into` is clear; its buffer is reused.
@@ -51,11 +54,19 @@ class Source {
   virtual void pause(std::uint32_t partition) = 0;
   virtual void resume(std::uint32_t partition) = 0;
 
+  // How to find this position again without reading all that stands before it, and how to know whether what is there
+  // is still the same: to be stored with it. Asked for the beginning or the end of a block that was polled, or where it
+  // started, not before what is `stored`. Empty: the offset says all.
+  virtual std::string bookmark(std::uint32_t, std::uint64_t /*next_offset*/) const { return {}; }
+
   // A checkpoint that holds these positions is durable: nothing before them is asked for again.
   virtual void stored(std::span<const Progress> safe) = 0;
 
   // Done so far of all there is, between 0 and 1, or less than 0 where the end is not known. For progress lines.
   virtual double done() const { return -1; }
+
+  // What is being retried just now and why, for people. Empty: all is well.
+  virtual std::string trouble() const { return {}; }
 };
 
 }  // namespace tocsin
