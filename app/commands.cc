@@ -142,9 +142,8 @@ Command replay() {
           "further; what is still pending is listed. A negative time is written with an equals sign: --until=-15m. "
           "With --compare the answer is what PATHS would change, of the alerts and of what rules, sessions and "
           "summaries emit: + is new, - is lost, = is as it was, ~ has another content at the same time and for the "
-          "same "
-          "key, with each field as it was and as it is (20 of each kind; -v: all). A rule that `was` another is the "
-          "same rule.",
+          "same key, with each field as it was and as it is (20 of each kind; -v: all). A rule that `was` another is "
+          "the same rule.",
       .operands = {kPaths},
       .options = input_options(),
       .examples = {"tocsin replay rules --input logins.ndjson --event-field type > alerts.ndjson",

@@ -27,6 +27,9 @@ std::optional<TimeUnit> unit_of(std::string_view word) {
   return std::nullopt;  // rfc3339, or nothing said
 }
 
+// A unit that is none: a number is no time.
+bool takes_numbers(const Arguments& arguments) { return arguments.value("--time-unit") != "rfc3339"; }
+
 Time wall_clock() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return Time{std::chrono::duration_cast<std::chrono::microseconds>(now).count()};
@@ -175,7 +178,7 @@ std::vector<Option> input_options() {
       {.name = "--time-unit",
        .value = "UNIT",
        .choices = {"s", "ms", "us", "ns", "rfc3339"},
-       .help = "what a number in it counts"},
+       .help = "what a number in it counts; rfc3339: nothing, a number is no time (unreadable_time)"},
       {.name = "--time-format", .value = "FORMAT", .help = "how times are written, as strptime has it: %b %e %H:%M:%S"},
       {.name = "--zone", .value = "ZONE", .help = "of times that name none, such as Europe/Paris; else UTC"},
       {.name = "--year",
@@ -195,6 +198,7 @@ Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
   codec.time_field = arguments.value("--time-field");
   if (auto there = times_are_there(codec, schema); !there) return tl::unexpected(there.error());
   codec.time.unit = unit_of(arguments.value("--time-unit"));
+  codec.time.numbers = takes_numbers(arguments);
   codec.time.format = arguments.value("--time-format");
   codec.time.zone = arguments.value("--zone");
   if (arguments.has("--year")) {
@@ -238,7 +242,7 @@ Result<Time> time_on_command_line(const std::string& word, const Arguments& argu
     if (const auto back = parse_duration(word.substr(1))) return wall_clock() - *back;
   } else if (const auto time = parse_rfc3339(word)) {
     return *time;
-  } else {
+  } else if (takes_numbers(arguments)) {
     std::int64_t scale = 1'000, divisor = 1;  // milliseconds
     switch (unit_of(arguments.value("--time-unit")).value_or(TimeUnit::milliseconds)) {
       case TimeUnit::seconds:

@@ -179,6 +179,30 @@ TEST_CASE("times: another field, its unit, a format with a zone and without a ye
   CHECK(scene.replay({"--input", scene.input, "--zone", "Mars/Olympus", "--time-format", "%F"}).code == 2);
 }
 
+TEST_CASE("--time-unit rfc3339: a number is no time, in a record and on the command line") {
+  const Scene scene;
+  const std::string rules = scene.folder.write("csv.rules",
+                                               "event a has k text, ts time  timestamp ts\n"
+                                               "rule each_one when a by k  alert low \"{k}\"\n");
+  const std::string csv = scene.folder.write("u.csv", "k,ts\ns,1767225600\nneg,-5\nrfc,2026-01-01T00:00:00Z\n");
+  const std::string json_too = scene.folder.write("u.ndjson", R"({"k":"s","ts":1767225600})"
+                                                              "\n"
+                                                              R"({"k":"s","ts":"1767225600"})"
+                                                              "\n"
+                                                              R"({"k":"rfc","ts":"2026-01-01T00:00:00Z"})"
+                                                              "\n");
+  for (const std::string& input : {csv, json_too}) {
+    const std::vector<std::string> words{"replay", rules, "--input", input, "--time-unit", "rfc3339"};
+    const Ran ran = run(words);
+    const std::vector<json> alerts = lines_of(ran.out);
+    REQUIRE(alerts.size() == 1);
+    CHECK(alerts[0]["text"] == "rfc");
+    CHECK(contains(ran.err, "2 unreadable_time"));
+  }
+  const std::vector<std::string> until{"replay", rules, "--input", csv, "--time-unit", "rfc3339", "--until", "5"};
+  CHECK(contains(run(until).err, "`5` is no time"));
+}
+
 TEST_CASE("--out takes the alerts, --emitted adds what rules emit, --format human writes for people") {
   const Scene scene;
   const std::string out = scene.folder.path() + "/alerts.ndjson";

@@ -19,6 +19,7 @@ enum class Format : std::uint8_t { json, csv, logfmt, regex };
 // How times are written, where it is not left to the schema (RFC 3339, or numbers in the unit of the timestamp).
 struct TimeSpec {
   std::optional<TimeUnit> unit;  // numbers
+  bool numbers = true;           // false: a number is no time, whatever the schema says
   std::string format;            // strptime; "" none
   std::string zone;              // of times that name no offset; "" UTC
   std::optional<int> year;       // of times that name none; else the year nearest to the arrival

@@ -164,6 +164,7 @@ struct TimeReader::Zone {
 Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
   TimeReader reader;
   reader.year_ = spec.year;
+  reader.numbers_ = spec.numbers;
   switch (spec.unit.value_or(unit)) {
     case TimeUnit::seconds:
       reader.unit_us_ = 1'000'000;
@@ -196,7 +197,7 @@ Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
 
 std::optional<Time> TimeReader::read(std::int64_t number) const {
   std::int64_t us = 0;
-  if (__builtin_mul_overflow(number, unit_us_, &us)) return {};
+  if (!numbers_ || __builtin_mul_overflow(number, unit_us_, &us)) return {};
   if (divisor_ != 1) us = us / divisor_ - (us % divisor_ < 0 ? 1 : 0);
   return in_range(Time{us}) ? std::optional(Time{us}) : std::nullopt;
 }
@@ -207,7 +208,7 @@ std::optional<Time> TimeReader::read(std::string_view text, Time arrived) const 
     time = read_format(text, arrived);
   } else if (text.size() >= 20 && text[4] == '-') {
     time = parse_rfc3339(text);
-  } else if (const auto us = parse_scaled(text, unit_us_, divisor_)) {
+  } else if (const auto us = numbers_ ? parse_scaled(text, unit_us_, divisor_) : std::nullopt) {
     time = Time{*us};
   }
   return time && in_range(*time) ? time : std::nullopt;

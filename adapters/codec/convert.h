@@ -36,7 +36,7 @@ class TimeReader {
   // 9999. `arrived` helps out where the text has no year.
   std::optional<Time> read(std::string_view text, Time arrived) const;
   bool has_format() const { return format_.has_value(); }
-  // A whole number of the unit.
+  // A whole number of the unit; nothing, too, where the spec says that a number is no time.
   std::optional<Time> read(std::int64_t number) const;
 
  private:
@@ -44,6 +44,7 @@ class TimeReader {
   std::optional<Time> read_format(std::string_view text, Time arrived) const;
 
   std::int64_t unit_us_ = 1'000, divisor_ = 1;
+  bool numbers_ = true;
   std::optional<TimeFormat> format_;
   std::shared_ptr<Zone> zone_;
   std::optional<int> year_;
