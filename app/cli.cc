@@ -142,6 +142,9 @@ Exit dispatch(const std::vector<std::string>& words, Console& console) {
   Arguments arguments;
   for (const std::deque<Slot>* slots : {&globals, &locals}) {
     for (const Slot& slot : *slots) {
+      // Of the options of all commands the last counts, so that an alias can name one.
+      if (slots == &locals && !slot.option->repeats && slot.values.size() > 1)
+        return refuse(console, of, fmt::format("{} is given twice; which one is meant?", slot.option->name));
       for (std::int64_t i = 0; i < slot.times; ++i) arguments.add(slot.option->name, {});
       for (std::string value : slot.values) {
         const bool bare = slot.option->value.empty() && value == "true";

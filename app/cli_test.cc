@@ -90,6 +90,13 @@ TEST_CASE("exit 2: called wrongly, with the nearest word that is right") {
   refused({"version", "check"}, "tocsin version: `check` is one word too many\n");
 }
 
+TEST_CASE("exit 2: an option that counts once is given twice; of those of all commands the last counts") {
+  const Ran ran = run({"test", "--run", "a", "--run", "b"});
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.err, "tocsin test: --run is given twice; which one is meant?\n"));
+  CHECK(run({"version", "--color", "never", "--color", "auto"}).code == 0);
+}
+
 TEST_CASE("exit 2: what cannot be read, and a terminal where text is expected") {
   const Ran missing = run({"check", "/nowhere/at.rules"});
   CHECK(missing.code == 2);

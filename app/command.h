@@ -38,7 +38,7 @@ struct Option {
   std::string_view letter = {};                // "-q"
   std::string_view value = {};                 // "FORMAT"; none: a flag, which may be repeated
   std::vector<std::string_view> choices = {};  // of a flag: what may stand behind it and an equals sign
-  bool repeats = false;                        // each one counts; else the last
+  bool repeats = false;                        // each one counts; else it stands once
   std::string_view help = {};
   Fills fills = Fills::nothing;
 };

@@ -133,6 +133,9 @@ class Run {
       if (!result_.last || event.time > *result_.last) result_.last = event.time;
     }
     late_.clear();
+    if (outputs_.reached && !batch.events().empty())
+      outputs_.reached(batch.events().front().position.partition,
+                       std::ranges::max_element(batch.events(), {}, &Event::time)->time);
     if (outputs_.progress) outputs_.progress(done, engine_.events(), result_.last.value_or(Time{}));
   }
 

@@ -80,6 +80,8 @@ struct HistoryOutputs {
   std::function<void(const Event&, const DocumentNames&)> late;
   // After each block: how much of the source is done (less than 0: nobody knows), events so far, event time.
   std::function<void(double done, std::uint64_t events, Time at)> progress;
+  // After each block that has events: the time of the last of them, and the partition.
+  std::function<void(std::uint32_t partition, Time at)> reached;
   std::function<bool()> stopped;  // asked after each block: no more is read
 };
 

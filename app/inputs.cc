@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <iostream>
 #include <string_view>
+#include <utility>
 
 #include "adapters/file/source.h"
 #include "app/history.h"
@@ -51,12 +54,9 @@ std::optional<Format> format_named(std::string_view word) {
   return std::nullopt;
 }
 
-Format format_of(const Arguments& arguments) {
-  if (const auto named = format_named(arguments.value("--input-format"))) return *named;
-  if (arguments.has("--line")) return Format::regex;
-  fs::path path = arguments.value("--input");
+std::string extension_of(fs::path path) {
   if (path.extension() == ".zst") path = path.stem();
-  return format_named(path.extension().string().substr(path.has_extension() ? 1 : 0)).value_or(Format::json);
+  return path.extension().string().substr(path.has_extension() ? 1 : 0);
 }
 
 std::vector<std::string> base_events(const Schema& schema) {
@@ -67,6 +67,24 @@ std::vector<std::string> base_events(const Schema& schema) {
 }
 
 tl::unexpected<Error> refused(std::string message) { return failure(Error::Code::refused, std::move(message)); }
+
+Result<Format> format_of(const Arguments& arguments) {
+  if (const auto named = format_named(arguments.value("--input-format"))) return *named;
+  if (arguments.has("--line")) return Format::regex;
+  Format format = Format::json;
+  std::string first;
+  for (const std::string& path : arguments.all("--input")) {
+    const Format own = format_named(extension_of(path)).value_or(Format::json);
+    if (!first.empty() && own != format)
+      return refused(
+          fmt::format("by their names {} and {} are written differently; --input-format says how all of them "
+                      "are, or one replay reads each",
+                      first, path));
+    format = own;
+    first = path;
+  }
+  return format;
+}
 
 // The event is one that the rules know.
 Result<void> known(const std::string& event, const Schema& schema, std::string_view option) {
@@ -155,13 +173,89 @@ Result<void> name_events(CodecConfig& codec, const Arguments& arguments, const S
   return {};
 }
 
+Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& console,
+                                           std::istream* instead_of_standard_input) {
+  if (path == "-" && instead_of_standard_input != nullptr) return stream_source(*instead_of_standard_input);
+  // The process's own input is polled, so that a slow pipe is judged as it comes; another stream is read in blocks.
+  if (path == "-" && &console.in != &std::cin) return stream_source(console.in);
+  return open_file_source({.path = path}, SourceId{0}, path == "-" ? wall_clock() : written_at(path));
+}
+
+class InputFiles final : public InputSource {
+ public:
+  struct File {
+    File(std::unique_ptr<Source> s, double bytes) : source(std::move(s)), size(bytes) {}
+    File(File&& other) noexcept
+        : source(std::move(other.source)), size(other.size), ended(other.ended), reached(other.reached.load()) {}
+    std::unique_ptr<Source> source;
+    double size;  // 0: nobody knows
+    bool ended = false;
+    std::atomic<std::int64_t> reached = INT64_MIN;
+  };
+  explicit InputFiles(std::vector<File> files) : files_(std::move(files)) {}
+
+  std::uint32_t partitions() const override { return static_cast<std::uint32_t>(files_.size()); }
+  bool can_go_back() const override {
+    return std::ranges::all_of(files_, [](const File& file) { return file.source->can_go_back(); });
+  }
+  Result<void> start(std::span<const Progress> from) override {
+    for (std::uint32_t i = 0; i < files_.size(); ++i) {
+      std::vector<Progress> own;
+      for (const Progress& progress : from)
+        if (progress.partition == i) own.push_back({0, progress.next_offset});
+      if (auto started = files_[i].source->start(own); !started) return started;
+    }
+    return {};
+  }
+
+  Result<Polled> poll(Block& into, Duration wait) override {
+    for (;;) {
+      const auto next = std::ranges::min_element(files_, {}, [](const File& file) {
+        return std::pair(file.ended, file.reached.load(std::memory_order_relaxed));
+      });
+      if (next == files_.end() || next->ended) return Polled::finished;
+      Result<Polled> polled = next->source->poll(into, wait);
+      if (!polled) return polled;
+      next->ended = *polled == Polled::finished || into.ends;
+      if (*polled == Polled::finished) continue;
+      into.partition = static_cast<std::uint32_t>(next - files_.begin());
+      return polled;
+    }
+  }
+
+  void reached(std::uint32_t partition, Time at) override {
+    files_[partition].reached.store(at.us, std::memory_order_relaxed);
+  }
+
+  void pause(std::uint32_t partition) override { files_[partition].source->pause(0); }
+  void resume(std::uint32_t partition) override { files_[partition].source->resume(0); }
+  void stored(std::span<const Progress>) override {}  // files stay where they are
+
+  double done() const override {
+    double read = 0, all = 0;
+    for (const File& file : files_) {
+      const double done = file.ended ? 1 : file.source->done();
+      if (done < 0 || (file.size <= 0 && files_.size() > 1)) return -1;
+      read += done * std::max(1.0, file.size);
+      all += std::max(1.0, file.size);
+    }
+    return read / all;
+  }
+
+ private:
+  std::vector<File> files_;
+};
+
 }  // namespace
 
 std::vector<Option> input_options() {
   return {
       {.name = "--input",
        .value = "FILE",
-       .help = "the events: a file (also packed by zstd), or - for standard input",
+       .repeats = true,
+       .help =
+           "the events: a file (also packed by zstd), or - for standard input; given again, all are read, each with "
+           "its own order of time, such as the parts of a rotated log: partitions 0, 1, ... of one source",
        .fills = Fills::files},
       {.name = "--input-format",
        .value = "FORMAT",
@@ -189,7 +283,9 @@ std::vector<Option> input_options() {
 
 Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
   CodecConfig codec;
-  codec.format = format_of(arguments);
+  const Result<Format> format = format_of(arguments);
+  if (!format) return tl::unexpected(format.error());
+  codec.format = *format;
   Result<std::vector<LineRule>> lines = lines_of(arguments, schema);
   if (!lines) return tl::unexpected(lines.error());
   codec.lines = std::move(*lines);
@@ -227,14 +323,38 @@ std::vector<std::string> unknown_names(const CodecConfig& codec, const dsl::Mode
   return out;
 }
 
-Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& console) {
-  // The process's own input is polled, so that a slow pipe is judged as it comes; another stream is read in blocks.
-  if (path == "-" && &console.in != &std::cin) return stream_source(console.in);
-  return open_file_source({.path = path}, SourceId{0}, path == "-" ? wall_clock() : written_at(path));
+Result<std::vector<std::string>> inputs_of(const Arguments& arguments) {
+  std::vector<std::string> paths;
+  for (const std::string& path : arguments.all("--input")) {
+    std::error_code error;  // of a path that is no file: - and what is not there
+    for (const std::string& before : paths)
+      if (path == before || fs::equivalent(path, before, error))
+        return refused(fmt::format("--input: {} is given twice, and would be judged twice", path));
+    paths.push_back(path);
+  }
+  return paths;
 }
 
-std::string name_of_input(const std::string& path) {
-  return path == "-" ? "stdin" : fs::path(path).filename().string();
+bool reads_standard_input(const std::vector<std::string>& inputs) { return is_in("-", inputs); }
+
+Result<std::unique_ptr<InputSource>> open_inputs(const std::vector<std::string>& paths, Console& console,
+                                                 std::istream* instead_of_standard_input) {
+  std::vector<InputFiles::File> files;
+  for (const std::string& path : paths) {
+    Result<std::unique_ptr<Source>> source = open_input(path, console, instead_of_standard_input);
+    if (!source) return tl::unexpected(source.error());
+    std::error_code error;
+    const std::uintmax_t size = fs::file_size(path, error);
+    files.emplace_back(std::move(*source), error ? 0.0 : static_cast<double>(size));
+  }
+  return std::make_unique<InputFiles>(std::move(files));
+}
+
+std::string name_of_inputs(const std::vector<std::string>& paths) {
+  std::string names;
+  for (const std::string& path : paths)
+    names += (names.empty() ? "" : "+") + (path == "-" ? "stdin" : fs::path(path).filename().string());
+  return names;
 }
 
 Result<Time> time_on_command_line(const std::string& word, const Arguments& arguments) {

@@ -2,6 +2,7 @@
 // `--input`.
 #pragma once
 
+#include <istream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,12 +27,25 @@ Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema);
 // misspelt.
 std::vector<std::string> unknown_names(const CodecConfig& codec, const dsl::Model& model);
 
-// `--input`: a file, or - for standard input. Records without a time of their own have that at which the file was last
-// written, so that one file always means the same.
-Result<std::unique_ptr<Source>> open_input(const std::string& path, Console& console);
+// The paths of `--input`, in the order in which they were given. An Error when one of them is given twice.
+Result<std::vector<std::string>> inputs_of(const Arguments& arguments);
+bool reads_standard_input(const std::vector<std::string>& inputs);
 
-// What evidence calls the input: the file's name, `stdin`.
-std::string name_of_input(const std::string& path);
+// The files of `--input` as one source: each is a partition, numbered in their order. The partition that is furthest
+// behind in event time is read next, so that files of one log, rotated, need no memory for all but one of them.
+class InputSource : public Source {
+ public:
+  // The last event time of a partition so far. On any thread.
+  virtual void reached(std::uint32_t partition, Time at) = 0;
+};
+
+// Records without a time of their own have that at which their file was last written, so that one file always means the
+// same. `-` is standard input, or the stream in its place.
+Result<std::unique_ptr<InputSource>> open_inputs(const std::vector<std::string>& paths, Console& console,
+                                                 std::istream* instead_of_standard_input = nullptr);
+
+// What evidence calls the input: the file's name, `stdin`; of several their names, joined by `+`.
+std::string name_of_inputs(const std::vector<std::string>& paths);
 
 // A time on the command line: RFC 3339, `-15m` before now, or a number in the unit of --time-unit (ms where none is
 // given).

@@ -134,7 +134,7 @@ struct Sample {
 };
 
 struct Wanted {
-  std::string input;
+  std::vector<std::string> inputs;
   std::optional<Time> from, to;
   EndOfInput end;
   std::uint64_t most_alerts = UINT64_MAX;
@@ -175,20 +175,20 @@ class Replay {
       : set_(set), wanted_(wanted), streams_(streams), arguments_(arguments), console_(console), progress_(console) {}
 
   // An Error when the input cannot be read, or the options do not fit it.
-  Result<HistoryResult> run(Source& source) {
+  Result<HistoryResult> run(InputSource& source) {
     Result<CodecConfig> codec = codec_of(arguments_, set_.compiled.rules->schema);
     if (!codec) return tl::unexpected(codec.error());
     History history;
     history.rules = set_.compiled.rules;
     history.reference = set_.reference;
     history.codec = std::move(*codec);
-    history.source = name_of_input(wanted_.input);
+    history.source = name_of_inputs(wanted_.inputs);
     history.from = wanted_.from;
     history.to = wanted_.to;
     history.end = wanted_.end;
     history.profile = streams_.profile;
     if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
-    Result<HistoryResult> result = run_history(history, source, outputs());
+    Result<HistoryResult> result = run_history(history, source, outputs(source));
     progress_.clear();
     return result;
   }
@@ -217,8 +217,9 @@ class Replay {
     return body != nullptr && body->alert.has_value();
   }
 
-  HistoryOutputs outputs() {
+  HistoryOutputs outputs(InputSource& source) {
     HistoryOutputs outputs;
+    outputs.reached = [&source](std::uint32_t partition, Time at) { source.reached(partition, at); };
     outputs.alert = [this](const Alert& alert, const DocumentNames& names) { on_alert(alert, names); };
     if (streams_.emitted || streams_.book != nullptr)
       outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) { on_emitted(emitted, names); };
@@ -328,7 +329,9 @@ Result<Sample> sample_of(const std::string& words) {
 // --input, and how much of it.
 Result<Wanted> wanted_of(const Arguments& arguments) {
   Wanted wanted;
-  wanted.input = arguments.value("--input");
+  Result<std::vector<std::string>> inputs = inputs_of(arguments);
+  if (!inputs) return tl::unexpected(inputs.error());
+  wanted.inputs = std::move(*inputs);
   if (arguments.has("--max-alerts")) {
     std::int64_t most = 0;
     if (parse_integer(arguments.value("--max-alerts"), most) != NumberText::good || most < 1)
@@ -475,9 +478,9 @@ Exit held_against(const std::string& path, const std::string& expected, const st
 }
 
 // The same input under the old rules, then under the new ones.
-Exit run_comparison(const OneSet& before, const OneSet& now, Source& source, const Wanted& wanted,
+Exit run_comparison(const OneSet& before, const OneSet& now, InputSource& source, const Wanted& wanted,
                     const Arguments& arguments, Console& console) {
-  Result<std::unique_ptr<Source>> again = open_input(wanted.input, console);
+  Result<std::unique_ptr<InputSource>> again = open_inputs(wanted.inputs, console);
   if (!again) return refuse(console, "replay", again.error().message);
   OutputFiles files(arguments, console);
   if (const std::string path = files.broken(); !path.empty()) return cannot_write(console, path);
@@ -510,7 +513,7 @@ Exit run_replay(const Arguments& arguments, Console& console) {
     return refuse(console, "replay", "name the events: --input FILE, or --input - for standard input");
   const std::vector<std::string> paths = paths_of(arguments.operands());
   const bool rules_from_input = std::ranges::find(paths, "-") != paths.end();
-  const bool events_from_input = arguments.value("--input") == "-";
+  const bool events_from_input = reads_standard_input(arguments.all("--input"));
   if (rules_from_input && events_from_input)
     return refuse(console, "replay", "rules and events cannot both come from standard input");
   if ((rules_from_input || events_from_input) && console.in_is_terminal) return refuse_terminal(console, "replay");
@@ -557,7 +560,7 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   if (!console.quiet)
     for (const std::string& note : unknown_names(*codec, rules.set.compiled.model))
       console.err << fmt::format("note: {}\n", note);
-  Result<std::unique_ptr<Source>> source = open_input(wanted->input, console);
+  Result<std::unique_ptr<InputSource>> source = open_inputs(wanted->inputs, console);
   if (!source) return refuse(console, "replay", source.error().message);
   if (arguments.has("--compare")) return run_comparison(old_rules, rules, **source, *wanted, arguments, console);
   OutputFiles files(arguments, console);

@@ -179,6 +179,64 @@ TEST_CASE("times: another field, its unit, a format with a zone and without a ye
   CHECK(scene.replay({"--input", scene.input, "--zone", "Mars/Olympus", "--time-format", "%F"}).code == 2);
 }
 
+TEST_CASE("several inputs are partitions of one source: the parts of a rotated log, in any order") {
+  const Scene scene;
+  const std::string lines = events();
+  const std::size_t second = lines.find('\n') + 1;
+  const std::string older = scene.folder.write("log.1", lines.substr(0, second));
+  const std::string newer = scene.folder.write("log", lines.substr(second));
+  const Ran ran = scene.replay({"--input", older, "--input", newer});
+  const std::vector<json> alerts = lines_of(ran.out);
+  REQUIRE(alerts.size() == 1);
+  CHECK(alerts[0]["evidence"]["login_failed"] == json{"log.1+log/0/1", "log.1+log/1/1", "log.1+log/1/2"});
+  CHECK(contains(ran.err, "3 events from 2026-02-25T06:13:20.000000Z to 2026-02-25T06:13:40.000000Z\n"));
+  const Ran turned = scene.replay({"--input", newer, "--input", older});
+  CHECK(lines_of(turned.out).at(0)["evidence"]["login_failed"] ==
+        json{"log+log.1/1/1", "log+log.1/0/1", "log+log.1/0/2"});
+  CHECK(!contains(turned.err, "late"));
+  // One of them may be standard input, and --compare and why read them again.
+  CHECK(lines_of(scene.replay({"--input", "-", "--input", newer}, {.input = lines.substr(0, second)}).out).size() == 1);
+  CHECK(contains(scene.replay({"--input", older, "--input", newer, "--compare", scene.rules}).out,
+                 "three        1      1  +0 -0 =1\n"));
+  const Ran why = run({"why", "--rule", "three", scene.rules, "--input", older, "--input", newer});
+  CHECK(contains(why.out, "log.1+log/1/2  {\"event\":\"login\""));
+}
+
+TEST_CASE("several inputs: of one time the one that was named first comes first; each has its own column names") {
+  const Scene scene;
+  const std::string rules =
+      scene.folder.write("csv.rules",
+                         "event a has k text, ts time  timestamp ts\n"
+                         "rule pair when a(k = \"x\") as x then a(k = \"y\") as y within 1s alert low \"\"\n");
+  const std::string x = scene.folder.write("x.csv", "k,ts\nx,1000\n");
+  const std::string y = scene.folder.write("y.csv", "ts,k\n1000,y\n");
+  const auto alerts = [&](const std::vector<std::string>& inputs) {
+    std::vector<std::string> words{"replay", rules, "-q"};
+    for (const std::string& input : inputs) words.insert(words.end(), {"--input", input});
+    return lines_of(run(words).out).size();
+  };
+  CHECK(alerts({x, y}) == 1);
+  CHECK(alerts({y, x}) == 0);
+}
+
+TEST_CASE("several inputs: one twice, two ways of writing, one that is not there") {
+  const Scene scene;
+  const std::string csv = scene.folder.write("more.csv", "user,outcome,ts\n");
+  const auto refused = [&](const std::string& second, const char* why) {
+    const Ran ran = scene.replay({"--input", scene.input, "--input", second});
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, why));
+  };
+  refused(scene.input, "is given twice, and would be judged twice");
+  refused(scene.folder.path() + "/./events.ndjson", "is given twice, and would be judged twice");
+  refused(csv, "are written differently; --input-format says how all of them are");
+  refused("/nowhere", "cannot open /nowhere");
+  const std::string before = Folder::read(csv);
+  CHECK(
+      contains(scene.replay({"--input", scene.input, "--input", csv, "--out", csv}).err, "would overwrite the input"));
+  CHECK(Folder::read(csv) == before);
+}
+
 TEST_CASE("--time-unit rfc3339: a number is no time, in a record and on the command line") {
   const Scene scene;
   const std::string rules = scene.folder.write("csv.rules",

@@ -379,7 +379,7 @@ Exit tell_of_alert(const std::string& id, const CompiledSet& set, std::optional<
       events.run(set.compiled, {at, !at}, [&](const Alert& alert) { found.add(id, alert, rules); });
   if (!ran) return refuse(console, "why", ran.error().message);
   if (found.begin_so.empty()) {
-    console.err << "tocsin why: " << none_in_words(id, found, name_of_input(arguments.value("--input")), at);
+    console.err << "tocsin why: " << none_in_words(id, found, name_of_inputs(arguments.all("--input")), at);
     return Exit::no;
   }
   if (found.begin_so.size() > 1) {
@@ -429,10 +429,11 @@ Exit run_why(const Arguments& arguments, Console& console) {
     return complain("an alert's id says whose it is; --key goes with --rule");
   if (!arguments.has("--input")) return complain("name the events: --input FILE, or --input - for standard input");
   const bool from_input = std::ranges::find(asked->paths, "-") != asked->paths.end();
-  if (from_input && arguments.value("--input") == "-")
-    return complain("rules and events cannot both come from standard input");
-  if ((from_input || arguments.value("--input") == "-") && console.in_is_terminal)
-    return refuse_terminal(console, "why");
+  const Result<std::vector<std::string>> inputs = inputs_of(arguments);
+  if (!inputs) return complain(inputs.error().message);
+  const bool events_from_input = reads_standard_input(*inputs);
+  if (from_input && events_from_input) return complain("rules and events cannot both come from standard input");
+  if ((from_input || events_from_input) && console.in_is_terminal) return refuse_terminal(console, "why");
   std::optional<Time> at;
   if (arguments.has("--at")) {
     const Result<Time> time = time_on_command_line(arguments.value("--at"), arguments);

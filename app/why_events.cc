@@ -9,7 +9,6 @@
 #include <set>
 #include <tuple>
 
-#include "app/inputs.h"
 #include "engine/event/write.h"
 
 namespace tocsin::app {
@@ -76,8 +75,8 @@ Place place_of(const Position& position) { return {position.partition, position.
 }  // namespace
 
 WhyEvents::WhyEvents(const CompiledSet& set, const Arguments& arguments, Console& console)
-    : set_(set), arguments_(arguments), console_(console), path_(arguments.value("--input")) {
-  if (path_ == "-") kept_.assign(std::istreambuf_iterator<char>(console.in), {});
+    : set_(set), arguments_(arguments), console_(console), paths_(arguments.all("--input")) {
+  if (reads_standard_input(paths_)) kept_.assign(std::istreambuf_iterator<char>(console.in), {});
 }
 
 Result<HistoryResult> WhyEvents::run(const dsl::Compiled& rules, const EndOfInput& end,
@@ -88,17 +87,18 @@ Result<HistoryResult> WhyEvents::run(const dsl::Compiled& rules, const EndOfInpu
   history.rules = rules.rules;
   history.reference = set_.reference;
   history.codec = std::move(*codec);
-  history.source = name_of_input(path_);
+  history.source = name_of_inputs(paths_);
   history.end = end;
   HistoryOutputs outputs;
   outputs.alert = [&](const Alert& alert, const DocumentNames&) { on_alert(alert); };
-  const Result<std::unique_ptr<Source>> source = open();
+  const Result<std::unique_ptr<InputSource>> source = open();
   if (!source) return tl::unexpected(source.error());
+  outputs.reached = [&source](std::uint32_t partition, Time at) { (*source)->reached(partition, at); };
   return run_history(history, **source, outputs);
 }
 
 std::string WhyEvents::id_of(const Position& p) const {
-  return fmt::format("{}/{}/{}", name_of_input(path_), p.partition, p.offset);
+  return fmt::format("{}/{}/{}", name_of_inputs(paths_), p.partition, p.offset);
 }
 
 Result<std::vector<Line>> WhyEvents::evidence_of(const Alert& alert, const Program& program) {
@@ -109,10 +109,9 @@ Result<std::vector<Line>> WhyEvents::evidence_of(const Alert& alert, const Progr
   return lines;
 }
 
-Result<std::unique_ptr<Source>> WhyEvents::open() {
-  if (path_ != "-") return open_input(path_, console_);
+Result<std::unique_ptr<InputSource>> WhyEvents::open() {
   again_ = std::istringstream(kept_);
-  return stream_source(again_);
+  return open_inputs(paths_, console_, &again_);
 }
 
 // What the lines say, when it happened, and what the rule sees of it.
@@ -122,10 +121,14 @@ Result<void> WhyEvents::read(std::vector<Line>& lines, const Program& program) {
   const RuleSet& rules = *set_.compiled.rules;
   const Result<CodecConfig> codec = codec_of(arguments_, rules.schema);
   if (!codec) return tl::unexpected(codec.error());
-  const Result<std::unique_ptr<Decoder>> decoder = make_decoder(*codec, rules.schema);
-  if (!decoder) return tl::unexpected(decoder.error());
-  const Result<std::unique_ptr<Source>> source = open();
+  const Result<std::unique_ptr<InputSource>> source = open();
   if (!source) return tl::unexpected(source.error());
+  std::vector<std::unique_ptr<Decoder>> decoders;  // by partition: each remembers what came before
+  for (std::uint32_t i = 0; i < (*source)->partitions(); ++i) {
+    Result<std::unique_ptr<Decoder>> decoder = make_decoder(*codec, rules.schema);
+    if (!decoder) return tl::unexpected(decoder.error());
+    decoders.push_back(std::move(*decoder));
+  }
   if (auto started = (*source)->start({}); !started) return started;
   const auto each_at = [&wanted](const Place& place, auto&& change) {
     for (auto [at, end] = wanted.equal_range(place); at != end; ++at) change(*at->second);
@@ -144,7 +147,7 @@ Result<void> WhyEvents::read(std::vector<Line>& lines, const Program& program) {
     }
     EventBatch batch;
     DeadLetters dead;
-    (*decoder)->decode(block, batch, dead);
+    decoders[block.partition]->decode(block, batch, dead);
     for (const Event& event : batch.events())
       each_at(place_of(event.position), [&](Line& line) {
         line.time = event.time;

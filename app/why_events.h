@@ -11,6 +11,7 @@
 
 #include "app/compiled.h"
 #include "app/history.h"
+#include "app/inputs.h"
 #include "engine/match/alert.h"
 
 namespace tocsin::app {
@@ -41,13 +42,14 @@ class WhyEvents {
   std::string id_of(const Position& position) const;
 
  private:
-  Result<std::unique_ptr<Source>> open();
+  Result<std::unique_ptr<InputSource>> open();
   Result<void> read(std::vector<Line>& lines, const Program& program);
 
   const CompiledSet& set_;
   const Arguments& arguments_;
   Console& console_;
-  std::string path_, kept_;  // kept: what standard input had, for it is read more than once
+  std::vector<std::string> paths_;
+  std::string kept_;  // what standard input had, for it is read more than once
   std::istringstream again_;
 };
 
