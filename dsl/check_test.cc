@@ -67,7 +67,7 @@ TEST_CASE("a word of the language, a function's name too, names an event when it
   }
 }
 
-TEST_CASE("the bound that is suggested before an absence bounds the pattern") {
+TEST_CASE("the bound that is suggested bounds the pattern") {
   const auto warnings = [](const std::string& pattern) {
     std::string all;
     for (const Diagnostic& d :
@@ -80,6 +80,8 @@ TEST_CASE("the bound that is suggested before an absence bounds the pattern") {
   CHECK(warnings("a then b then no c within 3d")
             .starts_with("R107 bound the steps before the absence: `(a then b within 24h) then no c within 3d`"));
   CHECK(warnings("(a then b within 24h) then no c within 3d") == "");
+  CHECK(warnings("3 (a then b) within 1h").starts_with("R107 bound what is counted: `(a then b within 24h)`"));
+  CHECK(warnings("3 (a then b within 24h) within 1h") == "");
 }
 
 TEST_CASE("an alias knows its base events, and every filter on the way, outermost first") {
@@ -222,6 +224,9 @@ TEST_CASE("the bounds of a rule: how long an event matters, what is kept") {
   CHECK(bounds("rule r when a as x then b then no a within 1h of x by k").longest == hours(1));
   CHECK(bounds("rule r when a as x then b then within 1h of x a by k").longest == hours(1));
   CHECK(!bounds("rule r when a then b as x then a then no a within 1h of x by k").longest);
+  // What is counted may have begun before the window of its fires.
+  CHECK(bounds("rule r when 3 (a then b within 1m) within 5m by k").longest == minutes(6));
+  CHECK(!bounds("rule r when 3 (a then b) within 5m by k").longest);
   CHECK(bounds("rule r when a after 5d idle by k").keeps_keys);
   CHECK(!bounds("rule r when a after 5d idle by k forget after 9d idle").keeps_keys);
 }

@@ -588,6 +588,14 @@ Duration within_of(const ast::Pattern& pattern) {
   return pattern.within ? value(*pattern.within).value_or(Duration{0}) : Duration{0};  // unknown: reported already
 }
 
+// C7: `N (P)` counts the fires of a pattern of its own.
+const ast::Pattern* counted_pattern(const ast::Pattern& pattern) {
+  const auto* s = std::get_if<ast::Sequence>(&pattern.form);
+  if (!s || is_sequence(pattern)) return nullptr;
+  const auto* group = std::get_if<ast::Group>(&s->steps.front().what);
+  return group ? &*group->pattern : nullptr;
+}
+
 std::optional<Duration> longest(const ast::Pattern& pattern) {
   if (pattern.each) return value(pattern.each->length);
   std::optional<Duration> d =
@@ -611,6 +619,10 @@ std::optional<Duration> longest(const ast::Pattern& pattern) {
     const auto* s = std::get_if<ast::Sequence>(&pattern.form);
     const Duration wait = s && s->ending ? value(s->ending->within.length).value_or(Duration{0}) : Duration{0};
     d = within_of(pattern) + wait;
+    if (const ast::Pattern* counted = counted_pattern(pattern)) {  // it may have begun before the window did
+      const std::optional<Duration> inside = longest(*counted);
+      d = inside ? std::optional(*d + *inside) : std::nullopt;
+    }
   }
   if (d && pattern.hold && value(*pattern.hold)) d = *d + *value(*pattern.hold);
   return d;
@@ -755,6 +767,8 @@ namespace {
 
 // An absence has its own bound; what leads to it needs one of its own.
 std::string bound_missing(const ast::Pattern& pattern) {
+  if (const ast::Pattern* counted = pattern.within ? counted_pattern(pattern) : nullptr)
+    return "bound what is counted: " + ticked("(" + print(*counted) + " within 24h)");
   const auto* s = std::get_if<ast::Sequence>(&pattern.form);
   if (!s || !s->ending) return "add `within 24h`";
   ast::Pattern steps = pattern;

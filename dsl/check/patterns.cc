@@ -319,10 +319,11 @@ void check_end(PatternCheck& p, const ast::Sequence& s) {
       "the pattern is complete before this step", s.steps.size() > 1 ? end_of(last) : "write the event alone");
 }
 
-// A bound of one step that is longer than the bound of the whole can never be the one that ends a match.
+// A bound of one step that is longer than the bound of the whole can never be the one that ends a match. Around a
+// counted pattern the bound is that of its fires, whenever they began.
 void check_inner_bounds(PatternCheck& p, const ast::Pattern& pattern, const ast::Sequence& s) {
   const auto whole = pattern.within ? value(*pattern.within) : std::nullopt;
-  if (!whole) return;
+  if (!whole || !is_sequence(pattern)) return;
   for (const ast::Step& step : s.steps) {
     const auto one = step.link.within ? value(step.link.within->length) : std::nullopt;
     if (one && *one > *whole)

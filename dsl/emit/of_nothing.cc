@@ -9,14 +9,14 @@
 namespace tocsin::dsl::emitting {
 namespace {
 
-// Numbers and truth values alike; nothing is missing, which is unknown.
+// Numbers and truth values alike; nothing is missing, which is unknown. A duration counts as that, too: what is 0 of
+// nothing is the number 0 (A1), and no number compares with a duration.
 using Thing = std::optional<double>;
 
 Thing of_constant(const Constant& constant) {
   if (const auto* b = std::get_if<bool>(&constant.value)) return *b ? 1 : 0;
   if (const auto* n = std::get_if<std::int64_t>(&constant.value)) return static_cast<double>(*n);
   if (const auto* d = std::get_if<double>(&constant.value)) return *d;
-  if (const auto* d = std::get_if<Duration>(&constant.value)) return static_cast<double>(d->us);
   return std::nullopt;
 }
 

@@ -91,12 +91,7 @@ class Condition : public PatternMatcher {
       add_horizon(program.cells[id.index]);
     }
     if (pattern.stream.exists()) add_stream(pattern.stream);
-    if (pattern.form == Pattern::Form::ranking) {
-      offsets_.push_back(pattern.length);
-      horizon_ = std::max(horizon_, pattern.length);
-    }
-    std::sort(offsets_.begin(), offsets_.end());
-    offsets_.erase(std::unique(offsets_.begin(), offsets_.end()), offsets_.end());
+    if (pattern.form == Pattern::Form::ranking) horizon_ = std::max(horizon_, pattern.length);
     for (const StreamId s : streams_list_) {
       const Stream& stream = program.streams[s.index];
       if (!stream.nested.exists()) continue;
@@ -247,7 +242,8 @@ class Condition : public PatternMatcher {
     const AggregateKind kind = aggregates()[cell.function.index].kind;
     switch (cell.window.kind) {
       case Window::Kind::span:
-        add_offsets(cell);
+        horizon_ = std::max(horizon_, reach_of(cell));
+        if (windows_before(cell) > 1) new_after_ = std::max(new_after_, cell.baseline.over + cell.window.length);
         break;
       case Window::Kind::last:
       case Window::Kind::of_last:
@@ -277,19 +273,6 @@ class Condition : public PatternMatcher {
   // How far back its windows reach, those included that it is compared with.
   static Duration reach_of(const Cell& cell) {
     return cell.window.length.us == 0 ? kForEver : Duration{cell.window.length.us * (windows_before(cell) + 1)};
-  }
-
-  void add_offsets(const Cell& cell) {
-    if (cell.window.length.us == 0) {
-      horizon_ = kForEver;
-      return;
-    }
-    const Duration w = cell.window.length;
-    offsets_.push_back(w);
-    const std::int64_t windows = windows_before(cell);
-    for (std::int64_t i = 1; i <= windows; ++i) offsets_.push_back({w.us * (i + 1)});
-    horizon_ = std::max(horizon_, reach_of(cell));
-    if (windows > 1) new_after_ = std::max(new_after_, cell.baseline.over + w);
   }
 
   bool is_base(StreamId stream, const Event& event) const {
@@ -807,21 +790,26 @@ class Condition : public PatternMatcher {
   std::optional<Time> next_expiry(const State& state) const {
     if (running_) return running_->next_expiry(*state.running, state.judged);
     std::optional<Time> out;
-    for (const Duration offset : offsets_) {
+    // The first entry of the window that is younger than that. What only ends a `duration` or a streak, or has no value
+    // to count (E5), is in no window.
+    const auto leaves_after = [&](Duration offset, const auto& is_counted) {
       const auto first = std::partition_point(state.entries.begin(), state.entries.end(), [&](const Entry& e) {
         return Instant{e.seen.time() + offset, Phase::waited} <= state.judged;
       });
-      // What only ends a `duration` or a streak, or has no value to count (E5), is in no window.
-      const auto leaves = std::find_if(first, state.entries.end(), [&](const Entry& e) {
-        if (pattern_.form == Pattern::Form::ranking) return e.seen.fits(pattern_.stream);
-        return std::any_of(cells_.begin(), cells_.end(), [&](CellId id) {
-          return counts(counted(state, id), e) ||
-                 (program_.cells[id.index].second.exists() && fits(counted(state, id, true), e));
-        });
-      });
-      if (leaves == state.entries.end()) continue;
+      const auto leaves = std::find_if(first, state.entries.end(), is_counted);
+      if (leaves == state.entries.end()) return;
       const Time t = leaves->seen.time() + offset;
       if (!out || t < *out) out = t;
+    };
+    if (pattern_.form == Pattern::Form::ranking)
+      leaves_after(pattern_.length, [&](const Entry& e) { return e.seen.fits(pattern_.stream); });
+    for (const CellId id : cells_) {
+      const Cell& cell = program_.cells[id.index];
+      const Duration w = cell.window.length;
+      if (pattern_.form == Pattern::Form::ranking || cell.window.kind != Window::Kind::span || w.us == 0) continue;
+      for (std::int64_t i = 0; i <= windows_before(cell); ++i)
+        leaves_after({w.us * (i + 1)}, [&](const Entry& e) { return counts(counted(state, id), e); });
+      if (cell.second.exists()) leaves_after(w, [&](const Entry& e) { return fits(counted(state, id, true), e); });
     }
     for (std::size_t i = 0; i < condition_cells_ && state.first_event; ++i)
       if (const auto t = next_window_behind_first(program_.cells[cells_[i].index], *state.first_event, state.judged))
@@ -956,7 +944,6 @@ class Condition : public PatternMatcher {
   std::vector<PatternId> nested_patterns_;
   std::vector<StreamSet> nested_streams_;  // of each of them
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
-  std::vector<Duration> offsets_;  // after which an event leaves a window
   Duration horizon_{};
   Duration new_after_{};
   bool only_spans_ = true, keeps_bases_ = false, keeps_one_more_ = false;

@@ -385,12 +385,13 @@ Variants Compiler::step(const ast::Step& step, int tier, Pattern& out) {
     ast::Step present = step;
     present.quantity.kind = Kind::one;
     Variants variants = this->step(present, 1, out);
+    ast::Step absent = step;
+    absent.link.first = false;
     Item nothing;
     nothing.kind = Item::Kind::nothing;
-    link(step, nothing);
+    link(absent, nothing);
     nothing.next = false;
     nothing.link_within.reset();
-    if (step.link.first) nothing.no.pop_back();
     variants.push_back({nothing});
     return variants;
   }
@@ -403,6 +404,7 @@ Variants Compiler::step(const ast::Step& step, int tier, Pattern& out) {
     item.slot = out.places++;
     ++out.repeats;
     item.inner = std::make_shared<const Pattern>(pattern(*g->pattern));
+    out.repeats += item.inner->repeats;
     out.delays.insert(out.delays.end(), item.inner->delays.begin(), item.inner->delays.end());
     out.names.insert(item.inner->names.begin(), item.inner->names.end());
     if (step.as) out.names.insert(item.name = word(*step.as));
