@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 namespace tocsin {
@@ -81,6 +82,12 @@ class FolderFile final : public DiskFile {
     return {};
   }
 
+  Result<std::uint64_t> identity() const override {
+    struct stat status;
+    if (::fstat(file_.number(), &status) != 0) return system_failure("look at", name_);
+    return static_cast<std::uint64_t>(status.st_ino);
+  }
+
  private:
   Descriptor file_;
   std::string name_;
@@ -138,6 +145,13 @@ class FolderDisk final : public Disk {
     return names;
   }
 
+  Result<std::optional<std::uint64_t>> identity(const std::string& path) const override {
+    struct stat status;
+    if (::fstatat(folder_.number(), path.c_str(), &status, 0) == 0) return static_cast<std::uint64_t>(status.st_ino);
+    if (errno == ENOENT) return std::nullopt;
+    return system_failure("look at", whole(path));
+  }
+
  private:
   static int flags(Open how) {
     switch (how) {
@@ -146,7 +160,7 @@ class FolderDisk final : public Disk {
       case Open::append:
         return O_RDWR | O_CREAT | O_APPEND;
       case Open::read:
-        return O_RDONLY;
+        return O_RDONLY | O_NONBLOCK;  // a named pipe that nobody writes must not stop whoever looks
     }
     return O_RDONLY;
   }

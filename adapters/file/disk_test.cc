@@ -58,6 +58,8 @@ TEST_CASE("disk: written, appended, cut, renamed, listed and removed") {
 
   const auto still_open = disk->open("sub/b", Disk::Open::read).value();
   REQUIRE(disk->rename("sub/b", "sub/a"));
+  CHECK(disk->identity("sub/a").value() == still_open->identity().value());
+  CHECK(disk->identity("sub/b").value() == std::nullopt);
   REQUIRE(write_durably(*disk, "sub/c", "of c"));
   REQUIRE(write_durably(*disk, "top", "of top"));
   CHECK(disk->list("sub").value() == std::vector<std::string>{"a", "c"});

@@ -180,6 +180,7 @@ TEST_CASE("crash: the images find a log that does not sync, and one that does no
           return file->read(from, into);
         }
         Result<void> truncate(std::uint64_t size) override { return file->truncate(size); }
+        Result<std::uint64_t> identity() const override { return file->identity(); }
         std::unique_ptr<DiskFile> file;
       };
       Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open how) override {
@@ -194,6 +195,9 @@ TEST_CASE("crash: the images find a log that does not sync, and one that does no
       }
       Result<void> make_folder(const std::string& name) override { return disk.make_folder(name); }
       Result<std::vector<std::string>> list(const std::string& name) const override { return disk.list(name); }
+      Result<std::optional<std::uint64_t>> identity(const std::string& path) const override {
+        return disk.identity(path);
+      }
       CrashDisk& disk;
       std::string call;
     } lying(disk, skipped);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,6 +28,8 @@ class DiskFile {
   // Fewer than `into` only at the end of the file.
   virtual Result<std::size_t> read(std::uint64_t from, std::span<char> into) const = 0;
   virtual Result<void> truncate(std::uint64_t size) = 0;
+  // The same for one file whatever it is called, another for every other file that is there.
+  virtual Result<std::uint64_t> identity() const = 0;
 };
 
 // Any thread.
@@ -41,6 +44,8 @@ class Disk {
   virtual Result<void> sync_folder(const std::string& folder) = 0;
   virtual Result<void> make_folder(const std::string& folder) = 0;                     // there already: fine
   virtual Result<std::vector<std::string>> list(const std::string& folder) const = 0;  // names, sorted
+  // DiskFile::identity of what is called so now; nothing: there is no such file.
+  virtual Result<std::optional<std::uint64_t>> identity(const std::string& path) const = 0;
 };
 
 // All of the file or, on an error or after a crash, what was there before. `path` stands in the folder "", or in a

@@ -49,6 +49,7 @@ class CrashFile final : public DiskFile {
     node_->now.resize(size);
     return {};
   }
+  Result<std::uint64_t> identity() const override { return node_->identity; }
 
  private:
   CrashDisk& disk_;
@@ -56,7 +57,7 @@ class CrashFile final : public DiskFile {
 };
 
 CrashDisk::CrashDisk(const Image& image) {
-  for (const auto& [path, bytes] : image) names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}});
+  for (const auto& [path, bytes] : image) names_[path] = std::make_shared<Node>(Node{bytes, bytes, {}, ++identities_});
   durable_names_ = names_;
 }
 
@@ -112,7 +113,7 @@ Result<std::unique_ptr<DiskFile>> CrashDisk::open(const std::string& path, Open 
   if (there == names_.end()) {
     if (how == Open::read)
       return failure(Error::Code::unreadable, "cannot open " + path + ": No such file or directory");
-    unsynced_.push_back({folder_of(path), "", path, std::make_shared<Node>()});
+    unsynced_.push_back({folder_of(path), "", path, std::make_shared<Node>(Node{{}, {}, {}, ++identities_})});
     apply(unsynced_.back(), names_);
     there = names_.find(path);
   } else if (how == Open::create) {
@@ -120,6 +121,13 @@ Result<std::unique_ptr<DiskFile>> CrashDisk::open(const std::string& path, Open 
     there->second->now.clear();
   }
   return std::make_unique<CrashFile>(*this, there->second);
+}
+
+Result<std::optional<std::uint64_t>> CrashDisk::identity(const std::string& path) const {
+  const std::scoped_lock held(mutex_);
+  const auto there = names_.find(path);
+  if (there == names_.end()) return std::nullopt;
+  return there->second->identity;
 }
 
 Result<void> CrashDisk::rename(const std::string& from, const std::string& to) {

@@ -18,7 +18,7 @@ class CrashDisk final : public Disk {
   using Image = std::map<std::string, std::string>;  // what is on the disk: paths and bytes
 
   CrashDisk() = default;
-  explicit CrashDisk(const Image& image);
+  explicit CrashDisk(const Image& image);  // its files are numbered in the order of their names
 
   // What a crash now would leave, one way of many.
   Image crash(std::mt19937& random) const;
@@ -30,6 +30,7 @@ class CrashDisk final : public Disk {
   Result<void> sync_folder(const std::string& folder) override;
   Result<void> make_folder(const std::string&) override { return {}; }
   Result<std::vector<std::string>> list(const std::string& folder) const override;
+  Result<std::optional<std::uint64_t>> identity(const std::string& path) const override;
 
  private:
   friend class CrashFile;
@@ -41,6 +42,7 @@ class CrashDisk final : public Disk {
   struct Node {
     std::string durable, now;
     std::vector<Change> unsynced;
+    std::uint64_t identity = 0;
   };
   using Names = std::map<std::string, std::shared_ptr<Node>>;
   struct Naming {
@@ -51,6 +53,7 @@ class CrashDisk final : public Disk {
   static std::string bytes_after_crash(const Node& node, std::mt19937& random, unsigned percent);
 
   mutable std::mutex mutex_;
+  std::uint64_t identities_ = 0;  // given so far
   Names names_, durable_names_;
   std::vector<Naming> unsynced_;
 };

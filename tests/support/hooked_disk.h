@@ -35,6 +35,7 @@ class HookedFile final : public DiskFile {
   Result<void> truncate(std::uint64_t size) override {
     return hook_("truncate", path_).and_then([&] { return file_->truncate(size); });
   }
+  Result<std::uint64_t> identity() const override { return file_->identity(); }
 
  private:
   std::unique_ptr<DiskFile> file_;
@@ -67,6 +68,7 @@ class HookedDisk final : public Disk {
   Result<std::vector<std::string>> list(const std::string& folder) const override {
     return hook_("list", folder).and_then([&] { return disk_.list(folder); });
   }
+  Result<std::optional<std::uint64_t>> identity(const std::string& path) const override { return disk_.identity(path); }
 
  private:
   Disk& disk_;
