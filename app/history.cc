@@ -99,7 +99,9 @@ class Run {
     feed.make_decoder = [this] { return make_decoder(history_.codec, history_.rules->schema); };
     feed.select = [this](EventBatch& batch) { select(batch); };
     if (auto started = source_.start({}); !started) return tl::unexpected(started.error());
-    Crew crew(engine_, std::move(feed), outputs(), clock_);
+    std::vector<Crew::Feed> feeds;
+    feeds.push_back(std::move(feed));
+    Crew crew(engine_, std::move(feeds), outputs(), clock_);
     if (const Result<void> ran = crew.run(); !ran) return tl::unexpected(ran.error());
     result_.stopped = crew.has_stopped();
     if (!result_.stopped) end(crew);
@@ -115,9 +117,9 @@ class Run {
     };
     if (outputs_.emitted) out.emitted = [this](const Emitted& emitted) { outputs_.emitted(emitted, names_); };
     if (outputs_.dead) out.dead = [this](const DeadLetter& letter) { outputs_.dead(letter, names_); };
-    out.late = [this](const Event& event) {
-      late_.insert(&event);
-      if (outputs_.late) outputs_.late(event, names_);
+    out.late = [this](const LateEvent& late) {
+      late_.insert(late.event);
+      if (outputs_.late) outputs_.late(late, names_);
     };
     out.block = [this](const EventBatch& batch, std::uint64_t bytes, double done) { note(batch, bytes, done); };
     out.stopped = outputs_.stopped;

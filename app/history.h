@@ -77,7 +77,7 @@ struct HistoryOutputs {
   std::function<void(const Alert&, const DocumentNames&)> alert;
   std::function<void(const Emitted&, const DocumentNames&)> emitted;
   std::function<void(const DeadLetter&, const DocumentNames&)> dead;
-  std::function<void(const Event&, const DocumentNames&)> late;
+  std::function<void(const LateEvent&, const DocumentNames&)> late;
   // After each block: how much of the source is done (less than 0: nobody knows), events so far, event time.
   std::function<void(double done, std::uint64_t events, Time at)> progress;
   // After each block that has events: the time of the last of them, and the partition.

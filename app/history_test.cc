@@ -87,7 +87,7 @@ Ran run(const std::string& rules, const std::string& input, const How& how = {})
     out.dead.push_back(std::string(name_of(letter.reason)) + " " + std::to_string(letter.position.offset));
     out.letters.push_back(letter);
   };
-  outputs.late = [&](const Event& event, const DocumentNames&) { out.late.push_back(event.position.offset); };
+  outputs.late = [&](const LateEvent& late, const DocumentNames&) { out.late.push_back(late.event->position.offset); };
   std::istringstream in(input);
   const auto result = app::run_history(history, in, outputs);
   REQUIRE(result);

@@ -225,7 +225,7 @@ class Replay {
       outputs.emitted = [this](const Emitted& emitted, const DocumentNames& names) { on_emitted(emitted, names); };
     outputs.dead = [this](const DeadLetter& letter, const DocumentNames& names) { on_dead(letter, names); };
     if (streams_.late != nullptr)
-      outputs.late = [this](const Event& event, const DocumentNames& names) { on_late(event, names); };
+      outputs.late = [this](const LateEvent& late, const DocumentNames& names) { on_late(late, names); };
     outputs.progress = [this](double done, std::uint64_t events, Time at) {
       progress_.show(done, events, alerts_, at);
     };
@@ -274,19 +274,15 @@ class Replay {
       console_.err << fmt::format("{}: {}: {}\n", id_of(letter.position, names), name_of(letter.reason), letter.detail);
     }
     if (streams_.dead == nullptr) return;
-    const nlohmann::ordered_json document = {{"source", id_of(letter.position, names)},
-                                             {"reason", name_of(letter.reason)},
-                                             {"detail", letter.detail},
-                                             {"size", letter.size},
-                                             {"record", letter.bytes}};
-    *streams_.dead << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+    line_.clear();
+    append_dead_letter(line_, letter, names);
+    *streams_.dead << line_ << '\n';
   }
 
-  void on_late(const Event& event, const DocumentNames& names) {
-    const nlohmann::ordered_json document = {{"event", names.rules->schema[event.type].name},
-                                             {"time", written(event.time)},
-                                             {"source", id_of(event.position, names)}};
-    *streams_.late << document.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) << '\n';
+  void on_late(const LateEvent& late, const DocumentNames& names) {
+    line_.clear();
+    append_late(line_, late, names);
+    *streams_.late << line_ << '\n';
   }
 
   const CompiledSet& set_;

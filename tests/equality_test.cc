@@ -23,11 +23,6 @@ namespace {
 using namespace tocsin;
 using namespace tocsin::tests;
 
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-  const char* text = std::getenv(name);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
-
 Ready made_ready(std::uint64_t seed, const Case& c) {
   std::string why;
   auto ready = make_ready(c.text(), &why);

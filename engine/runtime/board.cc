@@ -26,38 +26,60 @@ void Board::came(std::size_t number, const PartitionClock& clock, const Came& bl
   const std::scoped_lock lock(mutex_);
   Partition& partition = partitions_[number];
   partition.clock = clock;
+  if (tracks_) note(partition, block);
   partition.read_offset = block.next_offset;
   partition.next_offset = std::max(partition.next_offset, block.next_offset);
   // The clock of one that comes again stands behind all of it.
   if (partition.read_offset >= partition.next_offset) clock_.came(number, clock);
-  if (block.last) partition.pending.push_back({block.first_offset, *block.last});
-  for (const Came::Late& late : block.late) {
-    if (std::ranges::find(partition.late, late.offset, &Came::Late::offset) == partition.late.end())
-      partition.late.push_back(late);
-    if (!block.last) partition.pending.push_back({block.first_offset, late.watermark});
-  }
   Source& source = sources_[partition.source];
   if (block.first && (!source.first || *block.first < *source.first)) source.first = block.first;
 }
 
+void Board::track() {
+  const std::scoped_lock lock(mutex_);
+  tracks_ = true;
+}
+
+bool Board::is_ahead(std::size_t partition) const {
+  const std::scoped_lock lock(mutex_);
+  return clock_.is_ahead(partition);
+}
+
+std::size_t Board::noted() const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t out = 0;
+  for (const Partition& partition : partitions_) out += partition.pending.size() + partition.late.size();
+  return out;
+}
+
+// Late events that come again are known: the cut held them, and time stands still until they have come.
+void Board::note(Partition& partition, const Came& block) {
+  forget_judged(partition);
+  if (block.last || !block.late.empty())
+    partition.pending.push_back({block.first_offset, block.next_offset, block.last.value_or(Frontier::kNothing)});
+  for (const Came::Late& late : block.late)
+    if (late.offset >= partition.next_offset) partition.late.push_back(late);
+}
+
+// A block with a late event that is still to be seen has to be read again.
+void Board::forget_judged(Partition& partition) {
+  auto& pending = partition.pending;
+  auto& late = partition.late;
+  while (!late.empty() && late.front().watermark <= frontier_.timers_before) late.pop_front();
+  while (!pending.empty() && pending.front().last < frontier_.events_before &&
+         (late.empty() || pending.front().next_offset <= late.front().offset))
+    pending.pop_front();
+}
+
 const Cut& Board::cut(Duration now) {
   const std::scoped_lock lock(mutex_);
+  TOCSIN_ASSERT(tracks_);
   advance(now);
   ++cut_.number;
   cut_.frontier = frontier_;
   cut_.partitions.clear();
   for (Partition& partition : partitions_) {
-    std::erase_if(partition.late, [&](const Came::Late& l) { return l.watermark <= frontier_.timers_before; });
-    // A late event that is still to be seen lies in a block that has to be read again.
-    const auto is_judged = [&](const Partition::Pending& p) {
-      return p.last < frontier_.events_before &&
-             (partition.late.empty() || p.first_offset < partition.late.front().offset);
-    };
-    while (partition.pending.size() > 1 && is_judged(partition.pending.front()) &&
-           (partition.late.empty() || partition.pending[1].first_offset <= partition.late.front().offset))
-      partition.pending.pop_front();
-    if (partition.pending.size() == 1 && partition.late.empty() && is_judged(partition.pending.front()))
-      partition.pending.pop_front();
+    forget_judged(partition);
     const std::uint64_t resume =
         partition.pending.empty() ? partition.read_offset : partition.pending.front().first_offset;
     cut_.partitions.push_back({sources_[partition.source].id,

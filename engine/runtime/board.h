@@ -98,8 +98,14 @@ class Board {
   // Time has gone on through `through`, without events (T8).
   void pass(Time through);
 
+  // From here on it is noted what has come and is not judged yet, so that a cut can tell from where to go on.
+  void track();
+  // Is the partition ahead of the stream, so that what it brings has to wait for others?
+  bool is_ahead(std::size_t partition) const;
+  // How much is noted now.
+  std::size_t noted() const;
   // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all
-  // have passed the cut before.
+  // have passed the cut before; `track` has been called before anything came.
   const Cut& cut(Duration now);
   // All is as it was at `cut`. REQUIRES: partitions have been added, as many, and nothing else has been said.
   void resume(const Cut& cut);
@@ -118,24 +124,27 @@ class Board {
     std::optional<Time> first;  // the earliest event so far
     bool begun = false;
   };
-  // What has come of a partition and is not judged yet.
   struct Partition {
     std::size_t source = 0;
     PartitionClock clock;
     std::uint64_t next_offset = 0;  // all before it have been sorted out
     std::uint64_t read_offset = 0;  // behind what has come; less than next_offset: what had been read comes again
+    // What has come and is not judged yet, in the order of offsets (and late events so in that of their watermarks).
     struct Pending {
-      std::uint64_t first_offset = 0;
+      std::uint64_t first_offset = 0, next_offset = 0;
       Time last{};
     };
-    std::deque<Pending> pending;  // blocks, in their order
-    std::deque<Came::Late> late;  // that are to be seen
+    std::deque<Pending> pending;  // blocks
+    std::deque<Came::Late> late;
   };
+  void note(Partition& partition, const Came& block);
+  void forget_judged(Partition& partition);
   void advance(Duration now);
 
   mutable std::mutex mutex_;
   StreamClock clock_;
   Frontier frontier_;
+  bool tracks_ = false;
   std::vector<Source> sources_;
   std::vector<Partition> partitions_;
   Cut cut_;

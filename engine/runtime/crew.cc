@@ -1,5 +1,6 @@
 #include "engine/runtime/crew.h"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -12,26 +13,36 @@ constexpr std::uint64_t kInHandPerWorker = 2;
 // A shard with so many parcels to judge holds back reading: what is read would only wait in memory.
 constexpr std::size_t kParcelsMax = 16;
 // How long a worker without work sleeps at most: partitions that fall silent are told by the clock.
-constexpr auto kNap = std::chrono::milliseconds(20);
-// How long one waits in the source, while the others sleep.
+constexpr auto kNap = std::chrono::milliseconds(5);
+// How long one waits in the source, while the others sleep; where there are several nobody waits in one of them.
 constexpr Duration kPoll = milliseconds(10);
 
 }  // namespace
 
-Crew::Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock, Keeper* keeper)
+Crew::Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock& clock, Keeper* keeper)
     : engine_(engine),
-      feed_(std::move(feed)),
       outputs_(std::move(outputs)),
       clock_(clock),
       keeper_(keeper),
       outlet_(engine.shards(), outputs_.alert, outputs_.emitted),
-      workers_(engine.shards()) {
-  for (std::size_t i = 0; i < feed_.partitions.size(); ++i) turnstiles_.push_back(std::make_unique<Turnstile>());
-  if (keeper_ != nullptr) outlet_.on_cut([this] { keeper_->outputs_are_out(); });
-  for (Worker& worker : workers_) {
-    worker.router = engine.make_router();
-    worker.decoders.resize(feed_.partitions.size());
+      workers_(engine.shards()),
+      held_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      reading_on_(feeds.size()) {
+  std::size_t partitions = 0;
+  for (Feed& feed : feeds) {
+    auto& inlet = inlets_.emplace_back(std::make_unique<Inlet>());
+    inlet->feed = std::move(feed);
+    inlet->paused.resize(inlet->feed.partitions.size());
+    for (const std::size_t partition : inlet->feed.partitions) partitions = std::max(partitions, partition + 1);
   }
+  for (std::size_t i = 0; i < partitions; ++i) turnstiles_.push_back(std::make_unique<Turnstile>());
+  if (keeper_ != nullptr) outlet_.on_cut([this] { keeper_->outputs_are_out(); });
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i].router = engine.make_router();
+    workers_[i].decoders.resize(partitions);
+    workers_[i].next_inlet = inlets_.empty() ? 0 : i % inlets_.size();
+  }
+  finished_ = inlets_.empty();
 }
 
 Crew::~Crew() = default;
@@ -49,7 +60,8 @@ Result<void> Crew::run() {
 // All shards come to one frontier.
 void Crew::end() {
   if (!stopped_)
-    for (const std::size_t partition : feed_.partitions) engine_.close(partition);
+    for (const auto& inlet : inlets_)
+      for (const std::size_t partition : inlet->feed.partitions) engine_.close(partition);
   const Duration now = clock_.elapsed();
   for (std::size_t i = 0; i < workers_.size(); ++i) engine_.judge(i, now);
   give_out();
@@ -75,7 +87,7 @@ void Crew::work(std::size_t worker) {
     const std::uint64_t seen = news_;
     if (step(worker)) continue;
     std::unique_lock lock(sleeping_);
-    news_has_come_.wait_for(lock, kNap, [&] { return news_ != seen; });
+    if (!news_has_come_.wait_for(lock, kNap, [&] { return news_ != seen; })) ++news_;  // time has gone on
   }
   wake();  // whoever sleeps is done, too
 }
@@ -84,13 +96,14 @@ bool Crew::step(std::size_t worker) {
   return judge(worker) || (keeper_ != nullptr && keeper_->save(worker)) || read(worker);
 }
 
-// Nothing more is read, nothing is on its way, and every shard has judged since the last of it came.
-bool Crew::is_done() const {
-  if (failed_) return true;
+// Nothing more is read, nothing is on its way, and every shard has judged since the last of it came. It stays so: who
+// has seen it may have gone, and time goes on for the others.
+bool Crew::is_done() {
+  if (failed_ || done_) return true;
   if (!finished_ || in_hand_ != 0) return false;
   for (const Worker& worker : workers_)
     if (worker.judged != news_) return false;
-  return true;
+  return done_ = true;
 }
 
 void Crew::wake() {
@@ -118,77 +131,137 @@ bool Crew::judge(std::size_t number) {
   return true;
 }
 
-bool Crew::read(std::size_t number) {
+void Crew::stop() {
+  stopped_ = finished_ = true;
+  ++news_;
+  wake();
+}
+
+// What is read would only wait in memory while others have enough to do.
+bool Crew::may_read() const {
   if (finished_ || in_hand_ >= kInHandPerWorker * workers_.size()) return false;
   for (std::size_t i = 0; i < workers_.size(); ++i)
     if (engine_.lane(i).parcels() >= kParcelsMax) return false;
-  std::unique_lock reading(reading_, std::try_to_lock);
-  if (!reading.owns_lock() || finished_) return false;
-  Worker& worker = workers_[number];
-  if (outputs_.stopped && outputs_.stopped()) {
-    stopped_ = finished_ = true;
-    ++news_;
-    wake();
-    return true;
-  }
-  worker.block.clear();
-  const Result<Polled> polled = feed_.source->poll(worker.block, workers_.size() == 1 ? seconds(1) : kPoll);
-  if (!polled) {
-    fail(polled.error());
-    return true;
-  }
-  if (*polled == Polled::finished) {
-    finished_ = true;
-    ++news_;
-    wake();
-    return true;
-  }
-  if (*polled == Polled::nothing) {
-    ++news_;  // time goes on without events, too
-    return true;
-  }
-  const std::uint32_t partition = worker.block.partition;
-  ++in_hand_;
-  const std::uint64_t ticket = turnstiles_[partition]->next_read++;
-  Decoded decoded;
-  decoded.done = feed_.source->done();
-  reading.unlock();
-  decode(worker, ticket, decoded);
-  hand_over(partition, ticket, std::move(decoded));
   return true;
 }
 
-void Crew::decode(Worker& worker, std::uint64_t ticket, Decoded& out) {
+bool Crew::read(std::size_t number) {
+  if (!may_read()) return false;
+  Worker& worker = workers_[number];
+  if (outputs_.stopped) {
+    std::unique_lock lock(giving_);
+    if (outputs_.stopped()) {
+      lock.unlock();
+      stop();
+      return true;
+    }
+  }
+  bool was_polled = false;
+  for (std::size_t i = 0; i < inlets_.size(); ++i) {
+    Inlet& inlet = *inlets_[worker.next_inlet++ % inlets_.size()];
+    const Read read = read_from(inlet, worker);
+    if (read == Read::block) return true;
+    was_polled = was_polled || read == Read::nothing;
+  }
+  if (!was_polled || inlets_.size() > 1) return false;
+  ++news_;  // time goes on without events, too
+  return true;
+}
+
+Crew::Read Crew::read_from(Inlet& inlet, Worker& worker) {
+  std::unique_lock reading(inlet.mutex, std::try_to_lock);
+  if (!reading.owns_lock() || inlet.finished || finished_) return Read::busy;
+  hold_back(inlet);
+  if (!inlet.paused.empty() && std::ranges::find(inlet.paused, false) == inlet.paused.end()) return Read::busy;
+  worker.block.clear();
+  const Result<Polled> polled = inlet.feed.source->poll(worker.block, inlets_.size() == 1 ? kPoll : Duration{});
+  if (!polled) {
+    fail(polled.error());
+    return Read::block;
+  }
+  if (*polled == Polled::nothing) return Read::nothing;
+  if (*polled == Polled::finished) {
+    has_finished(inlet);
+    return Read::block;
+  }
+  const std::size_t partition = inlet.feed.partitions[worker.block.partition];
+  const Result<Decoder*> decoder = decoder_of(worker, inlet, partition);
+  if (!decoder) {
+    fail(decoder.error());
+    return Read::block;
+  }
+  ++in_hand_;
+  const std::uint64_t ticket = turnstiles_[partition]->next_read++;
+  Decoded decoded;
+  decoded.done = inlet.feed.source->done();
+  reading.unlock();
+  decode(worker, inlet, partition, ticket, **decoder, decoded);
+  hand_over(partition, ticket, std::move(decoded));
+  return Read::block;
+}
+
+void Crew::has_finished(Inlet& inlet) {
+  inlet.finished = true;
+  if (--reading_on_ == 0) finished_ = true;
+  ++news_;
+  wake();
+}
+
+// When too much waits, only those partitions are read that time waits for.
+void Crew::hold_back(Inlet& inlet) {
+  const bool too_much = *held_ > limits_.held_bytes;
+  if (!too_much && std::ranges::find(inlet.paused, true) == inlet.paused.end()) return;
+  for (std::uint32_t i = 0; i < inlet.paused.size(); ++i) {
+    const bool pauses = too_much && engine_.is_ahead(inlet.feed.partitions[i]);
+    if (pauses == inlet.paused[i]) continue;
+    inlet.paused[i] = pauses;
+    pauses ? inlet.feed.source->pause(i) : inlet.feed.source->resume(i);
+  }
+}
+
+// A worker has its own: but of a decoder that remembers what came before there is one for all of them.
+Result<Decoder*> Crew::decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition) {
+  Turnstile& turnstile = *turnstiles_[partition];
+  if (turnstile.decoder != nullptr) return turnstile.decoder.get();
+  std::unique_ptr<Decoder>& own = worker.decoders[partition];
+  if (own == nullptr) {
+    auto made = inlet.feed.make_decoder();
+    if (!made) return tl::unexpected(made.error());
+    own = std::move(*made);
+  }
+  if (!own->remembers()) return own.get();
+  turnstile.decoder = std::move(own);
+  return turnstile.decoder.get();
+}
+
+void Crew::decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& decoder,
+                  Decoded& out) {
   Block& block = worker.block;
-  const std::uint32_t partition = block.partition;
-  block.source = feed_.id;
+  block.source = inlet.feed.id;
   out.bytes = block.bytes.size();
   out.ends = block.ends;
   out.offsets = {block.first_offset, block.next_offset};
-  out.batch = pool_.take();
-  std::unique_ptr<Decoder>& own = worker.decoders[partition];
-  if (own == nullptr) {
-    auto made = feed_.make_decoder();
-    if (!made) return fail(made.error());
-    own = std::move(*made);
-  }
-  if (!own->remembers()) {
-    own->decode(block, *out.batch, worker.dead);
+  const std::shared_ptr<EventBatch> batch = pool_.take();
+  if (!decoder.remembers()) {
+    decoder.decode(block, *batch, worker.dead);
   } else {
     Turnstile& turnstile = *turnstiles_[partition];
     std::unique_lock lock(turnstile.decoding);
     turnstile.turn.wait(lock, [&] { return turnstile.next_decoded == ticket; });
-    if (turnstile.decoder == nullptr) turnstile.decoder = std::move(own);
-    turnstile.decoder->decode(block, *out.batch, worker.dead);
+    decoder.decode(block, *batch, worker.dead);
     ++turnstile.next_decoded;
     turnstile.turn.notify_all();
   }
-  if (feed_.select) feed_.select(*out.batch);
-  worker.router->route(*out.batch, out.routes);
+  if (inlet.feed.select) inlet.feed.select(*batch);
+  worker.router->route(*batch, out.routes);
   out.dead = std::exchange(worker.dead.letters, {});
+  // It weighs until its last event has been judged.
+  const std::uint64_t weight = batch->bytes_held();
+  *held_ += weight;
+  out.batch = {batch.get(), [batch, held = held_, weight](EventBatch*) { *held -= weight; }};
 }
 
-void Crew::hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded decoded) {
+void Crew::hand_over(std::size_t partition, std::uint64_t ticket, Decoded decoded) {
   Turnstile& turnstile = *turnstiles_[partition];
   std::unique_lock lock(turnstile.mutex);
   turnstile.ready.emplace(ticket, std::move(decoded));
@@ -204,22 +277,25 @@ void Crew::hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded deco
   turnstile.is_busy = false;
 }
 
-void Crew::pass_on(std::uint32_t partition, Decoded& decoded) {
-  const std::size_t id = feed_.partitions[partition];
+// A cut stands before all of a block or behind all of it, what is told of it included.
+void Crew::pass_on(std::size_t partition, Decoded& decoded) {
+  std::shared_lock<std::shared_mutex> no_cut;
+  if (keeper_ != nullptr) no_cut = keeper_->no_cut();
   std::vector<LateEvent> late;
-  engine_.put(id, decoded.batch, decoded.routes, late, clock_.elapsed(), decoded.offsets);
+  engine_.put(partition, decoded.batch, decoded.routes, late, clock_.elapsed(), decoded.offsets);
   std::erase_if(decoded.dead, [&](const DeadLetter& letter) {  // they were told before
-    return letter.position.offset < engine_.known_before(id);
+    return letter.position.offset < engine_.known_before(partition);
   });
-  if (decoded.ends) engine_.close(id);
+  if (decoded.ends) engine_.close(partition);
   {
     const std::scoped_lock lock(giving_);
     if (outputs_.dead)
       for (const DeadLetter& letter : decoded.dead) outputs_.dead(letter);
     if (outputs_.late)
-      for (const LateEvent& one : late) outputs_.late(*one.event);
+      for (const LateEvent& one : late) outputs_.late(one);
     if (outputs_.block) outputs_.block(*decoded.batch, decoded.bytes, decoded.done);
   }
+  decoded.batch.reset();
   ++news_;
   --in_hand_;  // behind news_, so that nobody thinks that all is done
   wake();

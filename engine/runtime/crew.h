@@ -1,12 +1,14 @@
-// A source and an engine, on as many threads as the engine has shards. Each worker has a shard of its own and does what
-// is next: it judges what has come for its shard, else it reads a block, decodes it, finds out which shards see its
-// events, and hands it over. Blocks of one partition are decoded side by side and handed over in their order. What
-// comes out is the same as on one thread, byte for byte.
+// Sources and an engine, on as many threads as the engine has shards. Each worker has a shard of its own and does what
+// is next: it judges what has come for its shard, else it reads a block of some source, decodes it, finds out which
+// shards see its events, and hands it over. Blocks of one partition are decoded side by side and handed over in their
+// order. What comes out is the same as on one thread, byte for byte.
 //
-//   Crew crew(engine, feed, outputs);
-//   crew.run();            // until the source has ended; or, in a simulation, step(worker) in any order
+//   Crew crew(engine, feeds, outputs, clock);
+//   crew.run();            // until all sources have ended; or, in a simulation, step(worker) in any order
 //
-// Whoever has nothing to do sleeps until something has come; nobody spins.
+// Whoever has nothing to do sleeps until something has come; nobody spins. What is read is bounded: by what shards have
+// not looked at yet, and by what waits in event time (Limits), where only the partitions are read on that time waits
+// for.
 #pragma once
 
 #include <array>
@@ -39,23 +41,30 @@ class Crew {
     std::function<Result<std::unique_ptr<Decoder>>()> make_decoder{};
     std::function<void(EventBatch&)> select{};  // takes out what is as if it were not in the source; any thread
   };
+  struct Limits {
+    // Of the events that wait. Beyond it partitions that are ahead of the stream are paused.
+    std::uint64_t held_bytes = std::uint64_t{1} << 30;
+  };
   // One at a time, from any thread.
   struct Outputs {
     Outlet::GiveAlert alert{};
     Outlet::GiveEmitted emitted{};
-    std::function<void(const Event&)> late{};
+    std::function<void(const LateEvent&)> late{};
     std::function<void(const DeadLetter&)> dead{};
-    // A block has been handed over: its bytes, and how much of the source was done when it was read (Source::done).
+    // A block has been handed over: its bytes, and how much of its source was done when it was read (Source::done).
     std::function<void(const EventBatch&, std::uint64_t bytes, double done)> block{};
     std::function<bool()> stopped{};  // no more is read
   };
-  // All of them outlive it. `keeper`: keeps the state; none: nobody does.
-  Crew(Engine& engine, Feed feed, Outputs outputs, const Clock& clock, Keeper* keeper = nullptr);
+  // All of them outlive it. Sources have been started. `keeper`: keeps the state; none: nobody does.
+  Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock& clock, Keeper* keeper = nullptr);
   ~Crew();
+  void set_limits(const Limits& limits) { limits_ = limits; }
 
-  // The calling thread is one of the workers. Returns when the source has ended, and time has gone to its last event
-  // (T8); when somebody said stop; or when reading failed.
+  // The calling thread is one of the workers. Returns when all sources have ended, and time has gone to the last event
+  // (T8); when somebody said stop, and all that had been read is judged; or when reading failed.
   Result<void> run();
+  // No more is read. Any thread.
+  void stop();
   bool has_stopped() const { return stopped_; }
   // What is done to the engine afterwards comes out here.
   void give_out();
@@ -64,7 +73,7 @@ class Crew {
 
   // One piece of work for a worker; false: there is none for it now. What `run` calls over and over.
   bool step(std::size_t worker);
-  bool is_done() const;
+  bool is_done();
   // What `run` does when all is done.
   void end();
 
@@ -79,6 +88,13 @@ class Crew {
     Engine::Offsets offsets;
     bool ends = false;
   };
+  // A source, and whose turn it is to read it.
+  struct Inlet {
+    Feed feed;
+    std::mutex mutex;
+    std::atomic<bool> finished{false};
+    std::vector<bool> paused;  // by partition of the source
+  };
   // Blocks of a partition leave in the order in which they were read.
   struct Turnstile {
     std::mutex mutex;
@@ -92,35 +108,46 @@ class Crew {
   };
   struct Worker {
     std::unique_ptr<Router> router;
-    std::vector<std::unique_ptr<Decoder>> decoders;  // by partition
+    std::vector<std::unique_ptr<Decoder>> decoders;  // by partition of the engine
     DeadLetters dead;
     Block block;
+    std::size_t next_inlet = 0;
     std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
   };
 
   bool judge(std::size_t worker);
+  enum class Read : std::uint8_t { block, nothing, busy };
+
   bool read(std::size_t worker);
-  void decode(Worker& worker, std::uint64_t ticket, Decoded& out);
-  void hand_over(std::uint32_t partition, std::uint64_t ticket, Decoded decoded);
-  void pass_on(std::uint32_t partition, Decoded& decoded);
+  Read read_from(Inlet& inlet, Worker& worker);
+  bool may_read() const;
+  void hold_back(Inlet& inlet);
+  Result<Decoder*> decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition);
+  void decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& own,
+              Decoded& out);
+  void hand_over(std::size_t partition, std::uint64_t ticket, Decoded decoded);
+  void pass_on(std::size_t partition, Decoded& decoded);
+  void has_finished(Inlet& inlet);
   void wake();
   void fail(const Error& error);
   void work(std::size_t worker);
 
   Engine& engine_;
-  Feed feed_;
+  std::vector<std::unique_ptr<Inlet>> inlets_;
   Outputs outputs_;
+  Limits limits_;
   const Clock& clock_;
   Keeper* keeper_;
   Outlet outlet_;
   BatchPool pool_;
   std::vector<Worker> workers_;
-  std::vector<std::unique_ptr<Turnstile>> turnstiles_;  // by partition
-  std::mutex reading_;
-  std::mutex giving_;                                  // late events, dead letters and figures
-  std::atomic<std::uint64_t> in_hand_{0};              // blocks that were read and not yet handed over
-  std::atomic<bool> finished_{false}, failed_{false};  // nothing more is read
-  std::atomic<bool> stopped_{false};
+  std::vector<std::unique_ptr<Turnstile>> turnstiles_;  // by partition of the engine
+  std::mutex giving_;                                   // late events, dead letters and figures
+  std::shared_ptr<std::atomic<std::uint64_t>> held_;    // bytes of the events that wait
+  std::atomic<std::uint64_t> in_hand_{0};               // blocks that were read and not yet handed over
+  std::atomic<bool> finished_{false}, failed_{false};   // nothing more is read
+  std::atomic<std::size_t> reading_on_{0};              // inlets that have not finished
+  std::atomic<bool> stopped_{false}, done_{false};
   Error error_;
 
   std::mutex sleeping_;

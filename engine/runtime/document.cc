@@ -172,4 +172,28 @@ void append_emitted(std::string& out, const Emitted& emitted, const DocumentName
   out += "}}";
 }
 
+void append_late(std::string& out, const LateEvent& late, const DocumentNames& names) {
+  out += '{';
+  add(out, "event", names.rules->schema[late.event->type].name);
+  out += ',';
+  add_time(out, "time", late.event->time);
+  out += ',';
+  add_time(out, "watermark", late.watermark);
+  out += ',';
+  add(out, "source", id_of(late.event->position, names));
+  out += '}';
+}
+
+void append_dead_letter(std::string& out, const DeadLetter& letter, const DocumentNames& names) {
+  out += '{';
+  add(out, "source", id_of(letter.position, names));
+  out += ',';
+  add(out, "reason", name_of(letter.reason));
+  out += ',';
+  add(out, "detail", letter.detail);
+  out += ",\"size\":" + std::to_string(letter.size) + ',';
+  add(out, "record", letter.bytes);
+  out += '}';
+}
+
 }  // namespace tocsin

@@ -6,8 +6,10 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/io/dead_letter.h"
 #include "engine/match/alert.h"
 #include "engine/program/program.h"
+#include "engine/runtime/reorder.h"
 
 namespace tocsin {
 
@@ -31,5 +33,9 @@ std::string id_of(const Position& position, const DocumentNames& names);
 void append_alert(std::string& out, const Alert& alert, const DocumentNames& names, Time detected = {});
 // `{"event":..,"time":..,"key":{..},"fields":{..}}`
 void append_emitted(std::string& out, const Emitted& emitted, const DocumentNames& names);
+// `{"event":..,"time":..,"watermark":..,"source":".."}`
+void append_late(std::string& out, const LateEvent& late, const DocumentNames& names);
+// `{"source":..,"reason":..,"detail":..,"size":..,"record":..}`; bytes that are no UTF-8 are replaced.
+void append_dead_letter(std::string& out, const DeadLetter& letter, const DocumentNames& names);
 
 }  // namespace tocsin

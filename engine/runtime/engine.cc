@@ -82,6 +82,7 @@ void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>&
 }
 
 void Engine::track(std::span<Changes> changes, std::span<const std::uint32_t> numbers, bool is_known) {
+  board_.track();
   for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->shard().track({&changes[i], numbers, is_known});
 }
 

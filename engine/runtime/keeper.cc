@@ -82,9 +82,19 @@ void Keeper::add_output(std::string_view text) {
   outbox_.append(text);
 }
 
+void Keeper::add_told(std::string_view text) {
+  const std::scoped_lock lock(mutex_);
+  told_.append(text);
+}
+
 void Keeper::begin(Duration now) {
   TOCSIN_ASSERT(!busy_);
+  const std::unique_lock no_block_comes(cutting_);
   busy_ = true;
+  {
+    const std::scoped_lock lock(mutex_);
+    told_before_cut_ = std::exchange(told_, {});
+  }
   Cut cut = engine_.cut(now);
   for (Cut::Partition& partition : cut.partitions) partition.source.index = names_->number_of(partition.source);
   for (Cut::Begun& begun : cut.begun) begun.source.index = names_->number_of(begun.source);
@@ -95,7 +105,8 @@ void Keeper::cut(std::size_t shard) { parts_[shard]->stage = Part::Stage::saving
 
 void Keeper::outputs_are_out() {
   const std::scoped_lock lock(mutex_);
-  finished_outbox_ = std::exchange(outbox_, {});
+  finished_outbox_ = std::exchange(told_before_cut_, {});
+  finished_outbox_ += std::exchange(outbox_, {});
   outputs_are_out_ = true;
 }
 

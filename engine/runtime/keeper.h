@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <utility>
@@ -42,11 +42,13 @@ class Keeper {
   // REQUIRES: partitions have been added, in the same order as before; nothing has been read.
   Result<Resumed> restore();
 
-  // What leaves is written here instead, one text after the other; each epoch's are its outbox.
+  // What leaves is written here instead, one text after the other; each epoch's are its outbox. What shards have found
+  // belongs to the cut before which they found it, what is told of a block to the cut before which the block came.
   void add_output(std::string_view text);
+  void add_told(std::string_view text);
 
   // What has been given out since the last cut: at the very end, where no cut comes any more.
-  std::string take_rest() { return std::exchange(outbox_, {}); }
+  std::string take_rest() { return std::exchange(told_, {}) + std::exchange(outbox_, {}); }
 
   bool is_busy() const { return busy_; }
   // REQUIRES: is_busy() is false.
@@ -59,6 +61,8 @@ class Keeper {
 
   // ----- of the crew --------------------------------------------------------------------------------
 
+  // While it is held there is no cut: a block comes, and what is told of it.
+  std::shared_lock<std::shared_mutex> no_cut() { return std::shared_lock(cutting_); }
   void cut(std::size_t shard);
   void outputs_are_out();
   // A piece of what the shard has to save; false: nothing is left.
@@ -77,8 +81,10 @@ class Keeper {
   std::vector<std::unique_ptr<Part>> parts_;
   Epoch newest_;
   std::atomic<bool> busy_{false};
+  std::shared_mutex cutting_;
   std::mutex mutex_;
   std::string outbox_, finished_outbox_;
+  std::string told_, told_before_cut_;
   bool outputs_are_out_ = false;
 };
 

@@ -34,10 +34,6 @@ bool has_changing_key(const RuleSet& rules, const Program& program) {
   });
 }
 
-std::uint16_t group_of_name(const Program& program) {
-  return static_cast<std::uint16_t>((murmur2(program.name) & 0x7fffffff) % kKeyGroups);
-}
-
 }  // namespace
 
 Placement::Placement(const RuleSet& rules, std::uint32_t shards)
@@ -50,7 +46,7 @@ Placement::Placement(const RuleSet& rules, std::uint32_t shards)
   };
   for (std::size_t i = 0; i < rules.programs.size(); ++i) {
     const Program& program = rules.programs[i];
-    named_.push_back(group_of_name(program));
+    named_.push_back(key_group_of_name(program.name));
     if (program.by_all || has_changing_key(rules, program)) is_whole[i] = true;
     for (const ProgramId used : program.after) join(i, used);
     const auto* rule = std::get_if<RuleBody>(&program.body);

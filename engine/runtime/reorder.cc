@@ -15,6 +15,8 @@ std::int64_t floor_divide(std::int64_t a, std::int64_t b) { return a / b - (a % 
 // the wait, so little is sorted at once.
 std::int64_t width_for(Duration wait) { return std::clamp<std::int64_t>(wait.us / 64, 1'000, seconds(60).us); }
 
+bool is_before(const Event& a, const Event& b) { return a.time != b.time ? a.time < b.time : total_order(a, b) < 0; }
+
 }  // namespace
 
 Reorder::Reorder(Duration wait) : width_us_(width_for(wait)), ring_(kBuckets) {}
@@ -75,7 +77,7 @@ void Reorder::drain(Time before, std::vector<const Event*>& out) {
   first_ = target;
   deal_years(target, before);
   const auto earlier = [](const Entry& a, const Entry& b) {
-    return a.time != b.time ? a.time < b.time : total_order(*a.event, *b.event) < 0;
+    return a.time != b.time ? a.time < b.time : is_before(*a.event, *b.event);
   };
   if (!std::is_sorted(leaving_.begin(), leaving_.end(), earlier)) std::sort(leaving_.begin(), leaving_.end(), earlier);
   out.reserve(out.size() + leaving_.size());
@@ -114,18 +116,14 @@ void Reorder::release_if_unused(std::uint32_t hold) {
 
 // ----- what waits for a shard ----------------------------------------------------------------------------
 
-namespace {
-
-bool is_before(const Event& a, const Event& b) { return a.time != b.time ? a.time < b.time : total_order(a, b) < 0; }
-
-}  // namespace
+bool Waiting::HeldLate::leaves_after(const HeldLate& other) const {
+  return std::tie(late.watermark, late.event->position) > std::tie(other.late.watermark, other.late.event->position);
+}
 
 void Waiting::put(Parcel&& parcel) {
   for (const LateEvent& late : parcel.late) {
-    const auto stands_behind = [&](const HeldLate& h) {
-      return std::tie(h.late.watermark, h.late.event->position) > std::tie(late.watermark, late.event->position);
-    };
-    late_.insert(std::find_if_not(late_.begin(), late_.end(), stands_behind), {late, parcel.batch});
+    late_.push_back({late, parcel.batch});
+    std::ranges::push_heap(late_, &HeldLate::leaves_after);
   }
   if (parcel.events.empty()) return;
   put_away(0);
@@ -147,9 +145,11 @@ void Waiting::put_away(std::size_t from) {
 
 void Waiting::drain(const Frontier& frontier, std::vector<const Event*>& out, std::vector<LateEvent>& late) {
   leaving_.clear();
-  for (; !late_.empty() && late_.back().late.watermark <= frontier.timers_before; late_.pop_back()) {
+  while (!late_.empty() && late_.front().late.watermark <= frontier.timers_before) {
+    std::ranges::pop_heap(late_, &HeldLate::leaves_after);
     late.push_back(late_.back().late);
     leaving_.push_back(std::move(late_.back()));
+    late_.pop_back();
   }
   if (!straight_.empty()) {
     const auto due = std::partition_point(straight_.begin(), straight_.end(),

@@ -110,6 +110,7 @@ class Waiting {
   struct HeldLate {
     LateEvent late;
     std::shared_ptr<const EventBatch> batch;
+    bool leaves_after(const HeldLate& other) const;
   };
   void put_away(std::size_t from);
 
@@ -117,7 +118,7 @@ class Waiting {
   Reorder reorder_;
   std::shared_ptr<const EventBatch> straight_batch_;  // of straight_, or of what the last drain gave
   std::vector<const Event*> straight_;                // in order, all of one batch, while nothing else waits
-  std::vector<HeldLate> late_;                        // the last to leave first
+  std::vector<HeldLate> late_;                        // a heap: the next to leave on top
   std::vector<HeldLate> leaving_;                     // of the last drain
 };
 

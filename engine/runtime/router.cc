@@ -46,6 +46,7 @@ ShardSet Router::shards_of(const Event& event) {
   if (index_ == nullptr) return shards_by(type, type.all, event);
   wanted_.clear();
   index_->candidates(event, wanted_);
+  if (wanted_.empty()) return {};
   Ways ways;
   auto at = type.programs.begin();
   for (const ProgramId program : wanted_) {  // both are in order
@@ -54,7 +55,6 @@ ShardSet Router::shards_of(const Event& event) {
     if (at->first == program) ways |= at->second;
     if (ways == type.all) break;
   }
-  if (wanted_.empty()) return {};
   return shards_by(type, ways, event);
 }
 

@@ -5,8 +5,6 @@
 #include <iterator>
 #include <limits>
 #include <numeric>
-#include <ranges>
-#include <tuple>
 #include <utility>
 
 #include "engine/base/contract.h"
@@ -242,7 +240,7 @@ void Shard::on_event_ahead(const Event& event, std::size_t at) {
   for (std::size_t i = begin; i < end; ++i) {
     const Ahead& ahead = ahead_[i];
     runners_[ahead.program]->on_event_ahead(event, ahead.look, outputs_);
-    after_program(ahead.program, event, emitted_now_);
+    after_program(ahead.program, [&] { return place_of(event); }, emitted_now_);
   }
   if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
   scratch_.reset();
@@ -253,7 +251,7 @@ void Shard::on_late(const Event& event, Time watermark, bool among_events) {
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
     runners_[id.index]->on_late(event, watermark, outputs_);
-    after_program(id.index, place, emitted_now_);
+    after_program(id.index, [&]() -> const Place& { return place; }, emitted_now_);
   }
   scratch_.reset();
 }
@@ -274,20 +272,16 @@ void Shard::deliver(const Event& event, const Place& place) {
   std::vector<Emitted> emitted;
   for (const ProgramId id : wanted) {
     runners_[id.index]->on_event(event, outputs_);
-    after_program(id.index, place, emitted);
+    after_program(id.index, [&]() -> const Place& { return place; }, emitted);
   }
   --in_hand_;
   if (!emitted.empty()) deliver_emitted(std::move(emitted));
 }
 
 // Nearly no event brings anything out: its place is made when one does.
-void Shard::after_program(std::uint32_t program, const Event& cause, std::vector<Emitted>& emitted) {
-  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(place_of(cause), emitted);
-  if (has_timers_[program]) look_at_due(program);
-}
-
-void Shard::after_program(std::uint32_t program, const Place& cause, std::vector<Emitted>& emitted) {
-  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(cause, emitted);
+template <class MakePlace>
+void Shard::after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted) {
+  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(cause(), emitted);
   if (has_timers_[program]) look_at_due(program);
 }
 

@@ -106,8 +106,8 @@ class Shard {
   void bring_programs() const;
   void on_event_ahead(const Event& event, std::size_t at);
   void deliver(const Event& event, const Place& place);
-  void after_program(std::uint32_t program, const Event& cause, std::vector<Emitted>& emitted);
-  void after_program(std::uint32_t program, const Place& cause, std::vector<Emitted>& emitted);
+  template <class MakePlace>
+  void after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted);
   void deliver_emitted(std::vector<Emitted> emitted);
   void take_outputs(const Place& cause, std::vector<Emitted>& emitted);
   std::uint32_t rank_of_emitter(ProgramId program) const;

@@ -136,6 +136,7 @@ class StreamClock {
 
   Time stream() const { return stream_; }
   bool is_idle(std::size_t partition) const { return partitions_[partition].idle; }
+  bool is_ahead(std::size_t partition) const { return partitions_[partition].watermark > stream_; }
   bool has_ended() const { return ended_ == partitions_.size() && ended_ > 0; }
   // With one partition and no tiebreak what comes later stands behind all that is here, also at the same time.
   bool is_in_offset_order() const { return partitions_.size() == 1 && !partitions_[0].tiebreak; }

@@ -48,8 +48,10 @@ std::string record_key_of(std::string_view canonical) {
   return out;
 }
 
-std::uint16_t key_group_of(std::string_view canonical) {
-  return static_cast<std::uint16_t>((murmur2(record_key_of(canonical)) & 0x7fffffff) % kKeyGroups);
+std::uint16_t key_group_of(std::string_view canonical) { return key_group_of_name(record_key_of(canonical)); }
+
+std::uint16_t key_group_of_name(std::string_view name) {
+  return static_cast<std::uint16_t>((murmur2(name) & 0x7fffffff) % kKeyGroups);
 }
 
 }  // namespace tocsin

@@ -21,6 +21,8 @@ std::uint32_t murmur2(std::string_view bytes);
 std::string record_key_of(std::string_view canonical);
 
 std::uint16_t key_group_of(std::string_view canonical);
+// Of what has a name instead of a key.
+std::uint16_t key_group_of_name(std::string_view name);
 
 // Runs of groups: shard i of n has those from first_group(i, n) up to first_group(i + 1, n).
 constexpr std::uint32_t first_group(std::uint32_t shard, std::uint32_t shards) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "adapters/codec/config.h"
 #include "adapters/memory/source.h"
@@ -307,18 +309,46 @@ struct Life {
   Engine engine;
   DocumentNames names;
   StandingClock clock;
-  Crew::Feed feed;
+  std::vector<Crew::Feed> feeds;
 
-  Life(const Ready& ready, EngineOptions options, Source& source) : engine(ready.rules, ready.data, options) {
+  Life(const Ready& ready, EngineOptions options, std::span<Source* const> sources)
+      : engine(ready.rules, ready.data, options) {
     names = names_for(ready);
     const std::vector<EventTypeId> carried = carried_events(codec, ready.rules->schema);
-    feed.source = &source;
-    feed.id = SourceId{0};
-    for (std::uint32_t i = 0; i < source.partitions(); ++i)
-      feed.partitions.push_back(engine.add_partition(SourceId{0}, carried));
-    feed.make_decoder = [this, &ready] { return make_decoder(codec, ready.rules->schema); };
+    for (Source* source : sources) {
+      Crew::Feed& feed = feeds.emplace_back();
+      feed.source = source;
+      feed.id = SourceId(feeds.size() - 1);
+      for (std::uint32_t i = 0; i < source->partitions(); ++i)
+        feed.partitions.push_back(engine.add_partition(feed.id, carried));
+      feed.make_decoder = [this, &ready] { return make_decoder(codec, ready.rules->schema); };
+    }
   }
 };
+
+// Each partition of a case is one of some source's.
+std::vector<Case> parts_of(const Case& c, std::size_t sources) {
+  std::vector<Case> out(sources, c);
+  for (Case& part : out) part.events.clear();
+  for (const EventText& event : c.events) {
+    const auto partition = static_cast<std::size_t>(event.partition);
+    EventText& own = out[partition % sources].events.emplace_back(event);
+    own.partition = static_cast<int>(partition / sources);
+  }
+  return out;
+}
+
+std::uint32_t partitions_of(const Case& c) {
+  std::uint32_t out = 1;
+  for (const EventText& e : c.events) out = std::max(out, static_cast<std::uint32_t>(e.partition) + 1);
+  return out;
+}
+
+std::string told(const LateEvent& late, const DocumentNames& names) {
+  std::string out = "late ";
+  append_late(out, late, names);
+  return out + "\n";
+}
 
 void push_all(MemorySource& source, const Case& c, std::size_t block) {
   for (std::size_t i = 0; i < c.events.size();) {
@@ -334,13 +364,14 @@ void push_all(MemorySource& source, const Case& c, std::size_t block) {
 }  // namespace
 
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 bool threads) {
-  std::uint32_t partitions = 1;
-  for (const EventText& e : c.events) partitions = std::max(partitions, static_cast<std::uint32_t>(e.partition) + 1);
-  CaseSource source(c, partitions, block, seed);
-  Life life(ready, options, source);
+                 bool threads, std::size_t sources) {
+  std::vector<std::unique_ptr<Source>> owned;
+  std::vector<Source*> all;
+  for (const Case& part : parts_of(c, sources))
+    all.push_back(owned.emplace_back(std::make_unique<CaseSource>(part, partitions_of(part), block, seed)).get());
+  Life life(ready, options, all);
   Lines out;
-  Crew crew(life.engine, life.feed,
+  Crew crew(life.engine, life.feeds,
             {.alert = [&](const Alert& a) { out.push_back(engine_line(a, *ready.rules)); },
              .emitted = [&](const Emitted& e) { out.push_back(engine_line(e, life.names)); }},
             life.clock);
@@ -358,11 +389,9 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
 }
 
 Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 std::uint64_t& deaths) {
+                 std::uint64_t& deaths, Lines& late) {
   std::mt19937_64 random(seed);
-  std::uint32_t partitions = 1;
-  for (const EventText& e : c.events) partitions = std::max(partitions, static_cast<std::uint32_t>(e.partition) + 1);
-  MemorySource source(SourceId{0}, partitions);
+  MemorySource source(SourceId{0}, partitions_of(c));
   push_all(source, c, block);
   MemoryStore store;
   std::string out;  // what the sink has
@@ -374,15 +403,17 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   };
   for (bool ended = false; !ended;) {
     options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
-    Life life(ready, options, source);
+    Source* const sources[] = {&source};
+    Life life(ready, options, sources);
     Keeper keeper(life.engine, store, {"input"});
     const auto resumed = keeper.restore();
     if (!resumed) return {resumed.error().message};
     for (const auto& [epoch, outbox] : resumed->outboxes) sink(keeper, epoch, outbox);
     if (!source.start(resumed->from)) return {"the source does not start"};
-    Crew crew(life.engine, life.feed,
+    Crew crew(life.engine, life.feeds,
               {.alert = [&](const Alert& a) { keeper.add_output(engine_line(a, *ready.rules) + "\n"); },
-               .emitted = [&](const Emitted& e) { keeper.add_output(engine_line(e, life.names) + "\n"); }},
+               .emitted = [&](const Emitted& e) { keeper.add_output(engine_line(e, life.names) + "\n"); },
+               .late = [&](const LateEvent& one) { keeper.add_told(told(one, life.names)); }},
               life.clock, &keeper);
     bool died = false;
     while (!died && (!crew.is_done() || keeper.is_busy())) {
@@ -411,9 +442,11 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   Lines lines;
   for (std::size_t begin = 0; begin < out.size();) {
     const std::size_t end = out.find('\n', begin);
-    lines.push_back(out.substr(begin, end - begin));
+    std::string line = out.substr(begin, end - begin);
+    (line.starts_with("late ") ? late : lines).push_back(std::move(line));
     begin = end + 1;
   }
+  std::ranges::sort(late);  // nothing orders partitions
   return parted(std::move(lines));
 }
 

@@ -33,14 +33,14 @@ using Lines = std::vector<std::string>;
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
                    std::size_t install_every = 0);
 // The same by a crew, a worker for each shard: on threads, or step by step, whoever's turn the seed says. Partitions
-// come in an order of its own, too. REQUIRES: no silent partition.
+// come in an order of its own, too; they are those of so many sources, in turn. REQUIRES: no silent partition.
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 bool threads);
+                 bool threads, std::size_t sources = 1);
 // The same by a crew whose state is kept, and which dies at random, between two steps or before its sink has an epoch;
-// then another one goes on, on any number of shards. What the sink has at the end. REQUIRES: offsets are the numbers of
-// the events in their partitions, from 1.
+// then another one goes on, on any number of shards. What the sink has at the end, and the late events it was told.
+// REQUIRES: offsets are the numbers of the events in their partitions, from 1.
 Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 std::uint64_t& deaths);
+                 std::uint64_t& deaths, Lines& late);
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.

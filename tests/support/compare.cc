@@ -1,6 +1,7 @@
 #include "tests/support/compare.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace tocsin::tests {
 
@@ -30,6 +31,11 @@ bool shards_differ(const Case& c) {
       if (engine_lines(*ready, c, 1, {.fast = fast}) != engine_lines(*ready, c, 1, {.fast = fast, .shards = shards}))
         return true;
   return false;
+}
+
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
 Case minimised(Case c, const std::function<bool(const Case&)>& still) {

@@ -2,6 +2,7 @@
 // and the smallest rules and events that are found for which they still do.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -15,6 +16,9 @@ bool ways_differ(const Case& c);
 // ... or something else when its state goes through bytes and back after each event?
 bool bytes_differ(const Case& c);
 bool shards_differ(const Case& c);
+
+// What the environment says: how long a campaign is, where it begins.
+std::uint64_t number_from(const char* name, std::uint64_t otherwise);
 
 // Leaves away what is not needed for the difference: events, rules, clauses, fields.
 Case minimised(Case c, const std::function<bool(const Case&)>& still);
