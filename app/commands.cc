@@ -178,8 +178,8 @@ Command replay() {
             .fills = Fills::files},
            {.name = "--late",
             .value = "FILE",
-            .help = "events that came too late to be judged: JSON, one object a line, with the event, its time, and "
-                    "its source, partition and offset",
+            .help = "events that came too late to be judged: JSON, one object a line, with the event, its time, where "
+                    "the watermark stood, and its source, partition and offset",
             .fills = Fills::files},
            {.name = "--compare",
             .value = "OLD_RULES",

@@ -575,7 +575,9 @@ TEST_CASE("--late: each event that came too late, by what it is and where it sta
   const Ran ran = scene.replay({"--input", "-", "--late", late}, {.input = input});
   CHECK(contains(ran.err, "; besides them 1 late\n"));
   CHECK(Folder::read(late) ==
-        "{\"event\":\"login\",\"time\":\"2026-02-13T16:26:40.000000Z\",\"source\":\"stdin/0/4\"}\n");
+        "{\"event\":\"login\",\"time\":\"2026-02-13T16:26:40.000000Z\",\"watermark\":\"2026-02-25T06:13:30.000000Z\","
+        "\"source\":"
+        "\"stdin/0/4\"}\n");
   CHECK(
       contains(scene.replay({"--input", "-"}, {.input = input}).err, "1 late\nwhich events were late: --late FILE\n"));
 }
