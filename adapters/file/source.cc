@@ -1,169 +1,143 @@
 #include "adapters/file/source.h"
 
-#include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
-#include <sys/stat.h>
+#include <sys/inotify.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "adapters/file/reader.h"
+#include "adapters/file/rotation.h"
+#include "engine/base/contract.h"
+#include "engine/base/hash.h"
+
 namespace tocsin {
 namespace {
 
-class Descriptor {
- public:
-  Descriptor(int fd, bool owned) : fd_(fd), owned_(owned) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)), owned_(other.owned_) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (owned_ && fd_ >= 0) ::close(fd_);
-  }
-  int get() const { return fd_; }
+// So many bytes before a place tell its file from others.
+constexpr std::uint64_t kKnownBy = 1024;
+// A file that was moved away is left when nobody has written it for so long: its writer may not have noticed yet.
+constexpr Duration kLinger = seconds(2);
+// Without news from the system, and with them, as they may be lost.
+constexpr Duration kLookAgain = milliseconds(50), kLookAtLast = milliseconds(250), kListAgain = seconds(1);
+// Places remembered between what is stored and what was read; of more, every other one is forgotten.
+constexpr std::size_t kPlacesMax = 4096;
+// Files remembered as read.
+constexpr std::size_t kReadMax = 64;
 
- private:
-  int fd_;
-  bool owned_;
+// The beginning of a line, as a bookmark says it.
+struct Place {
+  std::uint64_t line = 1;
+  std::uint64_t identity = 0;  // of its file
+  std::uint64_t byte = 0, digest = 0;
+  std::string name;  // the file's, when it was read
+
+  std::string text() const { return fmt::format("lines1 {} {} {} {:016x} {}", line, identity, byte, digest, name); }
+
+  static Result<Place> read(std::string_view text) {
+    Place out;
+    const auto number = [&](int base, std::uint64_t& into) {
+      if (text.empty()) return false;
+      text.remove_prefix(1);
+      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into, base);
+      text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+      return error == std::errc{};
+    };
+    const bool known = text.starts_with("lines1 ");
+    if (known) text.remove_prefix(6);
+    if (!known || !number(10, out.line) || !number(10, out.identity) || !number(10, out.byte) ||
+        !number(16, out.digest) || text.empty())
+      return failure(Error::Code::malformed,
+                     "what the state says of a file that was read is nothing that this version of tocsin knows");
+    out.name = text.substr(1);
+    return out;
+  }
 };
 
-// Bytes of the file, unpacked where it is packed.
-class Reader {
+// Sleeps until something changes in a folder, or a while.
+class FolderWatch {
  public:
-  Reader(Descriptor fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
-  ~Reader() { ZSTD_freeDStream(unpacker_); }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-
-  // At most `room` bytes; 0: the end. Nothing: no byte came in `wait`.
-  Result<std::optional<std::size_t>> read(char* to, std::size_t room, Duration wait) {
-    if (!begun_) {
-      for (; !ended_ && may_be_packed(); wait = {}) {
-        const auto more = fill(wait);
-        if (!more) return tl::unexpected(more.error());
-        if (!*more) return std::nullopt;  // what has come stays
-      }
-      begun_ = true;
-      if (first().starts_with(kGzip))
-        return failure(Error::Code::malformed,
-                       name_ + " is packed by gzip; zstd alone is unpacked here, so give what `gunzip` makes of it");
-      if (first().starts_with(kZstd)) unpacker_ = ZSTD_createDStream();
-    }
-    return unpacker_ != nullptr ? unpack(to, room, wait) : copy(to, room, wait);
+  explicit FolderWatch(const std::string& folder) : fd_(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC)) {
+    if (fd_ >= 0)
+      watches_ = ::inotify_add_watch(fd_, folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM) >= 0;
   }
+  ~FolderWatch() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  FolderWatch(const FolderWatch&) = delete;
+  FolderWatch& operator=(const FolderWatch&) = delete;
 
-  // How much of the file has been read, for progress.
-  double done() const {
-    struct stat info{};
-    if (::fstat(fd_.get(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) return -1;
-    return std::min(1.0, static_cast<double>(taken_) / static_cast<double>(info.st_size));
+  void wait(Duration at_most) {
+    const Duration wait = std::min(at_most, watches_ ? kLookAtLast : kLookAgain);
+    pollfd asked{watches_ ? fd_ : -1, POLLIN, 0};
+    if (::poll(&asked, 1, static_cast<int>(wait.us / 1000)) <= 0) return;
+    char news[4096];
+    while (::read(fd_, news, sizeof news) > 0) {
+    }
   }
 
  private:
-  static constexpr std::size_t kRead = std::size_t{128} << 10;
-  static constexpr std::string_view kZstd = "\x28\xB5\x2F\xFD", kGzip = "\x1F\x8B";
-
-  // Before anything was given on: are so few bytes there that they might go on like the beginning of a packed file?
-  std::string_view first() const { return {packed_.data(), packed_.size()}; }
-  bool may_be_packed() const {
-    return (first().size() < kZstd.size() && kZstd.starts_with(first())) ||
-           (first().size() < kGzip.size() && kGzip.starts_with(first()));
-  }
-
-  // Appends what the file gives to packed_. False: nothing came in time.
-  Result<bool> fill(Duration wait) {
-    pollfd asked{fd_.get(), POLLIN, 0};
-    const int ready = ::poll(&asked, 1, static_cast<int>(std::clamp<std::int64_t>(wait.us / 1000, 0, 60'000)));
-    // A signal wants to be looked at; to read now would block until more comes.
-    if (ready == 0 || (ready < 0 && errno == EINTR)) return false;
-    const std::size_t had = packed_.size();
-    packed_.resize(had + kRead);
-    for (;;) {
-      const ssize_t got = ::read(fd_.get(), packed_.data() + had, kRead);
-      if (got < 0 && errno == EINTR) continue;
-      packed_.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-      if (got < 0) return failure(Error::Code::unreadable, "cannot read " + name_ + ": " + std::strerror(errno));
-      taken_ += static_cast<std::uint64_t>(got);
-      ended_ = got == 0;
-      return true;
-    }
-  }
-
-  Result<std::optional<std::size_t>> copy(char* to, std::size_t room, Duration wait) {
-    if (at_ == packed_.size()) {
-      packed_.clear();
-      at_ = 0;
-      if (!ended_) {
-        const auto more = fill(wait);
-        if (!more) return tl::unexpected(more.error());
-        if (!*more) return std::nullopt;
-      }
-    }
-    const std::size_t size = std::min(room, packed_.size() - at_);
-    if (size != 0) std::memcpy(to, packed_.data() + at_, size);
-    at_ += size;
-    return size;
-  }
-
-  Result<std::optional<std::size_t>> unpack(char* to, std::size_t room, Duration wait) {
-    ZSTD_outBuffer out{to, room, 0};
-    while (out.pos == 0) {
-      ZSTD_inBuffer in{packed_.data() + at_, packed_.size() - at_, 0};
-      const std::size_t hint = ZSTD_decompressStream(unpacker_, &out, &in);
-      at_ += in.pos;
-      if (ZSTD_isError(hint) != 0) {
-        return failure(Error::Code::malformed, name_ + " is no whole zstd file: " + ZSTD_getErrorName(hint));
-      }
-      if (in.pos > 0 || out.pos > 0) inside_frame_ = hint != 0;
-      if (out.pos > 0) break;
-      if (at_ < packed_.size() && in.pos > 0) continue;
-      if (ended_) {
-        if (inside_frame_) return failure(Error::Code::malformed, name_ + " ends in the middle of a zstd frame");
-        return 0;
-      }
-      packed_.erase(packed_.begin(), packed_.begin() + static_cast<std::ptrdiff_t>(at_));
-      at_ = 0;
-      const auto more = fill(wait);
-      if (!more) return tl::unexpected(more.error());
-      if (!*more) return std::nullopt;
-    }
-    return out.pos;
-  }
-
-  Descriptor fd_;
-  std::string name_;
-  std::vector<char> packed_;
-  std::size_t at_ = 0;
-  std::uint64_t taken_ = 0;
-  bool begun_ = false, ended_ = false, inside_frame_ = false;
-  ZSTD_DStream* unpacker_ = nullptr;
+  const int fd_;
+  bool watches_ = false;
 };
 
 class FileSource final : public Source {
  public:
-  FileSource(const FileSourceConfig& config, SourceId id, Time now, Descriptor fd)
-      : config_(config),
-        id_(id),
-        now_(now),
-        reader_(std::move(fd), config.path == "-" ? "standard input" : config.path) {}
+  // `reader`: what was opened already. `files`: none of a pipe.
+  FileSource(const FileSourceConfig& config, SourceId id, Time now, const Clock* clock, std::optional<FileSet> files,
+             std::unique_ptr<FileReader> reader)
+      : config_(config), id_(id), now_(now), clock_(clock), files_(std::move(files)), reader_(std::move(reader)) {
+    if (files_ && config_.follow) watch_ = std::make_unique<FolderWatch>(files_->folder());
+  }
 
   std::uint32_t partitions() const override { return 1; }
-  bool can_go_back() const override { return config_.path != "-"; }
+  bool can_go_back() const override { return files_.has_value(); }
 
   Result<void> start(std::span<const Progress> from) override {
-    for (const Progress& progress : from) first_wanted_ = std::max(first_wanted_, progress.next_offset);
-    return {};
+    std::string bookmark;
+    for (const Progress& progress : from) {
+      first_wanted_ = std::max<std::uint64_t>(progress.next_offset, 1);
+      bookmark = progress.bookmark;
+    }
+    if (!files_) {
+      line_ = first_wanted_;
+      return {};
+    }
+    if (!bookmark.empty()) return Place::read(bookmark).and_then([&](const Place& place) { return go_back(place); });
+    return reader_ == nullptr ? open_first().map([](bool) {}) : Result<void>{};
+  }
+
+  std::string bookmark(std::uint32_t, std::uint64_t next_offset) const override {
+    if (places_.empty()) return {};
+    auto behind = std::ranges::upper_bound(places_, next_offset, {}, &Place::line);
+    return (behind == places_.begin() ? behind : std::prev(behind))->text();
+  }
+
+  void stored(std::span<const Progress> safe) override {
+    for (const Progress& progress : safe)
+      while (places_.size() > 1 && places_[1].line <= progress.next_offset) places_.pop_front();
   }
 
   Result<Polled> poll(Block& into, Duration wait) override {
     if (ended_) return Polled::finished;
     if (paused_) return Polled::nothing;
+    if (reader_ == nullptr) {
+      const auto opened = open_first();
+      if (!opened) return tl::unexpected(opened.error());
+      if (!*opened) {
+        watch_->wait(wait);
+        return Polled::nothing;
+      }
+    }
     into.source = id_;
-    into.arrived = now_;
+    into.arrived = clock_ != nullptr ? clock_->now() : now_;
     Bytes& bytes = into.bytes;
     bytes.append(rest_.view());  // the begun line of the block before
     rest_.clear();
@@ -176,11 +150,18 @@ class FileSource final : public Source {
         bytes.reserve(bytes.room() * 2);
       }
       const std::size_t had = bytes.size();
-      const auto got = reader_.read(bytes.data() + had, bytes.room() - had, whole == 0 ? wait : Duration{});
+      const auto got = reader_->read(bytes.data() + had, bytes.room() - had, whole == 0 ? wait : Duration{});
+      if (!got && is_passing(got.error())) break;
       if (!got) return tl::unexpected(got.error());
+      trouble_.clear();
       if (!*got) break;
       bytes.set_size(had + **got);
-      if (**got == 0) return last(into);
+      if (**got == 0) {
+        if (!files_) return last(into);
+        if (whole == 0) return at_end(into, wait);
+        break;
+      }
+      noticed_.reset();
       const std::size_t newline = bytes.view().substr(had).rfind('\n');
       if (newline != std::string_view::npos) whole = had + newline + 1;
       // A pipe that is slow is given on at once, not when a block is full.
@@ -188,31 +169,52 @@ class FileSource final : public Source {
     }
     rest_.append(bytes.view().substr(whole));
     bytes.set_size(whole);
-    return whole == 0 ? Polled::nothing : give(into);
+    if (whole != 0) return give(into);
+    if (!trouble_.empty()) watch_->wait(wait);
+    return Polled::nothing;
   }
 
   void pause(std::uint32_t) override { paused_ = true; }
   void resume(std::uint32_t) override { paused_ = false; }
-  void stored(std::span<const Progress>) override {}  // the file stays where it is
-  double done() const override { return reader_.done(); }
+  double done() const override {
+    return reader_ == nullptr || config_.follow || (files_ && !files_->is_one_file()) ? -1 : reader_->done();
+  }
+  std::string trouble() const override { return trouble_; }
 
  private:
   static constexpr std::size_t kSmall = 4096;
 
-  Polled give(Block& into) {
+  // ----- lines --------------------------------------------------------------------------------------
+
+  // All bytes of the block are whole lines, or the end of them.
+  Result<Polled> give(Block& into) {
     std::string_view text = into.bytes.view();
-    // A line that was cut goes on here.
-    if (skipping_) {
+    read_past(text);
+    const auto take_line = [&] {
+      const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
+      const std::string_view line = text.substr(0, end);
+      text.remove_prefix(end);
+      ++line_;
+      return line;
+    };
+    if (skipping_) {  // a line that was cut goes on here
       const std::size_t end = text.find('\n');
       skipping_ = end == std::string_view::npos;
       text.remove_prefix(skipping_ ? text.size() : end + 1);
       if (!skipping_ || into.ends) ++line_;
     }
-    // Lines before the position that was asked for.
-    while (line_ < first_wanted_ && !text.empty()) {
-      text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-      ++line_;
+    if (at_header_ && !text.empty()) {
+      at_header_ = false;
+      if (header_.empty()) {
+        header_ = text.substr(0, std::min(text.find('\n'), text.size() - 1) + 1);
+      } else if (take_line() != header_) {
+        return failure(
+            Error::Code::refused,
+            fmt::format("{}: its first line does not name the columns that the files before it have", reader_->name()));
+      }
     }
+    // Lines before the position that was asked for.
+    while (line_ < first_wanted_ && !text.empty()) take_line();
     into.first_offset = line_;
     line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
     into.next_offset = line_ + (text.empty() || text.back() == '\n' ? 0 : 1);
@@ -220,17 +222,32 @@ class FileSource final : public Source {
       std::memmove(into.bytes.data(), text.data(), text.size());
       into.bytes.set_size(text.size());
     }
-    return into.bytes.empty() && !into.ends ? Polled::nothing : Polled::block;
+    if (!skipping_) note_place();
+    if (into.bytes.empty()) return into.ends ? Polled::block : Polled::nothing;
+    repeat_header(into);
+    return Polled::block;
+  }
+
+  // Who reads columns by their names and begins in the middle needs them; no line has this number now.
+  void repeat_header(Block& into) {
+    if (!repeats_header_) return;
+    repeats_header_ = false;
+    Bytes lines;
+    lines.append(header_);
+    lines.append(into.bytes.view());
+    into.bytes = std::move(lines);
+    --into.first_offset;
   }
 
   // The last line may have no line break.
-  Polled last(Block& into) {
+  Result<Polled> last(Block& into) {
     ended_ = into.ends = true;
     return give(into);
   }
 
   Polled cut(Block& into) {
     const bool again = skipping_;  // more of the same line
+    read_past(into.bytes.view());
     skipping_ = true;
     into.cut = true;
     into.first_offset = line_;
@@ -240,27 +257,290 @@ class FileSource final : public Source {
     return Polled::nothing;
   }
 
+  // ----- places -------------------------------------------------------------------------------------
+
+  void read_past(std::string_view text) {
+    byte_ += text.size();
+    tail_ += text.size() > kKnownBy ? text.substr(text.size() - kKnownBy) : text;
+    if (tail_.size() > kKnownBy) tail_.erase(0, tail_.size() - kKnownBy);
+  }
+
+  Place place() const { return {line_, identity_, byte_, hash_bytes(tail_), name_}; }
+
+  void note_place() {
+    if (!files_) return;
+    if (!places_.empty() && places_.back().line == line_) places_.pop_back();
+    places_.push_back(place());
+    if (places_.size() <= kPlacesMax) return;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < places_.size(); i += 2) places_[kept++] = std::move(places_[i]);
+    places_.resize(kept);
+  }
+
+  // From the beginning of a file. False: it has gone meanwhile.
+  Result<bool> use(const FoundFile& file) {
+    auto opened = FileReader::open(file.path);
+    if (!opened && config_.follow) {
+      trouble_ = opened.error().message;
+      return false;
+    }
+    if (!opened) return tl::unexpected(opened.error());
+    read_.push_back(identity_);
+    if (read_.size() > kReadMax) read_.pop_front();
+    std::erase(read_, file.identity);  // a number may be given again
+    adopt(std::move(*opened), file, {});
+    at_header_ = config_.header;
+    return true;
+  }
+
+  void adopt(std::unique_ptr<FileReader> reader, const FoundFile& file, std::string tail) {
+    reader_ = std::move(reader);
+    const auto facts = reader_->facts();  // not what was listed: it may have been moved since
+    identity_ = facts ? facts->identity : file.identity;
+    name_ = file.name;
+    byte_ = reader_->position();
+    tail_ = std::move(tail);
+    noticed_.reset();
+    trouble_.clear();
+    rest_.clear();
+    note_place();
+  }
+
+  // False: there is none yet.
+  Result<bool> open_first() {
+    const auto files = list(false);
+    if (!files) return tl::unexpected(files.error());
+    if (!files->empty()) return use(files->front());
+    if (!config_.follow)
+      return failure(Error::Code::unreadable, fmt::format("{}: there is no such file", config_.path));
+    if (trouble_.empty()) trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
+    return false;
+  }
+
+  // A folder that cannot be listed passes, where it is followed.
+  Result<std::vector<FoundFile>> list(bool with_rotated) {
+    auto files = files_->files(with_rotated);
+    if (files || !config_.follow) return files;
+    trouble_ = files.error().message;
+    return std::vector<FoundFile>{};
+  }
+
+  // A reader that stands at the place, and the bytes before it; nothing: that is another file.
+  Result<std::optional<std::pair<std::unique_ptr<FileReader>, std::string>>> at_place(const FoundFile& file,
+                                                                                      const Place& place) const {
+    auto reader = FileReader::open(file.path);
+    if (!reader) return tl::unexpected(reader.error());
+    std::string tail(std::min(place.byte, kKnownBy), '\0');
+    const auto there = (*reader)->skip(place.byte - tail.size());
+    if (!there) return tl::unexpected(there.error());
+    if (!*there) return std::nullopt;
+    for (std::size_t had = 0; had < tail.size();) {
+      const auto got = (*reader)->read(tail.data() + had, tail.size() - had, seconds(1));
+      if (!got) return tl::unexpected(got.error());
+      if (*got && **got == 0) return std::nullopt;
+      had += got->value_or(0);
+    }
+    if (hash_bytes(tail) != place.digest) return std::nullopt;
+    return std::pair{std::move(*reader), std::move(tail)};
+  }
+
+  // By its number first; a copy is known by its bytes. False: nowhere.
+  Result<bool> find(const Place& place, const std::vector<FoundFile>& files, std::uint64_t but_not) {
+    for (const bool by_number : {true, false}) {
+      for (const FoundFile& file : files) {
+        if ((file.identity == place.identity) != by_number || file.identity == but_not) continue;
+        if (!by_number && place.byte == 0) continue;  // before any file stands the same
+        auto there = at_place(file, place);
+        if (!there && by_number) return tl::unexpected(there.error());
+        if (!there || !*there) continue;
+        line_ = place.line;
+        adopt(std::move((*there)->first), file, std::move((*there)->second));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  Result<void> go_back(const Place& place) {
+    const auto files = files_->files(true);
+    if (!files) return tl::unexpected(files.error());
+    reader_.reset();
+    const auto found = find(place, *files, 0);
+    if (!found) return tl::unexpected(found.error());
+    if (*found && place.byte != 0) return read_header();
+    if (*found) return begin_file();
+    line_ = place.line;
+    if (place.byte != 0)
+      return failure(
+          Error::Code::refused,
+          fmt::format("{}: cannot go on at line {}: the file that was being read, {} with {} bytes, is not there any "
+                      "more, nor beside it under another name; put it back, or give the source another name in "
+                      "tocsin.toml: then it is read from its beginning, as a new one",
+                      config_.path, first_wanted_, place.name, place.byte));
+    // Nothing had been read of it: the next one is as good.
+    for (const FoundFile& file : *files)
+      if (!is_read_before(file.name, place.name)) return use(file).map([](bool) {});
+    return config_.follow ? Result<void>{} : open_first().map([](bool) {});
+  }
+
+  Result<void> begin_file() {
+    at_header_ = config_.header;
+    return {};
+  }
+
+  // What the file in hand calls its columns.
+  Result<void> read_header() {
+    if (!config_.header) return {};
+    const auto reader = FileReader::open(files_->path_of(name_));
+    if (!reader) return tl::unexpected(reader.error());
+    for (char next = 0; next != '\n' && header_.size() < config_.line_max; header_ += next) {
+      const auto got = (*reader)->read(&next, 1, seconds(1));
+      if (!got) return tl::unexpected(got.error());
+      if (!*got || **got == 0) break;
+    }
+    repeats_header_ = !header_.empty();
+    return {};
+  }
+
+  // ----- the end of a file --------------------------------------------------------------------------
+
+  Result<Polled> at_end(Block& into, Duration wait) {
+    if (config_.follow && reader_->was_cut()) return was_cut(into);
+    const auto next = next_file();
+    if (!next) return tl::unexpected(next.error());
+    if (!*next && !config_.follow) return last(into);
+    if (*next && (!config_.follow || is_left_alone())) return end_file(into, **next);
+    reader_->look_again();
+    rest_.append(into.bytes.view());
+    into.bytes.clear();
+    watch_->wait(wait);
+    return Polled::nothing;
+  }
+
+  // The file behind the one in hand; nothing: there is none now.
+  Result<std::optional<FoundFile>> next_file() {
+    if (!config_.follow && files_->is_one_file()) return std::nullopt;
+    if (config_.follow) {
+      const auto now = files_->is_one_file() ? facts_of(files_->path()) : std::nullopt;
+      if (now && *now && (*now)->identity == identity_) return std::nullopt;
+      const bool may_be_new = now && *now;
+      if (!may_be_new && !noticed_ && listed_ && clock_->elapsed() - *listed_ < kListAgain) return std::nullopt;
+      listed_ = clock_->elapsed();
+    }
+    const auto files = list(true);
+    if (!files) return tl::unexpected(files.error());
+    const auto here = std::ranges::find(*files, identity_, &FoundFile::identity);
+    if (here != files->end()) name_ = here->name;  // else it was removed
+    // Names may be given in no order that is known here; what has been read is not read again for that.
+    const auto next = std::ranges::find_if(*files, [&](const FoundFile& file) {
+      return file.identity != identity_ && !is_read_before(file.name, name_) &&
+             std::ranges::find(read_, file.identity) == read_.end();
+    });
+    if (next == files->end()) return std::nullopt;
+    return *next;
+  }
+
+  bool is_left_alone() {
+    const auto facts = reader_->facts();
+    if (facts && facts->written + kLinger <= clock_->now()) return true;
+    if (!noticed_) noticed_ = clock_->elapsed();
+    return clock_->elapsed() - *noticed_ >= kLinger;  // whatever the file system's clock says
+  }
+
+  // Its last line is finished, with a line break or without.
+  Result<Polled> end_file(Block& into, const FoundFile& next) {
+    Result<Polled> given = end_line(into);
+    if (!given) return given;
+    const auto used = use(next);
+    if (!used) return tl::unexpected(used.error());
+    return given;
+  }
+
+  Result<Polled> end_line(Block& into) {
+    if (into.bytes.empty()) {
+      if (skipping_) ++line_;
+      skipping_ = false;
+      return Polled::nothing;
+    }
+    into.bytes.append("\n");
+    return give(into);
+  }
+
+  // Somebody has copied it away and cut it, or begun it anew.
+  Result<Polled> was_cut(Block& into) {
+    const auto files = files_->files(true);
+    if (!files) return tl::unexpected(files.error());
+    if (!skipping_) {
+      const auto found = find(place(), *files, identity_);
+      if (!found) return tl::unexpected(found.error());
+      if (*found) {
+        config_.tell(
+            fmt::format("{}: it was copied and cut; what was not read yet is read from {}", config_.path, name_));
+        into.clear();
+        return Polled::nothing;
+      }
+    }
+    config_.tell(
+        fmt::format("{}: somebody has cut it behind line {}; it is read from its beginning, and lines that were "
+                    "written meanwhile may be lost",
+                    config_.path, line_ - 1));
+    const FoundFile same{files_->path_of(name_), name_, identity_};
+    return end_file(into, same);
+  }
+
+  // Of a file that is followed, what the disk could not give may come later.
+  bool is_passing(const Error& error) {
+    if (!config_.follow || !files_ || error.code != Error::Code::unreadable) return false;
+    trouble_ = error.message;
+    return true;
+  }
+
   const FileSourceConfig config_;
   const SourceId id_;
   const Time now_;
-  Reader reader_;
+  const Clock* clock_;
+  const std::optional<FileSet> files_;
+  std::unique_ptr<FolderWatch> watch_;
+
+  // The file in hand, and where the next line stands in it.
+  std::unique_ptr<FileReader> reader_;
+  std::uint64_t identity_ = 0;
+  std::string name_;
+  std::uint64_t byte_ = 0;
+  std::string tail_;  // the bytes before it
+
   Bytes rest_;
   std::uint64_t line_ = 1, first_wanted_ = 1;
+  std::deque<std::uint64_t> read_;  // files, by their numbers
+  std::deque<Place> places_;        // ascending by line
+  std::string header_;
+  bool at_header_ = false, repeats_header_ = false;
   bool skipping_ = false, paused_ = false, ended_ = false;
+  std::optional<Duration> noticed_;  // that there is a file behind the one in hand
+  std::optional<Duration> listed_;
+  std::string trouble_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> open_file_source(const FileSourceConfig& config, SourceId id, Time now) {
-  if (config.path == "-") return std::make_unique<FileSource>(config, id, now, Descriptor(STDIN_FILENO, false));
-  const int fd = ::open(config.path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return failure(Error::Code::unreadable, "cannot open " + config.path + ": " + std::strerror(errno));
-  Descriptor owned(fd, true);
-  struct stat info{};
-  if (::fstat(fd, &info) == 0 && S_ISDIR(info.st_mode)) {
-    return failure(Error::Code::unreadable, "cannot read " + config.path + ": it is a folder");
+Result<std::unique_ptr<Source>> open_file_source(const FileSourceConfig& config, SourceId id, Time now,
+                                                 const Clock* clock) {
+  TOCSIN_ASSERT(clock != nullptr || !config.follow);
+  if (config.path == "-")
+    return std::make_unique<FileSource>(config, id, now, clock, std::nullopt, FileReader::standard_input());
+  const auto facts = facts_of(config.path);
+  if (!facts) return tl::unexpected(facts.error());
+  if (*facts && !(*facts)->is_plain && !(*facts)->is_folder)  // a pipe
+    return FileReader::open(config.path).map([&](std::unique_ptr<FileReader> reader) -> std::unique_ptr<Source> {
+      return std::make_unique<FileSource>(config, id, now, clock, std::nullopt, std::move(reader));
+    });
+  FileSet files(config.path);
+  if (!config.follow) {  // what cannot be opened is said now, not when somebody polls
+    auto first = files.is_one_file() ? FileReader::open(config.path).map([](const auto&) {})
+                                     : files.files(false).map([](const auto&) {});
+    if (!first) return tl::unexpected(first.error());
   }
-  return std::make_unique<FileSource>(config, id, now, std::move(owned));
+  return std::make_unique<FileSource>(config, id, now, clock, std::move(files), nullptr);
 }
 
 }  // namespace tocsin

@@ -1,0 +1,360 @@
+// If one of these fails, lines of a file that grows or is rotated are lost, doubled or numbered anew.
+#include <doctest/doctest.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "adapters/file/rotation.h"
+#include "adapters/file/source.h"
+
+using namespace tocsin;
+namespace fs = std::filesystem;
+
+namespace {
+
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("tocsin_follow_" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directory(path_);
+  }
+  ~Folder() { fs::remove_all(path_); }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  void append(const std::string& name, const std::string& text) const {
+    std::ofstream(*this / name, std::ios::app | std::ios::binary) << text;
+  }
+  void rename(const std::string& from, const std::string& to) const { fs::rename(*this / from, *this / to); }
+
+ private:
+  fs::path path_;
+};
+
+// An hour ahead of the file system's, so that nobody has written a file just now, or with it.
+class HandClock final : public Clock {
+ public:
+  Time now() const override {
+    const auto us =
+        std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch());
+    return Time{us.count()} + ahead;
+  }
+  Duration elapsed() const override { return at; }
+  Duration ahead = hours(1), at{};
+};
+
+struct Follower {
+  explicit Follower(const std::string& path, const Progress& from = {0, 0}, bool header = false)
+      : source(open_file_source({.path = path,
+                                 .line_max = 1000,
+                                 .follow = true,
+                                 .header = header,
+                                 .tell = [this](const std::string& text) { told.push_back(text); }},
+                                SourceId(0), {}, &clock)
+                   .value()),
+        started(source->start(from.next_offset == 0 ? std::span<const Progress>{} : std::span(&from, 1))),
+        next(std::max<std::uint64_t>(from.next_offset, 1)) {}
+
+  // All there is now: `2:text` for the second line, one behind the other.
+  std::string read() {
+    std::string out;
+    Block block;
+    for (int silent = 0; silent < 4;) {
+      block.clear();
+      const auto polled = source->poll(block, {});
+      REQUIRE(polled.has_value());
+      clock.at = clock.at + milliseconds(300);
+      silent = *polled == Polled::block ? 0 : silent + 1;
+      if (*polled != Polled::block) continue;
+      std::string_view text = block.bytes.view();
+      for (std::uint64_t number = block.first_offset; !text.empty(); ++number) {
+        const std::size_t end = text.find('\n');
+        REQUIRE(end != std::string_view::npos);
+        out += std::to_string(number) + ":" + std::string(text.substr(0, end)) + " ";
+        text.remove_prefix(end + 1);
+      }
+      CHECK(block.next_offset >= next);
+      next = block.next_offset;
+    }
+    return out;
+  }
+  Progress progress() const { return {0, next, source->bookmark(0, next)}; }
+
+  HandClock clock;
+  std::vector<std::string> told;
+  std::unique_ptr<Source> source;
+  Result<void> started;
+  std::uint64_t next;
+};
+
+}  // namespace
+
+TEST_CASE("files: read in the order of their names, numbers as numbers, rotation counted down, the newest last") {
+  const std::vector<std::string> order{"app.log-20261120", "app.log-20261121.zst",
+                                       "app.log.12",       "app.log.2.zst",
+                                       "app.log.1",        "app.log",
+                                       "part-2",           "part-10",
+                                       "part.0001",        "part.0002"};
+  for (std::size_t i = 0; i < order.size(); ++i)
+    for (std::size_t j = 0; j < order.size(); ++j) {
+      CAPTURE(order[i]);
+      CAPTURE(order[j]);
+      CHECK(is_read_before(order[i], order[j]) == (i < j));
+    }
+}
+
+TEST_CASE("follow: lines as they come, none before its line break; the file need not be there") {
+  const Folder folder;
+  Follower follower(folder / "log");
+  CHECK(follower.read().empty());
+  CHECK(follower.source->trouble().find("waiting for") == 0);
+  folder.append("log", "one\ntw");
+  CHECK(follower.read() == "1:one ");
+  CHECK(follower.source->trouble().empty());
+  CHECK(follower.read().empty());
+  folder.append("log", "o\nthree\n");
+  CHECK(follower.read() == "2:two 3:three ");
+}
+
+TEST_CASE("follow: what was moved away is read to its end, when nobody writes it any more; numbers go on") {
+  const Folder folder;
+  folder.append("log", "one\n");
+  Follower follower(folder / "log");
+  CHECK(follower.read() == "1:one ");
+  follower.clock.ahead = {};  // just now somebody wrote it
+  folder.append("log", "two\n");
+  folder.rename("log", "log.1");
+  folder.append("log", "four\n");
+  follower.clock.at = {};
+  Block block;
+  REQUIRE(follower.source->poll(block, {}).value() == Polled::block);
+  block.clear();
+  REQUIRE(follower.source->poll(block, {}).value() == Polled::nothing);
+  folder.append("log.1", "three, by a writer who has not noticed\n");
+  follower.next = 3;
+  CHECK(follower.read() == "3:three, by a writer who has not noticed ");
+  follower.clock.at = follower.clock.at + seconds(3);
+  CHECK(follower.read() == "4:four ");
+  folder.append("log", "five");
+  folder.rename("log", "log.0");  // no order that anybody knows
+  folder.append("log", "six\n");
+  follower.clock.ahead = hours(1);
+  CHECK(follower.read() == "5:five 6:six ");
+  CHECK(follower.told.empty());
+}
+
+TEST_CASE("follow: goes on after a restart, in the file that was read, whatever it is called now") {
+  const Folder folder;
+  Progress stored;
+  {
+    folder.append("log", "one\ntwo\n");
+    Follower follower(folder / "log");
+    CHECK(follower.read() == "1:one 2:two ");
+    stored = follower.progress();
+  }
+  SUBCASE("as it was") {
+    folder.append("log", "three\n");
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "3:three ");
+  }
+  SUBCASE("rotated twice meanwhile") {
+    folder.append("log", "three\n");
+    folder.rename("log", "log.2");
+    folder.append("log.1", "four\n");
+    folder.append("log", "five\n");
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "3:three 4:four 5:five ");
+  }
+  SUBCASE("by a date") {
+    folder.append("log", "three\n");
+    folder.rename("log", "log-2026-11-22");
+    folder.append("log", "four\n");
+    folder.append("log.bak", "no rotation\n");
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "3:three 4:four ");
+  }
+  SUBCASE("packed by zstd meanwhile") {
+    const std::string text = "one\ntwo\nthree\n";
+    std::string packed(ZSTD_compressBound(text.size()), '\0');
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+    folder.append("log.1.zst", packed);
+    fs::remove(folder / "log");
+    folder.append("log", "four\n");
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "3:three 4:four ");
+  }
+  SUBCASE("copied and cut meanwhile") {
+    folder.append("log", "three\n");
+    fs::copy(folder / "log", folder / "log.1");
+    fs::resize_file(folder / "log", 0);
+    folder.append("log", "four\n");
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "3:three 4:four ");
+  }
+  SUBCASE("gone: refused") {
+    fs::remove(folder / "log");
+    folder.append("log", "four\n");
+    const Follower follower(folder / "log", stored);
+    REQUIRE_FALSE(follower.started);
+    CHECK(follower.started.error().code == Error::Code::refused);
+    CHECK(follower.started.error().message.find("cannot go on at line 3") != std::string::npos);
+  }
+  SUBCASE("written anew under its own number: refused") {
+    fs::resize_file(folder / "log", 0);
+    folder.append("log", "uno\ndue\ntre\n");
+    const Follower follower(folder / "log", stored);
+    CHECK_FALSE(follower.started);
+  }
+}
+
+TEST_CASE("follow: a file that is copied and cut is read on in its copy; without one that is said") {
+  const Folder folder;
+  folder.append("log", "one\ntwo\n");
+  Follower follower(folder / "log");
+  CHECK(follower.read() == "1:one 2:two ");
+  folder.append("log", "three\n");
+  fs::copy(folder / "log", folder / "log.1");
+  fs::resize_file(folder / "log", 0);
+  CHECK(follower.read() == "3:three ");
+  CHECK(follower.told.size() == 1);
+  folder.append("log", "four\nfive\n");
+  CHECK(follower.read() == "4:four 5:five ");
+  fs::resize_file(folder / "log", 0);
+  folder.append("log", "six\n");
+  CHECK(follower.read() == "6:six ");
+  REQUIRE(follower.told.size() == 2);
+  CHECK(follower.told.back().find("somebody has cut it behind line 5") != std::string::npos);
+}
+
+TEST_CASE("follow: a folder and a pattern, file after file, those that come later, too") {
+  const Folder folder;
+  folder.append("b-2", "three\n");
+  folder.append("b-1", "one\ntwo");
+  folder.append("a", "not of the pattern\n");
+  {
+    Follower follower(folder / "b*");
+    CHECK(follower.read() == "1:one 2:two 3:three ");
+    const Progress stored = follower.progress();
+    folder.append("b-10", "five\n");
+    folder.append("b-2", "four\n");
+    CHECK(follower.read() == "4:four 5:five ");
+    Follower again(folder / "b*", stored);
+    REQUIRE(again.started);
+    CHECK(again.read() == "4:four 5:five ");
+  }
+  Follower all(folder / ".");
+  CHECK(all.read() == "1:not of the pattern 2:one 3:two 4:three 5:four 6:five ");
+}
+
+TEST_CASE("follow: the line that names the columns, once, and again where reading goes on in the middle") {
+  const Folder folder;
+  folder.append("t-1", "a,b\n1,2\n3,4\n");
+  folder.append("t-2", "a,b\n5,6\n");
+  Progress middle, beginning;
+  {
+    Follower follower(folder / "t*", {0, 0}, true);
+    CHECK(follower.read() == "1:a,b 2:1,2 3:3,4 5:5,6 ");
+    middle = follower.progress();
+  }
+  folder.append("t-2", "7,8\n");
+  folder.append("t-3", "a,b\n9,10\n");
+  Follower follower(folder / "t*", middle, true);
+  REQUIRE(follower.started);
+  CHECK(follower.read() == "5:a,b 6:7,8 8:9,10 ");  // 5: a number that has no event of its own here
+  folder.append("t-4", "b,a\n");
+  follower.clock.at = follower.clock.at + seconds(2);
+  Block block;
+  Result<Polled> polled = Polled::nothing;
+  for (int i = 0; i < 9 && polled; ++i) {
+    block.clear();
+    follower.clock.at = follower.clock.at + seconds(1);
+    polled = follower.source->poll(block, {});
+  }
+  REQUIRE_FALSE(polled);
+  CHECK(polled.error().message.find("does not name the columns") != std::string::npos);
+}
+
+// Any number of restarts at any block, any rotation between any two polls.
+TEST_CASE("follow: however it grows, is rotated and read again, each line has one number and one text") {
+  for (unsigned seed = 1; seed <= 30; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    const Folder folder;
+    std::vector<std::string> lines;  // what was written, whole lines
+    std::string open_line;
+    int files = 0;
+    std::vector<std::string> seen;
+    Progress stored;
+    folder.append("log", "");
+    auto follower = std::make_unique<Follower>(folder / "log");
+    for (int step = 0; step < 120; ++step) {
+      switch (random() % 8) {
+        case 0: {
+          if (!open_line.empty()) break;
+          std::error_code none;
+          fs::rename(folder / "log", folder / ("log-" + std::to_string(1000 + ++files)), none);
+          break;
+        }
+        case 1:
+          stored = follower->progress();
+          follower->source->stored({&stored, 1});
+          break;
+        case 2:
+          if (stored.next_offset == 0) break;
+          follower = std::make_unique<Follower>(folder / "log", stored);
+          REQUIRE(follower->started);
+          break;
+        case 3:
+        case 4: {
+          open_line += std::string(random() % 400, static_cast<char>('a' + random() % 26));
+          std::string text = open_line;
+          if (random() % 3 != 0) {
+            text += "\n";
+            lines.push_back(std::exchange(open_line, {}));
+            folder.append("log", text);
+          } else {
+            open_line.clear();
+          }
+          break;
+        }
+        default: {
+          Block block;
+          follower->clock.at = follower->clock.at + milliseconds(400);
+          const auto polled = follower->source->poll(block, {});
+          REQUIRE(polled);
+          if (*polled != Polled::block) break;
+          follower->next = block.next_offset;
+          std::string_view text = block.bytes.view();
+          for (std::uint64_t number = block.first_offset; !text.empty(); ++number) {
+            const std::string line(text.substr(0, text.find('\n')));
+            text.remove_prefix(line.size() + 1);
+            REQUIRE(number <= seen.size() + 1);  // no gap
+            if (number > seen.size()) seen.push_back(line);
+            REQUIRE(seen[number - 1] == line);
+          }
+        }
+      }
+    }
+    for (int i = 0; i < 40; ++i) {
+      Block block;
+      follower->clock.at = follower->clock.at + seconds(1);
+      if (follower->source->poll(block, {}).value() != Polled::block) continue;
+      std::string_view text = block.bytes.view();
+      for (std::uint64_t number = block.first_offset; !text.empty(); ++number) {
+        const std::string line(text.substr(0, text.find('\n')));
+        text.remove_prefix(line.size() + 1);
+        if (number > seen.size()) seen.push_back(line);
+      }
+    }
+    CHECK(seen == lines);
+  }
+}
