@@ -106,7 +106,8 @@ Command test() {
            {.name = "--coverage",
             .choices = {"text", "json", "lcov"},
             .help =
-                "list the rules that no test shows firing, or silent, and the edges of their automata that none takes; "
+                "list the rules that no test shows firing, or silent, and the edges of all their automata that no test "
+                "takes, whichever rule it names; "
                 "json and lcov are the answer, with the results on standard error"},
            {.name = "--min-coverage",
             .value = "PERCENT",

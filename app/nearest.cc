@@ -575,11 +575,28 @@ class Edges {
     for (std::size_t i = 1; i <= n; ++i) {
       if (i == n && !sequence.ending) break;  // that is the firing edge
       const auto* stream = std::get_if<ast::Stream>(&sequence.steps[i - 1].what);
+      if (sequence.steps[i - 1].quantity.kind == Kind::maybe) {
+        branches(i);
+        continue;
+      }
       reached(stream != nullptr ? fmt::format("`{}`", print(*stream)) : fmt::format("step {}", i), prefix_of(info_, i));
     }
     if (sequence.ending)
       reached(fmt::format("`{}` comes in time", print(sequence.ending->stream)),
               answered(prefix_of(info_, n), sequence.ending->stream, sequence.ending->within));
+  }
+
+  // `maybe x` is taken, and it is passed by: without that, a match that has no x would not be one.
+  void branches(std::size_t number) {
+    const auto is_there = [number](ast::RuleDecl rule) {
+      std::get<ast::Sequence>(pattern_of(rule).form).steps[number - 1].quantity.kind = Kind::one;
+      return rule;
+    };
+    const ast::Step& step = std::get<ast::Sequence>(info_.when.form).steps[number - 1];
+    const auto* stream = std::get_if<ast::Stream>(&step.what);
+    const std::string what = stream != nullptr ? fmt::format("`{}`", print(*stream)) : fmt::format("step {}", number);
+    reached(fmt::format("the `maybe`: {}", what), is_there(prefix_of(info_, number)));
+    differs(fmt::format("the `maybe`: without {}", what), is_there(whole_), told_by(whole_));
   }
 
   // An edge that cannot be asked about is not told of.

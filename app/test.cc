@@ -15,6 +15,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
 #include <thread>
 
 #include "app/command.h"
@@ -43,11 +44,11 @@ struct Ran {
   std::string title, rule;  // no rule: the test looks at all
   std::string place;        // rules/logins.rules:83
   bool passed = true;
-  std::string message, failed_place, failed_line;  // the line of the test that was not met, as written
-  std::vector<std::string> fired;                  // the rules that sent an alert in it
-  std::vector<dsl::Edit> edits;                    // with them it would pass
-  std::vector<EdgeTaken> edges;                    // of its rule's automaton, for the coverage
-  std::string trace;                               // what its rules did, event by event
+  std::string message, failed_place, failed_line;       // the line of the test that was not met, as written
+  std::vector<std::string> fired;                       // the rules that sent an alert in it
+  std::vector<dsl::Edit> edits;                         // with them it would pass
+  std::map<std::string, std::vector<EdgeTaken>> edges;  // of the rules that see its events, for the coverage
+  std::string trace;                                    // what its rules did, event by event
   double seconds = 0;
 };
 
@@ -55,7 +56,7 @@ struct Coverage {
   std::string rule, place;
   bool fired = false;            // some test sees an alert of it
   bool silent = false;           // some test of it sees none
-  std::vector<EdgeTaken> edges;  // of its automaton, all but the firing one; empty while it has no test
+  std::vector<EdgeTaken> edges;  // of its automaton, all but the firing one
 };
 
 struct Report {
@@ -170,6 +171,28 @@ std::string traced(const Job& job, const TestOptions& options) {
   return out;
 }
 
+// The edges that the test's events take, of each rule that sees some of them, whichever rule the test names. What other
+// rules emit may come of anything.
+std::map<std::string, std::vector<EdgeTaken>> edges_of(const Job& job, const TestOptions& options) {
+  const CompiledSet& set = *job.set;
+  const dsl::Model& model = set.compiled.model;
+  std::set<std::string> sent;
+  for (const SentEvent& event : events_of(set.compiled, set.reference, *job.test, options)) sent.insert(event.type);
+  const auto may_come = [&](dsl::EventId id) {
+    const dsl::EventInfo& event = model.events[id];
+    const bool base =
+        event.origin == dsl::EventInfo::Origin::declared || event.origin == dsl::EventInfo::Origin::assumed;
+    return !base || sent.contains(event.name);
+  };
+  const RunVariant run = [&](const dsl::Compiled& variant) {
+    return alerts_of(variant, set.reference, *job.test, options);
+  };
+  std::map<std::string, std::vector<EdgeTaken>> edges;
+  for (const dsl::RuleInfo& rule : model.rules)
+    if (std::ranges::any_of(rule.events, may_come)) edges[rule.name] = edges_taken(set, rule.name, run);
+  return edges;
+}
+
 // By itself: what it looks at of the set is never changed, its engine is its own.
 Ran run_one(const Job& job, const Wanted& wanted, const HowToRun& how) {
   const auto started = Clock::now();
@@ -189,10 +212,7 @@ Ran run_one(const Job& job, const Wanted& wanted, const HowToRun& how) {
   }
   if (how.traces == Traces::of_all || (how.traces == Traces::of_failed && !ran.passed))
     ran.trace = traced(job, options);
-  if (how.edges && !ran.rule.empty())
-    ran.edges = edges_taken(set, ran.rule, [&](const dsl::Compiled& variant) {
-      return alerts_of(variant, set.reference, *job.test, options);
-    });
+  if (how.edges) ran.edges = edges_of(job, options);
   ran.seconds = std::chrono::duration<double>(Clock::now() - started).count();
   return ran;
 }
@@ -215,12 +235,14 @@ void side_by_side(std::size_t count, std::size_t threads, const std::function<bo
 }
 
 // The tests as they stand in the files, and the rules that they may cover.
-std::vector<Job> jobs_of(const std::vector<CompiledSet>& sets, const Wanted& wanted, Report& report) {
+std::vector<Job> jobs_of(const std::vector<CompiledSet>& sets, const Wanted& wanted, bool with_edges, Report& report) {
+  const RunVariant nothing = [](const dsl::Compiled&) { return std::vector<Alert>(); };  // so no edge is taken
   std::vector<Job> jobs;
   for (const CompiledSet& set : sets) {
     const std::size_t rules = report.coverage.size();
     for (const dsl::RuleInfo& rule : set.compiled.model.rules)
-      report.coverage.push_back({rule.name, place_of(rule.at, set.files), false, false, {}});
+      report.coverage.push_back({rule.name, place_of(rule.at, set.files), false, false,
+                                 with_edges ? edges_taken(set, rule.name, nothing) : std::vector<EdgeTaken>()});
     for (const dsl::TestInfo& test : set.compiled.model.tests)
       if (wanted(test.decl.title.value, rule_of(test, set.compiled.model))) jobs.push_back({&set, &test, rules});
   }
@@ -232,9 +254,9 @@ void cover(const Ran& ran, std::span<Coverage> rules) {
     const bool fired = std::ranges::find(ran.fired, c.rule) != ran.fired.end();
     c.fired |= fired;
     c.silent |= !fired && ran.rule == c.rule;
-    if (ran.rule != c.rule) continue;
-    if (c.edges.empty()) c.edges = ran.edges;
-    for (std::size_t i = 0; i < ran.edges.size(); ++i) c.edges[i].taken |= ran.edges[i].taken;
+    const auto edges = ran.edges.find(c.rule);
+    if (edges == ran.edges.end()) continue;
+    for (std::size_t i = 0; i < c.edges.size(); ++i) c.edges[i].taken |= edges->second[i].taken;
   }
 }
 
@@ -559,7 +581,7 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   if (const std::string complaint = overwritten(arguments, {"--junit"}, read); !complaint.empty())
     return refuse(console, "test", complaint);
   Report report;
-  const std::vector<Job> jobs = jobs_of(compiled.sets, wanted, report);
+  const std::vector<Job> jobs = jobs_of(compiled.sets, wanted, coverage && !arguments.has("--list"), report);
   if (arguments.has("--list")) {
     for (const Job& job : jobs) report.tests.push_back(named(job));
   } else {

@@ -360,6 +360,32 @@ TEST_CASE(
                "`pay` comes in time"));
 }
 
+TEST_CASE("--coverage: edges of every rule, taken by any test; both branches of a `maybe`") {
+  const std::string rules =
+      "event a has k text, ts time  timestamp ts\n"
+      "event b has k text, ts time  timestamp ts\n"
+      "event c has k text, ts time  timestamp ts\n"
+      "rule untested when a then no b within 10s by k  alert low \"x\"\n"
+      "rule elsewhere when c then no c within 10s by k  alert low \"x\"\n"
+      "rule lenient when 2 a then maybe c then b within 10s by k  alert low \"x\"\n";
+  const std::string without =
+      "test \"without\" rule lenient\n  at 0s  2 a {k: \"x\"}\n  at 1s  b {k: \"x\"}\n  at 1s  expect alert\n";
+  const std::string with =
+      "test \"with\" rule lenient\n  at 0s  2 a {k: \"x\"}\n  at 1s  c {k: \"x\"}\n  at 2s  b {k: \"x\"}\n"
+      "  at 2s  expect alert\n";
+  const std::string one = test(rules + without, {"--coverage"}).out;
+  CHECK(contains(one, "4 of 8 edges of their automata taken"));
+  CHECK(contains(one, "  elsewhere  no test shows: `c`\n"));
+  CHECK(contains(one, "  lenient    no test shows: the `maybe`: `c`\n"));
+  CHECK_FALSE(contains(one, "the `maybe`: without"));
+  CHECK_FALSE(contains(one, "untested   no test shows: `a`"));
+  CHECK_FALSE(contains(one, "untested   no test shows: `b` comes in time"));
+  const std::string both = test(rules + without + with, {"--coverage"}).out;
+  CHECK_FALSE(contains(both, "maybe"));
+  CHECK(contains(test(rules + with, {"--coverage"}).out, "no test shows: the `maybe`: without `c`\n"));
+  CHECK(test(rules + without, {"--min-coverage", "100"}).code == 1);
+}
+
 TEST_CASE("--apart: every file is a set of its own, so names may come again") {
   const Folder folder;
   folder.write("a.rules", kRule + kPasses);
