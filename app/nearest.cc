@@ -10,6 +10,7 @@
 #include <set>
 #include <utility>
 
+#include "dsl/limits.h"
 #include "dsl/load.h"
 #include "dsl/print.h"
 #include "dsl/reading.h"
@@ -90,6 +91,13 @@ class Search {
           [](ast::Pattern& p, ast::Length l) { std::get<ast::Without>(p.form).length = std::move(l); });
   }
   void operator()(const ast::Silence& f) {
+    if (const auto last = longest_silent(f.stream)) {
+      out_.reached = fmt::format("the last `{}` was at {}; the silence is not {} long by then", print(f.stream),
+                                 write_(last->time), dsl::in_words(std::get<Duration>(f.length.value)));
+      out_.match = last;
+      return refused_by(whole_);
+    }
+    // A key of a list waits though nothing came of it.
     pause("last_seen", {}, f.length,
           [](ast::Pattern& p, ast::Length l) { std::get<ast::Silence>(p.form).length = std::move(l); });
     if (out_.match)
@@ -113,7 +121,10 @@ class Search {
                                  print(f.missing));
     }
   }
-  void operator()(const ast::FewerThan&) { refused_by(whole_); }
+  void operator()(const ast::FewerThan& f) {
+    fewest(f);
+    refused_by(whole_);
+  }
   void operator()(const ast::New&) { refused_by(whole_); }
   void operator()(const ast::Ranking&) { refused_by(whole_); }
   void operator()(const ast::Condition& f) {
@@ -208,6 +219,51 @@ class Search {
       out_.match = std::move(match);
     }
     refused_by(whole_);
+  }
+
+  // The last event of the key that has been silent for longest.
+  std::optional<Alert> longest_silent(const ast::Stream& stream) {
+    std::map<std::string, Alert> last;  // by key
+    for (Alert& alert : coming(stream)) last.insert_or_assign(alert.key_bytes, std::move(alert));
+    if (last.empty()) return std::nullopt;
+    return std::ranges::min_element(last, {}, [](const auto& of) { return of.second.time; })->second;
+  }
+
+  // The least number there was of what must become few.
+  void fewest(const ast::FewerThan& f) {
+    const std::int64_t wanted = value(f.number).value_or(1);
+    const auto fewer_than = [&](std::int64_t n) {
+      ast::RuleDecl weaker = partial(whole_);
+      std::get<ast::FewerThan>(pattern_of(weaker).form).number = count_of(n);
+      return asker_.ask(weaker);
+    };
+    std::int64_t low = wanted, high = wanted;  // does not fire with low
+    std::optional<Alert> best;
+    while (!best && high < dsl::kCountMax) best = fewer_than(high = std::min(high * 2, dsl::kCountMax));
+    if (!best) return never_judged(f);
+    while (high - low > 1) {
+      const std::int64_t middle = low + (high - low) / 2;
+      if (auto match = fewer_than(middle)) {
+        high = middle;
+        best = std::move(match);
+      } else {
+        low = middle;
+      }
+    }
+    out_.reached = fmt::format("{} `{}`{}, at {}; fewer than {} are wanted", high - 1, print(f.stream),
+                               window_of(whole_), write_(best->time), wanted);
+    out_.match = std::move(best);
+  }
+
+  // C3: not before the key was watched for as long as the window is.
+  void never_judged(const ast::FewerThan& f) {
+    const std::vector<Alert> all = coming(base_of(model_, f.stream).value_or(f.stream));
+    if (all.empty()) return;
+    const auto first = std::ranges::min_element(all, {}, &Alert::time);
+    const std::string window = dsl::in_words(std::get<Duration>(pattern_of(whole_).within->value));
+    out_.reached = fmt::format("the key is watched since {}", write_(first->time));
+    out_.missing = fmt::format("{} have not passed since then, and it is not judged before", window);
+    out_.match = *first;
   }
 
   // A pause that was too short: the longest there was.

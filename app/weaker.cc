@@ -77,6 +77,7 @@ ast::RuleDecl partial(ast::RuleDecl rule) {
   drop<ast::FireAtMost>(rule.clauses);
   drop<ast::Resume>(rule.clauses);
   drop<ast::Mute>(rule.clauses);
+  drop<ast::Learn>(rule.clauses);
   const auto* fire = dsl::find_clause<ast::Fire>(rule.clauses);
   if (fire == nullptr || fire->how != ast::Fire::How::start_over) set_firing(rule, ast::Fire::How::always);
   return rule;

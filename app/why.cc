@@ -116,7 +116,7 @@ std::string dumped(const Json& document) {
 
 struct Answer {
   std::string rule;
-  KeyWanted key;
+  KeyWanted key;  // whose it is: that asked about, or else that which came furthest
   Time until{};
   std::optional<Alert> fired;  // the last alert by then
   std::vector<Line> because;   // its events
@@ -197,6 +197,7 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   const auto of_key = [&key](const Program& p, const Alert& alert) { return is_of_key(key, p, alert); };
   Answer out;
   out.rule = program.name;
+  const bool whole_key = key.size() == program.key_names.size();
   const Result<HistoryResult> ran = events.run(set.compiled, {at, false}, [&](const Alert& alert) {
     const Program& by = set.compiled.rules->programs[alert.rule.index];
     if (by.name == program.name && (!at || alert.time <= *at) && alert.state == Alert::State::firing &&
@@ -205,6 +206,7 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   });
   if (!ran) return tl::unexpected(ran.error());
   out.until = at.value_or(ran->last.value_or(Time{}));
+  if (out.fired) key = key_of(program, *out.fired);
   if (!out.fired || out.fired->time < out.until) {
     const Question question{program.name, of_key, out.fired ? std::optional(out.fired->time) : std::nullopt, out.until};
     const auto alerts_of = [&](const dsl::Compiled& variant) {
@@ -212,7 +214,15 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
       const auto done = events.run(variant, {at, false}, [&](const Alert& alert) { alerts.push_back(alert); });
       return done ? alerts : std::vector<Alert>();
     };
-    out.nearest = nearest_match(set, question, alerts_of, written, [&](const Position& p) { return events.id_of(p); });
+    const auto nearest = [&] {
+      return nearest_match(set, question, alerts_of, written, [&](const Position& p) { return events.id_of(p); });
+    };
+    out.nearest = nearest();
+    // Whichever key came furthest: all that is told is then of that one.
+    if (!whole_key && !out.fired && out.nearest && out.nearest->match) {
+      key = key_of(program, *out.nearest->match);
+      out.nearest = nearest();
+    }
   }
   out.key = std::move(key);
   if (out.fired) {

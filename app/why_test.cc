@@ -1,8 +1,10 @@
 // Were this wrong, `tocsin why` would tell an author of a reason that was none.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "app/testing.h"
 #include "engine/base/utf8.h"
@@ -221,7 +223,68 @@ TEST_CASE("an absence: what disproved it, or that the time has not passed") {
   CHECK(contains(scene.why("stays", in + at(10, "logout", "ann")).out, "a `logout` came at 1970-01-01T00:00:10"));
   const std::string early = scene.why("stays", in, {"--at", "1970-01-01T00:00:20Z"}).out;
   CHECK(contains(early, "30 seconds without a `logout` have not passed"));
-  CHECK(contains(scene.why("stays", in, {"--at", "30", "--time-unit", "s"}).out, "stays fired at 1970-01-01T00:00:30"));
+  CHECK(contains(scene.why("stays", in, {"--at", "30", "--time-unit", "s"}).out,
+                 "stays fired for user = ann at 1970-01-01T00:00:30"));
+}
+
+// A letter of the key and a second each: `x0 y11`.
+std::string ticks(const std::string& words) {
+  std::string lines;
+  std::istringstream in(words);
+  for (std::string word; in >> word;) lines += R"({"k":")" + word.substr(0, 1) + R"(","ts":)" + word.substr(1) + "}\n";
+  return lines;
+}
+
+Ran why_of(const std::string& rule, const std::string& words, std::vector<std::string> more = {}) {
+  const Folder folder;
+  const std::string rules = folder.write("a.rules",
+                                         "event a has k text, ts time  timestamp ts in s  late 0s\n"
+                                         "rule r when " +
+                                             rule + "  alert low \"{k}\"\n");
+  more.insert(more.begin(), {"why", rules, "--rule", "r", "--input", "-"});
+  return run(more, {.input = ticks(words)});
+}
+
+TEST_CASE("a silence: the last event of the key, also where it is the last of the input") {
+  const std::string words = "x0 x10 y11 x15 y16";
+  const auto last = [](const char* time) {
+    return fmt::format(
+        "the nearest came to: the last `a` was at 1970-01-01T00:00:{}.000000Z; the silence is not 30 "
+        "seconds long by then\n",
+        time);
+  };
+  CHECK(contains(why_of("no a for 30s by k", words, {"--key", "y"}).out, last("16")));
+  CHECK(contains(why_of("no a for 30s by k", words, {"--key", "x"}).out, last("15")));
+  const Ran any = why_of("no a for 30s by k", words);
+  CHECK(contains(any.out, "r did not fire for k = x until"));
+  CHECK(contains(any.out, last("15")));
+}
+
+TEST_CASE("without --key: whose it is, and everything of that one") {
+  const Ran fired = why_of("3 a within 20s by k", "x0 x5 x10 x15 y16 y17");
+  CHECK(contains(fired.out, "r fired for k = x at 1970-01-01T00:00:10"));
+  CHECK(contains(fired.out, "r did not fire for k = x again until 1970-01-01T00:00:17"));
+  CHECK(!contains(fired.out, "\"y\""));
+  const Ran none = why_of("3 a within 20s by k", "x0 y1 y2");
+  CHECK(contains(none.out, "r did not fire for k = y until"));
+  CHECK(contains(none.out, "the nearest came to: 2 of 3 `a` within 20 seconds"));
+  const json document = json::parse(why_of("3 a within 20s by k", "x0 y1 y2", {"--json"}).out);
+  CHECK(document["key"] == json{{"k", "y"}});
+}
+
+TEST_CASE("`fewer than`: the least there was, or since when the key is watched") {
+  CHECK(contains(why_of("fewer than 2 a within 20s by k", "x0 x10 x15", {"--key", "x"}).out,
+                 "the nearest came to: the key is watched since 1970-01-01T00:00:00.000000Z\n"
+                 "  what was missing: 20 seconds have not passed since then, and it is not judged before\n"));
+  CHECK(contains(why_of("fewer than 2 a within 20s by k", "x0 x5 x10 x15 x20 x25 x30", {"--key", "x"}).out,
+                 "fewer than 2 are wanted\n"));
+}
+
+TEST_CASE("`learn`: what was there, and that it comes without it") {
+  const Ran ran = why_of("2 a within 1m by k learn 1h", "x0 x10 x310 x320", {"--key", "x"});
+  CHECK(contains(ran.out, "the nearest came to: 2 `a` within 1 minute, 2 are enough"));
+  CHECK(contains(ran.out, "without `learn 1h` it comes at 1970-01-01T00:05:20"));
+  CHECK(!contains(ran.out, "no `a` that fits"));
 }
 
 TEST_CASE("a condition: how near each comparison came") {
