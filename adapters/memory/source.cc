@@ -69,14 +69,4 @@ void MemorySource::stored(std::span<const Progress> safe) {
   }
 }
 
-Result<Written> MemorySink::write(Epoch, std::span<const Message> messages) {
-  for (const Message& message : messages) bodies_.emplace_back(message.body);
-  return Written::all;
-}
-
-Result<void> MemorySink::finish(Epoch epoch) {
-  delivered_ = epoch;
-  return {};
-}
-
 }  // namespace tocsin

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "engine/io/sink.h"
 #include "engine/io/source.h"
 
 namespace tocsin {
@@ -47,22 +46,6 @@ class MemorySource final : public Source {
   SourceId id_;
   std::vector<Partition> parts_;
   std::uint32_t turn_ = 0;  // partitions take turns
-};
-
-// Keeps what was written; an epoch is delivered when it is finished.
-class MemorySink final : public Sink {
- public:
-  Result<void> open(const std::optional<Delivery>&, Epoch) override { return {}; }
-  Result<Written> write(Epoch epoch, std::span<const Message> messages) override;
-  Result<void> finish(Epoch epoch) override;
-  Epoch delivered() const override { return delivered_; }
-  Result<bool> drain(Duration) override { return true; }
-
-  const std::vector<std::string>& bodies() const { return bodies_; }
-
- private:
-  Epoch delivered_;
-  std::vector<std::string> bodies_;
 };
 
 }  // namespace tocsin

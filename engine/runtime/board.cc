@@ -86,7 +86,8 @@ const Cut& Board::cut(Duration now) {
                                partition.clock,
                                partition.next_offset,
                                resume,
-                               {partition.late.begin(), partition.late.end()}});
+                               {partition.late.begin(), partition.late.end()},
+                               {}});
   }
   cut_.begun.clear();
   for (const Source& source : sources_)

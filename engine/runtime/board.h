@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "engine/base/ids.h"
@@ -48,6 +49,7 @@ struct Cut {
     std::uint64_t next_offset = 0;    // all before it have been sorted out ...
     std::uint64_t resume_offset = 0;  // ... and before this one all have been judged, too
     std::vector<Came::Late> late;     // that are still to be seen
+    std::string bookmark;             // what the source said of resume_offset
   };
   std::vector<Partition> partitions;
   struct Begun {

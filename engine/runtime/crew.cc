@@ -5,6 +5,8 @@
 #include <thread>
 #include <utility>
 
+#include "engine/base/contract.h"
+
 namespace tocsin {
 namespace {
 
@@ -57,13 +59,13 @@ Result<void> Crew::run() {
   return {};
 }
 
-// All shards come to one frontier.
+// All shards come to one frontier; a cut that is in hand is passed on the way.
 void Crew::end() {
+  work_off();
   if (!stopped_)
     for (const auto& inlet : inlets_)
       for (const std::size_t partition : inlet->feed.partitions) engine_.close(partition);
-  const Duration now = clock_.elapsed();
-  for (std::size_t i = 0; i < workers_.size(); ++i) engine_.judge(i, now);
+  work_off();
   give_out();
 }
 
@@ -93,7 +95,7 @@ void Crew::work(std::size_t worker) {
 }
 
 bool Crew::step(std::size_t worker) {
-  return judge(worker) || (keeper_ != nullptr && keeper_->save(worker)) || read(worker);
+  return judge(worker, clock_.elapsed()) || (keeper_ != nullptr && keeper_->save(worker)) || read(worker);
 }
 
 // Nothing more is read, nothing is on its way, and every shard has judged since the last of it came. It stays so: who
@@ -113,12 +115,12 @@ void Crew::wake() {
   news_has_come_.notify_all();
 }
 
-bool Crew::judge(std::size_t number) {
+bool Crew::judge(std::size_t number, Duration now) {
   Worker& worker = workers_[number];
   const std::uint64_t news = news_;
   if (worker.judged == news) return false;
   Lane& lane = engine_.lane(number);
-  engine_.judge(number, clock_.elapsed());
+  engine_.judge(number, now);
   outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.frontier());
   if (lane.cut() != 0) {
     outlet_.cut(number);
@@ -133,13 +135,56 @@ bool Crew::judge(std::size_t number) {
 
 void Crew::stop() {
   stopped_ = finished_ = true;
+  nudge();
+}
+
+void Crew::nudge() {
   ++news_;
   wake();
 }
 
+void Crew::work_off() {
+  nudge();
+  const Duration now = clock_.elapsed();
+  for (bool more = true; more;) {
+    more = false;
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+      more = judge(i, now) || (keeper_ != nullptr && keeper_->save(i)) || more;
+  }
+}
+
+Crew::Inlet& Crew::inlet_of(std::size_t partition, std::uint32_t& in_source) {
+  for (const auto& inlet : inlets_) {
+    const auto& own = inlet->feed.partitions;
+    const auto at = std::ranges::find(own, partition);
+    in_source = static_cast<std::uint32_t>(at - own.begin());
+    if (at != own.end()) return *inlet;
+  }
+  TOCSIN_ASSERT(false);
+}
+
+std::string Crew::bookmark(std::size_t partition, std::uint64_t next_offset) {
+  std::uint32_t in_source = 0;
+  Inlet& inlet = inlet_of(partition, in_source);
+  const std::scoped_lock lock(inlet.mutex);
+  return inlet.feed.source->bookmark(in_source, next_offset);
+}
+
+void Crew::stored(std::span<const Progress> positions) {
+  for (const auto& inlet : inlets_) {
+    std::vector<Progress> own;
+    for (const std::size_t partition : inlet->feed.partitions) {
+      own.push_back(positions[partition]);
+      own.back().partition = static_cast<std::uint32_t>(own.size() - 1);
+    }
+    const std::scoped_lock lock(inlet->mutex);
+    inlet->feed.source->stored(own);
+  }
+}
+
 // What is read would only wait in memory while others have enough to do.
 bool Crew::may_read() const {
-  if (finished_ || in_hand_ >= kInHandPerWorker * workers_.size()) return false;
+  if (finished_ || holds_ || in_hand_ >= kInHandPerWorker * workers_.size()) return false;
   for (std::size_t i = 0; i < workers_.size(); ++i)
     if (engine_.lane(i).parcels() >= kParcelsMax) return false;
   return true;

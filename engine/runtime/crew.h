@@ -20,6 +20,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "engine/event/batch.h"
@@ -65,6 +67,17 @@ class Crew {
   Result<void> run();
   // No more is read. Any thread.
   void stop();
+  // Nothing is read as long as it holds.
+  void hold(bool holds) { holds_ = holds; }
+  // There may be something to do that no block brought. Any thread.
+  void nudge();
+  // What there is to do without reading; when no thread is at work.
+  void work_off();
+
+  // Of the source that partition `partition` of the engine is of; from any thread.
+  std::string bookmark(std::size_t partition, std::uint64_t next_offset);
+  void stored(std::span<const Progress> positions);  // by partition of the engine
+  std::uint64_t held_bytes() const { return *held_; }
   bool has_stopped() const { return stopped_; }
   // What is done to the engine afterwards comes out here.
   void give_out();
@@ -115,11 +128,12 @@ class Crew {
     std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
   };
 
-  bool judge(std::size_t worker);
+  bool judge(std::size_t worker, Duration now);
   enum class Read : std::uint8_t { block, nothing, busy };
 
   bool read(std::size_t worker);
   Read read_from(Inlet& inlet, Worker& worker);
+  Inlet& inlet_of(std::size_t partition, std::uint32_t& in_source);
   bool may_read() const;
   void hold_back(Inlet& inlet);
   Result<Decoder*> decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition);
@@ -147,7 +161,7 @@ class Crew {
   std::atomic<std::uint64_t> in_hand_{0};               // blocks that were read and not yet handed over
   std::atomic<bool> finished_{false}, failed_{false};   // nothing more is read
   std::atomic<std::size_t> reading_on_{0};              // inlets that have not finished
-  std::atomic<bool> stopped_{false}, done_{false};
+  std::atomic<bool> stopped_{false}, done_{false}, holds_{false};
   Error error_;
 
   std::mutex sleeping_;

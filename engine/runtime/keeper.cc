@@ -34,6 +34,8 @@ Result<Keeper::Resumed> Keeper::restore() {
     ledger_ = std::move(*ledger);
     newest_ = (*newest)->epoch;
     out.is_first = false;
+    out.newest = newest_;
+    out.sinks = ledger_.sinks;
     out.outboxes = std::move((*newest)->outboxes);
   }
   const RuleSet& rules = engine_.rules();
@@ -69,8 +71,7 @@ Result<Keeper::Resumed> Keeper::restore() {
     for (Cut::Partition& partition : cut.partitions) partition.source = names_->source(partition.source.index);
     for (Cut::Begun& begun : cut.begun) begun.source = names_->source(begun.source.index);
     engine_.resume(cut);
-    for (std::size_t i = 0; i < cut.partitions.size(); ++i)
-      out.from.push_back({static_cast<std::uint32_t>(i), cut.partitions[i].resume_offset});
+    out.from = positions();
   }
   for (std::size_t i = 0; i < engine_.shards(); ++i) changes_.emplace_back(*names_);
   engine_.track(changes_, numbers_, !out.is_first);
@@ -121,28 +122,58 @@ bool Keeper::is_ready() const {
   return busy_ && std::ranges::all_of(parts_, [](const auto& part) { return part->stage == Part::Stage::saved; });
 }
 
-Result<std::pair<Epoch, std::string>> Keeper::store() {
-  std::string outbox;
+std::vector<Progress> Keeper::positions() const {
+  std::vector<Progress> out;
+  for (const Cut::Partition& partition : ledger_.cut.partitions)
+    out.push_back({static_cast<std::uint32_t>(out.size()), partition.resume_offset, partition.bookmark});
+  return out;
+}
+
+// A sink that the configuration has no more keeps its place, for the day when it comes back.
+void Keeper::delivered(Epoch epoch, std::span<const SinkDelivery> sinks) {
+  store_.delivered(epoch);
+  for (const SinkDelivery& sink : sinks) {
+    const auto known = std::ranges::find(ledger_.sinks, sink.sink, &SinkDelivery::sink);
+    if (known != ledger_.sinks.end())
+      *known = sink;
+    else
+      ledger_.sinks.push_back(sink);
+  }
+}
+
+Result<Keeper::Stored> Keeper::store() {
+  Stored out;
   {
     const std::scoped_lock lock(mutex_);
     TOCSIN_ASSERT(outputs_are_out_);
-    outbox = finished_outbox_;
+    out.outbox = finished_outbox_;
   }
   std::vector<std::span<const StateChange>> runs;
-  for (Changes& changes : changes_) runs.push_back(changes.sorted());
+  for (Changes& changes : changes_) out.changes += runs.emplace_back(changes.sorted()).size();
   const std::string manifest = ledger_.bytes();
   EpochUnit unit;
-  unit.epoch = Epoch{newest_.number + 1};
+  unit.epoch = out.epoch = Epoch{newest_.number + 1};
   unit.changes = runs;
   unit.manifest = manifest;
-  unit.outbox = outbox;
-  if (const auto stored = store_.store(unit); !stored) return tl::unexpected(stored.error());
+  unit.outbox = out.outbox;
+  const auto stored = store_.store(unit);
+  if (!stored) return tl::unexpected(stored.error());
+  out.bytes = *stored;
   newest_ = unit.epoch;
   for (Changes& changes : changes_) changes.clear();
   for (const auto& part : parts_) part->stage = Part::Stage::judging;
-  outputs_are_out_ = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    finished_outbox_.clear();
+    outputs_are_out_ = false;
+  }
   busy_ = false;
-  return std::pair{newest_, std::move(outbox)};
+  return out;
+}
+
+std::size_t Keeper::outbox_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return outbox_.size() + told_.size();
 }
 
 }  // namespace tocsin

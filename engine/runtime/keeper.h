@@ -36,6 +36,8 @@ class Keeper {
   struct Resumed {
     bool is_first = true;
     std::vector<Progress> from;                           // by partition of the engine: where its source goes on
+    Epoch newest;                                         // the newest that was stored
+    std::vector<SinkDelivery> sinks;                      // where they stood then
     std::vector<std::pair<Epoch, std::string>> outboxes;  // whose delivery is not known: to be given to the sinks again
     std::vector<std::string> lost;                        // rules whose state nobody wants any more
   };
@@ -55,9 +57,24 @@ class Keeper {
   void begin(Duration now);
   // All has been saved: it can be stored.
   bool is_ready() const;
-  // The epoch that is durable now. Sinks are to get its outbox. REQUIRES: is_ready().
-  Result<std::pair<Epoch, std::string>> store();
-  void delivered(Epoch epoch) { store_.delivered(epoch); }
+  // Where all stood at the cut that is to be stored, or was stored last, by partition of the engine; and what sources
+  // say of it.
+  std::vector<Progress> positions() const;
+  void set_bookmark(std::uint32_t partition, std::string text) {
+    ledger_.cut.partitions[partition].bookmark = std::move(text);
+  }
+  // How far sinks have come: durable with the next epoch.
+  void delivered(Epoch epoch, std::span<const SinkDelivery> sinks);
+  // The epoch that is durable now. Sinks are to get its outbox. A failure changes nothing, and the same is stored when
+  // it is tried again. REQUIRES: is_ready().
+  struct Stored {
+    Epoch epoch;
+    std::string outbox;
+    std::uint64_t changes = 0, bytes = 0;
+  };
+  Result<Stored> store();
+  // Found since the last cut, and told of blocks. Any thread.
+  std::size_t outbox_bytes() const;
 
   // ----- of the crew --------------------------------------------------------------------------------
 
@@ -82,7 +99,7 @@ class Keeper {
   Epoch newest_;
   std::atomic<bool> busy_{false};
   std::shared_mutex cutting_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::string outbox_, finished_outbox_;
   std::string told_, told_before_cut_;
   bool outputs_are_out_ = false;

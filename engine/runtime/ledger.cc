@@ -20,10 +20,10 @@ void ledger_parts(Archive& a, Ledger& ledger) {
   Cut& cut = ledger.cut;
   a(cut.number, cut.frontier.events_before, cut.frontier.timers_before);
   const std::size_t partitions = a.count(cut.partitions.size());
-  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}});
+  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}, {}});
   for (Cut::Partition& partition : cut.partitions) {
     source_parts(a, partition.source);
-    a(partition.clock, partition.next_offset, partition.resume_offset, partition.late);
+    a(partition.clock, partition.next_offset, partition.resume_offset, partition.late, partition.bookmark);
   }
   const std::size_t begun = a.count(cut.begun.size());
   if constexpr (Archive::kReads) cut.begun.resize(begun);
@@ -31,6 +31,9 @@ void ledger_parts(Archive& a, Ledger& ledger) {
     source_parts(a, source.source);
     a(source.from);
   }
+  const std::size_t sinks = a.count(ledger.sinks.size());
+  if constexpr (Archive::kReads) ledger.sinks.resize(sinks);
+  for (SinkDelivery& sink : ledger.sinks) a(sink.sink, sink.delivery.epoch.number, sink.delivery.bookmark);
 }
 
 // A ledger names everything itself.

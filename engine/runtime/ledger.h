@@ -9,10 +9,17 @@
 
 #include "engine/base/result.h"
 #include "engine/event/layouts.h"
+#include "engine/io/sink.h"
 #include "engine/program/program.h"
 #include "engine/runtime/board.h"
 
 namespace tocsin {
+
+// How far a sink had come when the epoch was stored.
+struct SinkDelivery {
+  std::string sink;
+  Delivery delivery;
+};
 
 struct Ledger {
   // Numbers are places here: they are given once and outlive the rule files. A rule that has gone stays, so that its
@@ -29,6 +36,7 @@ struct Ledger {
   std::vector<Known> programs;
   Layouts layouts;
   Cut cut;  // sources by their place in layouts.sources
+  std::vector<SinkDelivery> sinks;
 
   // The number of each program, by ProgramId; those that are new get one.
   std::vector<std::uint32_t> numbers_of(const RuleSet& rules);

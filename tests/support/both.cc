@@ -7,6 +7,7 @@
 #include <span>
 
 #include "adapters/codec/config.h"
+#include "adapters/memory/sink.h"
 #include "adapters/memory/source.h"
 #include "adapters/memory/store.h"
 #include "dsl/compile.h"
@@ -19,6 +20,9 @@
 #include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/keeper.h"
+#include "engine/runtime/outbox.h"
+#include "engine/runtime/publisher.h"
+#include "engine/runtime/steward.h"
 
 namespace tocsin::tests {
 namespace {
@@ -347,7 +351,7 @@ std::uint32_t partitions_of(const Case& c) {
 std::string told(const LateEvent& late, const DocumentNames& names) {
   std::string out = "late ";
   append_late(out, late, names);
-  return out + "\n";
+  return out;
 }
 
 void push_all(MemorySource& source, const Case& c, std::size_t block) {
@@ -391,16 +395,12 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
 Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  std::uint64_t& deaths, Lines& late) {
   std::mt19937_64 random(seed);
+  const auto one_in = [&](std::uint64_t n) { return random() % n == 0; };
   MemorySource source(SourceId{0}, partitions_of(c));
   push_all(source, c, block);
   MemoryStore store;
-  std::string out;  // what the sink has
-  Epoch sunk;       // ... all of it
-  const auto sink = [&](Keeper& keeper, Epoch epoch, const std::string& outbox) {
-    if (epoch > sunk) out += outbox;
-    sunk = std::max(sunk, epoch);
-    keeper.delivered(epoch);
-  };
+  std::string out;  // what the outside has
+  const std::string sinks[] = {"alerts"};
   for (bool ended = false; !ended;) {
     options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
     Source* const sources[] = {&source};
@@ -408,36 +408,45 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
     Keeper keeper(life.engine, store, {"input"});
     const auto resumed = keeper.restore();
     if (!resumed) return {resumed.error().message};
-    for (const auto& [epoch, outbox] : resumed->outboxes) sink(keeper, epoch, outbox);
+    MemorySink sink(out, [&] { return !one_in(3); });
+    Publisher publisher({{sinks[0], &sink}});
+    if (!publisher.open(resumed->sinks, resumed->newest)) return {"the sink does not open"};
+    for (const auto& [epoch, outbox] : resumed->outboxes) publisher.add(epoch, outbox);
     if (!source.start(resumed->from)) return {"the source does not start"};
+    const auto message = [&](const std::string& body) {
+      std::string bytes;
+      append_message(bytes, sinks, {{}, {}, body, {}});
+      return bytes;
+    };
     Crew crew(life.engine, life.feeds,
-              {.alert = [&](const Alert& a) { keeper.add_output(engine_line(a, *ready.rules) + "\n"); },
-               .emitted = [&](const Emitted& e) { keeper.add_output(engine_line(e, life.names) + "\n"); },
-               .late = [&](const LateEvent& one) { keeper.add_told(told(one, life.names)); }},
+              {.alert = [&](const Alert& a) { keeper.add_output(message(engine_line(a, *ready.rules))); },
+               .emitted = [&](const Emitted& e) { keeper.add_output(message(engine_line(e, life.names))); },
+               .late = [&](const LateEvent& one) { keeper.add_told(message(told(one, life.names))); }},
               life.clock, &keeper);
+    Steward steward(keeper, crew, publisher, {.epoch = milliseconds(6)});
+    Duration now{};
     bool died = false;
-    while (!died && (!crew.is_done() || keeper.is_busy())) {
-      if (!keeper.is_busy() && random() % 6 == 0) keeper.begin({});
-      for (std::uint32_t i = 0; i < 3; ++i) {
-        const std::size_t worker = random() % options.shards;
-        if (!crew.step(worker)) keeper.save(worker);
-      }
-      if (keeper.is_ready()) {
-        auto stored = keeper.store();
-        if (!stored) return {stored.error().message};
-        died = deaths < 12 && random() % 5 == 0;  // before the sink has it
-        if (!died) sink(keeper, stored->first, stored->second);
-      }
-      died = died || (deaths < 12 && random() % 30 == 0);
-      deaths += died;
+    while (!died && !crew.is_done()) {
+      now = now + milliseconds(1);
+      for (std::uint32_t i = 0; i < 3; ++i) crew.step(random() % options.shards);
+      steward.step(now);
+      for (std::uint32_t i = 0; i < 2; ++i)
+        if (one_in(2) && !publisher.step()) return {"the sink fails"};
+      died = deaths < 12 && one_in(20);
     }
+    deaths += died;
     if (died) continue;
-    ended = true;
     crew.end();
     if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
     if (c.drain) life.engine.drain();
     crew.give_out();
-    out += keeper.take_rest();
+    if (!steward.finish(now)) return {"the last epoch cannot be stored"};
+    died = deaths < 14 && one_in(4);  // ... before the sink has all of it
+    deaths += died;
+    if (died) continue;
+    while (!publisher.is_idle())
+      if (!publisher.step()) return {"the sink fails"};
+    ended = true;
   }
   Lines lines;
   for (std::size_t begin = 0; begin < out.size();) {

@@ -1,0 +1,120 @@
+#include "engine/runtime/publisher.h"
+
+#include <algorithm>
+
+#include "engine/base/contract.h"
+#include "engine/runtime/outbox.h"
+
+namespace tocsin {
+namespace {
+
+// So many messages are offered at once: a sink takes all of them or none.
+constexpr std::size_t kAtOnce = 1'024;
+
+}  // namespace
+
+Publisher::Publisher(std::vector<Named> sinks) {
+  for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}});
+}
+
+Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest) {
+  newest_ = newest;
+  for (Way& way : ways_) {
+    const auto known = std::ranges::find(from, way.to.name, &SinkDelivery::sink);
+    std::optional<Delivery> delivery;
+    if (known != from.end()) delivery = known->delivery;
+    if (const auto opened = way.to.sink->open(delivery, newest); !opened)
+      return failure(opened.error().code, "sink `" + way.to.name + "`: " + opened.error().message);
+    if (delivery) way.finished = delivery->epoch;
+  }
+  note_standing();
+  return {};
+}
+
+void Publisher::add(Epoch epoch, std::string outbox) {
+  const std::scoped_lock lock(mutex_);
+  TOCSIN_ASSERT(items_.empty() || items_.back()->epoch < epoch);
+  newest_ = std::max(newest_, epoch);
+  waiting_bytes_ += outbox.size();
+  items_.push_back(std::make_shared<const Item>(Item{epoch, std::move(outbox)}));
+}
+
+std::shared_ptr<const Publisher::Item> Publisher::next_behind(Epoch epoch) const {
+  const std::scoped_lock lock(mutex_);
+  const auto next = std::ranges::find_if(items_, [&](const auto& item) { return item->epoch > epoch; });
+  return next != items_.end() ? *next : nullptr;
+}
+
+Result<bool> Publisher::step() {
+  bool went_on = false;
+  for (Way& way : ways_) {
+    const Result<bool> stepped = step(way);
+    if (!stepped) return failure(stepped.error().code, "sink `" + way.to.name + "`: " + stepped.error().message);
+    went_on = went_on || *stepped;
+  }
+  note_standing();
+  return went_on;
+}
+
+Result<bool> Publisher::step(Way& way) {
+  Sink& sink = *way.to.sink;
+  if (sink.delivered() < way.finished)
+    if (const auto drained = sink.drain({}); !drained) return tl::unexpected(drained.error());
+  if (way.item == nullptr) {
+    way.item = next_behind(way.finished);
+    if (way.item == nullptr) return false;
+    auto messages = messages_for(way.to.name, way.item->outbox);
+    if (!messages) return failure(Error::Code::malformed, "the outbox of an epoch cannot be read");
+    way.messages = std::move(*messages);
+    way.written = 0;
+  }
+  while (way.written < way.messages.size()) {
+    const auto some =
+        std::span(way.messages).subspan(way.written, std::min(kAtOnce, way.messages.size() - way.written));
+    const Result<Written> written = sink.write(way.item->epoch, some);
+    if (!written) return tl::unexpected(written.error());
+    if (*written == Written::full) return false;
+    way.written += some.size();
+  }
+  if (const auto finished = sink.finish(way.item->epoch); !finished) return tl::unexpected(finished.error());
+  way.finished = way.item->epoch;
+  way.item = nullptr;
+  return true;
+}
+
+// What a sink has confirmed counts only as far as all have.
+void Publisher::note_standing() {
+  const std::scoped_lock lock(mutex_);
+  Standing now;
+  now.delivered = newest_;
+  for (Way& way : ways_) {
+    Delivery delivery = way.to.sink->delivery();
+    const auto first = std::ranges::find_if(items_, [&](const auto& i) { return i->epoch > delivery.epoch; });
+    if (first != items_.end()) now.delivered = std::min(now.delivered, Epoch{(*first)->epoch.number - 1});
+    now.sinks.push_back({way.to.name, std::move(delivery)});
+    if (const std::string trouble = way.to.sink->trouble(); !trouble.empty())
+      now.troubles.push_back(way.to.name + ": " + trouble);
+  }
+  while (!items_.empty() && items_.front()->epoch <= now.delivered) {
+    waiting_bytes_ -= items_.front()->outbox.size();
+    items_.pop_front();
+  }
+  standing_ = std::move(now);
+}
+
+Publisher::Standing Publisher::standing() const {
+  const std::scoped_lock lock(mutex_);
+  return standing_;
+}
+
+std::uint64_t Publisher::waiting_bytes() const {
+  const std::scoped_lock lock(mutex_);
+  return waiting_bytes_;
+}
+
+bool Publisher::is_idle() const {
+  const std::scoped_lock lock(mutex_);
+  return items_.empty();
+}
+
+}  // namespace tocsin

@@ -1,0 +1,73 @@
+// Carries what epochs have found to the sinks, in the order of epochs, after they are durable. Each sink goes at its
+// own pace; one that takes nothing holds nobody else back, until so much waits that nothing more is read (steward.h).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/io/sink.h"
+#include "engine/runtime/ledger.h"
+
+namespace tocsin {
+
+class Publisher {
+ public:
+  struct Named {
+    std::string name;
+    Sink* sink = nullptr;
+  };
+  explicit Publisher(std::vector<Named> sinks);
+
+  // Opens the sinks where they stood when epoch `newest` was stored, the newest there is. Before all else.
+  Result<void> open(std::span<const SinkDelivery> from, Epoch newest);
+
+  // Epochs that come again first, then each as it becomes durable. Any thread.
+  void add(Epoch epoch, std::string outbox);
+
+  // Offers the sinks what they have not; false: nothing could be done now. Of one thread, which owns the sinks. An
+  // error is that of a sink that will never take anything again.
+  Result<bool> step();
+
+  // Any thread: the newest epoch that all sinks have, and how far each has come, as one.
+  struct Standing {
+    Epoch delivered;
+    std::vector<SinkDelivery> sinks;
+    std::vector<std::string> troubles;  // `NAME: what is wrong with it`
+  };
+  Standing standing() const;
+  std::uint64_t waiting_bytes() const;
+  // All that was added is delivered.
+  bool is_idle() const;
+
+ private:
+  struct Item {
+    Epoch epoch;
+    std::string outbox;
+  };
+  // A sink, and how far it has come.
+  struct Way {
+    Named to;
+    std::shared_ptr<const Item> item;  // in hand
+    std::vector<Message> messages;     // ... those of it that are for this sink
+    std::size_t written = 0;
+    Epoch finished;
+  };
+  std::shared_ptr<const Item> next_behind(Epoch epoch) const;
+  Result<bool> step(Way& way);
+  void note_standing();
+
+  std::vector<Way> ways_;
+  mutable std::mutex mutex_;
+  std::deque<std::shared_ptr<const Item>> items_;
+  Epoch newest_;
+  std::uint64_t waiting_bytes_ = 0;
+  Standing standing_;
+};
+
+}  // namespace tocsin

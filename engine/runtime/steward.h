@@ -1,0 +1,53 @@
+// What goes on beside the crew: epochs are begun at their pace, stored when all shards have saved, and given to the
+// sinks; sources hear what is safe. And the brake: while the disk or the sinks do not keep up, nothing more is read.
+// Step by step, of one thread.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "engine/runtime/crew.h"
+#include "engine/runtime/keeper.h"
+#include "engine/runtime/publisher.h"
+
+namespace tocsin {
+
+class Steward {
+ public:
+  struct Pace {
+    Duration epoch = milliseconds(200);
+    std::uint64_t waiting_bytes = std::uint64_t{64} << 20;  // for sinks; beyond it nothing is read
+  };
+  // All of them outlive it.
+  Steward(Keeper& keeper, Crew& crew, Publisher& publisher, const Pace& pace)
+      : keeper_(keeper), crew_(crew), publisher_(publisher), pace_(pace) {}
+
+  // One look; true: something was done. A store that fails is tried again.
+  bool step(Duration now);
+  // An epoch of all that has been judged, stored now. REQUIRES: the crew has run to its end.
+  Result<void> finish(Duration now);
+
+  struct Figures {
+    std::uint64_t epochs = 0, failures = 0;  // stored; tries that failed
+    std::uint64_t changes = 0, bytes = 0;    // of the newest
+    Duration took{};                         // ... to be stored
+  };
+  Figures figures() const;
+  // Why nothing can be stored just now, for people; empty: all is well.
+  std::string trouble() const;
+
+ private:
+  Result<void> store();
+
+  Keeper& keeper_;
+  Crew& crew_;
+  Publisher& publisher_;
+  Pace pace_;
+  Duration begun_{}, try_again_{}, wait_{};
+  mutable std::mutex mutex_;
+  Figures figures_;
+  std::string trouble_;
+};
+
+}  // namespace tocsin
