@@ -9,10 +9,10 @@
 
 #include "adapters/codec/config.h"
 #include "app/command.h"
-#include "app/config.h"
 #include "app/files.h"
 #include "app/inputs.h"
 #include "app/rules.h"
+#include "app/settings_read.h"
 #include "app/version.h"
 #include "dsl/emit.h"
 #include "dsl/render.h"
@@ -103,13 +103,13 @@ std::optional<int> number_of(const std::string& text) {
 }
 
 // What the sources of the configuration cannot mean under these rules; empty: nothing.
-std::string refused_sources(const Arguments& arguments, const ReadRules& rules) {
+std::string refused_sources(const Arguments& arguments, const ReadRules& rules, Console& console) {
   if (!arguments.has("--config") || rules.has_errors() || rules.sets.size() != 1) return {};
-  const Result<Config> config = read_config(arguments.value("--config"));
+  const Result<SettingsRead> config = settings_of(arguments, console);
   if (!config) return config.error().message;
   const RuleSet set = dsl::emit(rules.sets.front().model);
-  for (const ConfiguredSource& source : config->sources) {
-    const Result<CodecConfig> codec = codec_of(source.options, set.schema);
+  for (const SourceSettings& source : config->settings.sources) {
+    const Result<CodecConfig> codec = codec_of(source.codec, set.schema);
     const Result<void> fine =
         codec.and_then([&](const CodecConfig& c) { return make_decoder(c, set.schema).map([](const auto&) {}); });
     if (!fine) return fmt::format("{}: source.{}: {}", arguments.value("--config"), source.name, fine.error().message);
@@ -146,7 +146,7 @@ Exit run_check(const Arguments& arguments, Console& console) {
   }
   if (!rules) return unreadable(console, "check", rules.error());
 
-  if (const std::string complaint = refused_sources(arguments, *rules); !complaint.empty())
+  if (const std::string complaint = refused_sources(arguments, *rules, console); !complaint.empty())
     return refuse(console, "check", complaint);
   std::vector<dsl::Diagnostic> diagnostics = rules->diagnostics();
   apply_policy(diagnostics, arguments);

@@ -174,7 +174,8 @@ Exit dispatch(const std::vector<std::string>& words, Console& console) {
   if (const std::string complaint = refused_operands(*command, operands); !complaint.empty())
     return refuse(console, of, complaint);
   for (std::string& operand : operands) arguments.add_operand(std::move(operand));
-  if (const Result<void> configured = apply_config(arguments); !configured)
+  const bool reads_rules = std::ranges::find(command->operands, "PATHS", &Operand::name) != command->operands.end();
+  if (const Result<void> configured = reads_rules ? apply_config(arguments, console) : Result<void>(); !configured)
     return refuse(console, of, configured.error().message);
   return command->run(arguments, console);
 }

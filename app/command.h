@@ -56,6 +56,10 @@ struct Operand {
 class Arguments {
  public:
   void add(std::string_view option, std::string value) { options_[std::string(option)].push_back(std::move(value)); }
+  // Instead of what was given before.
+  void replace(std::string_view option, std::vector<std::string> values) {
+    options_[std::string(option)] = std::move(values);
+  }
   void add_operand(std::string value) { operands_.push_back(std::move(value)); }
 
   bool has(std::string_view option) const { return count(option) != 0; }
@@ -99,6 +103,7 @@ Exit run_fmt(const Arguments& arguments, Console& console);
 Exit run_tests(const Arguments& arguments, Console& console);
 Exit run_replay(const Arguments& arguments, Console& console);
 Exit run_explain(const Arguments& arguments, Console& console);
+Exit run_config(const Arguments& arguments, Console& console);
 Exit run_version(const Arguments& arguments, Console& console);
 Exit run_completions(const Arguments& arguments, Console& console);
 Exit run_man(const Arguments& arguments, Console& console);

@@ -292,6 +292,29 @@ Command explain() {
           .run = run_explain};
 }
 
+Option set() {
+  return {.name = "--set",
+          .value = "KEY=VALUE",
+          .repeats = true,
+          .help = "as if tocsin.toml said so: --set state.memory=2GiB"};
+}
+
+Command config_command() {
+  return {.name = "config",
+          .one_line = "what holds by tocsin.toml, the environment and --set; and what may be said there",
+          .more =
+              "show prints every setting with its value, and with --origin who said it: a flag, --set, a variable "
+              "TOCSIN__A__B, a line of the file, or nobody (the default). Secrets are ***. schema prints the JSON "
+              "Schema of the file, for editors.",
+          .operands = {{"WHAT", 1, 1, {"show", "schema"}, "show or schema", Fills::nothing}},
+          .options = {config(),
+                      set(),
+                      {.name = "--origin", .help = "also who said it"},
+                      {.name = "--json", .help = "as a JSON object"}},
+          .examples = {"tocsin config show -c tocsin.toml --origin", "tocsin config schema > tocsin.schema.json"},
+          .run = run_config};
+}
+
 Command version() {
   return {.name = "version",
           .one_line = "the version of the program and of the language",
@@ -340,8 +363,8 @@ constexpr ExitRow kExits[] = {
 std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands{check(), fmt(),     test(),    replay(),      why(),
-                                             demo(),  explain(), version(), completions(), man()};
+  static const std::vector<Command> commands{
+      check(), fmt(), test(), replay(), why(), demo(), explain(), config_command(), version(), completions(), man()};
   return commands;
 }
 

@@ -51,7 +51,7 @@ TEST_CASE("a configuration that means nothing is refused with its place: exit 2"
   };
   refused("[source.a]\nformt = \"csv\"\n", "did you mean `format`?");
   refused("[source.a]\nformat = \"cvs\"\n", "did you mean `csv`?");
-  refused("[source.a]\nyear = \"x\"\n", "`year` is a number");
+  refused("[source.a]\nyear = \"x\"\n", "`source.a.year` is a whole number");
   refused("[sinc.a]\nstdout = true\n", "did you mean `sink`?");
   refused("[source.a\n", "t.toml");
   refused("[source.a]\nevent = \"logn\"\n",

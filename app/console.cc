@@ -4,6 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -24,6 +25,19 @@ int width_of_terminal() {
 std::optional<std::string> from_environment(const char* name) {
   const char* value = std::getenv(name);
   return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+}
+
+// The variables that are settings, in the order of their names: no other has an order that means anything.
+std::vector<std::pair<std::string, std::string>> settings_of_environment() {
+  std::vector<std::pair<std::string, std::string>> out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const std::size_t equals = text.find('=');
+    if (text.starts_with("TOCSIN__") && equals != std::string_view::npos)
+      out.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  std::ranges::sort(out);
+  return out;
 }
 
 }  // namespace
@@ -50,6 +64,7 @@ Console process_console() {
   console.err_is_terminal = isatty(STDERR_FILENO) != 0;
   console.terminal_width = width_of_terminal();
   console.environment = from_environment;
+  console.settings = settings_of_environment();
   return console;
 }
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tocsin::app {
 
@@ -19,9 +21,10 @@ struct Console {
   bool err_is_terminal = false;
   int terminal_width = 80;
   std::function<std::optional<std::string>(const char*)> environment = {};
-  bool quiet = false;    // -q
-  int verbose = 0;       // -v, -vv
-  bool colours = false;  // of `out`
+  std::vector<std::pair<std::string, std::string>> settings = {};  // TOCSIN__STATE__DIR and its like, by name
+  bool quiet = false;                                              // -q
+  int verbose = 0;                                                 // -v, -vv
+  bool colours = false;                                            // of `out`
   bool err_colours = false;
 
   // For what is cut to fit, such as the author's lines: as wide as it needs, unless a terminal shows it.

@@ -35,7 +35,9 @@ struct FileSource {
   std::string path;  // also a folder or a pattern of files, in the order of their names
   bool follow = false;
 };
-struct StdinSource {};
+struct StdinSource {
+  bool on = true;  // `stdin = false` is as if nothing were said
+};
 struct TcpSource {
   std::string listen;  // HOST:PORT
 };
@@ -67,7 +69,9 @@ struct SourceSettings {
 struct FileSink {
   std::string path;
 };
-struct StdoutSink {};
+struct StdoutSink {
+  bool on = true;
+};
 struct WebhookSink {
   std::string url;
   Secret token;                    // sent as `Authorization: Bearer`

@@ -8,10 +8,10 @@
 #include <ostream>
 
 #include "app/compiled.h"
-#include "app/config.h"
 #include "app/inputs.h"
 #include "app/nearest.h"
 #include "app/rules.h"
+#include "app/settings_read.h"
 #include "app/why.h"
 #include "app/why_events.h"
 #include "dsl/diagnostic.h"
@@ -412,7 +412,7 @@ struct Asked {
   std::string id;
   std::vector<std::string> paths;
 };
-Result<Asked> asked_of(const Arguments& arguments) {
+Result<Asked> asked_of(const Arguments& arguments, Console& console) {
   Asked asked{{}, arguments.operands()};
   if (!arguments.has("--rule")) {
     if (asked.paths.empty() || !is_id(asked.paths.front()))
@@ -420,9 +420,9 @@ Result<Asked> asked_of(const Arguments& arguments) {
     asked.id = asked.paths.front();
     asked.paths.erase(asked.paths.begin());
     if (asked.paths.empty() && arguments.has("--config")) {
-      Result<Config> config = read_config(arguments.value("--config"));
+      Result<SettingsRead> config = settings_of(arguments, console);
       if (!config) return tl::unexpected(config.error());
-      asked.paths = std::move(config->rules);
+      asked.paths = std::move(config->settings.rules);
     }
   }
   asked.paths = paths_of(asked.paths);
@@ -433,7 +433,7 @@ Result<Asked> asked_of(const Arguments& arguments) {
 
 Exit run_why(const Arguments& arguments, Console& console) {
   const auto complain = [&](const std::string& message) { return refuse(console, "why", message); };
-  const Result<Asked> asked = asked_of(arguments);
+  const Result<Asked> asked = asked_of(arguments, console);
   if (!asked) return complain(asked.error().message);
   if (!asked->id.empty() && arguments.has("--key"))
     return complain("an alert's id says whose it is; --key goes with --rule");

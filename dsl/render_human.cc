@@ -225,7 +225,8 @@ std::string human(const Diagnostic& d, Atlas& atlas, const RenderOptions& option
   const std::size_t gutter = digits(last);
   const std::size_t arrow = std::max<std::size_t>(2, gutter);
 
-  std::string out = paint(colour, fmt::format("{}[{}]", word_of(d.level()), d.code)) +
+  std::string out = paint(colour, (d.code.empty() ? std::string(word_of(d.level()))
+                                                  : fmt::format("{}[{}]", word_of(d.level()), d.code))) +
                     paint(kBold, ": " + readable(d.message)) + "\n";
   const auto arrow_to = [&](std::string_view sign, const Place& place) {
     return std::string(arrow, ' ') + paint(kBlue, sign) +
