@@ -1306,6 +1306,19 @@ Type result_of(const tocsin::Aggregate& row, Type field) {
   return kAny;
 }
 
+// `over last N`: as many values are kept for each key.
+void check_last(Context& c, const ast::Aggregate& a) {
+  const auto* count = a.over ? std::get_if<ast::Count>(&a.over->window) : nullptr;
+  const auto n = count != nullptr ? value(*count) : std::nullopt;
+  if (n && *n < 1)
+    c.report("R055", count->span, "`over last` starts at 1", "too few",
+             "write how many events, such as `over last 20`");
+  static_assert(kCountMax == 1'000'000);
+  if (n && *n > kCountMax)
+    c.report("R074", count->span, "a window of more than the last 1_000_000 events",
+             "as many values would have to be kept for every key", "take a window of time, such as `over 1d`");
+}
+
 void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Scope& s) {
   if (s.place != Place::condition || a.over || s.windowed) return;
   if (!s.phrase.empty())
@@ -1429,6 +1442,7 @@ Type type_of_aggregate(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s)
   if (!id) return report_unknown_function(c, {a.function, {}}), kAny;
   const tocsin::Aggregate& row = aggregates()[id->index];
   check_window(c, a, span, s);
+  check_last(c, a);
   const std::size_t wants = row.takes_second_stream ? 2 : 1;
   const bool own_events = a.streams.empty() && s.place == Place::rows && !row.takes_field && !row.takes_second_stream;
   if (a.streams.size() != wants && !own_events) {
