@@ -71,8 +71,8 @@ constexpr auto kProductions = std::to_array<Production>({
      "by | where | except | during | reset | learn | resolve | mute | escalate | remind | alert | with | send | "
      "runbook | tags | owner | "
      "emit | forget | fire | resume"},
-    {"", "session_clause", "by | ends | starts | \"at\" \"most\" length | with | emit_each | except | during | send"},
-    {"", "summary_clause", "by | every | \"even\" \"if\" \"empty\" | with | send | forget | except | during"},
+    {"", "session_clause", "by | ends | starts | \"at\" \"most\" length | with | emit_each | send"},
+    {"", "summary_clause", "by | every | \"even\" \"if\" \"empty\" | with | send | forget"},
     {"", "by", "\"by\" ( \"all\" | key { \",\" key } )"},
     {"", "key",
      "( path | FIELD \"=\" ( expression | \"(\" path \",\" path { \",\" path } \")\" ) ) [ \"from\" \"list\" NAME ]"},

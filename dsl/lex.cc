@@ -610,6 +610,8 @@ class Lexer {
       if (length == 0 && !inside_) bad_escape(end);
       end += length != 0 ? length : end + 1 < text_.size() && text_[end + 1] != '\n' ? 2 : 1;
     }
+    if (quote == '"' && !inside_)
+      if (const auto whole = end_behind_quotes(begin)) end = *whole;
     if (end >= text_.size() || text_[end] != quote) {
       end = trimmed(begin, std::min(end, text_.size()));
       if (const Token* first = end == begin + 1 ? glued_text() : nullptr)
@@ -628,6 +630,61 @@ class Lexer {
           Edit{span(begin, end + 1), meant};
     }
     add(TokenKind::text, begin, end + 1);
+  }
+
+  // A place in a text that is looked through for quotes between its braces.
+  struct InBraces {
+    std::size_t brace = 0;  // where the one stands that is open; 0: none is
+
+    // The next place: a brace that is doubled is none.
+    std::size_t step(std::string_view text, std::size_t at) {
+      const bool twice = brace == 0 && at + 1 < text.size() && text[at + 1] == text[at];
+      if (text[at] == '{' && twice) return at + 2;
+      if (text[at] == '{' && brace == 0) brace = at;
+      if (text[at] == '}') brace = 0;
+      return at + (text[at] == '\\' ? 2 : 1);
+    }
+  };
+
+  // `"{split(f, ",")}"`: a quote stands between braces where a value is awaited, so it is no end but should
+  // have had its backslash. Told once, with all of them; the true end of the text. Nothing: it is the end.
+  std::optional<std::size_t> end_behind_quotes(std::size_t begin) {
+    const std::size_t line_end = std::min(text_.find('\n', begin), text_.size());
+    InBraces place;
+    std::string meant = "\"";
+    bool between_quotes = false;
+    std::size_t first = 0;  // inner quote; 0: none so far
+    for (std::size_t at = begin + 1; at < line_end;) {
+      if (text_[at] == '"') {
+        if (place.brace == 0) {
+          if (first == 0) return std::nullopt;
+          meant += '"';
+          report("R004", first, first + 1, "a quote between the braces of a text is written `\\\"`",
+                 "it ends the text here", "write `" + meant + "`")
+              .fix = Edit{span(begin, at + 1), meant};
+          return at;
+        }
+        if (!between_quotes && !awaits_value(place.brace, at)) return std::nullopt;
+        between_quotes = !between_quotes;
+        if (first == 0) first = at;
+        meant += "\\\"";
+        ++at;
+        continue;
+      }
+      const std::size_t next =
+          between_quotes ? at + (text_[at] == '\\' ? 2 : 1) : std::min(place.step(text_, at), line_end);
+      meant += slice(at, std::min(next, line_end));
+      at = next;
+    }
+    return std::nullopt;
+  }
+
+  // Does what stands between the brace and `at` end so that a value must follow: `{f(`, `{f(x, `?
+  bool awaits_value(std::size_t brace, std::size_t at) const {
+    std::size_t last = at;
+    while (last > brace + 1 && text_[last - 1] == ' ') --last;
+    return last > brace + 1 && is_name(text_[brace + 1]) &&
+           std::string_view("(,[=<>+").find(text_[last - 1]) != std::string_view::npos;
   }
 
   // A quote that opens nothing at the end of a line closes what was meant: one before it is missing. From there on the

@@ -292,7 +292,7 @@ void lint_repeated(Context& c) {
     if (first != alike.end())
       c.report("R114", rule.at, ticked(rule.name) + " finds exactly what " + ticked((*first)->name) + " finds",
                "two alerts for one thing", "delete one of them")
-          .cause = Label{(*first)->at, "the same pattern and clauses"};
+          .cause = Label{(*first)->at, "the same pattern, keys and conditions"};
     else
       alike.push_back(&rule);
   }

@@ -81,7 +81,7 @@ bool opens_oddly(std::span<const Token> tokens, std::size_t at) {
   if (tokens[at].word == Word::event && (is_word(next, Word::has) || next.punct == Punct::equal)) return true;
   if (next.kind != TokenKind::word || at + 2 >= tokens.size()) return false;
   const Token& third = tokens[at + 2];
-  if (third.kind == TokenKind::text) return tokens[at].word == Word::rule;
+  if (third.kind == TokenKind::text || is_word(third, Word::was)) return tokens[at].word == Word::rule;
   return third.punct == Punct::equal || is_word(third, Word::when) || is_word(third, Word::has) ||
          is_word(third, Word::of) || is_word(third, Word::uses) || is_word(third, Word::from);
 }
