@@ -2,6 +2,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(Boost 1.81 REQUIRED CONFIG)
+find_package(OpenSSL REQUIRED)
 find_package(fmt REQUIRED CONFIG)
 find_package(tl-expected REQUIRED CONFIG)
 find_package(nlohmann_json REQUIRED CONFIG)
