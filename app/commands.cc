@@ -315,6 +315,87 @@ Command config_command() {
           .run = run_config};
 }
 
+// What every command has that asks a running daemon.
+Command client(Command command) {
+  for (const Option& option : std::initializer_list<Option>{
+           {.name = "--addr",
+            .value = "ADDRESS",
+            .help = "where the daemon is: unix:PATH or http://HOST:PORT; else TOCSIN_ADDR, else its usual places"},
+           {.name = "--timeout", .value = "TIME", .help = "how long to wait for its answer; 10s where nothing is said"},
+           {.name = "--token-file",
+            .value = "FILE",
+            .help = "what to authorise by over TCP; else the variable TOCSIN_TOKEN",
+            .fills = Fills::files},
+           {.name = "--json", .help = "the daemon's own document"}})
+    command.options.push_back(option);
+  return command;
+}
+
+Command status() {
+  return client({.name = "status",
+                 .one_line = "one screen of a running daemon",
+                 .more = "Exit code 4 when there is none, or no answer in time.",
+                 .operands = {},
+                 .options = {{.name = "--ready", .help = "only whether it is ready: exit code 0, else 1"}},
+                 .examples = {"tocsin status", "tocsin status --ready --timeout 2s"},
+                 .run = run_status});
+}
+
+Command live_rules() {
+  return client({.name = "rules",
+                 .one_line = "the rules of a running daemon; switch one off and on",
+                 .more = "A rule that was disabled stays so over restarts, and is shown as such everywhere.",
+                 .operands = {{"WHAT",
+                               0,
+                               1,
+                               {"list", "show", "enable", "disable"},
+                               "list (else), show, enable or disable",
+                               Fills::nothing},
+                              {"RULE", 0, 1, {}, "the name of a rule", Fills::nothing}},
+                 .options = {},
+                 .examples = {"tocsin rules", "tocsin rules disable brute_force"},
+                 .run = run_rules});
+}
+
+Command alerts() {
+  return client({.name = "alerts",
+                 .one_line = "the last alerts of a running daemon, and what became of each",
+                 .more = "Newest first. How many it keeps, limits.alerts_kept says.",
+                 .operands = {{"WHAT", 0, 1, {"list"}, "list", Fills::nothing}},
+                 .options = {{.name = "--rule", .value = "NAME", .help = "only of this rule"},
+                             {.name = "--limit", .value = "N", .help = "so many; 100 where nothing is said"}},
+                 .examples = {"tocsin alerts --rule brute_force --limit 10"},
+                 .run = run_alerts});
+}
+
+Command reload() {
+  return client(
+      {.name = "reload",
+       .one_line = "make a running daemon take its rule files as they are now",
+       .more = "All or nothing: with a mistake in them the rules before run on, and the exit code is 1. Each rule's "
+               "verdict says whether its state is kept.",
+       .operands = {},
+       .options = {{.name = "--dry-run", .help = "change nothing; say what would become of each rule"},
+                   {.name = "--require-state-kept", .help = "refuse what would reset any rule"},
+                   {.name = "--rebuild",
+                    .value = "RULE",
+                    .repeats = true,
+                    .help = "back-fill this rule from what its sources still have"}},
+       .examples = {"tocsin reload --dry-run", "tocsin reload --timeout 30s"},
+       .run = run_reload});
+}
+
+Command savepoint() {
+  return client({.name = "savepoint",
+                 .one_line = "named images of the state of a running daemon",
+                 .more = {},
+                 .operands = {{"WHAT", 1, 1, {"create", "list", "delete"}, "create, list or delete", Fills::nothing},
+                              {"NAME", 0, 1, {}, "of the savepoint; create makes one up", Fills::nothing}},
+                 .options = {{.name = "--stop", .help = "create: the daemon ends behind it"}},
+                 .examples = {"tocsin savepoint create before-upgrade --stop", "tocsin savepoint list"},
+                 .run = run_savepoint});
+}
+
 Command version() {
   return {.name = "version",
           .one_line = "the version of the program and of the language",
@@ -364,7 +445,8 @@ std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands{
-      check(), fmt(), test(), replay(), why(), demo(), explain(), config_command(), version(), completions(), man()};
+      check(),  fmt(),        test(),   replay(), why(),       demo(),    explain(),     config_command(),
+      status(), live_rules(), alerts(), reload(), savepoint(), version(), completions(), man()};
   return commands;
 }
 

@@ -406,6 +406,9 @@ std::string manual_page() {
   out +=
       ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nnot empty: no colours, unless \\-\\-color says otherwise\n"
       ".TP\n.B CLICOLOR_FORCE\nneither empty nor 0: colours, also into files and pipes\n"
+      ".TP\n.B TOCSIN_ADDR\nwhere the daemon is that status, rules, alerts, reload and savepoint ask\n"
+      ".TP\n.B TOCSIN_TOKEN\nwhat they authorise by over TCP\n"
+      ".TP\n.B TOCSIN__A__B\nthe setting a.b, in place of what tocsin.toml says\n"
       ".TP\n.B COLUMNS\nthe width of a terminal, in place of its own; tocsin explain keeps to it in files, too\n";
   return out;
 }

@@ -19,7 +19,7 @@ namespace tocsin::app {
 // `{ file = "..." }` or `{ env = "..." }`: where the text is, never the text itself, so that no dump can show it. Read
 // when it is needed, and again when it is refused (rotation).
 struct Secret {
-  std::string file, environment;  // at most one
+  std::string file = {}, environment = {};  // at most one
   bool is_set() const { return !file.empty() || !environment.empty(); }
   friend bool operator==(const Secret&, const Secret&) = default;
 };
@@ -114,10 +114,10 @@ struct StateSettings {
 struct HttpSettings {
   std::string listen = "127.0.0.1:8470";  // "": no TCP, only the control socket
   bool ui = true;
-  std::string prefix;
-  Secret token, read_token;
+  std::string prefix = {};
+  Secret token = {}, read_token = {};
   bool insecure = false;
-  std::vector<std::string> hosts;  // names by which a proxy calls it, beside its own address and localhost
+  std::vector<std::string> hosts = {};  // names by which a proxy calls it, beside its own address and localhost
 };
 
 enum class LogLevel : std::uint8_t { error, warn, info, debug };

@@ -24,23 +24,24 @@ namespace tocsin::app {
 // failed. The document is what a client prints or reads.
 struct Verdict {
   unsigned status = 200;
-  std::string document;  // a JSON object
+  std::string document =
+      {};  // a JSON object; its `text` is what people read of it, lines as `tocsin reload` prints them
 };
 using Reply = std::function<void(Verdict)>;
 
 struct ReloadAsked {
   bool dry_run = false;
   bool require_state_kept = false;
-  std::vector<std::string> rebuild;  // rules to be back-filled
+  std::vector<std::string> rebuild = {};  // rules to be back-filled
 };
 
 struct SavepointAsked {
-  std::string name;   // [A-Za-z0-9._-]{1,64}, not beginning with a dot; "" the daemon makes one
-  bool stop = false;  // the daemon ends behind it
+  std::string name = {};  // [A-Za-z0-9._-]{1,64}, not beginning with a dot; "" the daemon makes one
+  bool stop = false;      // the daemon ends behind it
 };
 
 struct AlertsAsked {
-  std::string rule;        // "" of all
+  std::string rule = {};   // "" of all
   std::size_t most = 100;  // newest first
 };
 

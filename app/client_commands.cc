@@ -1,0 +1,303 @@
+// The commands that ask a running daemon: status, rules, alerts, reload, savepoint. Each is one request; --json prints
+// the daemon's document as it is, otherwise people read a few lines of it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "app/command.h"
+#include "app/control/client.h"
+#include "app/setting_keys.h"
+#include "engine/base/text.h"
+#include "engine/base/wording.h"
+
+namespace tocsin::app {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// What a status means for a script.
+Exit exit_of(unsigned status) {
+  if (status >= 200 && status < 300) return Exit::done;
+  if (status == 404 || status == 409 || status == 422) return Exit::no;
+  return status < 500 ? Exit::usage : Exit::unreachable;
+}
+
+struct Asked {
+  HttpAnswer answer;
+  Json json;  // null where the answer is none
+};
+
+// The daemon's answer; nothing: why has been said, and `exit` is the command's.
+class Client {
+ public:
+  Client(std::string_view command, const Arguments& arguments, Console& console)
+      : command_(command), arguments_(arguments), console_(console) {}
+
+  Exit exit() const { return exit_; }
+
+  std::optional<Asked> ask(std::string_view method, std::string target, const Json& body = {}) {
+    HttpAsked asked{.method = method, .target = std::move(target)};
+    if (!body.is_null()) asked.body = body.dump();
+    if (const std::string word = arguments_.value("--timeout"); !word.empty()) {
+      const auto timeout = parse_duration(word);
+      if (!timeout || timeout->us <= 0) return refused("--timeout is a length of time, such as 10s");
+      asked.timeout = *timeout;
+    }
+    if (console_.environment) asked.token = console_.environment("TOCSIN_TOKEN").value_or("");
+    if (arguments_.has("--token-file")) {
+      Result<std::string> token = read_secret({arguments_.value("--token-file"), {}});
+      if (!token) return refused(token.error().message);
+      asked.token = std::move(*token);
+    }
+    if (asked.token.find_first_of("\r\n") != std::string::npos) return refused("the token has several lines");
+    const Result<DaemonAddress> address = daemon_address(arguments_, console_);
+    if (!address) return refused(address.error().message);
+    const Result<HttpAnswer> answer = ask_http(*address, asked);
+    if (!answer) {
+      console_.err << fmt::format("tocsin {}: {}\n", command_, answer.error().message);
+      if (!arguments_.has("--addr")) console_.err << "help: is `tocsin run` running? --addr or TOCSIN_ADDR say where\n";
+      exit_ = Exit::unreachable;
+      return std::nullopt;
+    }
+    return Asked{*answer, Json::parse(answer->body, nullptr, false)};
+  }
+
+  // As above, and said what was refused.
+  std::optional<Asked> ask_well(std::string_view method, std::string target, const Json& body = {}) {
+    std::optional<Asked> asked = ask(method, std::move(target), body);
+    if (!asked) return asked;
+    exit_ = exit_of(asked->answer.status);
+    if (exit_ == Exit::done && !asked->json.is_discarded()) return asked;
+    if (exit_ == Exit::done) exit_ = Exit::unreachable;
+    complain(*asked);
+    return std::nullopt;
+  }
+
+  void complain(const Asked& asked) {
+    const Json& json = asked.json;
+    const bool says = json.is_object() && json.contains("error");
+    console_.err << fmt::format(
+        "tocsin {}: {}\n", command_,
+        says ? json["error"].get<std::string>() : fmt::format("the daemon answers {}", asked.answer.status));
+    if (json.is_object() && json.contains("help")) console_.err << "help: " << json["help"].get<std::string>() << "\n";
+  }
+
+ private:
+  std::nullopt_t refused(const std::string& message) {
+    exit_ = refuse(console_, command_, message);
+    return std::nullopt;
+  }
+
+  std::string_view command_;
+  const Arguments& arguments_;
+  Console& console_;
+  Exit exit_ = Exit::usage;
+};
+
+std::string number_of(const Json& json) { return grouped(json.get<std::uint64_t>()); }
+std::string bytes_of(const Json& json) {
+  const double bytes = json.get<double>();
+  if (bytes < 1024) return fmt::format("{:.0f} B", bytes);
+  if (bytes < 1024 * 1024) return fmt::format("{:.1f} KiB", bytes / 1024);
+  if (bytes < 1024.0 * 1024 * 1024) return fmt::format("{:.1f} MiB", bytes / 1024 / 1024);
+  return fmt::format("{:.1f} GiB", bytes / 1024 / 1024 / 1024);
+}
+// A text of the daemon's, for a terminal: nothing in it that a terminal obeys.
+std::string shown(const Json& json) {
+  std::string out = json.is_string() ? json.get<std::string>() : json.is_null() ? "-" : json.dump();
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return out;
+}
+
+// Columns under their heads; numbers to the right.
+void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool number = !row[i].empty() && row[i].front() >= '0' && row[i].front() <= '9' && i != 0;
+      line += number ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+      line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    out << line << "\n";
+  }
+}
+
+void print_status(const Json& s, std::ostream& out) {
+  const auto line = [&](std::string_view name, const std::string& text) {
+    out << fmt::format("{:<12} {}\n", name, text);
+  };
+  const auto health = [&](const Json& json) {
+    return json["ok"].get<bool>() ? std::string("yes") : "no: " + shown(json["reason"]);
+  };
+  line("daemon", fmt::format("tocsin {}, {} since {}", shown(s["version"]), shown(s["stage"]), shown(s["started"])));
+  line("healthy", health(s["healthy"]));
+  line("ready", health(s["ready"]));
+  line("rules", fmt::format("{} ({} disabled), generation {}", number_of(s["rules"]), number_of(s["rules_disabled"]),
+                            number_of(s["reload"]["generation"])));
+  if (s["reload"].contains("error"))
+    line("reload", "refused, the rules before it run on: " + shown(s["reload"]["error"]));
+  line("events", fmt::format("{}, {} late, {} dead letters", number_of(s["events"]), number_of(s["late"]),
+                             number_of(s["dead_letters"])));
+  line("alerts", number_of(s["alerts"]));
+  line("watermark", shown(s["watermark"]));
+  line("state", fmt::format("{} keys, {} in memory, epoch {}", number_of(s["keys"]), bytes_of(s["state_bytes"]),
+                            number_of(s["epoch"])));
+  if (const Json& checkpoint = s["checkpoint"]; !checkpoint.is_null())
+    line("checkpoint", fmt::format("{}, {} in {:.3f} s{}", shown(checkpoint["time"]), bytes_of(checkpoint["bytes"]),
+                                   checkpoint["seconds"].get<double>(),
+                                   checkpoint["ok"].get<bool>() ? "" : ", FAILED: " + shown(checkpoint["failure"])));
+  for (const Json& source : s["sources"])
+    line("source", fmt::format("{} ({}): {} records, watermark {}{}", shown(source["name"]), shown(source["kind"]),
+                               number_of(source["records"]), shown(source["watermark"]),
+                               source.contains("problem") ? ", PROBLEM: " + shown(source["problem"]) : ""));
+  for (const Json& sink : s["sinks"])
+    line("sink", fmt::format("{} ({}): {} delivered, {} waiting, {} failed{}", shown(sink["name"]), shown(sink["kind"]),
+                             number_of(sink["delivered"]), number_of(sink["waiting"]), number_of(sink["failed"]),
+                             sink.contains("problem") ? ", PROBLEM: " + shown(sink["problem"]) : ""));
+  line("problems", number_of(s["problems"]));
+}
+
+void print_rules(const Json& rules, std::ostream& out) {
+  std::vector<std::vector<std::string>> rows{{"rule", "severity", "alerts", "events", "keys", "state", "state of it"}};
+  for (const Json& rule : rules) {
+    std::string note = rule["enabled"].get<bool>() ? "" : "disabled";
+    if (rule.contains("warming_until"))
+      note += (note.empty() ? "" : ", ") + ("warming until " + shown(rule["warming_until"]));
+    if (rule["cut_short"].get<std::uint64_t>() > 0)
+      note += (note.empty() ? "" : ", ") + ("cut short " + number_of(rule["cut_short"]) + " times");
+    rows.push_back({shown(rule["name"]), shown(rule["severity"]), number_of(rule["alerts"]), number_of(rule["events"]),
+                    number_of(rule["keys"]), bytes_of(rule["bytes"]), note});
+  }
+  rows.front().back() = "";
+  print_table(out, rows);
+}
+
+void print_alerts(const Json& alerts, std::ostream& out) {
+  for (const Json& alert : alerts) {
+    const Json& document = alert["alert"];
+    std::string text = document.is_object() && document.contains("text") ? shown(document["text"]) : shown(document);
+    std::string deliveries;
+    for (const Json& delivery : alert["deliveries"])
+      deliveries += fmt::format("{}{}: {}", deliveries.empty() ? "  [" : ", ", shown(delivery["sink"]),
+                                shown(delivery["result"]));
+    if (!deliveries.empty()) deliveries += "]";
+    out << fmt::format("{}  {}  {}  {}{}\n", shown(alert["time"]), shown(alert["id"]).substr(0, 16),
+                       shown(alert["rule"]), text, deliveries);
+  }
+}
+
+// What a Verdict says to people: its `text`, else all of it.
+void print_verdict(const Asked& asked, bool as_json, std::ostream& out) {
+  if (as_json)
+    out << asked.answer.body << "\n";
+  else if (asked.json.is_object() && asked.json.contains("text"))
+    out << asked.json["text"].get<std::string>() << (asked.json["text"].get<std::string>().ends_with('\n') ? "" : "\n");
+  else
+    out << asked.json.dump(2) << "\n";
+}
+
+// A change that a desk has judged: its verdict is the answer, also when it is no.
+Exit change(Client& client, std::string_view method, std::string target, const Json& body, const Arguments& arguments,
+            Console& console) {
+  const std::optional<Asked> asked = client.ask(method, std::move(target), body);
+  if (!asked) return client.exit();
+  const Exit exit = exit_of(asked->answer.status);
+  const bool is_verdict = asked->json.is_object() && !asked->json.contains("error");
+  if ((exit == Exit::done || exit == Exit::no) && is_verdict)
+    print_verdict(*asked, arguments.has("--json"), console.out);
+  else
+    client.complain(*asked);
+  return exit;
+}
+
+// The document as it is, or as `print` shows it.
+template <class Print>
+Exit show(Client& client, std::string target, const Arguments& arguments, Console& console, const Print& print) {
+  const std::optional<Asked> asked = client.ask_well("GET", std::move(target));
+  if (!asked) return client.exit();
+  if (arguments.has("--json")) {
+    console.out << asked->answer.body << "\n";
+    return Exit::done;
+  }
+  try {
+    print(asked->json, console.out);
+  } catch (const Json::exception&) {  // another version's document
+    console.err << "the daemon's answer is of another version than this program; --json prints it\n";
+    return Exit::unreachable;
+  }
+  return Exit::done;
+}
+
+std::string word(const Arguments& arguments, std::size_t i) {
+  return i < arguments.operands().size() ? arguments.operands()[i] : std::string();
+}
+
+}  // namespace
+
+Exit run_status(const Arguments& arguments, Console& console) {
+  Client client("status", arguments, console);
+  if (!arguments.has("--ready"))
+    return show(client, "/api/v1/status", arguments, console,
+                [](const Json& status, std::ostream& out) { print_status(status, out); });
+  const std::optional<Asked> asked = client.ask("GET", "/-/ready");
+  if (!asked) return client.exit();
+  console.out << asked->answer.body;
+  return asked->answer.status == 200 ? Exit::done : Exit::no;
+}
+
+Exit run_rules(const Arguments& arguments, Console& console) {
+  Client client("rules", arguments, console);
+  const std::string what = word(arguments, 0), name = word(arguments, 1);
+  if (!what.empty() && what != "list" && name.empty())
+    return refuse(console, "rules", what + " needs the name of a rule");
+  const auto print = [](const Json& json, std::ostream& out) { print_rules(json.at("rules"), out); };
+  if (what.empty() || what == "list") return show(client, "/api/v1/rules", arguments, console, print);
+  const std::string path = "/api/v1/rules/" + encode_url(name);
+  if (what == "show") return show(client, path, arguments, console, print);
+  return change(client, "POST", path + "/" + what, {}, arguments, console);
+}
+
+Exit run_alerts(const Arguments& arguments, Console& console) {
+  Client client("alerts", arguments, console);
+  std::string target = "/api/v1/alerts?limit=" + encode_url(arguments.value("--limit", "100"));
+  if (arguments.has("--rule")) target += "&rule=" + encode_url(arguments.value("--rule"));
+  return show(client, std::move(target), arguments, console,
+              [](const Json& json, std::ostream& out) { print_alerts(json.at("alerts"), out); });
+}
+
+Exit run_reload(const Arguments& arguments, Console& console) {
+  Client client("reload", arguments, console);
+  const Json body = {{"dry_run", arguments.has("--dry-run")},
+                     {"require_state_kept", arguments.has("--require-state-kept")},
+                     {"rebuild", arguments.all("--rebuild")}};
+  return change(client, "POST", "/api/v1/reload", body, arguments, console);
+}
+
+Exit run_savepoint(const Arguments& arguments, Console& console) {
+  Client client("savepoint", arguments, console);
+  const std::string what = word(arguments, 0), name = word(arguments, 1);
+  if (what == "list")
+    return show(client, "/api/v1/savepoints", arguments, console, [](const Json& json, std::ostream& out) {
+      std::vector<std::vector<std::string>> rows{{"name", "time", "size", "generation", "rules", "epoch"}};
+      for (const Json& savepoint : json.at("savepoints"))
+        rows.push_back({shown(savepoint["name"]), shown(savepoint["time"]), bytes_of(savepoint["bytes"]),
+                        number_of(savepoint["generation"]), number_of(savepoint["rules"]),
+                        number_of(savepoint["epoch"])});
+      print_table(out, rows);
+    });
+  if (what == "create")
+    return change(client, "POST", "/api/v1/savepoints", {{"name", name}, {"stop", arguments.has("--stop")}}, arguments,
+                  console);
+  if (name.empty()) return refuse(console, "savepoint", "delete needs the name of a savepoint");
+  return change(client, "DELETE", "/api/v1/savepoints/" + encode_url(name), {}, arguments, console);
+}
+
+}  // namespace tocsin::app
