@@ -598,7 +598,9 @@ TEST_CASE("what cannot be done is said, with exit 2; rules with errors with exit
   CHECK(contains(scene.replay({}).err, "name the events: --input FILE"));
   CHECK(contains(scene.replay({"--input", "/nowhere/at.ndjson"}).err, "cannot open /nowhere/at.ndjson: No such file"));
   CHECK(scene.replay({"--input", "/nowhere/at.ndjson"}).code == 2);
-  CHECK(scene.replay({"--input", scene.folder.path()}).code == 2);
+  const Folder empty;  // of one with files, these are read
+  CHECK(contains(scene.replay({"--input", empty.path()}).err, "there is no such file"));
+  CHECK(scene.replay({"--input", empty.path()}).code == 2);
   CHECK(run({"replay", "/nowhere", "--input", scene.input}).code == 2);
   CHECK(scene.replay({"--input", scene.input, "--until", "noon"}).code == 2);
   CHECK(scene.replay({"--input", scene.input, "--until", "1", "--drain"}).code == 2);
