@@ -51,15 +51,21 @@ void number_in_order(std::vector<EventText>& events) {
 
 // Seeds beyond the usual ones that showed a difference once.
 constexpr std::uint64_t kOnceDifferent[] = {
-    1601,  1922,  5936,  6272,  7385,  9996, 16090,  // `--drain` went on reminding for what nobody waits for (T8)
-    8487,  13133, 13872,                             // the baseline of `2x its previous` was told with its factor (N1)
-    8773,  21034,                       // A5: one window more lies behind the key's first event, counted or not
-    20522,                              // the evidence of emitted events of one cause was sorted by what they came from
-    4955,  17889, 21052, 22143, 24080,  // `--drain` waited for the end of windows that hold nothing
-    18142, 23782, 24309, 24929,         // ... of summaries that the event has left, of sessions that are over
-    2427,  3924,  10976, 12606, 14030,  // aggregates of a step in a counted group are over all that the step took,
-    21450, 22025, 24050, 25145,         // and its count is that of its events
-    24193,                              // A6: `rate(x over last N)` is over these events, whatever `within` says
+    1601,    1922,    5936,    6272,  7385,  9996,
+    16090,                    // `--drain` went on reminding for what nobody waits for (T8)
+    8487,    13133,   13872,  // the baseline of `2x its previous` was told with its factor (N1)
+    8773,    21034,           // A5: one window more lies behind the key's first event, counted or not
+    20522,                    // the evidence of emitted events of one cause was sorted by what they came from
+    4955,    17889,   21052,   22143, 24080,  // `--drain` waited for the end of windows that hold nothing
+    18142,   23782,   24309,
+    24929,                                    // ... of summaries that the event has left, of sessions that are over
+    2427,    3924,    10976,   12606, 14030,  // aggregates of a step in a counted group are over all that the step took,
+    21450,   22025,   24050,
+    25145,                      // and its count is that of its events
+    24193,                      // A6: `rate(x over last N)` is over these events, whatever `within` says
+    2164454, 2169002, 2171823,  // `--drain` with `fewer than` under `during` (F15, T8)
+    2132432, 2164163, 2170089,
+    2173946,  // the reference alone: slopes, escalations that nobody waits for, a count
 };
 
 }  // namespace
@@ -327,11 +333,15 @@ TEST_CASE("rules and streams on which two ways differed once") {
     const char* type;
     std::int64_t ms;
     const char* key;
+    const char* fields = "";
   };
   struct Row {
     const char* pattern;
     std::vector<Seen> events;
     std::size_t fires;
+    const char* by = "k";
+    const char* clause = nullptr;
+    bool drain = false;
   };
   const Row rows[] = {
       // A7: the last x lasts up to the key's next event, so the key is not given up as soon as another one begins.
@@ -351,20 +361,22 @@ TEST_CASE("rules and streams on which two ways differed once") {
        {{"a", 0, "k1"}, {"b", 1'000, "k1"}, {"c", 2'000, "k1"}},
        1},
   };
-  for (const auto& [pattern, events, fires] : rows) {
+  for (const auto& [pattern, events, fires, by, clause, drain] : rows) {
     CAPTURE(std::string(pattern));
     Case c;
     RuleText rule;
     rule.head = "rule r1";
     rule.pattern = pattern;
-    rule.by = "k";
-    rule.clauses = {"alert low \"{first} {last}\""};
+    rule.by = by;
+    if (clause != nullptr) rule.clauses.emplace_back(clause);
+    rule.clauses.emplace_back("alert low \"{first} {last}\"");
     c.rules = {rule};
+    c.drain = drain;
     for (const Seen& seen : events) {
       EventText event;
       event.type = seen.type;
       event.ms = 60'000 + seen.ms;
-      event.fields = std::string("\"k\":\"") + seen.key + "\",\"d\":1.5";
+      event.fields = std::string("\"k\":\"") + seen.key + "\",\"d\":1.5" + seen.fields;
       event.offset = c.events.size() + 1;
       c.events.push_back(std::move(event));
     }

@@ -570,25 +570,32 @@ std::pair<std::int64_t, std::int64_t> range2(const Node& node, const Windows& w)
   return {w.at2 - 2 * (w.shift + 1) * width->us, w.at2 - 2 * w.shift * width->us - 1};
 }
 
-std::optional<std::pair<double, double>> line(
-    const Events& events, const std::vector<std::string>& path) {  // at the first event's time; per second
-  double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
-  std::optional<Time> zero;
+// The least-squares line; the sums of whole microseconds are exact for what tests hold.
+struct Line {
+  long double n = 0, sx = 0, sy = 0, sxx = 0, sxy = 0;
+  double above() const { return static_cast<double>(n * sxy - sx * sy); }
+  double below() const { return static_cast<double>(n * sxx - sx * sx); }
+  double slope() const { return above() * 1e6 / below(); }  // per second
+  double at(std::int64_t x) const {
+    return static_cast<double>(sy / n) +
+           above() * static_cast<double>((n * static_cast<long double>(x) - sx) / n) / below();
+  }
+};
+
+std::optional<Line> line(const Events& events, const std::vector<std::string>& path, Time zero) {
+  Line out;
   for (const Seen* e : events) {
     const Value v = field(*e, path);
     if (!v.numeric()) continue;
-    if (!zero) zero = e->time;
-    const double x = static_cast<double>(e->time.us - zero->us) / 1e6, y = v.as_double();
-    n += 1;
-    sx += x;
-    sy += y;
-    sxx += x * x;
-    sxy += x * y;
+    const auto x = static_cast<long double>(e->time.us - zero.us), y = static_cast<long double>(v.as_double());
+    out.n += 1;
+    out.sx += x;
+    out.sy += y;
+    out.sxx += x * x;
+    out.sxy += x * y;
   }
-  const double below = n * sxx - sx * sx;
-  if (n < 2 || below == 0) return std::nullopt;
-  const double slope = (n * sxy - sx * sy) / below;
-  return std::pair{(sy - slope * sx) / n, slope};
+  if (out.n < 2 || out.below() == 0) return std::nullopt;
+  return out;
 }
 
 Events by_name(const Node& node, const Stream& stream, const Scope& scope) {
@@ -889,18 +896,13 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     return Value::list(std::move(out));
   }
   if (f == "slope" || f == "forecast") {
-    const auto l = line(events, path);
+    const Time zero = events.empty() ? Time{} : events.front()->time;
+    const auto l = line(events, path, zero);
     if (!l) return {};
-    if (f == "slope") return Value::of(l->second);
+    if (f == "slope") return Value::of(l->slope());
     if (scope.windows == nullptr || node.kids.empty()) return {};
-    Time zero{};
-    for (const Seen* e : events)
-      if (field(*e, path).numeric()) {
-        zero = e->time;
-        break;
-      }
     const Value ahead = eval(*node.kids.back(), scope);
-    return Value::of(l->first + l->second * static_cast<double>(scope.windows->at2 / 2 + ahead.number - zero.us) / 1e6);
+    return Value::of(l->at(scope.windows->at2 / 2 + ahead.number - zero.us));
   }
   // All others are missing of nothing (A1).
   if (f == "min" || f == "max") {

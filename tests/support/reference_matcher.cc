@@ -111,6 +111,7 @@ class Run {
   void flush(int phase);
   using Waiting = Tracker::Waiting;
   void wake(std::size_t r, KeyState& key, Time at, Waiting waiting = Waiting::yes);
+  static bool escalates_at(const Rule& rule, const OpenAlert& open, Time at);
   bool is_waited_for(Time at, const Wakes& wakes) const;
   void take_wakes(std::size_t r, KeyState& key);
   void late(const Event& event, Time watermark);
@@ -287,11 +288,18 @@ void Run::wake(std::size_t r, KeyState& key, Time at, Waiting waiting) {
   if (waiting == Waiting::if_something_does) w.if_something_waits.insert({r, &key});
 }
 
+// `escalate to S after D unresolved`.
+bool Run::escalates_at(const Rule& rule, const OpenAlert& open, Time at) {
+  return std::ranges::any_of(rule.escalate,
+                             [&](const auto& e) { return e.number == 0 && open.alert.time + e.length == at; });
+}
+
 bool Run::is_waited_for(Time at, const Wakes& wakes) const {
-  return wakes.waiting || std::ranges::any_of(wakes.if_something_waits, [at](const auto& who) {
+  return wakes.waiting || std::ranges::any_of(wakes.if_something_waits, [this, at](const auto& who) {
            const KeyState& key = *who.second;
            return !key.session.empty() || (key.tracker && key.tracker->waits_at(at)) ||
-                  (key.open && key.open->resolve && key.open->resolve->waits_at(at));
+                  (key.open && key.open->resolve && key.open->resolve->waits_at(at)) ||
+                  (key.open && escalates_at(*rules_[who.first].rule, *key.open, at));
          });
 }
 
@@ -745,7 +753,7 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
       key.open = std::move(open);
       if (rule.remind) wake(r, key, match.at + *rule.remind, Waiting::no);
       for (const auto& e : rule.escalate)
-        if (e.number == 0) wake(r, key, match.at + e.length);
+        if (e.number == 0) wake(r, key, match.at + e.length, Waiting::if_something_does);
     }
     make(rule.name, key, match.at, match.with, match.taken);
     for (std::size_t i = 0; i < rule.emit.size() && i < match.emits.size(); ++i)

@@ -610,7 +610,7 @@ std::vector<Match> Tracker::sequence(std::optional<Time> deadline, bool held) {
       m.count = std::count_if(c.taken.begin(), c.taken.end(), [&](const Taken& t) {
         return t.slot == repeated->slot && (groups ? t.ends_group : t.shown);
       });
-      if (repeated->until != nullptr && !groups) --*m.count;
+      if (repeated->until != nullptr && !groups && *m.count > 0) --*m.count;  // none: of a maybe that is not there
     }
     if (deadline)
       for (const Items& items : p_.variants)
