@@ -63,6 +63,7 @@ constexpr std::uint64_t kOnceDifferent[] = {
     21450,   22025,   24050,
     25145,                      // and its count is that of its events
     24193,                      // A6: `rate(x over last N)` is over these events, whatever `within` says
+    2143961, 2145241,           // `C for D` was told though time alone had ended it (C4)
     2164454, 2169002, 2171823,  // `--drain` with `fewer than` under `during` (F15, T8)
     2132432, 2164163, 2170089,
     2173946,  // the reference alone: slopes, escalations that nobody waits for, a count
@@ -360,6 +361,12 @@ TEST_CASE("rules and streams on which two ways differed once") {
       {"exactly 1 (one or more a then b) then c within 9s",
        {{"a", 0, "k1"}, {"b", 1'000, "k1"}, {"c", 2'000, "k1"}},
        1},
+      // C4: at 3.5 one window more lies behind the key's first event, and the sum is no larger than their average.
+      {"sum(a.v over 1s) > its average over 3s within 1s for 1s",
+       {{"a", 500, "k1", ",\"v\":3"}, {"a", 2'500, "k1", ",\"v\":1"}, {"c", 9'000, "k1"}},
+       0},
+      // C4: the rate has fallen below 1 when the two seconds are over.
+      {"rate(b over last 2) > 1 within 5s for 2s", {{"b", 0, "k1"}, {"b", 1'999, "k1"}, {"c", 3'999, "k1"}}, 0},
   };
   for (const auto& [pattern, events, fires, by, clause, drain] : rows) {
     CAPTURE(std::string(pattern));

@@ -740,9 +740,17 @@ class Condition : public PatternMatcher {
     found(finding);
   }
 
-  // `C for D` has held for long enough.
+  // `C for D` has held for long enough, if it holds still: time alone may have ended it since it was judged (C4).
   void report_held(State& state, const EvalContext& context, Instant now, const Findings& found) const {
     const auto report = [&](const Report& held) {
+      EvalContext at = context;
+      at.match = &held;
+      at.time = now.time;
+      if (!evaluator_.holds(pattern_.condition, at)) {
+        state.holding.reset();
+        state.held = false;
+        return;
+      }
       Finding finding;
       finding.kind = Finding::Kind::judged;
       finding.by_event = false;

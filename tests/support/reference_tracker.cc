@@ -779,9 +779,10 @@ std::vector<Match> Tracker::window_end(Time t, bool held) {
 std::vector<Match> Tracker::due(Time t, int phase, bool held) {
   if (phase == 1) {
     if (p_.each) return window_end(t, held);
-    if (!p_.hold || !true_since_ || *true_since_ + *p_.hold != t || !armed_ || held) return {};
-    auto judged = judge(nullptr, 2 * t.us);  // as it stands before the events of this instant
-    if (!judged || !judged->truth.truth() || !judged->where) return {};
+    if (!p_.hold || !true_since_ || *true_since_ + *p_.hold != t) return {};
+    auto judged = judge(nullptr, 2 * t.us);                     // as it stands before the events of this instant
+    if (judged && !judged->truth.truth()) true_since_.reset();  // time alone has ended it (C4)
+    if (!judged || !judged->truth.truth() || !judged->where || !armed_ || held) return {};
     armed_ = false;
     if (s_.how == How::start_over) start_over(newest_);
     return {std::move(judged->match)};
