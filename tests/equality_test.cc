@@ -64,6 +64,7 @@ constexpr std::uint64_t kOnceDifferent[] = {
     25145,                      // and its count is that of its events
     24193,                      // A6: `rate(x over last N)` is over these events, whatever `within` says
     2143961, 2145241,           // `C for D` was told though time alone had ended it (C4)
+    2142947,                    // `within` around a group whose `maybe` before a repeated step took nothing
     2164454, 2169002, 2171823,  // `--drain` with `fewer than` under `during` (F15, T8)
     2132432, 2164163, 2170089,
     2173946,  // the reference alone: slopes, escalations that nobody waits for, a count
@@ -367,6 +368,9 @@ TEST_CASE("rules and streams on which two ways differed once") {
        0},
       // C4: the rate has fallen below 1 when the two seconds are over.
       {"rate(b over last 2) > 1 within 5s for 2s", {{"b", 0, "k1"}, {"b", 1'999, "k1"}, {"c", 3'999, "k1"}}, 0},
+      // Q3: without b the group begins with its repeated step.
+      {"a then (maybe b then no b then 2 c within 3s)", {{"a", 0, "k1"}, {"c", 2'000, "k1"}, {"c", 9'000, "k1"}}, 0},
+      {"a then (maybe b then no b then 2 c within 3s)", {{"a", 0, "k1"}, {"c", 2'000, "k1"}, {"c", 5'000, "k1"}}, 1},
   };
   for (const auto& [pattern, events, fires, by, clause, drain] : rows) {
     CAPTURE(std::string(pattern));

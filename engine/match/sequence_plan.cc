@@ -132,16 +132,19 @@ class Reader {
     close.step = inst.step;
     out[begin].within = code_[at_].bound;
     out[begin].after = static_cast<std::uint32_t>(out.size());
-    const auto first = std::find_if(out.begin() + static_cast<std::ptrdiff_t>(begin) + 1, out.end(),
-                                    [](const Item& i) { return i.kind != Item::Kind::open; });
-    out[begin].guess_end = out[begin].within.us != 0 && first == out.begin() + static_cast<std::ptrdiff_t>(begin) + 1 &&
-                           first != out.end() - 1 &&
-                           (first->kind == Item::Kind::repeat || first->kind == Item::Kind::streak);
+    out[begin].guess_end = out[begin].within.us != 0 && may_begin_with_repetition(out, begin);
     out[begin].only_repeats =
         std::all_of(out.begin() + static_cast<std::ptrdiff_t>(begin) + 1, out.end() - 1, [](const Item& i) {
           return i.kind == Item::Kind::repeat || i.kind == Item::Kind::streak || i.kind == Item::Kind::fires;
         });
     maybe_ = around;
+  }
+
+  // Does the group that began at `begin` begin with a repetition, when those of its maybes before it are not there?
+  static bool may_begin_with_repetition(const Items& items, std::size_t begin) {
+    std::size_t first = begin + 1;
+    while (first < items.size() && items[first].maybe != items[begin].maybe) first = items[first].after;
+    return first < items.size() && (items[first].kind == Item::Kind::repeat || items[first].kind == Item::Kind::streak);
   }
 
   // Is the last item the close of a group inside the one that began at `begin`?

@@ -54,7 +54,7 @@ struct Item {
   std::uint32_t rank = kNone;   // a single step of a `maybe`: its place among these
 
   Duration within{};          // open: of the group, 0: none
-  bool guess_end = false;     // open: the group is bounded and begins with a repetition, so its end is looked for first
+  bool guess_end = false;     // open: bounded, and may begin with a repetition: then its end is looked for first
   bool only_repeats = false;  // open: nothing in it but repetitions
   StreamId absent;            // close: `no x within`
   StepBound absent_within;

@@ -225,13 +225,14 @@ void SequenceSearch::single(const Items& items, std::size_t at, Place place, con
 
 void SequenceSearch::open(const Items& items, std::size_t at, Place place, const Go& go) {
   const Item& item = items[at];
-  if (item.guess_end && item.only_repeats) return repetitions(items, at, std::move(place), go);
+  const bool guesses = guesses_end(items, at);
+  if (guesses && item.only_repeats) return repetitions(items, at, std::move(place), go);
   enter(item, place);
   OpenGroup group;
   group.within = item.within;
   group.upper = link_end(item, place);
   place.groups.push_back(group);
-  if (!item.guess_end) return solve(items, at + 1, std::move(place), go);
+  if (!guesses) return solve(items, at + 1, std::move(place), go);
   for (SeenIndex guess = place.limit; guess-- > first_of(place) && !done_;) {
     place.groups.back().guess = guess;
     solve(items, at + 1, place, go);
@@ -468,6 +469,15 @@ bool SequenceSearch::cannot_be_best() const {
                                       best_->singles.begin(), best_->singles.begin() + static_cast<std::ptrdiff_t>(n));
 }
 
+// The first event of a bounded group that begins with a repetition is known when its last is (Q3).
+bool SequenceSearch::guesses_end(const Items& items, std::size_t at) const {
+  if (!items[at].guess_end) return false;
+  std::size_t first = at + 1;
+  while (first < items[at].after && !takes_part(items[first])) first = items[first].after;
+  return first < items[at].after &&
+         (items[first].kind == Item::Kind::repeat || items[first].kind == Item::Kind::streak);
+}
+
 // Does nothing in the pattern take an event after this item?
 bool SequenceSearch::last_taker(const Items& items, std::size_t at) const {
   if (&items != &plan_.items) return false;
@@ -486,7 +496,7 @@ void SequenceSearch::repetitions(const Items& items, std::size_t at, Place place
     const Item& i = items[to];
     if (!takes_part(i)) continue;
     if (i.repeats() || i.kind == Item::Kind::close) continue;
-    if (i.kind == Item::Kind::open && (!i.guess_end || i.only_repeats)) continue;
+    if (i.kind == Item::Kind::open && (!guesses_end(items, to) || i.only_repeats)) continue;
     break;
   }
   if (to == items.size()) {
@@ -545,7 +555,7 @@ void SequenceSearch::divide(const Run& run, std::size_t at, Place place) {
       group.within = item.within;
       group.upper = link_end(item, place);
       place.groups.push_back(group);
-      if (!item.guess_end) return divide(run, at + 1, std::move(place));
+      if (!guesses_end(run.items, at)) return divide(run, at + 1, std::move(place));
       for (SeenIndex guess = run.end; guess-- > first_of(place) && (!*run.settled || every_) && !done_;) {
         place.groups.back().guess = guess;  // "the latest such window"
         divide(run, at + 1, place);

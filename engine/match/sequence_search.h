@@ -172,6 +172,7 @@ class SequenceSearch {
   bool more_repeats(const Run& run, std::size_t at) const;
   static bool ends_absent(const Items& items, std::size_t at);
   bool last_taker(const Items& items, std::size_t at) const;
+  bool guesses_end(const Items& items, std::size_t at) const;
   Time link_end(const Item& item, const Place& place) const;
   bool in_bounds(const Place& place, SeenIndex i, Time upper) const;
   bool may_follow(const Place& place, SeenIndex i);
