@@ -58,7 +58,8 @@ struct State : PatternState {
   std::vector<std::uint64_t> gone;  // by Condition::windows_: entries up to this number fell out of it for the limit
   std::optional<Time> window_end;   // aligned: of the window in hand
   bool renewed = false;             // what is due is so by time alone
-  std::optional<Time> reopened;     // `fewer than` under `during`: the first judgement after the next opening
+  std::optional<Time> reopened;     // `fewer than` under `during`: the first judgement after an opening
+  bool opens_later = false;         // ... that is yet to come
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State) + (running ? RunningWindows::bytes(*running) : 0);
@@ -164,7 +165,8 @@ class Condition : public PatternMatcher {
     if (state.reopened && *state.reopened <= now.time) state.reopened.reset();
     if (openings_.any() && pattern_.needs_seen && !state.reopened && context.reference != nullptr) {
       const Time opened = openings_.from(context.reference, now.time - pattern_.length, now.time) + pattern_.length;
-      if (opened > now.time)
+      state.opens_later = opened <= now.time;
+      if (!state.opens_later)
         state.reopened = opened;
       else if (const auto next = openings_.next(*context.reference, now.time))
         state.reopened = *next + pattern_.length;
@@ -173,7 +175,7 @@ class Condition : public PatternMatcher {
       judge(state, context, now.time, true, false, found);
     state.judged = now;
     // Calendars open for ever: with nothing left to count, the next opening is no reason to go on (T8).
-    if (state.reopened && !next_expiry(state)) state.renewed = true;
+    if (state.reopened && state.opens_later && !next_expiry(state)) state.renewed = true;
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
@@ -217,8 +219,9 @@ class Condition : public PatternMatcher {
   bool watches(const PatternState& base) const override { return static_cast<const State&>(base).seen_at.has_value(); }
   bool renewed(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
+    if (state.renewed || !state.reopened || !state.opens_later) return state.renewed;
     // F15: at the next opening of a calendar the wait begins anew, day by day and for ever.
-    return state.renewed || (state.reopened && due(base) == Instant{*state.reopened, Phase::waited});
+    return due(base) == Instant{*state.reopened, Phase::waited} && !next_expiry(state);
   }
 
  private:
@@ -310,7 +313,8 @@ class Condition : public PatternMatcher {
     }
     const std::size_t windows = state.gone.size();
     a(state.from, state.seen_at, state.first_event, state.last_event, state.holding, state.held, state.judged,
-      state.nested_armed, state.places, state.taken, state.gone, state.window_end, state.renewed, state.reopened);
+      state.nested_armed, state.places, state.taken, state.gone, state.window_end, state.renewed, state.reopened,
+      state.opens_later);
     if (state.gone.size() != windows) a.fail();
     map_parts(a, state.last_value);
     for (std::size_t i = 0; i < nested_.size(); ++i) matcher_parts(a, *nested_[i], *state.nested[i]);
