@@ -103,18 +103,16 @@ class Reader {
     return path;
   }
 
+  void complain(dsl::SourceSpan span, std::string message, std::string here, std::string help = {}) {
+    dsl::Diagnostic& mistake = read_.mistakes.emplace_back();
+    mistake.message = std::move(message);
+    mistake.here = {span, std::move(here)};
+    mistake.help = std::move(help);
+  }
+
   void finish();
 
  private:
-  void complain(dsl::SourceSpan span, std::string message, std::string here, std::string help = {}) {
-    read_.mistakes.push_back({.code = {},
-                              .message = std::move(message),
-                              .here = {span, std::move(here)},
-                              .cause = {},
-                              .help = std::move(help),
-                              .fix = {}});
-  }
-
   void unknown(const Path& parent, const std::string& word, dsl::SourceSpan span) {
     const std::vector<std::string> known = settings_below(parent);
     const std::string near = dsl::nearest(word, known);
@@ -530,13 +528,8 @@ Result<SettingsRead> read_settings(const SettingLayers& layers) {
     const std::uint32_t file = reader.add_text("--set", word);
     const std::size_t equals = word.find('=');
     if (equals == std::string::npos || equals == 0) {
-      read.mistakes.push_back(
-          {.code = {},
-           .message = "--set is KEY=VALUE",
-           .here = {{file, 0, static_cast<std::uint32_t>(word.size())}, "no equals sign behind a key"},
-           .cause = {},
-           .help = "such as --set state.memory=2GiB",
-           .fix = {}});
+      const dsl::SourceSpan all{file, 0, static_cast<std::uint32_t>(word.size())};
+      reader.complain(all, "--set is KEY=VALUE", "no equals sign behind a key", "such as --set state.memory=2GiB");
       continue;
     }
     reader.take_word(parts_of(word.substr(0, equals)), word.substr(equals + 1), file,
