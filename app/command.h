@@ -102,6 +102,7 @@ Exit run_check(const Arguments& arguments, Console& console);
 Exit run_fmt(const Arguments& arguments, Console& console);
 Exit run_tests(const Arguments& arguments, Console& console);
 Exit run_replay(const Arguments& arguments, Console& console);
+Exit run_run(const Arguments& arguments, Console& console);
 Exit run_explain(const Arguments& arguments, Console& console);
 Exit run_config(const Arguments& arguments, Console& console);
 Exit run_status(const Arguments& arguments, Console& console);

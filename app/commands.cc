@@ -396,6 +396,24 @@ Command savepoint() {
                  .run = run_savepoint});
 }
 
+Command run() {
+  return {
+      .name = "run",
+      .one_line = "the daemon: judges events as they come, on all cores, and survives being killed",
+      .more =
+          "Sources, sinks and state are those of tocsin.toml; PATHS stand for its `rules`. All that rules remember, "
+          "and how far sources and sinks have come, becomes durable a few times a second: after a crash it goes on "
+          "from there, and with file sources and file sinks no alert is lost or doubled. Other rules are taken while "
+          "it runs, when their files change or at SIGHUP, all or nothing. SIGTERM: what has been judged becomes "
+          "durable and is delivered, then it ends with exit code 0; a second one ends it at once.",
+      .operands = {kPaths},
+      .options = {config(),
+                  set(),
+                  {.name = "--shards", .value = "N", .help = "so many threads judge; 0: one a core (`shards`)"}},
+      .examples = {"tocsin run -c tocsin.toml", "tocsin run -c tocsin.toml --set state.epoch=50ms rules/security"},
+      .run = run_run};
+}
+
 Command version() {
   return {.name = "version",
           .one_line = "the version of the program and of the language",
@@ -445,7 +463,7 @@ std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands{
-      check(),  fmt(),        test(),   replay(), why(),       demo(),    explain(),     config_command(),
+      check(),  fmt(),        test(),   replay(), why(),       demo(),    explain(),     run(), config_command(),
       status(), live_rules(), alerts(), reload(), savepoint(), version(), completions(), man()};
   return commands;
 }

@@ -15,6 +15,7 @@
 #include "app/demo_rules.h"
 #include "app/files.h"
 #include "app/history.h"
+#include "app/wall_clock.h"
 #include "app/watching.h"
 #include "dsl/compile.h"
 #include "engine/base/write.h"
@@ -36,18 +37,6 @@ constexpr double kRateMost = 10'000, kRateMostExported = 1'000;
 constexpr Duration kGrace = seconds(5);
 // Where virtual time begins, and exported events.
 constexpr Time kVirtualBegin{1'767'225'600'000'000};  // 2026-01-01
-
-class WallClock final : public Clock {
- public:
-  Time now() const override {
-    const auto since = std::chrono::system_clock::now().time_since_epoch();
-    return Time{std::chrono::duration_cast<std::chrono::microseconds>(since).count()};
-  }
-  Duration elapsed() const override {
-    const auto since = std::chrono::steady_clock::now().time_since_epoch();
-    return {std::chrono::duration_cast<std::chrono::microseconds>(since).count()};
-  }
-};
 
 struct Wanted {
   const DemoRules* rules = nullptr;

@@ -45,6 +45,13 @@ bool Board::is_ahead(std::size_t partition) const {
   return clock_.is_ahead(partition);
 }
 
+std::vector<SourceId> Board::sources() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<SourceId> out;
+  for (const Partition& partition : partitions_) out.push_back(sources_[partition.source].id);
+  return out;
+}
+
 std::size_t Board::noted() const {
   const std::scoped_lock lock(mutex_);
   std::size_t out = 0;

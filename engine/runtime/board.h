@@ -104,6 +104,8 @@ class Board {
   void track();
   // Is the partition ahead of the stream, so that what it brings has to wait for others?
   bool is_ahead(std::size_t partition) const;
+  // By partition.
+  std::vector<SourceId> sources() const;
   // How much is noted now.
   std::size_t noted() const;
   // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all

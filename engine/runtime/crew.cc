@@ -16,6 +16,8 @@ constexpr std::uint64_t kInHandPerWorker = 2;
 constexpr std::size_t kParcelsMax = 16;
 // How long a worker without work sleeps at most: partitions that fall silent are told by the clock.
 constexpr auto kNap = std::chrono::milliseconds(5);
+// Between two times at which a shard puts its figures down.
+constexpr Duration kPutDown = milliseconds(500);
 // How long one waits in the source, while the others sleep; where there are several nobody waits in one of them.
 constexpr Duration kPoll = milliseconds(10);
 
@@ -84,10 +86,39 @@ std::array<std::uint64_t, kDeadReasons> Crew::dead() const {
   return out;
 }
 
+void Crew::put_down(std::size_t number, Duration began) {
+  Worker& worker = workers_[number];
+  const Duration now = clock_.elapsed();
+  worker.busy = worker.busy + (now - began);
+  if (worker.put_down != Duration{} && now < worker.put_down + kPutDown) return;
+  worker.put_down = now;
+  ShardFigures figures;
+  const Lane& lane = engine_.lane(number);
+  for (std::size_t i = 0; i < engine_.rules().programs.size(); ++i) {
+    const Runner& runner = lane.shard().runner(ProgramId(i));
+    const ProgramCounters counters = runner.counters();
+    figures.rules.push_back({counters.events, counters.fired, runner.keys(), counters.cut_short, counters.missing_key});
+  }
+  figures.waiting = lane.waiting();
+  figures.busy = worker.busy;
+  figures.passed = lane.frontier().timers_before;
+  const std::scoped_lock lock(worker.mutex);
+  worker.figures = std::move(figures);
+}
+
+Crew::ShardFigures Crew::figures(std::size_t shard) const {
+  const std::scoped_lock lock(workers_[shard].mutex);
+  return workers_[shard].figures;
+}
+
 void Crew::work(std::size_t worker) {
   while (!is_done()) {
     const std::uint64_t seen = news_;
-    if (step(worker)) continue;
+    ++workers_[worker].beats;
+    const Duration began = clock_.elapsed();
+    const bool worked = step(worker);
+    put_down(worker, began);
+    if (worked) continue;
     std::unique_lock lock(sleeping_);
     if (!news_has_come_.wait_for(lock, kNap, [&] { return news_ != seen; })) ++news_;  // time has gone on
   }

@@ -78,6 +78,20 @@ class Crew {
   std::string bookmark(std::size_t partition, std::uint64_t next_offset);
   void stored(std::span<const Progress> positions);  // by partition of the engine
   std::uint64_t held_bytes() const { return *held_; }
+
+  // What a shard has put down last (twice a second at most), for whoever watches; any thread.
+  struct ShardFigures {
+    struct Rule {
+      std::uint64_t events = 0, alerts = 0, keys = 0, cut_short = 0, missing_key = 0;
+    };
+    std::vector<Rule> rules;    // by ProgramId
+    std::uint64_t waiting = 0;  // events that wait for their time
+    Duration busy{};            // all that it has worked
+    Time passed = Frontier::kNothing;
+  };
+  ShardFigures figures(std::size_t shard) const;
+  // Moves as long as the worker does.
+  std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
   bool has_stopped() const { return stopped_; }
   // What is done to the engine afterwards comes out here.
   void give_out();
@@ -125,6 +139,11 @@ class Crew {
     DeadLetters dead;
     Block block;
     std::size_t next_inlet = 0;
+    std::atomic<std::uint64_t> beats{0};
+    Duration put_down{};  // when its figures were
+    Duration busy{};
+    mutable std::mutex mutex;
+    ShardFigures figures;
     std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
   };
 
@@ -135,6 +154,7 @@ class Crew {
   Read read_from(Inlet& inlet, Worker& worker);
   Inlet& inlet_of(std::size_t partition, std::uint32_t& in_source);
   bool may_read() const;
+  void put_down(std::size_t worker, Duration now);
   void hold_back(Inlet& inlet);
   Result<Decoder*> decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition);
   void decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& own,

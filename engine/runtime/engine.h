@@ -85,6 +85,9 @@ class Engine {
   // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.
   bool load(ProgramId program, const StateAddress& address, StateReader& in);
   void resume(const Cut& cut);
+  std::vector<SourceId> sources_of_partitions() const { return board_.sources(); }
+  // Before which time all has been judged, or may be.
+  Time passed() const { return board_.passed(); }
   // What the partition brings has to wait for others.
   bool is_ahead(std::size_t partition) const { return board_.is_ahead(partition); }
   std::uint64_t known_before(std::size_t partition) const { return intakes_[partition].known_before(); }

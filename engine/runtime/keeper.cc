@@ -24,7 +24,7 @@ Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> 
 
 Keeper::~Keeper() = default;
 
-Result<Keeper::Resumed> Keeper::restore() {
+Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_back) {
   Resumed out;
   auto newest = store_.newest();
   if (!newest) return tl::unexpected(newest.error());
@@ -67,20 +67,43 @@ Result<Keeper::Resumed> Keeper::restore() {
       });
       if (!loaded) return tl::unexpected(loaded.error());
     }
-    Cut cut = ledger_.cut;
-    for (Cut::Partition& partition : cut.partitions) partition.source = names_->source(partition.source.index);
-    for (Cut::Begun& begun : cut.begun) begun.source = names_->source(begun.source.index);
-    engine_.resume(cut);
-    out.from = positions();
+    engine_.resume(cut_of_today(cannot_go_back, out.from));
   }
   for (std::size_t i = 0; i < engine_.shards(); ++i) changes_.emplace_back(*names_);
   engine_.track(changes_, numbers_, !out.is_first);
   return out;
 }
 
-void Keeper::add_output(std::string_view text) {
+// The cut of the ledger, for the partitions that there are now.
+Cut Keeper::cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const {
+  Cut cut = ledger_.cut;
+  for (Cut::Partition& partition : cut.partitions) partition.source = names_->source(partition.source.index);
+  for (Cut::Begun& begun : cut.begun) begun.source = names_->source(begun.source.index);
+  const std::vector<Cut::Partition> before = std::exchange(cut.partitions, {});
+  const std::vector<SourceId> sources = engine_.sources_of_partitions();
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const auto place = std::count(sources.begin(), sources.begin() + static_cast<std::ptrdiff_t>(i), sources[i]);
+    auto known = before.begin();
+    for (std::ptrdiff_t n = place; known != before.end(); ++known)
+      if (known->source == sources[i] && n-- == 0) break;
+    if (known == before.end()) {  // a new one
+      cut.partitions.push_back({sources[i], PartitionClock({}), 0, 0, {}, {}});
+      continue;
+    }
+    Cut::Partition& now = cut.partitions.emplace_back(*known);
+    if (std::ranges::find(cannot_go_back, i) != cannot_go_back.end()) {
+      now.resume_offset = now.next_offset;
+      now.late.clear();
+    }
+    from.push_back({static_cast<std::uint32_t>(i), now.resume_offset, now.bookmark});
+  }
+  return cut;
+}
+
+Epoch Keeper::add_output(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   outbox_.append(text);
+  return Epoch{newest_.number + (outputs_are_out_ ? 2 : 1)};
 }
 
 void Keeper::add_told(std::string_view text) {
@@ -159,11 +182,11 @@ Result<Keeper::Stored> Keeper::store() {
   const auto stored = store_.store(unit);
   if (!stored) return tl::unexpected(stored.error());
   out.bytes = *stored;
-  newest_ = unit.epoch;
   for (Changes& changes : changes_) changes.clear();
   for (const auto& part : parts_) part->stage = Part::Stage::judging;
   {
     const std::scoped_lock lock(mutex_);
+    newest_ = unit.epoch;
     finished_outbox_.clear();
     outputs_are_out_ = false;
   }

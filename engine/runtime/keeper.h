@@ -35,18 +35,21 @@ class Keeper {
   // What was there before this start.
   struct Resumed {
     bool is_first = true;
-    std::vector<Progress> from;                           // by partition of the engine: where its source goes on
+    std::vector<Progress> from;                           // where sources go on, by partition of the engine that was
+                                                          // known before
     Epoch newest;                                         // the newest that was stored
     std::vector<SinkDelivery> sinks;                      // where they stood then
     std::vector<std::pair<Epoch, std::string>> outboxes;  // whose delivery is not known: to be given to the sinks again
     std::vector<std::string> lost;                        // rules whose state nobody wants any more
   };
-  // REQUIRES: partitions have been added, in the same order as before; nothing has been read.
-  Result<Resumed> restore();
+  // REQUIRES: partitions have been added; nothing has been read. Partitions are found again by their source's name and
+  // their place in it. `cannot_go_back`: those of sources that go on with what comes next, whatever was not judged yet.
+  Result<Resumed> restore(std::span<const std::size_t> cannot_go_back = {});
 
   // What leaves is written here instead, one text after the other; each epoch's are its outbox. What shards have found
   // belongs to the cut before which they found it, what is told of a block to the cut before which the block came.
-  void add_output(std::string_view text);
+  // Answers the epoch it will be of.
+  Epoch add_output(std::string_view text);
   void add_told(std::string_view text);
 
   // What has been given out since the last cut: at the very end, where no cut comes any more.
@@ -87,6 +90,7 @@ class Keeper {
 
  private:
   struct Part;
+  Cut cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const;
 
   Engine& engine_;
   CheckpointStore& store_;

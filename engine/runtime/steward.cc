@@ -46,6 +46,7 @@ Result<void> Steward::store() {
   publisher_.add(stored->epoch, std::move(stored->outbox));
   const std::scoped_lock lock(mutex_);
   ++figures_.epochs;
+  figures_.epoch = stored->epoch;
   figures_.changes = stored->changes;
   figures_.bytes = stored->bytes;
   return {};

@@ -30,6 +30,7 @@ class Steward {
 
   struct Figures {
     std::uint64_t epochs = 0, failures = 0;  // stored; tries that failed
+    Epoch epoch;                             // the newest
     std::uint64_t changes = 0, bytes = 0;    // of the newest
     Duration took{};                         // ... to be stored
   };

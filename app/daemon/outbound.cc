@@ -1,0 +1,151 @@
+#include "app/daemon/outbound.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <variant>
+
+#include "engine/base/write.h"
+#include "engine/runtime/outbox.h"
+
+namespace tocsin::app {
+namespace {
+
+std::vector<std::string> one_or_none(const std::string& name) {
+  return name.empty() ? std::vector<std::string>{} : std::vector<std::string>{name};
+}
+
+// Where a session or summary sends what it emits; a rule's events go to other rules alone.
+const std::vector<std::string>& sinks_of_emitted(const Program& program, const Emitted& emitted) {
+  static const std::vector<std::string> kNone;
+  if (const auto* session = std::get_if<SessionBody>(&program.body))
+    return emitted.enriched ? session->each->sinks : session->sinks;
+  if (const auto* summary = std::get_if<SummaryBody>(&program.body)) return summary->sinks;
+  return kNone;
+}
+
+}  // namespace
+
+Outbound::Outbound(const Settings& settings, const Clock& clock)
+    : settings_(settings),
+      clock_(clock),
+      late_(one_or_none(settings.routes.late)),
+      dead_letter_(one_or_none(settings.routes.dead_letter)) {}
+
+std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
+  std::set<std::pair<std::string, std::string>> unknown;
+  const auto look = [&](const Program& program, const std::vector<std::string>& sinks) {
+    for (const std::string& sink : sinks)
+      if (settings_.sink(sink) == nullptr) unknown.emplace(program.name, sink);
+  };
+  for (const Program& program : rules.programs) {
+    if (const auto* rule = std::get_if<RuleBody>(&program.body); rule != nullptr && rule->alert)
+      look(program, rule->alert->sinks);
+    if (const auto* session = std::get_if<SessionBody>(&program.body)) {
+      look(program, session->sinks);
+      if (session->each) look(program, session->each->sinks);
+    }
+    if (const auto* summary = std::get_if<SummaryBody>(&program.body)) look(program, summary->sinks);
+  }
+  std::vector<std::string> out;
+  for (const auto& [rule, sink] : unknown)
+    out.push_back(fmt::format("`{}` sends to \"{}\", and the configuration has no [sink.{}]", rule, sink, sink));
+  return out;
+}
+
+Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper) {
+  Crew::Outputs out;
+  out.alert = [this, &names, &keeper](const Alert& alert) { on_alert(alert, names, keeper); };
+  out.emitted = [this, &names, &keeper](const Emitted& emitted) { on_emitted(emitted, names, keeper); };
+  out.late = [this, &names, &keeper](const LateEvent& late) {
+    ++late_count_;
+    if (late_.empty()) return;
+    std::string body;
+    append_late(body, late, names);
+    told_.clear();
+    append_message(told_, late_, {id_of(late.event->position, names), {}, body, late.event->time});
+    keeper.add_told(told_);
+  };
+  out.dead = [this, &names, &keeper](const DeadLetter& letter) {
+    ++dead_count_;
+    if (dead_letter_.empty()) return;
+    std::string body;
+    append_dead_letter(body, letter, names);
+    told_.clear();
+    append_message(told_, dead_letter_, {id_of(letter.position, names), {}, body, {}});
+    keeper.add_told(told_);
+  };
+  out.block = [this](const EventBatch& batch, std::uint64_t bytes, double) {
+    records_ += batch.size();
+    bytes_ += bytes;
+  };
+  return out;
+}
+
+const std::vector<std::string>& Outbound::sinks_of_alert(const RuleSet& rules, const Alert& alert) const {
+  const auto* rule = std::get_if<RuleBody>(&rules.programs[alert.rule.index].body);
+  const bool has_own = rule != nullptr && rule->alert && !rule->alert->sinks.empty();
+  return has_own ? rule->alert->sinks : settings_.routes.alerts;
+}
+
+void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& keeper) {
+  ++alerts_;
+  const std::vector<std::string>& sinks = sinks_of_alert(*names.rules, alert);
+  body_.clear();
+  append_alert(body_, alert, names, clock_.now());
+  message_.clear();
+  append_message(message_, sinks, {alert.id, alert.key_bytes, body_, alert.time});
+  const Epoch epoch = keeper.add_output(message_);
+  const std::scoped_lock lock(mutex_);
+  kept_.push_front({{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch});
+  while (kept_.size() > settings_.limits.alerts_kept) kept_.pop_back();
+}
+
+void Outbound::on_emitted(const Emitted& emitted, const DocumentNames& names, Keeper& keeper) {
+  const Program& program = names.rules->programs[emitted.by.index];
+  const std::vector<std::string>& sinks = sinks_of_emitted(program, emitted);
+  if (sinks.empty()) return;
+  body_.clear();
+  append_emitted(body_, emitted, names);
+  message_.clear();
+  append_message(message_, sinks, {emitted.place, emitted.key_bytes, body_, emitted.time});
+  keeper.add_output(message_);
+}
+
+void Outbound::bind(Keeper* keeper) {
+  const std::scoped_lock lock(mutex_);
+  keeper_ = keeper;
+}
+
+void Outbound::undeliverable(const std::string& where, const std::string& id, const std::string& body,
+                             const std::string& why) {
+  std::string document = "{\"source\":", message;
+  append_json_text(document, where + "/" + id);
+  document += ",\"reason\":\"undeliverable\",\"detail\":";
+  append_json_text(document, why);
+  document += ",\"size\":" + std::to_string(body.size()) + ",\"record\":";
+  append_json_text(document, body);
+  document += '}';
+  append_message(message, dead_letter_, {id, {}, document, {}});
+  ++dead_count_;
+  const std::scoped_lock lock(mutex_);
+  if (keeper_ != nullptr && !dead_letter_.empty()) keeper_->add_told(message);
+}
+
+Outbound::Counts Outbound::counts() const { return {alerts_, late_count_, dead_count_, records_, bytes_}; }
+
+std::vector<KeptAlert> Outbound::kept(const std::string& rule, std::size_t most, Epoch delivered) const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<KeptAlert> out;
+  for (const Kept& kept : kept_) {
+    if (out.size() >= most) break;
+    if (!rule.empty() && kept.alert.rule != rule) continue;
+    out.push_back(kept.alert);
+    for (const std::string& sink : kept.sinks)
+      out.back().deliveries.push_back({sink, kept.epoch <= delivered ? "delivered" : "waiting"});
+  }
+  return out;
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,63 @@
+// What leaves the engine, as messages in the outbox of its epoch: which document, to which sinks; and what is kept of
+// it to be looked at (`tocsin alerts`, status).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "app/control/answers.h"
+#include "app/settings.h"
+#include "engine/io/clock.h"
+#include "engine/runtime/crew.h"
+#include "engine/runtime/document.h"
+#include "engine/runtime/keeper.h"
+
+namespace tocsin::app {
+
+// Outlives reloads: what it counts goes on.
+class Outbound {
+ public:
+  Outbound(const Settings& settings, const Clock& clock);
+
+  // The sinks that rules name and the configuration does not have: each a sentence. Nothing is lost in silence.
+  std::vector<std::string> unknown_sinks(const RuleSet& rules) const;
+
+  // For a crew whose state `keeper` keeps. All of them outlive the crew.
+  Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper);
+
+  // A message that a sink has given up is a dead letter of the keeper in force; any thread.
+  void undeliverable(const std::string& where, const std::string& id, const std::string& body, const std::string& why);
+  void bind(Keeper* keeper);
+
+  struct Counts {
+    std::uint64_t alerts = 0, late = 0, dead_letters = 0, records = 0, bytes = 0;
+  };
+  Counts counts() const;
+  // Newest first. `delivered`: the newest epoch that all sinks have.
+  std::vector<KeptAlert> kept(const std::string& rule, std::size_t most, Epoch delivered) const;
+
+ private:
+  struct Kept {
+    KeptAlert alert;
+    std::vector<std::string> sinks;
+    Epoch epoch;
+  };
+  const std::vector<std::string>& sinks_of_alert(const RuleSet& rules, const Alert& alert) const;
+  void on_alert(const Alert& alert, const DocumentNames& names, Keeper& keeper);
+  void on_emitted(const Emitted& emitted, const DocumentNames& names, Keeper& keeper);
+
+  const Settings& settings_;
+  const Clock& clock_;
+  std::vector<std::string> late_, dead_letter_;  // the sinks of both: one or none
+  std::atomic<std::uint64_t> alerts_{0}, late_count_{0}, dead_count_{0}, records_{0}, bytes_{0};
+  std::string body_, message_, told_;
+  mutable std::mutex mutex_;
+  Keeper* keeper_ = nullptr;
+  std::deque<Kept> kept_;  // newest first
+};
+
+}  // namespace tocsin::app

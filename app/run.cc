@@ -1,0 +1,87 @@
+// `tocsin run`: the daemon. Settings and rules are read here, signals mean here what they mean; the rest is daemon/.
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <ostream>
+#include <thread>
+
+#include "app/command.h"
+#include "app/config_show.h"
+#include "app/daemon/daemon.h"
+#include "app/settings_read.h"
+
+namespace tocsin::app {
+namespace {
+
+// The signals that say something to a daemon. They are blocked in all threads, and one of them waits for them.
+class Signals {
+ public:
+  Signals() {
+    sigemptyset(&set_);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
+    pthread_sigmask(SIG_BLOCK, &set_, &before_);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  ~Signals() {
+    done_ = true;
+    waiting_ = {};  // joins it
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
+
+  // The first SIGTERM or SIGINT stops the daemon, the second ends the process at once; SIGHUP reads the rules again.
+  void watch(Daemon& daemon) {
+    waiting_ = std::jthread([this, &daemon] {
+      while (!done_) {
+        const timespec wait{0, 100'000'000};
+        const int signal = sigtimedwait(&set_, nullptr, &wait);
+        if (signal == SIGHUP) daemon.reload_soon();
+        if (signal != SIGTERM && signal != SIGINT) continue;
+        if (came_ != 0) _exit(128 + signal);
+        came_ = signal;
+        daemon.stop();
+      }
+    });
+  }
+  bool was_interrupted() const { return came_ == SIGINT; }
+
+ private:
+  sigset_t set_{}, before_{};
+  std::atomic<bool> done_{false};
+  std::atomic<int> came_{0};
+  std::jthread waiting_;
+};
+
+std::vector<FlagSetting> flags_of(const Arguments& arguments) {
+  std::vector<FlagSetting> out;
+  if (arguments.has("--shards")) out.push_back({"--shards", "shards", arguments.value("--shards")});
+  return out;
+}
+
+}  // namespace
+
+Exit run_run(const Arguments& arguments, Console& console) {
+  auto read = settings_of(arguments, console, flags_of(arguments));
+  if (!read) return Exit::usage;
+  Daemon::Given given;
+  given.config_json = settings_json(*read, true);
+  if (!arguments.operands().empty()) read->settings.rules = arguments.operands();
+  if (const auto refused = refused_for_run(*read); !refused.empty()) {
+    for (const std::string& why : refused) console.err << "tocsin run: " << why << '\n';
+    return Exit::usage;
+  }
+  given.settings = std::move(read->settings);
+  given.arguments = arguments;
+  Signals signals;
+  Daemon daemon(std::move(given), console);
+  signals.watch(daemon);
+  const Exit exit = daemon.run();
+  return exit == Exit::done && signals.was_interrupted() ? Exit::interrupted : exit;
+}
+
+}  // namespace tocsin::app

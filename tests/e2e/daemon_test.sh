@@ -1,0 +1,126 @@
+#!/usr/bin/env bash
+# The daemon as its users have it: killed, stopped, given other rules. The argument is the build folder.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+tocsin=$(cd "${1:?a build folder}" && pwd)/tocsin
+folder=$(mktemp -d)
+daemon=
+trap '[ -z "$daemon" ] || kill -9 "$daemon" 2> /dev/null || true; rm -rf "$folder"' EXIT
+cd "$folder"
+
+fail() {
+  echo "FAILED  $1"
+  cat log
+  exit 1
+}
+# What has to become true soon.
+soon() { # WHAT COMMAND...
+  local what=$1
+  shift
+  for _ in $(seq 100); do
+    "$@" && return
+    sleep 0.1
+  done
+  fail "$what"
+}
+has() { grep -q -- "$2" "$1" 2> /dev/null; }
+begin() { # OPTION...
+  "$tocsin" run -c tocsin.toml "$@" 2>> log &
+  daemon=$!
+}
+end() { # CODE SIGNAL
+  local code=0
+  kill -"$2" "$daemon"
+  wait "$daemon" || code=$?
+  daemon=
+  [ "$code" -eq "$1" ] || fail "$2: exit code $code"
+}
+
+mkdir rules
+cat > rules/a.rules << 'END'
+event login_failed has user text, ts time
+  timestamp ts
+rule brute_force
+  when 3 login_failed within 5m by user
+  alert "{user}: {count} failed logins"
+END
+cat > tocsin.toml << 'END'
+rules = "rules/"
+[source.logins]
+file = { path = "logins.ndjson", follow = true }
+format = "json"
+event = "login_failed"
+[sink.alerts]
+file = { path = "alerts.ndjson" }
+[sinks]
+default = ["alerts"]
+[state]
+dir = "state"
+epoch = "50ms"
+[reload]
+every = "200ms"
+[http]
+listen = "127.0.0.1:0"
+END
+event() { echo "{\"user\":\"$1\",\"ts\":\"2026-03-01T14:$2Z\"}" >> logins.ndjson; }
+
+echo "a file that is there before it and after it"
+event ann 00:01
+begin --shards 2
+soon "it runs" has log "runs 1 rule on 2 shards"
+event ann 00:02
+event ann 00:03
+event bob 00:04 # a deadline later than all that ann did
+soon "the alert" has alerts.ndjson "ann: 3 failed"
+
+echo "a broken rule: the old ones run on"
+echo "rule" > rules/b.rules
+soon "the mistake is told" has log "the old ones run on"
+event bob 00:05
+event bob 00:06
+event cid 00:07
+soon "the old rule still fires" has alerts.ndjson "bob: 3 failed"
+
+echo "another rule, while it runs, and what the first one remembers stays"
+event cid 00:08
+sleep 0.3
+cat > rules/b.rules << 'END'
+rule twice
+  when 2 login_failed within 5m by user
+  alert "{user} twice"
+END
+soon "it is taken" has log "runs 2 rules"
+event cid 00:09
+event dan 00:10
+event dan 00:11
+event eve 00:12
+soon "the first rule remembers" has alerts.ndjson "cid: 3 failed"
+soon "the new rule fires" has alerts.ndjson "dan twice"
+[ "$(grep -c "ann: 3 failed" alerts.ndjson)" -eq 1 ] || fail "an alert came twice"
+
+echo "SIGTERM, and it goes on where it was, on another number of shards"
+end 0 TERM
+event dan 00:13
+begin --shards 3
+event eve 00:14
+soon "it remembers across a restart" has alerts.ndjson "dan: 3 failed"
+end 130 INT
+
+echo "two of them on one state"
+begin
+soon "it runs again" has log "runs 2 rules on"
+sleep 0.3
+code=0
+"$tocsin" run -c tocsin.toml 2> second || code=$?
+[ "$code" -eq 5 ] || fail "a second one on the same state: exit code $code"
+end 0 TERM
+
+echo "a configuration with a mistake"
+sed -i 's/epoch/epcoh/' tocsin.toml
+code=0
+"$tocsin" run -c tocsin.toml 2> second || code=$?
+[ "$code" -eq 2 ] || fail "exit code $code"
+grep -q "epoch" second || fail "no suggestion"
+
+cd "$here"
+python3 "$here/kill_test.py" "$tocsin" --kills "${TOCSIN_KILLS:-20}"
