@@ -350,6 +350,7 @@ TEST_CASE("rules and streams on which two ways differed once") {
     const char* by = "k";
     const char* clause = nullptr;
     bool drain = false;
+    std::int64_t late_ms = 0;
   };
   const Row rows[] = {
       // A7: the last x lasts up to the key's next event, so the key is not given up as soon as another one begins.
@@ -383,8 +384,28 @@ TEST_CASE("rules and streams on which two ways differed once") {
       {"fewer than 1 c within 2s", {{"a", -3'000, "k1"}, {"c", 500, "k1"}}, 1, "all", "during office", true},
       // A later opening alone is not waited for.
       {"fewer than 1 c within 2s", {{"a", -3'000, "k1"}}, 0, "all", "during office", true},
+      // F14, E4: the late a is larger than the one before it and withdraws the alert; which that is, is not known when
+      // a later one has come.
+      {"no a(v > previous.v) within 1s after c",
+       {{"a", 0, "k1", ",\"v\":0"}, {"c", 5'000, "k1"}, {"c", 9'500, "k1"}, {"a", 5'500, "k1", ",\"v\":1"}},
+       2,
+       "all",
+       nullptr,
+       false,
+       2'000},
+      {"no a(v > previous.v) within 1s after c",
+       {{"a", 0, "k1", ",\"v\":0"},
+        {"c", 5'000, "k1"},
+        {"a", 7'000, "k1", ",\"v\":0"},
+        {"c", 9'500, "k1"},
+        {"a", 5'500, "k1", ",\"v\":1"}},
+       1,
+       "all",
+       nullptr,
+       false,
+       2'000},
   };
-  for (const auto& [pattern, events, fires, by, clause, drain] : rows) {
+  for (const auto& [pattern, events, fires, by, clause, drain, late_ms] : rows) {
     CAPTURE(std::string(pattern));
     Case c;
     RuleText rule;
@@ -395,6 +416,7 @@ TEST_CASE("rules and streams on which two ways differed once") {
     rule.clauses.emplace_back("alert low \"{first} {last}\"");
     c.rules = {rule};
     c.drain = drain;
+    c.late_ms = late_ms;
     for (const Seen& seen : events) {
       EventText event;
       event.type = seen.type;

@@ -212,9 +212,17 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       if (s == nullptr || s->absences.empty()) continue;
       keys_.will_change(v.key, *s);
       context.key = s->key.values();
+      context.previous = previous_of_late(*s, event);
       for (Alert& alert : s->absences.disproved_by(event, context, now, program_, pattern(), *context_.evaluator))
         withdraw(*s, std::move(alert), now, out);
     }
+  }
+
+  // E4: remembered is the newest of its base. If that stands behind the late event, the one before it is not known.
+  static const Event* previous_of_late(const KeyState& s, const Event& event) {
+    const auto newest = s.previous.find(event.type);
+    if (newest == s.previous.end() || total_order(newest->second.event(), event) > 0) return nullptr;
+    return &newest->second.event();
   }
 
   std::optional<Instant> due() const override {

@@ -114,6 +114,7 @@ class Run {
   static bool escalates_at(const Rule& rule, const OpenAlert& open, Time at);
   bool is_waited_for(Time at, const Wakes& wakes) const;
   void take_wakes(std::size_t r, KeyState& key);
+  static Events newest_before(const KeyState& key, const Event& event);
   void late(const Event& event, Time watermark);
 
   // --- rules
@@ -800,6 +801,14 @@ void Run::make(const std::string& name, const KeyState& key, Time t, Fields fiel
   output_.emitted.push_back({name, t, key.key, std::move(fields), evidence_of(taken), false});
 }
 
+// E4: all that a late event may ask for; if the newest of its base stands behind it, the one before is not known (F14).
+Events Run::newest_before(const KeyState& key, const Event& event) {
+  const auto newest = std::find_if(key.history.rbegin(), key.history.rend(),
+                                   [&](const Seen* s) { return s->event->type == event.type; });
+  if (newest == key.history.rend() || before(event, *(*newest)->event)) return {};
+  return {*newest};
+}
+
 // F14.
 void Run::late(const Event& event, Time watermark) {
   made_events_.push_back(event);
@@ -822,7 +831,8 @@ void Run::late(const Event& event, Time watermark) {
         const Duration kept{std::clamp((it->until - it->from).us, hours(1).us, days(1).us)};
         Scope scope;
         scope.model = &model_;
-        scope.history = &key.history;
+        const Events newest = newest_before(key, event);
+        scope.history = &newest;
         scope.taken = &it->taken;
         scope.names = &state.rule->when.names;
         const bool in_time = event.time <= it->until && (it->after ? before(*it->after, event) : event.time > it->from);
