@@ -535,11 +535,17 @@ class Condition : public PatternMatcher {
                        [](const Alternative& a) { return !a.values.empty(); });
   }
 
+  // Does the event take a place among the last N? Of a `ratio`, those of either do (A6).
+  static bool takes_place(const Counted& of, const Entry& e) {
+    const Cell& cell = *of.cell;
+    return e.number > of.gone && (e.seen.fits(cell.stream) || (cell.second.exists() && e.seen.fits(cell.second)));
+  }
+
   Selected last_of(const State& state, const Counted& of) const {
     Selected out;
     std::uint32_t n = of.cell->window.count;
     for (auto e = state.entries.rbegin(); e != state.entries.rend() && n > 0; ++e) {
-      if (!fits(of, *e)) continue;
+      if (!takes_place(of, *e)) continue;
       --n;
       if (counts(of, *e)) out.push_back(&*e);
     }

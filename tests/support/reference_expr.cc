@@ -817,10 +817,15 @@ Events window_events(const Node& node, const Stream* stream, const Scope& scope)
       node.over_last > 0 ? std::pair{std::numeric_limits<std::int64_t>::min(), w.at2} : range2(node, w);
   for (const Seen* e : *w.events) {
     const std::int64_t t2 = 2 * e->time.us;
-    if (t2 >= from2 && t2 <= to2 && (stream == nullptr || fits(*stream, *e, scope))) out.push_back(e);
+    const auto is_of = [&](const StreamField& s) { return fits(s.stream, *e, scope); };
+    // A6: those of either take places among the last N of a `ratio`.
+    const bool takes_place = node.over_last > 0 && stream != nullptr ? std::ranges::any_of(node.streams, is_of)
+                                                                     : stream == nullptr || fits(*stream, *e, scope);
+    if (t2 >= from2 && t2 <= to2 && takes_place) out.push_back(e);
   }
-  if (node.over_last > 0 && static_cast<std::int64_t>(out.size()) > node.over_last)  // A6
-    out.erase(out.begin(), out.end() - node.over_last);
+  if (node.over_last == 0) return out;
+  if (static_cast<std::int64_t>(out.size()) > node.over_last) out.erase(out.begin(), out.end() - node.over_last);
+  if (stream != nullptr) std::erase_if(out, [&](const Seen* e) { return !fits(*stream, *e, scope); });
   return out;
 }
 

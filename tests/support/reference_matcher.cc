@@ -137,6 +137,7 @@ class Run {
   void leave(Alert alert, const KeyState& key, const Place& place);
   std::string budget_key(const Rule& rule, const KeyState& key, const Match& match) const;
   void make(const std::string& name, const KeyState& key, Time t, Fields fields, const std::vector<Taken>& taken);
+  static std::vector<Taken> in_lists(const std::vector<Taken>& taken);
   static Evidence evidence_of(const std::vector<Taken>& taken);
 
   // --- sessions and summaries
@@ -651,6 +652,16 @@ void Run::close_if_armed(std::size_t r, KeyState& key) const {
 
 // --- alerts
 
+// F17: what has the same name together, in the order in which the names come.
+std::vector<Taken> Run::in_lists(const std::vector<Taken>& taken) {
+  std::vector<Taken> out;
+  for (const Taken& t : taken) {
+    const auto same = std::find_if(out.rbegin(), out.rend(), [&](const Taken& o) { return o.name == t.name; });
+    out.insert(same == out.rend() ? out.end() : same.base(), t);
+  }
+  return out;
+}
+
 Evidence Run::evidence_of(const std::vector<Taken>& taken) {
   Evidence out;
   for (const Taken& t : taken) {
@@ -756,9 +767,10 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
       for (const auto& e : rule.escalate)
         if (e.number == 0) wake(r, key, match.at + e.length, Waiting::if_something_does);
     }
-    make(rule.name, key, match.at, match.with, match.taken);
+    const std::vector<Taken> listed = in_lists(match.taken);
+    make(rule.name, key, match.at, match.with, listed);
     for (std::size_t i = 0; i < rule.emit.size() && i < match.emits.size(); ++i)
-      make(rule.emit[i].event, key, match.at, match.emits[i], match.taken);
+      make(rule.emit[i].event, key, match.at, match.emits[i], listed);
   }
 }
 

@@ -506,9 +506,11 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
   if (node->kind == Node::Kind::aggregate) {
     const auto width = node->over ? node->over : node->over_last > 0 ? std::nullopt : out.within;
     if (!width) out.unbounded = true;
+    std::vector<Stream> among;
+    for (const auto& s : node->streams) among.push_back(s.stream);
     for (const auto& s : node->streams) {
       out.judged.push_back(s.stream);
-      out.counted.push_back({s.stream, width, node->over_last, s.field});
+      out.counted.push_back({s.stream, width, node->over_last, s.field, among});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
         out.expiries.push_back({s.stream, Duration{i * width->us}, s.field,
                                 times > 1 && i > 1 ? std::optional(Duration{(times + 1) * width->us}) : std::nullopt});

@@ -165,6 +165,7 @@ struct Pattern {
     std::optional<Duration> window;
     std::int64_t last = 0;
     std::vector<std::string> field;  // as above
+    std::vector<Stream> among;       // what takes places among the last so many: of a `ratio` either (A6)
   };
   std::vector<Counted> counted;
   bool unbounded = false;        // an aggregate without a window, or `over last N`: never nothing left

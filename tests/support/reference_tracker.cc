@@ -487,10 +487,11 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
       for (const Pattern::Counted& c : p_.counted) {
         Events of;
         for (const Seen* x : all)
-          if ((!c.window || 2 * x->time.us >= at2 - 2 * c.window->us) && fits(c.stream, *x, scope(&none)))
+          if ((!c.window || 2 * x->time.us >= at2 - 2 * c.window->us) &&
+              std::ranges::any_of(c.among, [&](const Stream& s) { return fits(s, *x, scope(&none)); }))
             of.push_back(x);
         if (c.last > 0 && static_cast<std::int64_t>(of.size()) > c.last) of.erase(of.begin(), of.end() - c.last);
-        std::erase_if(of, [&](const Seen* x) { return !has(*x, c.field); });
+        std::erase_if(of, [&](const Seen* x) { return !has(*x, c.field) || !fits(c.stream, *x, scope(&none)); });
         in.insert(of.begin(), of.end());
       }
       for (const Seen* x : all)
