@@ -5,6 +5,9 @@
 
 #include <algorithm>
 
+#include "adapters/memory/sink.h"
+#include "engine/runtime/outbox.h"
+#include "engine/runtime/publisher.h"
 #include "tests/support/both.h"
 #include "tests/support/compare.h"
 
@@ -96,4 +99,33 @@ TEST_CASE("killed at any step and begun again on any number of shards: nothing l
   MESSAGE(deaths << " deaths, " << told << " late events told");
   CHECK(deaths > 100);
   CHECK(told > 100);
+}
+
+TEST_CASE("a sink that takes nothing holds no other back, and nothing is forgotten for it") {
+  std::string slow, quick;
+  bool takes = false;
+  MemorySink slow_sink(slow, [&] { return takes; }), quick_sink(quick, [] { return true; });
+  Publisher publisher({{"slow", &slow_sink}, {"quick", &quick_sink}});
+  REQUIRE(publisher.open({}, Epoch{0}));
+  const std::string both[] = {"slow", "quick"}, one[] = {"quick"};
+  for (std::uint64_t epoch = 1; epoch <= 3; ++epoch) {
+    std::string outbox;
+    append_message(outbox, both, {{}, {}, "for both " + std::to_string(epoch), {}});
+    append_message(outbox, one, {{}, {}, "for one", {}});
+    publisher.add(Epoch{epoch}, outbox);
+  }
+  const auto work = [&] {
+    for (int i = 0; i < 20; ++i) REQUIRE(publisher.step());
+  };
+  work();
+  CHECK(quick == "for both 1\nfor one\nfor both 2\nfor one\nfor both 3\nfor one\n");
+  CHECK(slow.empty());
+  CHECK(publisher.standing().delivered == Epoch{0});
+  CHECK(publisher.waiting_bytes() > 0);
+  takes = true;
+  work();
+  CHECK(slow == "for both 1\nfor both 2\nfor both 3\n");
+  CHECK(publisher.standing().delivered == Epoch{3});
+  CHECK(publisher.waiting_bytes() == 0);
+  CHECK(publisher.is_idle());
 }
