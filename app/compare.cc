@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "app/one_line.h"
 #include "engine/base/utf8.h"
 #include "engine/base/write.h"
 #include "engine/event/write.h"
@@ -205,7 +206,7 @@ std::string line_of(const Alert& alert, const DocumentNames& names) {
     append_json(key, alert.key.values()[i]);
   }
   return fmt::format("{}  {:<8}  {}  {}{}", time, word_of(alert), program.name,
-                     key.empty() ? "" : fmt::format("{{{}}}  ", key), alert.text);
+                     key.empty() ? "" : fmt::format("{{{}}}  ", key), on_one_line(alert.text));
 }
 
 std::string line_of(const Emitted& emitted, const DocumentNames& names) {

@@ -664,4 +664,19 @@ TEST_CASE("--profile: what each rule costs, and the same alerts") {
 }
 
 }  // namespace
+
+TEST_CASE("--format human: a line is a line, whatever an event says") {
+  const Scene scene;
+  const std::string rules = scene.folder.write("forge.rules",
+                                               "event say has text text, ts time  timestamp ts\n"
+                                               "rule told when say by text  alert low \"{text}\"\n");
+  const std::string input = scene.folder.write(
+      "forge.ndjson", R"({"text":"x\n2026-01-01 critical \u001b[2J\u009b","ts":"2026-01-01T00:00:00Z"})"
+                      "\n");
+  const Ran ran = run({"replay", rules, "--input", input, "--format", "human", "-q"});
+  CHECK(std::ranges::count(ran.out, '\n') == 1);
+  CHECK(contains(ran.out, "x\\n2026-01-01 critical \\u001b[2J\\u009b"));
+  CHECK(!contains(ran.out, "\x1b"));
+}
+
 }  // namespace tocsin::app

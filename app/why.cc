@@ -10,6 +10,7 @@
 #include "app/compiled.h"
 #include "app/inputs.h"
 #include "app/nearest.h"
+#include "app/one_line.h"
 #include "app/rules.h"
 #include "app/settings_read.h"
 #include "app/why.h"
@@ -88,7 +89,7 @@ KeyWanted key_of(const Program& program, const Alert& alert) {
   return key;
 }
 
-std::string whom(const KeyWanted& key) { return key.empty() ? "" : fmt::format(" for {}", in_words(key)); }
+std::string whom(const KeyWanted& key) { return key.empty() ? "" : on_one_line(fmt::format(" for {}", in_words(key))); }
 
 // ----- the events of a match ----------------------------------------------------------------------------------------
 
@@ -132,8 +133,8 @@ std::string lines_in_words(const std::vector<Line>& lines, int width) {
   }
   std::string out;
   for (const Line& line : lines) {
-    std::string text =
-        fmt::format("  {:<{}}  {}  {:<{}}  {}", line.step, step, written(line.time), line.id, id, line.text);
+    std::string text = fmt::format("  {:<{}}  {}  {:<{}}  {}", line.step, step, written(line.time), line.id, id,
+                                   on_one_line(line.text));
     if (width > 0) text.resize(size_of_first(text, static_cast<std::size_t>(width)));
     out += text + "\n";
   }
@@ -329,7 +330,7 @@ std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, 
     if (line.step != of.label) continue;
     const std::string values = values_in_words(line.values);
     out += fmt::format("    {}  {}{}{}\n", written(line.time), line.id, values.empty() ? "" : "  ", values);
-    if (console.verbose > 0) out += fmt::format("      {}\n", line.text);
+    if (console.verbose > 0) out += fmt::format("      {}\n", on_one_line(line.text));
   }
   return out;
 }
@@ -337,7 +338,7 @@ std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, 
 std::string in_words(const Life& life, const Program& program, const std::vector<Line>& lines, const Console& console) {
   const Alert& alert = life.fired;
   std::string out = fmt::format("{} fired{} at {}: {}\n", program.name, whom(key_of(program, alert)),
-                                written(alert.time), alert.text);
+                                written(alert.time), on_one_line(alert.text));
   out += fmt::format("  alert {}, {}\n", alert.id, name_of(alert.severity));
   if (const auto fields = fields_of(program, alert); !fields.empty())
     out += fmt::format("  with {}\n", values_in_words(fields));
