@@ -199,6 +199,7 @@ Exit Daemon::open_sinks() {
     return exit_of(newest.error());
   }
   std::vector<SinkDelivery> deliveries;
+  Publisher::Outboxes again;
   Epoch epoch;
   if (*newest) {
     auto ledger = Ledger::read((*newest)->manifest);
@@ -208,13 +209,12 @@ Exit Daemon::open_sinks() {
     }
     deliveries = std::move(ledger->sinks);
     epoch = (*newest)->epoch;
+    again = (*newest)->outboxes;
   }
-  if (const auto went_on = publisher_->open(deliveries, epoch); !went_on) {
+  if (const auto went_on = publisher_->open(deliveries, epoch, std::move(again)); !went_on) {
     log_.problem("sinks", went_on.error().message);
     return exit_of(went_on.error());
   }
-  if (*newest)
-    for (auto& [number, outbox] : (*newest)->outboxes) publisher_->add(number, outbox);
   return Exit::done;
 }
 

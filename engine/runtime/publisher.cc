@@ -17,8 +17,9 @@ Publisher::Publisher(std::vector<Named> sinks) {
   for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}});
 }
 
-Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest) {
+Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest, Outboxes again) {
   newest_ = newest;
+  for (auto& [epoch, outbox] : again) add(epoch, std::move(outbox));
   for (Way& way : ways_) {
     const auto known = std::ranges::find(from, way.to.name, &SinkDelivery::sink);
     std::optional<Delivery> delivery;

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -24,10 +25,12 @@ class Publisher {
   };
   explicit Publisher(std::vector<Named> sinks);
 
-  // Opens the sinks where they stood when epoch `newest` was stored, the newest there is. Before all else.
-  Result<void> open(std::span<const SinkDelivery> from, Epoch newest);
+  // Opens the sinks where they stood when epoch `newest` was stored, the newest there is. Before all else. `again`: the
+  // outboxes whose delivery is not known, oldest first; they are here before anybody can ask what is delivered.
+  using Outboxes = std::vector<std::pair<Epoch, std::string>>;
+  Result<void> open(std::span<const SinkDelivery> from, Epoch newest, Outboxes again = {});
 
-  // Epochs that come again first, then each as it becomes durable. Any thread.
+  // Each epoch as it becomes durable. Any thread.
   void add(Epoch epoch, std::string outbox);
 
   // Offers the sinks what they have not; false: nothing could be done now. Of one thread, which owns the sinks. An

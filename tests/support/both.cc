@@ -410,8 +410,7 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
     if (!resumed) return {resumed.error().message};
     MemorySink sink(out, [&] { return !one_in(3); });
     Publisher publisher({{sinks[0], &sink}});
-    if (!publisher.open(resumed->sinks, resumed->newest)) return {"the sink does not open"};
-    for (const auto& [epoch, outbox] : resumed->outboxes) publisher.add(epoch, outbox);
+    if (!publisher.open(resumed->sinks, resumed->newest, resumed->outboxes)) return {"the sink does not open"};
     if (!source.start(resumed->from)) return {"the source does not start"};
     const auto message = [&](const std::string& body) {
       std::string bytes;
@@ -426,12 +425,13 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
     Steward steward(keeper, crew, publisher, {.epoch = milliseconds(6)});
     Duration now{};
     bool died = false;
+    const std::uint64_t slowness = 1 + random() % 12;  // of the sink's thread
     while (!died && !crew.is_done()) {
       now = now + milliseconds(1);
       for (std::uint32_t i = 0; i < 3; ++i) crew.step(random() % options.shards);
       steward.step(now);
       for (std::uint32_t i = 0; i < 2; ++i)
-        if (one_in(2) && !publisher.step()) return {"the sink fails"};
+        if (one_in(slowness) && !publisher.step()) return {"the sink fails"};
       died = deaths < 12 && one_in(20);
     }
     deaths += died;
