@@ -27,8 +27,7 @@ class Signals {
     std::signal(SIGPIPE, SIG_IGN);
   }
   ~Signals() {
-    done_ = true;
-    waiting_ = {};  // joins it
+    stop_watching();
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   Signals(const Signals&) = delete;
@@ -47,6 +46,11 @@ class Signals {
         daemon.stop();
       }
     });
+  }
+  // From now on they say nothing: the daemon is taken down.
+  void stop_watching() {
+    done_ = true;
+    waiting_ = {};  // joins it
   }
   bool was_interrupted() const { return came_ == SIGINT; }
 
@@ -81,6 +85,7 @@ Exit run_run(const Arguments& arguments, Console& console) {
   Daemon daemon(std::move(given), console);
   signals.watch(daemon);
   const Exit exit = daemon.run();
+  signals.stop_watching();
   return exit == Exit::done && signals.was_interrupted() ? Exit::interrupted : exit;
 }
 

@@ -136,6 +136,7 @@ Exit Daemon::run() {
       break;
     }
     const std::scoped_lock lock(mutex_);
+    events_before_ += generation_->engine->events();
     generation_ = std::move(next);
   }
   notify_.stopping();
@@ -367,7 +368,6 @@ bool Daemon::finish_generation() {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
-  events_before_ += generation_->engine->events();
   return true;
 }
 
@@ -377,7 +377,10 @@ void Daemon::publish_rest() {
   publishing_stops_ = true;
   publishing_ = {};  // joins it
   if (!publisher_->is_idle())
-    log_.problem("sinks", "have not taken everything; they get the rest after the next start");
+    return log_.problem("sinks", "have not taken everything; they get the rest after the next start");
+  // That they have taken it is durable, too, or it would come again.
+  if (const auto finished = generation_->steward->finish(clock_.elapsed()); !finished)
+    log_.problem("state", finished.error().message);
 }
 
 // ----- what goes on around the crew -----------------------------------------------------------------------

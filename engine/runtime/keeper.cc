@@ -152,9 +152,11 @@ std::vector<Progress> Keeper::positions() const {
   return out;
 }
 
-// A sink that the configuration has no more keeps its place, for the day when it comes back.
+// A sink that the configuration has no more keeps its place, for the day when it comes back. The store hears of it when
+// the ledger that knows of it is durable: before that it might merge an epoch, and forget its outbox, of which a sink
+// that begins again would know nothing.
 void Keeper::delivered(Epoch epoch, std::span<const SinkDelivery> sinks) {
-  store_.delivered(epoch);
+  delivered_ = epoch;
   for (const SinkDelivery& sink : sinks) {
     const auto known = std::ranges::find(ledger_.sinks, sink.sink, &SinkDelivery::sink);
     if (known != ledger_.sinks.end())
@@ -181,6 +183,7 @@ Result<Keeper::Stored> Keeper::store() {
   unit.outbox = out.outbox;
   const auto stored = store_.store(unit);
   if (!stored) return tl::unexpected(stored.error());
+  store_.delivered(delivered_);
   out.bytes = *stored;
   for (Changes& changes : changes_) changes.clear();
   for (const auto& part : parts_) part->stage = Part::Stage::judging;

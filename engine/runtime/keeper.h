@@ -100,7 +100,7 @@ class Keeper {
   std::vector<std::uint32_t> numbers_;  // of programs
   std::vector<Changes> changes_;        // by shard
   std::vector<std::unique_ptr<Part>> parts_;
-  Epoch newest_;
+  Epoch newest_, delivered_;
   std::atomic<bool> busy_{false};
   std::shared_mutex cutting_;
   mutable std::mutex mutex_;
