@@ -87,14 +87,14 @@ def profiles(r, clock):
 
 
 def taxi(r, clock):
-    """Rides in ten areas by three companies; one asks for more after eight hours, a few rides never end."""
+    """Rides in ten areas by three companies; one asks for more after six hours, a few rides lead out of town or never end."""
     open_rides = []
     for number in range(10**9):
         rush = 4 <= (clock(0) - START) / 3_600_000 < 5
         now = clock(r.expovariate(1 / (3 if rush else 12)))
         ride = {"trip_id": f"trip-{number}", "taxi": f"taxi-{r.randrange(60)}"}
         yield now, "trip_start", ride
-        minutes = r.lognormvariate(2.5, 0.6)
+        minutes = r.uniform(90, 150) if r.random() < 0.004 else r.lognormvariate(2.5, 0.6)
         if r.random() > 0.002:
             open_rides.append((now + int(minutes * 60_000), ride, minutes))
         open_rides.sort(key=lambda o: o[0])
@@ -103,7 +103,7 @@ def taxi(r, clock):
             miles = took * r.uniform(0.2, 0.6)
             fare = 3 + 2.5 * miles + (r.uniform(60, 200) if r.random() < 0.003 else 0)
             company = r.choice(["blue", "green", "yellow"])
-            if company == "green" and clock(0) > START + 8 * 3_600_000:
+            if company == "green" and clock(0) > START + 6 * 3_600_000:
                 fare *= 2.6
             yield at, "trip_end", done
             yield at, "trip", {
