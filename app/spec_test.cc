@@ -25,6 +25,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
 #include <string>
@@ -540,6 +541,28 @@ struct Table {
   std::vector<std::string> missing, without_other_reading;
 };
 
+// Examples of tests/spec/worked.jsonl that semantics.md overrules, and why.
+std::string overruled_examples() {
+  const auto overruled = nlohmann::json::parse(read(root() / "tests/spec/worked_overruled.json"));
+  std::vector<std::string> titles;
+  std::istringstream lines(read(root() / "tests/spec/worked.jsonl"));
+  for (std::string line; std::getline(lines, line);) titles.push_back(nlohmann::json::parse(line).value("title", ""));
+  std::string rows;
+  for (const auto& [number, row] : overruled.items())
+    rows += fmt::format("| {} | {} | {} | {} |\n", number, escaped(titles.at(std::stoul(number) - 1)),
+                        row["line"].get<std::string>(), escaped(row["why"].get<std::string>()));
+  return fmt::format(
+      "\n## Worked examples\n\n[worked.jsonl](../tests/spec/worked.jsonl) holds {} examples, one a line: rules, "
+      "events, how "
+      "the input ends, and what is\nexpected of them to the instant. All of them hold in the reference matcher "
+      "([worked_test.cc](../tests/worked_test.cc)) and in the\nengine "
+      "([worked_engine_test.cc](../app/worked_engine_test.cc)), but for {} that differ from a line of semantics.md, "
+      "which wins:\nwhat holds instead stands in [worked_overruled.json](../tests/spec/worked_overruled.json) under "
+      "the number of the example's line.\n\n| example | title | line | why it is overruled |\n| --- | --- | --- | --- "
+      "|\n{}",
+      titles.size(), overruled.size(), rows);
+}
+
 Table table() {
   std::vector<SpecFile> all = spec_files();
   std::ranges::copy(files_elsewhere(), std::back_inserter(all));
@@ -569,6 +592,7 @@ Table table() {
     if (refused.empty()) out.without_other_reading.push_back(id);
     out.text += fmt::format("| {} | {} | {} |\n", id, files, refused);
   }
+  out.text += overruled_examples();
   return out;
 }
 
