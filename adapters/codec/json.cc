@@ -15,6 +15,7 @@
 
 #include "adapters/codec/escape.h"
 #include "adapters/codec/json_shape.h"
+#include "adapters/codec/json_token.h"
 #include "adapters/codec/key_table.h"
 #include "engine/base/contract.h"
 #include "engine/base/text.h"
@@ -331,6 +332,7 @@ class JsonDecoder final : public Decoder {
   // Walking. Each returns the token behind what it walked over, or null with complaint_ set.
   const std::uint32_t* walk(std::uint32_t node, const std::uint32_t* token, std::size_t depth);
   const std::uint32_t* skip(const std::uint32_t* token, std::size_t depth);
+  const std::uint32_t* behind_scalar(const std::uint32_t* token);
   const std::uint32_t* note(const Node::Key& key, const std::uint32_t* token, std::size_t depth);
   const Node::Key* find_key(const Node& node, const std::uint32_t* token);
   const std::uint32_t* refuse(DeadReason reason, const char* detail);
@@ -701,10 +703,8 @@ const std::uint32_t* JsonDecoder::walk(std::uint32_t number, const std::uint32_t
       token = note(*key, token, depth);
     } else if (first == '{' || first == '[') {
       token = skip(token, depth);
-    } else if (first == ',' || first == ':' || first == '}' || first == ']') {
-      return refuse(DeadReason::broken_record, "a value is missing");
     } else {
-      ++token;
+      token = behind_scalar(token);
     }
     if (token == nullptr) return nullptr;
     if (*token >= end_) return refuse_unended();
@@ -731,26 +731,64 @@ const std::uint32_t* JsonDecoder::note(const Node::Key& key, const std::uint32_t
     if (first == '{') return walk(key.child, token, depth + 1);
   }
   if (first == '{' || first == '[') return skip(token, depth);
-  if (first == ',' || first == ':' || first == '}' || first == ']')
-    return refuse(DeadReason::broken_record, "a value is missing");
-  return token + 1;
+  return behind_scalar(token);
+}
+
+// How a number or word goes on is looked at by who reads it: nobody else is told another thing by it.
+const std::uint32_t* JsonDecoder::behind_scalar(const std::uint32_t* token) {
+  const JsonToken first = json_token(at(token));
+  if (first == JsonToken::text || first == JsonToken::scalar) [[likely]]
+    return token + 1;
+  return refuse(DeadReason::broken_record,
+                first == JsonToken::nothing ? "no JSON value begins so" : "a value is missing");
 }
 
 // Over a list or an object in which nothing is looked for; `depth` is that of what holds it.
 const std::uint32_t* JsonDecoder::skip(const std::uint32_t* token, std::size_t depth) {
+  enum class Wanted : std::uint8_t { value, value_or_end, key, key_or_end, colon, comma_or_end };
+  Wanted wanted = Wanted::value;
   std::uint64_t objects = 0;  // the open brackets, innermost last: 1 is a brace
   std::size_t open = 0;
   do {
     // Without this a line of open brackets would walk through the whole block, and so would each line after it.
     if (*token >= end_) return refuse(DeadReason::broken_record, "a bracket is not closed");
     const char c = at(token++);
-    if (c == '{' || c == '[') {
-      if (depth + ++open > depth_max_) return refuse(DeadReason::too_deep, "nested too deep");
-      objects = objects << 1 | (c == '{' ? 1u : 0u);
-    } else if (c == '}' || c == ']') {
-      if ((objects & 1) != (c == '}' ? 1u : 0u)) return refuse(DeadReason::broken_record, "brackets do not match");
-      objects >>= 1;
-      --open;
+    const bool value_fits = wanted == Wanted::value || wanted == Wanted::value_or_end;
+    switch (json_token(c)) {
+      case JsonToken::opens:
+        if (!value_fits) return refuse(DeadReason::broken_record, "a bracket opens where none may");
+        if (depth + ++open > depth_max_) return refuse(DeadReason::too_deep, "nested too deep");
+        objects = objects << 1 | (c == '{' ? 1u : 0u);
+        wanted = c == '{' ? Wanted::key_or_end : Wanted::value_or_end;
+        break;
+      case JsonToken::closes:
+        if ((objects & 1) != (c == '}' ? 1u : 0u)) return refuse(DeadReason::broken_record, "brackets do not match");
+        if (wanted == Wanted::value || wanted == Wanted::key || wanted == Wanted::colon)
+          return refuse(DeadReason::broken_record, "a value is missing");
+        objects >>= 1;
+        --open;
+        wanted = Wanted::comma_or_end;
+        break;
+      case JsonToken::comma:
+        if (wanted != Wanted::comma_or_end) return refuse(DeadReason::broken_record, "a value is missing");
+        wanted = (objects & 1) != 0 ? Wanted::key : Wanted::value;
+        break;
+      case JsonToken::colon:
+        if (wanted != Wanted::colon) return refuse(DeadReason::broken_record, "a colon stands where none may");
+        wanted = Wanted::value;
+        break;
+      case JsonToken::text:
+        if (wanted == Wanted::key || wanted == Wanted::key_or_end) {
+          wanted = Wanted::colon;
+          break;
+        }
+        [[fallthrough]];
+      case JsonToken::scalar:
+        if (!value_fits) return refuse(DeadReason::broken_record, "a comma, a colon or a key should stand here");
+        wanted = Wanted::comma_or_end;
+        break;
+      case JsonToken::nothing:
+        return refuse(DeadReason::broken_record, "no JSON value begins so");
     }
   } while (open > 0);
   return token;

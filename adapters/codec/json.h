@@ -13,8 +13,7 @@
 // it; it does not see a key twice; and a key that is not wanted costs it as much as one that is.
 // bench/micro/json_codec.cc compares both.
 //
-// What no rule reads is checked for UTF-8, closed strings and matching brackets only. In objects read as `any`, a name
-// that stands twice is kept twice and found first.
+// What is checked of what no rule reads stands in README.md.
 #pragma once
 
 #include <memory>

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <array>
 
+#include "adapters/codec/json_token.h"
+
 namespace tocsin {
 namespace {
 
-// By byte: 1 where a token begins that is no value.
+// By byte: 1 where a token begins that is no text, number or word.
 constexpr std::array<std::uint32_t, 256> kNoScalar = [] {
   std::array<std::uint32_t, 256> out{};
-  for (const char c : {'{', '[', ',', ':', '}', ']'}) out[static_cast<unsigned char>(c)] = 1;
+  for (std::size_t c = 0; c < out.size(); ++c)
+    out[c] = kJsonTokens[c] != JsonToken::text && kJsonTokens[c] != JsonToken::scalar ? 1 : 0;
   return out;
 }();
 

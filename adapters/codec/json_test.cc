@@ -296,6 +296,28 @@ TEST_CASE("json: broken records are refused alone; the lines around them are eve
       "{\"ts\":1,\"n\":}",
       "{\"ts\"}",
       "{\"ts\":1,\"o\":}",
+      // In what no rule reads.
+      "{\"ts\":1,\"o\":NaN}",
+      "{\"ts\":1,\"o\":undefined}",
+      "{\"ts\":1,\"o\":'a'}",
+      "{\"ts\":1,\"o\":+5}",
+      "{\"o\":NaN,\"ts\":1}",
+      "{\"ts\":1,\"o\":[1 2]}",
+      "{\"ts\":1,\"o\":[1,]}",
+      "{\"ts\":1,\"o\":[,1]}",
+      "{\"ts\":1,\"o\":[1:2]}",
+      "{\"ts\":1,\"o\":[NaN]}",
+      "{\"ts\":1,\"o\":[\"a\"\"b\"]}",
+      "{\"ts\":1,\"o\":[[]{}]}",
+      "{\"ts\":1,\"o\":{\"a\"}}",
+      "{\"ts\":1,\"o\":{\"a\":}}",
+      "{\"ts\":1,\"o\":{\"a\":1,}}",
+      "{\"ts\":1,\"o\":{\"a\":1 \"b\":2}}",
+      "{\"ts\":1,\"o\":{\"a\":1:2}}",
+      "{\"ts\":1,\"o\":{1:2}}",
+      "{\"ts\":1,\"o\":{a:2}}",
+      "{\"ts\":1,\"o\":{\"a\",\"b\"}}",
+      "{\"ts\":1,\"o\":{{}}}",
   };
   for (const std::string& line : broken) {
     CAPTURE(line);
@@ -304,6 +326,29 @@ TEST_CASE("json: broken records are refused alone; the lines around them are eve
     CHECK(decoded.events ==
           Lines{"login@1000000 1 @1000000 - -", "login@2000000 3 @2000000 - -", "login@3000000 5 @3000000 - -"});
     CHECK(decoded.dead == Lines{"broken_record 2", "broken_record 4"});
+  }
+}
+
+// As README.md says it: nothing that is decided hangs on any of these.
+TEST_CASE("json: what no rule reads may be written wrong in itself") {
+  const Lines accepted = {
+      "{\"ts\":1000,\"o\":nope}",
+      "{\"ts\":1000,\"o\":truely}",
+      "{\"ts\":1000,\"o\":1x}",
+      "{\"ts\":1000,\"o\":01}",
+      "{\"ts\":1000,\"o\":.5}",
+      "{\"ts\":1000,\"o\":1.2.3}",
+      "{\"ts\":1000,\"o\":1e999}",
+      "{\"ts\":1000,\"o\":\"\\x\"}",
+      "{\"ts\":1000,\"\\x\":1}",
+      "{\"ts\":1000,\"o\":1,\"o\":2}",
+      "{\"ts\":1000,\"o\":[nope,{\"a\":1,\"a\":\"\\x\"}]}",
+  };
+  for (const std::string& line : accepted) {
+    CAPTURE(line);
+    // Alone, and behind another of its shape.
+    const Decoded decoded = decode(fixed("login"), login_schema(), line + "\n" + line + "\n");
+    CHECK(decoded.events == Lines{"login@1000000 1 @1000000 - -", "login@1000000 2 @1000000 - -"});
   }
 }
 
