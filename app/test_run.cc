@@ -19,6 +19,7 @@
 #include "engine/base/write.h"
 #include "engine/event/ip.h"
 #include "engine/event/order.h"
+#include "engine/event/read.h"
 #include "engine/event/write.h"
 #include "engine/program/dump.h"
 #include "engine/runtime/document.h"
@@ -70,29 +71,6 @@ Value value_of(const ast::Expr& expr, Arena& arena) {
   return {};
 }
 
-// As the schema wants it: an int where a float stands, an address or a time in quotes.
-Value as_type(const Value& value, const FieldSlot& slot, Arena& arena) {
-  if (value.type() == slot.type || slot.list) return value;
-  if (slot.type == Type::floating && value.type() == Type::integer)
-    return Value::floating(static_cast<double>(value.as_integer()));
-  if (value.type() != Type::text) return value;
-  if (slot.type == Type::ip) {
-    const auto ip = parse_ip(value.as_text());
-    return ip ? Value::ip(arena.put(*ip)) : Value();
-  }
-  if (slot.type == Type::time) {
-    const auto time = parse_rfc3339(value.as_text());
-    return time ? Value::time(*time) : Value();
-  }
-  if (slot.type == Type::point) {
-    const std::string text(value.as_text());
-    double latitude = 0, longitude = 0;
-    if (std::sscanf(text.c_str(), "%lf,%lf", &latitude, &longitude) == 2)
-      return Value::point(arena.put(Point{latitude, longitude}));
-  }
-  return value;
-}
-
 std::string dotted(const ast::Path& path) {
   std::string out;
   for (const ast::Name& part : path.parts) out += (out.empty() ? "" : ".") + part.text;
@@ -110,7 +88,8 @@ struct Outcome {
 };
 
 // Known to whoever reads the rule, or of no use to a reader.
-constexpr const char* kNotShown[] = {"text", "first", "last", "time", "alert_id", "tags", "owner", "runbook"};
+constexpr const char* kNotShown[] = {"text",         "first", "last",  "time",   "alert_id",
+                                     "rule_version", "tags",  "owner", "runbook"};
 
 std::string shown(const Outcome& o, const dsl::TestInfo& test) {
   std::string out = fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what,
@@ -218,7 +197,7 @@ class Test {
     for (const ast::TestLine& line : test_.decl.lines) {
       now_ = time_of(line);
       end_ = std::max(end_, now_);
-      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, sent_, offset);
+      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, line, sent_, offset);
       if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, sent_, offset);
       if (std::holds_alternative<ast::Reload>(line.node))
         fail(line.span,
@@ -251,35 +230,61 @@ class Test {
     engine.end(partition);
   }
 
-  void send(const ast::Send& send, EventBatch& batch, std::uint64_t& offset) {
+  // As a record with these fields would come: what a test means is what a line of JSON means.
+  void send(const ast::Send& send, const ast::TestLine& line, EventBatch& batch, std::uint64_t& offset) {
     const auto id = rules_.schema.find(send.event.text);
     const std::int64_t number = send.number ? value(*send.number).value_or(1) : 1;
     const Duration every = send.every ? settled(*send.every) : Duration{};
+    end_ = std::max(end_, Time{now_.us + (number - 1) * every.us});
+    const std::uint64_t first = offset + 1;
+    offset += static_cast<std::uint64_t>(number);
+    if (!id) return;  // no rule wants it: it still counts as a record
+    const EventType& type = rules_.schema[*id];
+    const std::string timestamp = type.timestamp ? type.fields[type.timestamp->index].name() : std::string();
+    std::string fields;
+    for (const ast::FieldValue& f : send.fields) {
+      if (dotted(f.name) == timestamp) continue;
+      append_json(fields, Value::text(dotted(f.name)));
+      fields += ':', append_json(fields, value_of(f.value, arena_)), fields += ',';
+    }
+    Block block;
+    std::string record;
     for (std::int64_t i = 0; i < number; ++i) {
       const Time at{now_.us + i * every.us};
-      end_ = std::max(end_, at);
-      ++offset;
-      if (!id) continue;  // no rule wants it: it still counts as a record
-      add(*id, send.fields, at, batch, offset);
+      record = "{" + fields;
+      if (type.timestamp) {
+        append_json(record, Value::text(timestamp));
+        record += ':', append_json(record, Value::time(at));
+      } else if (!fields.empty()) {
+        record.pop_back();
+      }
+      record += "}\n";
+      block.records.push_back({static_cast<std::uint32_t>(block.bytes.size()),
+                               static_cast<std::uint32_t>(record.size() - 1), first + static_cast<std::uint64_t>(i),
+                               at});
+      block.bytes.append(record);
     }
+    DeadLetters dead;
+    decoder_of(*id).decode(block, batch, dead);
+    if (!dead.letters.empty()) fail(line.span, "this event would be a dead letter: " + dead.letters.front().detail);
   }
 
-  void add(EventTypeId id, const std::vector<ast::FieldValue>& fields, Time at, EventBatch& batch,
-           std::uint64_t offset) {
-    const EventType& type = rules_.schema[id];
-    const std::span<Value> row = batch.row(type.fields.size());
-    for (std::size_t i = 0; i < type.fields.size(); ++i)
-      for (const ast::FieldValue& f : fields)
-        if (dotted(f.name) == type.fields[i].name())
-          row[i] = as_type(value_of(f.value, batch.arena()), type.fields[i], batch.arena());
-    Event event;
-    event.type = id;
-    event.time = at;
-    event.position = {SourceId{0}, 0, offset};
-    if (type.timestamp) row[type.timestamp->index] = Value::time(at);
-    if (type.tiebreak) event.tiebreak = row[type.tiebreak->index];
-    event.fields = row;
-    batch.add(event);
+  Decoder& decoder_of(EventTypeId id) {
+    std::unique_ptr<Decoder>& decoder = decoders_[id.index];
+    if (decoder != nullptr) return *decoder;
+    if (sendable_.types.empty()) {
+      sendable_ = rules_.schema;
+      for (EventType& type : sendable_.types) {
+        type.emitted = false;
+        for (FieldSlot& field : type.fields) field.required = false;  // what is not given breaks no schema (V2)
+      }
+    }
+    CodecConfig codec;
+    codec.event = sendable_[id].name;
+    Result<std::unique_ptr<Decoder>> made = make_decoder(codec, sendable_);
+    TOCSIN_ASSERT(made.has_value());
+    decoder = std::move(*made);
+    return *decoder;
   }
 
   // Records whose field `event` names them, as NDJSON, or as CSV where the name ends so. A record without a time of its
@@ -372,6 +377,7 @@ class Test {
       }
       put("state", Value::text(word_of(alert.state)));
       put("rule", Value::text(program.name));
+      put("rule_version", Value::text(arena_.text(rule_version(program))));
       put("time", Value::time(alert.time));
       if (alert.first) put("first", Value::time(*alert.first));
       if (alert.last) put("last", Value::time(*alert.last));
@@ -453,13 +459,21 @@ class Test {
         return out;
       case Type::text:
         return dsl::quote(value.as_text());
+      case Type::point:
+        append_text(out, value);
+        return dsl::quote(out);
+      case Type::list:
+        for (const Value& item : value.as_list()) {
+          const auto one = literal(item);
+          if (!one) return std::nullopt;
+          out += (out.empty() ? "" : ", ") + *one;
+        }
+        return "[" + out + "]";
       case Type::boolean:
       case Type::integer:
       case Type::floating:
       case Type::time:
       case Type::ip:
-      case Type::point:
-      case Type::list:
         return in_message(value);
     }
     return std::nullopt;
@@ -555,23 +569,31 @@ class Test {
       const auto at = o.fields.find(name);
       const Value got = at == o.fields.end() ? Value() : at->second;
       if (same(want, got)) continue;
-      out += fmt::format("  {}: expected {}, got {}\n", name, in_message(want), in_message(got));
+      const bool as_at = want.type() == Type::duration && got.type() == Type::time;
+      std::string wanted = in_message(want), there = in_message(got);
+      if (as_at) {
+        wanted.clear(), there.clear();
+        append_duration(wanted, want.as_duration()), append_duration(there, got.as_time() - kFirstMonday);
+      }
+      out += fmt::format("  {}: expected {}, got {}\n", name, wanted, there);
     }
     return out;
   }
 
+  // As the check takes it: a text that reads as the other's type, a time as `at` writes it, a duration in seconds.
   bool same(const Value& want, const Value& got) {
     if (equal(want, got)) return true;
-    if (want.type() == Type::text && got.type() == Type::ip) {
-      std::string text;
-      append_ip(text, got.as_ip());
-      return text == want.as_text();
-    }
-    if (want.type() == Type::text && got.type() == Type::time) {
-      const auto time = parse_rfc3339(want.as_text());
-      return time && *time == got.as_time();
-    }
-    return false;
+    if (want.type() == Type::list && got.type() == Type::list)
+      return std::ranges::equal(want.as_list(), got.as_list(),
+                                [this](const Value& a, const Value& b) { return same(a, b); });
+    if (want.type() == Type::duration && got.type() == Type::time)
+      return kFirstMonday + want.as_duration() == got.as_time();
+    const bool is_seconds = want.is_number() && got.type() == Type::duration;
+    if (want.type() != Type::text && !is_seconds && got.type() != Type::point) return false;
+    std::string text;
+    append_text(text, want);
+    Value read;
+    return read_text(got.type(), arena_.text(text), arena_, read) == Reading::good && equal(read, got);
   }
 
   const dsl::Compiled& compiled_;
@@ -579,6 +601,8 @@ class Test {
   const dsl::TestInfo& test_;
   const TestOptions& options_;
   const std::shared_ptr<const ReferenceData> reference_;
+  Schema sendable_;  // what a test may send, and leave out
+  std::map<std::uint32_t, std::unique_ptr<Decoder>> decoders_;
   EventBatch sent_;
   Engine engine_;
   Time now_ = kFirstMonday, end_ = kFirstMonday;

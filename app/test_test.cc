@@ -425,6 +425,68 @@ TEST_CASE("events may be loaded from a file beside the rules, among those that t
   CHECK(contains(run({"test", file}).out, "events.ndjson"));
 }
 
+TEST_CASE("what a test sends is what a line of JSON with the same fields is") {
+  const std::string rules =
+      "event seen has who text, n int?, f float?, ok bool?, at time?, took duration?, src ip?, spot point?, all any?,\n"
+      "  many list of duration?, a.b int?, ts time  timestamp ts in s\n"
+      "rule r when seen as e by who  alert low \"{e.n} {e.f} {e.ok} {e.at} {e.took} {e.src} {e.spot} {e.all} {e.many} "
+      "{e.a.b} {e.n / 2} {hours(e.took)} {e.src in [10.0.0.0/8]} {distance_km(e.spot, e.spot)} {e.all = 5}\"\n";
+  // The alert's text, as the test that expects another one tells it.
+  const auto seen_as = [&rules](const std::string& line, const std::string& record) {
+    const Folder folder;
+    folder.write("events.ndjson", record + "\n");
+    const Ran ran = run({"test", folder.write("x.rules", rules + "test \"t\" rule r\n  " + line +
+                                                             "\n  at 2s  expect alert {text: \"\"}\n")});
+    CHECK(ran.err == "");
+    const std::size_t got = ran.out.find("text: expected \"\", got ");
+    return got == std::string::npos ? ran.out + record : ran.out.substr(got, ran.out.find('\n', got) - got);
+  };
+  struct Case {
+    const char *in_test, *in_json;
+  };
+  for (const Case& c : {
+           Case{"n: 5, f: 5, ok: true, at: \"2026-03-01T14:20:05+01:00\", took: 1m30s, src: 10.0.0.7, "
+                "spot: \"48.85,2.35\", all: 5, many: [1s, 2m], a.b: -3",
+                R"("n":5,"f":5,"ok":true,"at":"2026-03-01T13:20:05Z","took":90,"src":"10.0.0.7",)"
+                R"("spot":{"lat":48.85,"lon":2.35},"all":5,"many":[1,120],"a":{"b":-3})"},
+           Case{"n: 5.0, f: 20%, ok: false, at: 7, took: 1.5, src: \"10.0.0.0/8\", spot: [48.85, 2.35], "
+                "all: \"5\", many: [\"1h\"]",
+                R"("n":5.0,"f":0.2,"ok":false,"at":7,"took":1.5,"src":"10.0.0.0/8",)"
+                R"("spot":[48.85,2.35],"all":"5","many":["1h"])"},
+           Case{"at: \"7\", took: \"1m30s\", src: \"::ffff:10.0.0.7\", all: 5s, many: []",
+                R"("n":null,"at":"7","took":"1m30s","src":"::ffff:10.0.0.7","all":5,"many":[])"},
+       }) {
+    CAPTURE(c.in_test);
+    const std::string sent = seen_as(std::string("at 1s  seen {who: \"u\", ") + c.in_test + "}", "");
+    CHECK(sent.starts_with("text: expected"));
+    CHECK(sent == seen_as("load \"events.ndjson\"",
+                          std::string(R"({"event":"seen","who":"u","ts":345601,)") + c.in_json + "}"));
+  }
+}
+
+TEST_CASE("what is expected may be written as an alert shows it, or as a test writes it") {
+  const std::string rules =
+      "event seen has who text, took duration, src ip, spot point, ts time  timestamp ts\n"
+      "rule r when 2 seen within 5m by who\n"
+      "  with took = last(seen.took), src = last(seen.src), spot = last(seen.spot), all = values(seen.took)\n"
+      "  alert low \"\"\n"
+      "test \"t\" rule r\n  at 10s  seen {who: \"u\", took: 90, src: \"10.0.0.7\", spot: \"1,2\"}\n"
+      "  at 70s  seen {who: \"u\", took: 1.5, src: 10.0.0.8, spot: [48.85, 2.35]}\n  at 70s  expect alert ";
+  for (const char* fields :
+       {"{took: 1500ms, src: 10.0.0.8, spot: \"48.85,2.35\", all: [1m30s, 1500ms]}",
+        "{took: 1.5, src: \"10.0.0.8\", spot: [48.85, 2.35], all: [90, 1.5]}", "{took: \"1.5s\"}",
+        "{first: 10s, last: 1m10s, time: 70s, span: 1m}", "{first: \"1970-01-05T00:00:10Z\", span: 60}"}) {
+    CAPTURE(fields);
+    const Ran ran = test(rules + fields + "\n");
+    CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+  }
+  CHECK(contains(test(rules + "{first: 11s, span: 2m}\n").out,
+                 "first: expected 11s, got 10s\n    span: expected 120, got 60\n"));
+  const Ran gap = test(rules + "{gap: 1m}\n");
+  CHECK(contains(gap.err, "an alert of `r` has no `gap`"));
+  CHECK(contains(gap.err, "the rule has to carry it: `with gap = gap`"));
+}
+
 TEST_CASE("the events that a session sends on can be expected, with what it adds to them") {
   const std::string rules =
       "event hit has user text, page text, ts time  timestamp ts\n"

@@ -209,6 +209,18 @@ TEST_CASE("a test sends base events with all that their aliases fix") {
   CHECK(send.fields[1].name.parts[0].text == "outcome");
 }
 
+TEST_CASE("a test may write each value as JSON has it, and as rules do") {
+  CHECK(errors_of(check_text(
+            R"(event seen has who text, n int, f float, ok bool, at time, took duration, src ip, spot point, all any,
+  tags list of text
+rule r when seen as e by who  alert low "{e.n} {e.f} {e.ok} {e.at} {e.took} {e.src} {e.spot} {e.all} {e.tags}"
+test "none of them is wrong" rule r
+  at 0s  seen {n: 5.0, f: 20%, at: "2026-03-01T00:00:00Z", took: 90, src: "10.0.0.0/8", spot: "48.85, 2.35", tags: []}
+  at 0s  seen {n: -5, f: 5, at: 1772323200000, took: "1m30s", src: ::1, spot: [48.85, 2.35], tags: ["a"], all: [1, 2]}
+  at 0s  expect alert {first: 5m, last: "2026-03-01T00:00:00Z", span: 5m, count: 2}
+)")) == "");
+}
+
 TEST_CASE("the bounds of a rule: how long an event matters, what is kept") {
   const auto bounds = [](const std::string& rule) {
     return only_rule(check_text("event a has k text, v int\nevent b has k text, v int\n" + rule + " alert \"x\"\n"))

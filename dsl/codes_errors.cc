@@ -617,6 +617,24 @@ std::vector<CodeInfo> error_codes() {
        "event login has user text, ip ip, outcome text, at text, ts time\n"
        "  timestamp ts\n"
        "rule r when login(ts - time(at, \"%d/%m/%Y\") > 1h) by user  alert low \"{user}\"\n"},
+      {"R081", Level::error, "a value that cannot be",
+       "An event in a test is what a line of JSON with the same fields would be, and a value that its field cannot "
+       "hold "
+       "would make a dead letter of it; one that is expected and can never come would fail for ever. Texts and times "
+       "stand in quotes, numbers, durations, addresses, `true` and `false` without; a point is `\"48.85,2.35\"`. "
+       "docs/language.md lists every type.",
+       "event login has user text, ip ip, outcome text, ts time\n"
+       "  timestamp ts\n"
+       "rule r when login by ip  alert low \"{ip}\"\n"
+       "test \"fires\" rule r\n"
+       "  at 0s login {ip: \"10.0.0.300\"}\n"
+       "  at 0s expect alert\n",
+       "event login has user text, ip ip, outcome text, ts time\n"
+       "  timestamp ts\n"
+       "rule r when login by ip  alert low \"{ip}\"\n"
+       "test \"fires\" rule r\n"
+       "  at 0s login {ip: 10.0.0.30}\n"
+       "  at 0s expect alert\n"},
   };
 }
 

@@ -10,18 +10,15 @@
 #include "adapters/codec/config.h"
 #include "engine/base/arena.h"
 #include "engine/base/time_format.h"
+#include "engine/event/read.h"
 #include "engine/event/schema.h"
 #include "engine/event/value.h"
 #include "engine/io/dead_letter.h"
 
 namespace tocsin {
 
-// One value of `type` from a whole text. `wrong_type` and `out_of_range` are the possible faults. `object` (any) is the
-// text itself. The text must live as long as the value.
+// read_text, and what a dead letter says where it cannot be read.
 std::optional<DeadReason> convert_text(Type type, std::string_view text, Arena& arena, Value& value);
-
-// A point of two numbers in degrees; latitude first. Nothing: not on this earth.
-std::optional<Point> make_point(double latitude, double longitude);
 
 // "a text", "an int": for sentences about what a field should be.
 std::string_view noun_of(Type type);

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "dsl/check/context.h"
+#include "dsl/check/test_values.h"
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "engine/base/text.h"
@@ -183,16 +184,6 @@ std::vector<std::string> fields_in(const ast::Expr& e) {
 
 // ----- one line ----------------------------------------------------------------------------------
 
-bool may_stand_for(Type field, Type given) {
-  if (comparable(field, given)) return true;
-  const bool text = given.kind == F::text && !given.list;
-  const bool number_given = is_number(given);
-  // Records bring these as text or numbers, and so may a test.
-  if (field.list) return false;
-  if (text) return field.kind == F::time || field.kind == F::ip || field.kind == F::point || field.kind == F::duration;
-  return number_given && (field.kind == F::time || field.kind == F::duration);
-}
-
 // Does a session send events of this kind on with a field of this name (`emit each with ..`)?
 bool is_sent_on(const Context& c, EventId event, const std::string& name) {
   for (const SessionInfo& session : c.model.sessions) {
@@ -205,24 +196,22 @@ bool is_sent_on(const Context& c, EventId event, const std::string& name) {
   return false;
 }
 
-void check_values(Context& c, Fields& fields, EventId event, bool expected = false) {
+void check_values(Context& c, Fields& fields, EventId event, Given given) {
   std::vector<std::string> seen;
   for (ast::FieldValue& field : fields) {
     Scope scope;
     scope.place = Place::constant;
     scope.where_word = "a test";
-    const Type given = type_of(c, field.value, scope);
+    type_of(c, field.value, scope);
     const std::string name = text_of(field.name);
     if (std::find(seen.begin(), seen.end(), name) != seen.end())
       c.report("R020", field.name.span, "field " + ticked(name) + " is given twice", "this name is taken",
                "delete one of them");
     seen.push_back(name);
-    if (event == kNone || (expected && is_sent_on(c, event, name))) continue;
-    const Type type = field_type(c, {event}, field.name, 0);
-    if (may_stand_for(type, given) || (given.list && type.kind == F::point)) continue;
-    c.report("R042", field.value.span,
-             ticked(name) + " of " + ticked(c.model.events[event].name) + " is " + name_of(type),
-             "this is " + name_of(given), "give a value of that type");
+    const bool known = event != kNone && !(given == Given::expected && is_sent_on(c, event, name));
+    const Type type = known ? field_type(c, {event}, field.name, 0) : Type();
+    check_test_value(c, field.value, type, given,
+                     ticked(name) + (known ? " of " + ticked(c.model.events[event].name) : std::string()));
   }
 }
 
@@ -246,7 +235,7 @@ void check_send(Context& c, ast::Send& send) {
              "too many", "load them from a file: `load \"events.ndjson\"`");
   check_span_of_sending(c, send);
   const std::vector<Alternative> alternatives = c.model.expand(stream);
-  if (alternatives.empty()) return check_values(c, send.fields, kNone);
+  if (alternatives.empty()) return check_values(c, send.fields, kNone, Given::sent);
   if (alternatives.size() > 1) {
     std::vector<std::string> bases;
     for (const Alternative& a : alternatives) bases.push_back(c.model.events[a.event].name);
@@ -255,7 +244,7 @@ void check_send(Context& c, ast::Send& send) {
     return;
   }
   const Alternative& only = alternatives.front();
-  check_values(c, send.fields, only.event);
+  check_values(c, send.fields, only.event, Given::sent);
   add_fixed(only.filters, send.fields, send.event.span);
   for (const ast::Expr& filter : only.filters) {
     std::vector<const ast::Expr*> parts;
@@ -277,39 +266,43 @@ void check_send(Context& c, ast::Send& send) {
   send.event.text = c.model.events[only.event].name;
 }
 
-constexpr const char* kAlertFields[] = {"alert_id",   "rule",     "rule_version", "severity", "state",  "key",
-                                        "text",       "time",     "first",        "last",     "count",  "fields",
-                                        "suppressed", "reminder", "tags",         "owner",    "runbook"};
-
-// A value that no alert can carry: the test could never pass.
-void check_expected(Context& c, ast::FieldValue& field, Type type, const std::string& rule) {
-  if (!std::holds_alternative<ast::Literal>(field.value.node)) return;
-  Scope scope;
-  scope.place = Place::constant;
-  const Type given = type_of(c, field.value, scope);
-  if (may_stand_for(type, given)) return;
-  c.report("R042", field.value.span,
-           ticked(text_of(field.name)) + " in an alert of " + ticked(rule) + " is " + name_of(type),
-           "this is " + name_of(given), "expect a value of that type");
-}
+// What every alert has, of the fields that a test can write.
+struct AlertField {
+  const char* name;
+  Type type;
+};
+constexpr AlertField kAlertFields[] = {
+    {"alert_id", {F::text}},    {"rule", {F::text}},       {"rule_version", {F::text}}, {"severity", {F::text}},
+    {"state", {F::text}},       {"text", {F::text}},       {"time", {F::time}},         {"first", {F::time}},
+    {"last", {F::time}},        {"span", {F::duration}},   {"count", {F::integer}},     {"suppressed", {F::integer}},
+    {"reminder", {F::integer}}, {"tags", {F::text, true}}, {"owner", {F::text}},        {"runbook", {F::text}},
+};
+// Names of patterns that texts and `with` may use (N1), and no alert has by itself.
+constexpr const char* kPatternNames[] = {"gap", "last_seen", "value", "baseline", "rank"};
 
 void check_alert_fields(Context& c, ast::Expect& expect, std::uint32_t rule) {
-  check_values(c, expect.fields, kNone);
+  check_values(c, expect.fields, kNone, Given::expected);
   if (rule == kNone) return;
   const RuleInfo& info = c.model.rules[rule];
   const EventInfo& event = c.model.events[info.alert];
   for (ast::FieldValue& field : expect.fields) {
     const std::string name = text_of(field.name);
-    if (const FieldInfo* own = event.find(name)) {
-      check_expected(c, field, own->type, info.name);
+    const auto of_all = std::find_if(std::begin(kAlertFields), std::end(kAlertFields),
+                                     [&](const AlertField& f) { return f.name == name; });
+    const FieldInfo* own_field = event.find(name);
+    if (own_field != nullptr || of_all != std::end(kAlertFields)) {
+      check_test_value(c, field.value, own_field != nullptr ? own_field->type : of_all->type, Given::expected,
+                       ticked(name) + " in an alert of " + ticked(info.name));
       continue;
     }
-    if (std::find(std::begin(kAlertFields), std::end(kAlertFields), name) != std::end(kAlertFields)) continue;
     std::vector<std::string> names;
     for (const FieldInfo& f : event.fields) names.push_back(f.name);
     const std::size_t own = names.size();
-    names.insert(names.end(), std::begin(kAlertFields), std::end(kAlertFields));
-    std::string help = did_you_mean(name, names);
+    for (const AlertField& f : kAlertFields) names.push_back(f.name);
+    const bool of_pattern =
+        std::find(std::begin(kPatternNames), std::end(kPatternNames), name) != std::end(kPatternNames);
+    std::string help =
+        of_pattern ? "the rule has to carry it: `with " + name + " = " + name + "`" : did_you_mean(name, names);
     names.resize(own);
     if (help.empty())
       help = names.empty() ? "add it to the rule: `with " + name + " = ..`"
@@ -334,7 +327,7 @@ void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
   stream.name = *expect.event;
   resolve_stream(c, stream);
   const std::vector<EventId> events = c.model.events_of(stream);
-  check_values(c, expect.fields, events.size() == 1 ? events.front() : kNone, true);
+  check_values(c, expect.fields, events.size() == 1 ? events.front() : kNone, Given::expected);
 }
 
 // ----- times -------------------------------------------------------------------------------------
