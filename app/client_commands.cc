@@ -8,7 +8,9 @@
 
 #include "app/command.h"
 #include "app/control/client.h"
+#include "app/savepoint_command.h"
 #include "app/setting_keys.h"
+#include "app/table.h"
 #include "engine/base/text.h"
 #include "engine/base/wording.h"
 
@@ -98,36 +100,13 @@ class Client {
 };
 
 std::string number_of(const Json& json) { return grouped(json.get<std::uint64_t>()); }
-std::string bytes_of(const Json& json) {
-  const double bytes = json.get<double>();
-  if (bytes < 1024) return fmt::format("{:.0f} B", bytes);
-  if (bytes < 1024 * 1024) return fmt::format("{:.1f} KiB", bytes / 1024);
-  if (bytes < 1024.0 * 1024 * 1024) return fmt::format("{:.1f} MiB", bytes / 1024 / 1024);
-  return fmt::format("{:.1f} GiB", bytes / 1024 / 1024 / 1024);
-}
+std::string bytes_of(const Json& json) { return rounded_bytes(json.get<std::uint64_t>()); }
 // A text of the daemon's, for a terminal: nothing in it that a terminal obeys.
 std::string shown(const Json& json) {
   std::string out = json.is_string() ? json.get<std::string>() : json.is_null() ? "-" : json.dump();
   for (char& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   return out;
-}
-
-// Columns under their heads; numbers to the right.
-void print_table(std::ostream& out, const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.front().size());
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number = !row[i].empty() && row[i].front() >= '0' && row[i].front() <= '9' && i != 0;
-      line += number ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
-      line += "  ";
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << "\n";
-  }
 }
 
 void print_status(const Json& s, std::ostream& out) {
@@ -281,18 +260,21 @@ Exit run_reload(const Arguments& arguments, Console& console) {
   return change(client, "POST", "/api/v1/reload", body, arguments, console);
 }
 
-Exit run_savepoint(const Arguments& arguments, Console& console) {
+void print_savepoints(const Json& savepoints, std::ostream& out) {
+  std::vector<std::vector<std::string>> rows{{"name", "time", "size", "generation", "rules", "epoch", ""}};
+  for (const Json& savepoint : savepoints)
+    rows.push_back({shown(savepoint["name"]), shown(savepoint["time"]), bytes_of(savepoint["bytes"]),
+                    number_of(savepoint["generation"]), number_of(savepoint["rules"]), number_of(savepoint["epoch"]),
+                    savepoint.contains("problem") ? "PROBLEM: " + shown(savepoint["problem"]) : ""});
+  print_table(out, rows);
+}
+
+Exit ask_about_savepoints(const Arguments& arguments, Console& console) {
   Client client("savepoint", arguments, console);
   const std::string what = word(arguments, 0), name = word(arguments, 1);
   if (what == "list")
-    return show(client, "/api/v1/savepoints", arguments, console, [](const Json& json, std::ostream& out) {
-      std::vector<std::vector<std::string>> rows{{"name", "time", "size", "generation", "rules", "epoch"}};
-      for (const Json& savepoint : json.at("savepoints"))
-        rows.push_back({shown(savepoint["name"]), shown(savepoint["time"]), bytes_of(savepoint["bytes"]),
-                        number_of(savepoint["generation"]), number_of(savepoint["rules"]),
-                        number_of(savepoint["epoch"])});
-      print_table(out, rows);
-    });
+    return show(client, "/api/v1/savepoints", arguments, console,
+                [](const Json& json, std::ostream& out) { print_savepoints(json.at("savepoints"), out); });
   if (what == "create")
     return change(client, "POST", "/api/v1/savepoints", {{"name", name}, {"stop", arguments.has("--stop")}}, arguments,
                   console);

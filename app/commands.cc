@@ -386,14 +386,46 @@ Command reload() {
 }
 
 Command savepoint() {
-  return client({.name = "savepoint",
-                 .one_line = "named images of the state of a running daemon",
-                 .more = {},
-                 .operands = {{"WHAT", 1, 1, {"create", "list", "delete"}, "create, list or delete", Fills::nothing},
-                              {"NAME", 0, 1, {}, "of the savepoint; create makes one up", Fills::nothing}},
-                 .options = {{.name = "--stop", .help = "create: the daemon ends behind it"}},
-                 .examples = {"tocsin savepoint create before-upgrade --stop", "tocsin savepoint list"},
-                 .run = run_savepoint});
+  return client(
+      {.name = "savepoint",
+       .one_line = "named images of state: to go back to, to carry elsewhere, to upgrade by",
+       .more =
+           "A savepoint is one file with all of an epoch: what rules remember, how far sources and sinks have come, "
+           "what is still to be delivered, the rule texts. create asks a running daemon, which goes on meanwhile; list "
+           "and delete ask it, too, unless --config or --dir says where the files are. inspect, diff and restore read "
+           "files, and a file is a NAME of that folder or a path. restore makes the state folder of --config anew, for "
+           "any number of shards and for the rules that there are now: it prints what becomes of each rule, and "
+           "refuses to lose what a rule remembers unless --drop-state names it. Sources go back to where they were, "
+           "and "
+           "so do files of alerts: what was written behind is kept beside them.",
+       .operands = {{"WHAT",
+                     1,
+                     1,
+                     {"create", "list", "inspect", "diff", "restore", "delete"},
+                     "create, list, inspect, diff, restore or delete",
+                     Fills::nothing},
+                    {"NAME", 0, 0, {}, "of a savepoint; create makes one up, diff takes two", Fills::files}},
+       .options = {{.name = "--stop", .help = "create: the daemon ends behind it, and nothing comes after it"},
+                   config(),
+                   set(),
+                   {.name = "--dir",
+                    .value = "FOLDER",
+                    .help = "where savepoints are; else state.savepoints, else savepoints in state.dir",
+                    .fills = Fills::files},
+                   {.name = "--rule", .value = "RULE", .help = "inspect: its keys; diff: which of them differ"},
+                   {.name = "--key", .value = "KEY", .help = "inspect: what --rule remembers of it"},
+                   {.name = "--dry-run", .help = "restore: change nothing; say what would become of each rule"},
+                   {.name = "--force", .help = "restore: also in the place of a state that is there"},
+                   {.name = "--drop-state",
+                    .value = "RULE",
+                    .repeats = true,
+                    .help = "restore: what this rule remembers may be lost"},
+                   {.name = "--keep", .value = "N", .help = "delete: all but the newest N"}},
+       .examples = {"tocsin savepoint create before-upgrade --stop", "tocsin savepoint list",
+                    "tocsin savepoint inspect before-upgrade -c tocsin.toml",
+                    "tocsin savepoint restore before-upgrade -c tocsin.toml --dry-run",
+                    "tocsin savepoint restore /backup/before-upgrade.savepoint -c tocsin.toml --force"},
+       .run = run_savepoint});
 }
 
 Command run() {

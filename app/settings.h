@@ -106,6 +106,7 @@ struct CheckpointSettings {
 
 struct StateSettings {
   std::string dir = "state";  // "": in memory only, gone with the process (`run --dev`)
+  std::string savepoints;     // their folder; "": DIR/savepoints
   std::uint64_t memory = std::uint64_t{1} << 30;
   Duration epoch = milliseconds(200);
   CheckpointSettings checkpoint;

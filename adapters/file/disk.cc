@@ -192,9 +192,13 @@ Result<std::unique_ptr<Disk>> open_disk(const std::string& folder) {
   if (!made && errno != EEXIST) return system_failure("make the folder", folder);
   if (made)
     if (auto synced = sync_parent(folder); !synced) return tl::unexpected(synced.error());
+  if (::access(folder.c_str(), W_OK) != 0) return system_failure("write in", folder);
+  return open_disk_to_read(folder);
+}
+
+Result<std::unique_ptr<Disk>> open_disk_to_read(const std::string& folder) {
   Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!opened.good()) return system_failure("open the folder", folder);
-  if (::faccessat(opened.number(), ".", W_OK, 0) != 0) return system_failure("write in", folder);
   return std::make_unique<FolderDisk>(std::move(opened), folder);
 }
 

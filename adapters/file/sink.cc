@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -54,6 +55,44 @@ Result<std::uint64_t> digest_before(const DiskFile& file, std::uint64_t length) 
     bytes.resize(got);
     return hash_bytes(bytes);
   });
+}
+
+// The file's own name, then what rotation made of it: alerts.ndjson.1, alerts.ndjson-20261122.
+Result<std::vector<std::string>> names_of(const Disk& disk, const std::string& name) {
+  return disk.list("").map([&](const std::vector<std::string>& all) {
+    std::vector<std::string> out{name};
+    for (const std::string& other : all)
+      if (other != name && other.starts_with(name)) out.push_back(other);
+    return out;
+  });
+}
+
+Result<bool> is_marked(Disk& disk, const std::string& name, const Mark& mark) {
+  const auto file = disk.open(name, Disk::Open::read);
+  if (!file) return tl::unexpected(file.error());
+  const auto size = (*file)->size();
+  if (!size) return tl::unexpected(size.error());
+  if (*size < mark.length) return false;
+  return digest_before(**file, mark.length).map([&](std::uint64_t digest) { return digest == mark.digest; });
+}
+
+// What the file is called that was written: by its number first; one that was copied (a restored volume, copytruncate)
+// is known by its bytes. Nothing: none fits.
+Result<std::optional<std::string>> find_marked(Disk& disk, const std::string& own, const Mark& mark) {
+  const auto candidates = names_of(disk, own);
+  if (!candidates) return tl::unexpected(candidates.error());
+  for (const bool by_number : {true, false}) {
+    for (const std::string& name : *candidates) {
+      const auto identity = disk.identity(name);
+      if (!identity) return tl::unexpected(identity.error());
+      if (!*identity || (**identity == mark.identity) != by_number) continue;
+      if (mark.length == 0 && !by_number) continue;  // any file ends like nothing
+      const auto same = is_marked(disk, name, mark);
+      if (!same && name == own) return tl::unexpected(same.error());
+      if (same && *same) return name;  // what others have beside it may be no file at all
+    }
+  }
+  return std::nullopt;
 }
 
 class FileSink final : public Sink {
@@ -138,45 +177,13 @@ class FileSink final : public Sink {
     });
   }
 
-  // The file's own name, then what rotation made of it: alerts.ndjson.1, alerts.ndjson-20261122.
-  Result<std::vector<std::string>> names() const {
-    return disk_.list("").map([&](const std::vector<std::string>& all) {
-      std::vector<std::string> out{name_};
-      for (const std::string& name : all)
-        if (name != name_ && name.starts_with(name_)) out.push_back(name);
-      return out;
-    });
-  }
-
-  Result<bool> is(const std::string& name, const Mark& mark) const {
-    const auto file = disk_.open(name, Disk::Open::read);
-    if (!file) return tl::unexpected(file.error());
-    const auto size = (*file)->size();
-    if (!size) return tl::unexpected(size.error());
-    if (*size < mark.length) return false;
-    return digest_before(**file, mark.length).map([&](std::uint64_t digest) { return digest == mark.digest; });
-  }
-
-  // Finds the file that was written. By its number first; one that was copied (a restored volume, copytruncate) is
-  // known by its bytes.
   Result<void> take_up(const Mark& mark) {
-    const auto candidates = names();
-    if (!candidates) return tl::unexpected(candidates.error());
-    for (const bool by_number : {true, false}) {
-      for (const std::string& name : *candidates) {
-        const auto identity = disk_.identity(name);
-        if (!identity) return tl::unexpected(identity.error());
-        if (!*identity || (**identity == mark.identity) != by_number) continue;
-        if (mark.length == 0 && !by_number) continue;  // any file ends like nothing
-        const auto same = is(name, mark);
-        if (!same && name == name_) return tl::unexpected(same.error());
-        if (!same || !*same) continue;  // what others have beside it may be no file at all
-        length_ = mark.length;
-        comes_again_ = true;
-        return use(name);
-      }
-    }
-    return nothing_fits(mark);
+    const auto found = find_marked(disk_, name_, mark);
+    if (!found) return tl::unexpected(found.error());
+    if (!*found) return nothing_fits(mark);
+    length_ = mark.length;
+    comes_again_ = true;
+    return use(**found);
   }
 
   Result<void> nothing_fits(const Mark& mark) {
@@ -342,18 +349,54 @@ class FileSink final : public Sink {
 
 }  // namespace
 
+namespace {
+
+struct Parts {
+  std::string folder, name;
+};
+Parts parts_of(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return {slash == std::string::npos ? "."
+          : slash == 0               ? "/"
+                                     : path.substr(0, slash),
+          path.substr(slash == std::string::npos ? 0 : slash + 1)};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Sink>> open_file_sink(const FileSinkConfig& config, const Clock& clock, Tell tell) {
   struct stat status;
   if (::stat(config.path.c_str(), &status) == 0 && !S_ISREG(status.st_mode))
     return failure(Error::Code::refused, config.path + " is no plain file, so nobody could say what was written to it");
-  const auto slash = config.path.rfind('/');
-  const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : config.path.substr(0, slash);
-  const std::string name = config.path.substr(slash == std::string::npos ? 0 : slash + 1);
+  const auto [folder, name] = parts_of(config.path);
   if (name.empty()) return failure(Error::Code::refused, "`" + config.path + "` names no file");
-  return open_disk(folder).map([&](std::unique_ptr<Disk> disk) -> std::unique_ptr<Sink> {
+  return open_disk(folder).map([&, name = name](std::unique_ptr<Disk> disk) -> std::unique_ptr<Sink> {
     Disk& on = *disk;
     return std::make_unique<FileSink>(on, name, clock, std::move(tell), std::move(disk));
   });
+}
+
+Result<FileSinkStanding> file_sink_standing(const FileSinkConfig& config, const std::string& bookmark) {
+  FileSinkStanding out;
+  if (bookmark.empty()) return out;
+  const auto mark = Mark::read(bookmark);
+  if (!mark) return tl::unexpected(mark.error());
+  out.delivered = mark->length;
+  const auto [folder, name] = parts_of(config.path);
+  if (::access(folder.c_str(), F_OK) != 0) return out;
+  const auto disk = open_disk_to_read(folder);
+  if (!disk) return tl::unexpected(disk.error());
+  const auto found = find_marked(**disk, name, *mark);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return out;
+  out.path = folder + "/" + **found;
+  return (*disk)
+      ->open(**found, Disk::Open::read)
+      .and_then([](const auto& file) { return file->size(); })
+      .map([&](std::uint64_t size) {
+        out.behind = size - mark->length;
+        return out;
+      });
 }
 
 std::unique_ptr<Sink> file_sink_on(Disk& disk, const std::string& name, const Clock& clock, Tell tell) {

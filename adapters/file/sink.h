@@ -34,4 +34,12 @@ Result<std::unique_ptr<Sink>> open_file_sink(const FileSinkConfig& config, const
 // The same on any disk: `name` in its folder "". It outlives the sink.
 std::unique_ptr<Sink> file_sink_on(Disk& disk, const std::string& name, const Clock& clock, Tell tell = tell_nobody);
 
+// What a delivery was to, as it is now: for whoever goes back to a state of then. A sink that is opened there cuts off
+// what stands behind it.
+struct FileSinkStanding {
+  std::string path;                         // "": the file is gone, or another one
+  std::uint64_t delivered = 0, behind = 0;  // bytes
+};
+Result<FileSinkStanding> file_sink_standing(const FileSinkConfig& config, const std::string& bookmark);
+
 }  // namespace tocsin

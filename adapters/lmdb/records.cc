@@ -116,10 +116,6 @@ Result<StateRecord> read_state(const std::string& file, std::string_view key, st
 
 // ----- groups -------------------------------------------------------------------------------------
 
-Hash128 digest_of(std::string_view address, std::string_view value) {
-  return hash_bytes_128(value, hash_bytes(address));
-}
-
 std::string group_record(std::string_view key, const Group& group) {
   std::string record;
   append_little(record, group.digest.low);

@@ -39,7 +39,6 @@ struct Group {
   std::uint64_t addresses = 0;
   friend bool operator==(const Group&, const Group&) = default;
 };
-Hash128 digest_of(std::string_view address, std::string_view value);
 std::string group_record(std::string_view key, const Group& group);
 Result<Group> read_group(const std::string& file, std::string_view key, std::string_view record);
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <utility>
 
+#include "adapters/lmdb/fill.h"
 #include "adapters/lmdb/merged_deltas.h"
 #include "adapters/lmdb/records.h"
 #include "engine/base/arena.h"
@@ -64,7 +65,8 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config
   std::unique_ptr<LmdbStore> store(new LmdbStore(config, disk, std::move(lock.value())));
   store->is_doubtful_ = true;  // what is not opened is not closed
   const auto mark = read_mark(disk);
-  const auto opened = disk.make_folder(kDeltaFolder)
+  const auto opened = refuse_unfinished(config, disk)
+                          .and_then([&] { return disk.make_folder(kDeltaFolder); })
                           .and_then([&] { return store->open_base(); })
                           .and_then([&] { return store->open_deltas(); })
                           .and_then([&] { return store->mark_open(mark); });
@@ -228,15 +230,18 @@ void LmdbStore::delivered(Epoch epoch) {
 
 Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest() const {
   std::unique_lock held(mutex_);
-  const auto deltas = deltas_;
-  const Epoch epoch = newest_, delivered = delivered_;
+  const Seen seen{deltas_, newest_, delivered_};
   held.unlock();
-  if (epoch == Epoch{0}) return std::nullopt;
-  auto manifest = watched(deltas->empty() ? base_->manifest() : deltas->back()->manifest());
+  return newest_of(seen);
+}
+
+Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest_of(const Seen& seen) const {
+  if (seen.newest == Epoch{0}) return std::nullopt;
+  auto manifest = watched(seen.deltas->empty() ? base_->manifest() : seen.deltas->back()->manifest());
   if (!manifest) return tl::unexpected(manifest.error());
-  Newest newest{epoch, std::move(manifest.value()), {}};
-  for (const auto& delta : *deltas) {
-    if (delta->head().epoch <= delivered) continue;
+  Newest newest{seen.newest, std::move(manifest.value()), {}};
+  for (const auto& delta : *seen.deltas) {
+    if (delta->head().epoch <= seen.delivered) continue;
     auto outbox = watched(delta->outbox());
     if (!outbox) return tl::unexpected(outbox.error());
     newest.outboxes.emplace_back(delta->head().epoch, std::move(outbox.value()));
@@ -256,14 +261,14 @@ class LmdbStore::Pin {
  public:
   explicit Pin(const LmdbStore& store) : store_(store) {
     const std::scoped_lock held(store.mutex_);
-    deltas = store.deltas_;
+    seen = {store.deltas_, store.newest_, store.delivered_};
     place_ = store.pins_.insert(store.newest_);
   }
   ~Pin() {
     const std::scoped_lock held(store_.mutex_);
     store_.pins_.erase(place_);
   }
-  std::shared_ptr<const Deltas> deltas;
+  Seen seen;
 
  private:
   const LmdbStore& store_;
@@ -290,7 +295,19 @@ Result<std::optional<std::string>> LmdbStore::find(std::string_view address) con
 
 Result<void> LmdbStore::scan(std::string_view from, std::string_view to, const See& see) const {
   const Pin pin(*this);
-  MergedDeltas changes(*pin.deltas, from);
+  return scan(*pin.seen.deltas, from, to, see);
+}
+
+Result<void> LmdbStore::image(const SeeNewest& see_newest, const See& see) const {
+  const Pin pin(*this);
+  const auto newest = newest_of(pin.seen);
+  if (!newest) return tl::unexpected(newest.error());
+  if (!*newest) return {};
+  return see_newest(**newest).and_then([&] { return scan(*pin.seen.deltas, {}, {}, see); });
+}
+
+Result<void> LmdbStore::scan(const Deltas& deltas, std::string_view from, std::string_view to, const See& see) const {
+  MergedDeltas changes(deltas, from);
   auto has_change = watched(changes.next());
   std::string next_from(from);
   std::vector<Base::Entry> entries;

@@ -45,6 +45,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<std::optional<Newest>> newest() const override;
   Result<std::optional<std::string>> find(std::string_view address) const override;
   Result<void> scan(std::string_view from, std::string_view to, const See& see) const override;
+  Result<void> image(const SeeNewest& see_newest, const See& see) const override;
   Result<MergeFigures> merge() override;
   StoreFigures figures() const override;
 
@@ -69,6 +70,13 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<void> mark_open(const std::optional<FolderMark>& before);
   bool is_in_doubt(const std::optional<FolderMark>& mark) const;
 
+  // What there was when somebody looked.
+  struct Seen {
+    std::shared_ptr<const Deltas> deltas;
+    Epoch newest, delivered;
+  };
+  Result<std::optional<Newest>> newest_of(const Seen& seen) const;
+  Result<void> scan(const Deltas& deltas, std::string_view from, std::string_view to, const See& see) const;
   Result<void> merge_into_base(const Deltas& deltas, MergeFigures& figures);
   void take_out(const Deltas& merged);
   std::string base_file() const { return config_.folder + "/base.mdb"; }

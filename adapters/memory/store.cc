@@ -46,6 +46,10 @@ void MemoryStore::delivered(Epoch epoch) {
 
 Result<std::optional<CheckpointStore::Newest>> MemoryStore::newest() const {
   const std::shared_lock held(mutex_);
+  return newest_of_now();
+}
+
+std::optional<CheckpointStore::Newest> MemoryStore::newest_of_now() const {
   if (newest_ == Epoch{0}) return std::nullopt;
   Newest newest{newest_, manifest_, {}};
   for (const Stored& stored : epochs_)
@@ -66,6 +70,16 @@ Result<void> MemoryStore::scan(std::string_view from, std::string_view to, const
     if (!to.empty() && there->first >= to) break;
     if (auto seen = see(there->first, there->second); !seen) return seen;
   }
+  return {};
+}
+
+Result<void> MemoryStore::image(const SeeNewest& see_newest, const See& see) const {
+  const std::shared_lock held(mutex_);
+  const auto newest = newest_of_now();
+  if (!newest) return {};
+  if (auto seen = see_newest(*newest); !seen) return seen;
+  for (const auto& [address, value] : state_)
+    if (auto seen = see(address, value); !seen) return seen;
   return {};
 }
 

@@ -22,6 +22,8 @@ class MemoryStore final : public CheckpointStore, public CheckpointHistory {
   Result<std::optional<std::string>> find(std::string_view address) const override;
   // `store` waits until it is through: `see` must not call it.
   Result<void> scan(std::string_view from, std::string_view to, const See& see) const override;
+  // As `scan`.
+  Result<void> image(const SeeNewest& see_newest, const See& see) const override;
   Result<MergeFigures> merge() override;
   StoreFigures figures() const override;
 
@@ -34,6 +36,8 @@ class MemoryStore final : public CheckpointStore, public CheckpointHistory {
     std::uint64_t changes = 0, bytes = 0;
     std::string outbox;
   };
+
+  std::optional<Newest> newest_of_now() const;
 
   mutable std::shared_mutex mutex_;
   std::map<std::string, std::string, std::less<>> state_;

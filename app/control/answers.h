@@ -77,6 +77,7 @@ struct SavepointStatus {
   std::string name = {};
   Time at{};
   std::uint64_t bytes = 0, epoch = 0, generation = 0, rules = 0;
+  std::string problem = {};  // why it cannot be read; "" it can, as far as its beginning says
 };
 
 struct ProblemStatus {

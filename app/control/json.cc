@@ -137,8 +137,10 @@ std::string checkpoints_json(const std::vector<CheckpointNote>& notes) {
 
 std::string savepoints_json(const std::vector<SavepointStatus>& savepoints) {
   return list("tocsin/savepoints/1", "savepoints", savepoints, [](const SavepointStatus& savepoint) {
-    return Json{{"name", savepoint.name},   {"time", time_of(savepoint.at)},      {"bytes", savepoint.bytes},
+    Json out = {{"name", savepoint.name},   {"time", time_of(savepoint.at)},      {"bytes", savepoint.bytes},
                 {"epoch", savepoint.epoch}, {"generation", savepoint.generation}, {"rules", savepoint.rules}};
+    add(out, "problem", savepoint.problem);
+    return out;
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "app/control/json.h"
 #include "app/control/metrics.h"
+#include "app/savepoints.h"
 #include "engine/base/text.h"
 #include "engine/base/utf8.h"
 
@@ -103,13 +104,6 @@ T member(Body& body, const char* name, T otherwise) {
   }
 }
 
-bool is_savepoint_name(std::string_view name) {
-  return name.size() <= 64 && !name.starts_with('.') && std::ranges::all_of(name, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                  c == '-';
-         });
-}
-
 // ----- handlers ---------------------------------------------------------------------------------------------------
 
 void healthy(Call& call) { call.done(health(call.desk.healthy())); }
@@ -158,15 +152,14 @@ void savepoint(Call& call) {
   SavepointAsked asked;
   asked.name = member(body, "name", std::string());
   asked.stop = member(body, "stop", false);
-  if (body.complaint.empty() && !is_savepoint_name(asked.name))
+  if (body.complaint.empty() && !asked.name.empty() && !is_savepoint_name(asked.name))
     body.complaint = "a name has at most 64 of a-z A-Z 0-9 . _ and -, and does not begin with a dot";
   if (!body.complaint.empty()) return call.done(complaint(400, body.complaint));
   call.desk.savepoint(asked, reply_to(std::move(call.done)));
 }
 
 void delete_savepoint(Call& call) {
-  if (call.star.empty() || !is_savepoint_name(call.star))
-    return call.done(complaint(404, "there is no savepoint of that name"));
+  if (!is_savepoint_name(call.star)) return call.done(complaint(404, "there is no savepoint of that name"));
   call.desk.delete_savepoint(call.star, reply_to(std::move(call.done)));
 }
 

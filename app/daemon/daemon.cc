@@ -17,6 +17,7 @@
 #include "app/daemon/rewind.h"
 #include "app/files.h"
 #include "app/inputs.h"
+#include "app/savepoints.h"
 #include "app/version.h"
 #include "dsl/load.h"
 #include "engine/base/hash.h"
@@ -141,6 +142,7 @@ Exit Daemon::run() {
   }
   notify_.stopping();
   publish_rest();
+  make_asked_savepoint(true);
   outbound_.bind(nullptr);
   control_.reset();
   if (settings_.state.checkpoint.on_exit) checkpoint();
@@ -429,6 +431,7 @@ void Daemon::publisher_thread() {
 void Daemon::checkpoint_thread() {
   Duration next = clock_.elapsed() + settings_.state.checkpoint.every;
   while (!threads_stop_) {
+    make_asked_savepoint(false);
     if (clock_.elapsed() < next) {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       continue;
@@ -578,6 +581,16 @@ std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run
       list_of(plan.removed), quoted(text_of(plan)));
 }
 
+// As `tocsin savepoint create` prints it.
+std::string document_of(const SavepointMade& made, Duration took) {
+  const std::string text = fmt::format("savepoint {}: epoch {}, {}, {} bytes\n  {}\n", made.name, made.epoch.number,
+                                       counted(made.keys, "key"), grouped(made.figures.bytes), made.path);
+  return fmt::format(
+      R"({{"schema":"tocsin/savepoint/1","name":{},"path":{},"epoch":{},"keys":{},"bytes":{},"digest":"{:016x}{:016x}","seconds":{:.3f},"text":{}}})",
+      quoted(made.name), quoted(made.path), made.epoch.number, made.keys, made.figures.bytes, made.figures.digest.high,
+      made.figures.digest.low, static_cast<double>(took.us) / 1e6, quoted(text));
+}
+
 std::string document_of_error(std::string_view error) {
   return R"({"schema":"tocsin/reload/1","error":)" + quoted(error) + ",\"text\":" + quoted(error) + "}";
 }
@@ -633,6 +646,73 @@ Verdict Daemon::apply(const ReloadAsked& asked) {
   next_rules_ = std::make_shared<CompiledSet>(std::move(set));
   generation_->crew->stop();
   return {200, document_of(plan, number_ + 1, false)};
+}
+
+// ----- savepoints -------------------------------------------------------------------------------------------
+
+std::vector<SavepointStatus> Daemon::savepoints() const {
+  return list_savepoints(savepoint_folder(settings_)).value_or(std::vector<SavepointStatus>{});
+}
+
+void Daemon::savepoint(const SavepointAsked& asked, Reply reply) {
+  if (savepoint_folder(settings_).empty())
+    return reply({422, document_of_error("state is in memory, so there is no folder for savepoints: state.savepoints "
+                                         "names one")});
+  {
+    const std::scoped_lock lock(mutex_);
+    if (asked_savepoint_ || stops_) {
+      reply({409, document_of_error(stops_ ? "the daemon is stopping" : "another savepoint is being made")});
+      return;
+    }
+    asked_savepoint_ = {asked, std::move(reply)};
+  }
+  if (asked.stop) stop();
+}
+
+// One that is asked for with `stop` is of the last epoch, and so it is made at the end. Other rules or a stop break one
+// off that is being made: for other rules it is made once more.
+void Daemon::make_asked_savepoint(bool at_end) {
+  std::optional<SavepointAsked> asked;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (asked_savepoint_ && asked_savepoint_->first.stop == at_end) asked = asked_savepoint_->first;
+    if (!asked && !(at_end && asked_savepoint_)) return;
+  }
+  Verdict verdict;
+  if (!asked) {
+    verdict = {409, document_of_error("the daemon is stopping: ask for one with --stop, or after the next start")};
+  } else if (at_end && failed_ != 0) {
+    verdict = {500, document_of_error("the daemon has failed, so there is none; its log says why")};
+  } else {
+    const Duration began = clock_.elapsed();
+    const SavepointAsk ask{savepoint_folder(settings_), asked->name, clock_.now(), generation_->number};
+    const auto made = make_savepoint(ask, generation_->set, *store_, [&] { return !at_end && threads_stop_; });
+    if (!made && !at_end && threads_stop_) return;
+    if (made) {
+      const Duration took = clock_.elapsed() - began;
+      log_.info("savepoint", fmt::format("{}: epoch {}, {}, {} bytes, {} ms", made->path, made->epoch.number,
+                                         counted(made->keys, "key"), made->figures.bytes, took.us / 1'000));
+      verdict.document = document_of(*made, took);
+    } else {
+      log_.problem("savepoint", made.error().message);
+      verdict = {made.error().code == Error::Code::refused ? 409u : 500u, document_of_error(made.error().message)};
+    }
+  }
+  std::optional<std::pair<SavepointAsked, Reply>> done;
+  {
+    const std::scoped_lock lock(mutex_);
+    done = std::exchange(asked_savepoint_, std::nullopt);
+  }
+  done->second(std::move(verdict));
+}
+
+void Daemon::delete_savepoint(const std::string& name, Reply reply) {
+  const auto deleted = tocsin::app::delete_savepoint(savepoint_folder(settings_), name);
+  if (!deleted)
+    return reply(
+        {deleted.error().code == Error::Code::refused ? 404u : 500u, document_of_error(deleted.error().message)});
+  reply({200, R"({"schema":"tocsin/savepoint/1","name":)" + quoted(name) +
+                  ",\"text\":" + quoted(fmt::format("savepoint {} is deleted\n", name)) + "}"});
 }
 
 // ----- the desk ---------------------------------------------------------------------------------------------
@@ -764,13 +844,6 @@ void Daemon::reload(const ReloadAsked& asked, Reply reply) {
   reply({409, document_of_error("another reload is under way")});
 }
 
-std::vector<SavepointStatus> Daemon::savepoints() const { return {}; }
-void Daemon::savepoint(const SavepointAsked&, Reply reply) {
-  reply({422, document_of_error("savepoints are not in this version")});
-}
-void Daemon::delete_savepoint(const std::string&, Reply reply) {
-  reply({422, document_of_error("savepoints are not in this version")});
-}
 void Daemon::enable(const std::string&, bool, Reply reply) {
   reply({422, document_of_error("rules cannot be disabled in this version")});
 }

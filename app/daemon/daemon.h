@@ -2,7 +2,7 @@
 //
 //   crew        this thread and one for each further shard: reads, decodes, judges
 //   steward     epochs: begins, stores; publisher: gives them to the sinks
-//   checkpoint  merges epochs into the base
+//   checkpoint  merges epochs into the base, makes savepoints
 //   watch       looks whether shards move, rule files change, somebody has asked for something
 //
 // A generation is a set of rules with all that was made for it. Other rules are another generation, which goes on from
@@ -95,6 +95,7 @@ class Daemon final : public Desk {
   void watch_shards(Duration now);
   Verdict apply(const ReloadAsked& asked);
   void checkpoint();
+  void make_asked_savepoint(bool at_end);
 
   Given given_;
   const Settings& settings_;
@@ -116,6 +117,7 @@ class Daemon final : public Desk {
   std::uint64_t number_ = 0;
   ReloadStatus reload_status_;
   std::optional<std::pair<ReloadAsked, Reply>> asked_;
+  std::optional<std::pair<SavepointAsked, Reply>> asked_savepoint_;  // also while it is being made
   std::shared_ptr<CompiledSet> next_rules_;  // that have been found good, for the next generation
   std::vector<CheckpointNote> notes_;
   std::uint64_t events_before_ = 0;  // of the generations before

@@ -7,8 +7,8 @@
 //
 // The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks ->
 // `delivered` -> some later `merge` takes it into the base, where nothing tells it from the others any more.
-// Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`) from any
-// others meanwhile.
+// Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`, `image`)
+// from any others meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,18 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/hash.h"
+#include "engine/base/hash128.h"
 #include "engine/base/result.h"
 #include "engine/base/time.h"
 #include "engine/io/sink.h"
 
 namespace tocsin {
+
+// The sum of these over all addresses stands for a state, whatever way it came about: two that are equal have the same.
+inline Hash128 digest_of(std::string_view address, std::string_view value) {
+  return hash_bytes_128(value, hash_bytes(address));
+}
 
 // What an epoch did to one address. `gone`: there is nothing there any more; the value is empty.
 struct StateChange {
@@ -77,6 +84,10 @@ class CheckpointStore {
   // All addresses in [from, to), ascending; an empty `to` has no end. Stops when `see` gives an error, and gives that.
   using See = std::function<Result<void>(std::string_view address, std::string_view value)>;
   virtual Result<void> scan(std::string_view from, std::string_view to, const See& see) const = 0;
+  // The newest epoch as one: what `newest` says, then all that `scan` gives of the same epoch, whatever is stored
+  // meanwhile. Neither is called where there is no epoch.
+  using SeeNewest = std::function<Result<void>(const Newest&)>;
+  virtual Result<void> image(const SeeNewest& see_newest, const See& see) const = 0;
 
   // Takes delivered epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile.
   // Nothing to do is success with `epochs` 0.

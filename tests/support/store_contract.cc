@@ -91,6 +91,23 @@ std::string scan_difference(const CheckpointStore& store, const StoreModel& mode
   return expected == end ? "" : "scan ends before " + shown(expected->first);
 }
 
+std::string image_difference(const CheckpointStore& store, const CheckpointStore::Newest& newest,
+                             const StoreModel& model) {
+  std::map<std::string, std::string> state;
+  bool is_same = false;
+  const auto seen = store.image(
+      [&](const CheckpointStore::Newest& one) -> Result<void> {
+        is_same = one.epoch == newest.epoch && one.manifest == newest.manifest && one.outboxes == newest.outboxes;
+        return {};
+      },
+      [&](std::string_view address, std::string_view value) -> Result<void> {
+        state.emplace_hint(state.end(), address, value);
+        return {};
+      });
+  if (!seen) return seen.error().message;
+  return !is_same ? "the image is of another epoch" : state != model.state ? "the image is of another state" : "";
+}
+
 }  // namespace
 
 std::string difference(const CheckpointStore& store, const StoreModel& model, bool redelivery) {
@@ -105,6 +122,7 @@ std::string difference(const CheckpointStore& store, const StoreModel& model, bo
   if (outboxes.size() < due || (!redelivery && outboxes.size() > due))
     return fmt::format("{} outboxes instead of {}", outboxes.size(), due);
   if (!std::equal(outboxes.rbegin(), outboxes.rend(), model.outboxes.rbegin())) return "another outbox";
+  if (std::string wrong = image_difference(store, *newest.value(), model); !wrong.empty()) return wrong;
   return scan_difference(store, model, "", "");
 }
 

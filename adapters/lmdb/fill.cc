@@ -1,0 +1,133 @@
+#include "adapters/lmdb/fill.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "adapters/lmdb/base.h"
+#include "adapters/lmdb/delta.h"
+#include "adapters/lmdb/folder_lock.h"
+#include "adapters/lmdb/records.h"
+#include "engine/base/arena.h"
+
+namespace tocsin {
+namespace {
+
+constexpr char kBase[] = "base.mdb", kNewBase[] = "base.new.mdb";
+constexpr std::size_t kTransactionBytes = 32 << 20;
+
+std::uint64_t random_number() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32 | random();
+}
+
+Result<bool> is_there(Disk& disk, const std::string& name) {
+  return disk.identity(name).map([](const auto& identity) { return identity.has_value(); });
+}
+
+Result<void> remove_if_there(Disk& disk, const std::string& name) {
+  return is_there(disk, name).and_then([&](bool there) { return there ? disk.remove(name) : Result<void>{}; });
+}
+
+// All addresses, and that the base stands for them: in parts of a bounded size.
+Result<void> fill_base(const LmdbStoreConfig& config, Base& base, const Carried& carried, Epoch through) {
+  std::vector<StateChange> part;
+  for (bool more = true; more;) {
+    Arena arena;
+    part.clear();
+    std::size_t bytes = 0;
+    while (part.size() < config.changes_per_transaction && bytes < kTransactionBytes) {
+      StateChange change;
+      const auto next = carried.next(change);
+      if (!next) return tl::unexpected(next.error());
+      more = *next;
+      if (!more) break;
+      part.push_back({arena.text(change.address), arena.text(change.value), false});
+      bytes += change.address.size() + change.value.size();
+    }
+    const auto last = more ? std::nullopt : std::optional(Base::Through{through, carried.newest.manifest});
+    if (auto applied = base.apply(part, last); !applied) return applied;
+  }
+  return {};
+}
+
+Result<void> remove_old(Disk& disk) {
+  const auto names = disk.list(kDeltaFolder);
+  if (!names) return tl::unexpected(names.error());
+  for (const std::string& name : *names)
+    if (auto removed = disk.remove(std::string(kDeltaFolder) + "/" + name); !removed) return removed;
+  if (auto synced = disk.sync_folder(kDeltaFolder); !synced) return synced;
+  for (const char* const name : {kMarkName, kBase, "base.mdb-lock"})
+    if (auto removed = remove_if_there(disk, name); !removed) return removed;
+  return disk.sync_folder("");
+}
+
+}  // namespace
+
+Result<bool> holds_state(const LmdbStoreConfig& config, Disk& disk) {
+  for (const char* const name : {kMarkName, kBase, kUnfinished}) {
+    const auto there = is_there(disk, name);
+    if (!there || *there) return there;
+  }
+  if (::access((config.folder + "/" + kDeltaFolder).c_str(), F_OK) != 0) return false;
+  return disk.list(kDeltaFolder).map([](const std::vector<std::string>& names) { return !names.empty(); });
+}
+
+Result<void> refuse_unfinished(const LmdbStoreConfig& config, Disk& disk) {
+  const auto there = is_there(disk, kUnfinished);
+  if (!there) return tl::unexpected(there.error());
+  if (!*there) return {};
+  return failure(Error::Code::refused,
+                 fmt::format("{}: a restore was broken off here ({}/{} is there); run `tocsin savepoint restore` with "
+                             "--force again",
+                             config.folder, config.folder, kUnfinished));
+}
+
+Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carried& carried, bool replaces) {
+  const auto lock = FolderLock::take(config.folder);
+  if (!lock) return tl::unexpected(lock.error());
+  const auto held = disk.make_folder(kDeltaFolder).and_then([&] { return holds_state(config, disk); });
+  if (!held) return tl::unexpected(held.error());
+  if (*held && !replaces)
+    return failure(Error::Code::refused,
+                   fmt::format("{} holds a state already; --force puts this one in its place", config.folder));
+
+  const std::string new_lock = std::string(kNewBase) + "-lock";
+  for (const std::string& left : {std::string(kNewBase), new_lock})
+    if (auto removed = remove_if_there(disk, left); !removed) return removed;
+  const auto& outboxes = carried.newest.outboxes;
+  const Epoch through = outboxes.empty() ? carried.newest.epoch : Epoch{outboxes.front().first.number - 1};
+  const std::string file = config.folder + "/" + kNewBase;
+  const std::uint64_t store = random_number();
+  const auto made =
+      Base::create(file, store, random_number())
+          .and_then([&] { return Base::open(file); })
+          .and_then([&](const std::unique_ptr<Base>& base) { return fill_base(config, *base, carried, through); });
+  if (!made) {
+    static_cast<void>(remove_if_there(disk, kNewBase));
+    static_cast<void>(remove_if_there(disk, new_lock));
+    return made;
+  }
+
+  DeltaWriter writer(disk, config.folder);
+  const auto write_outboxes = [&]() -> Result<void> {
+    for (const auto& [epoch, outbox] : outboxes) {
+      const auto written = writer.write({store, epoch, through, 0}, {epoch, {}, carried.newest.manifest, outbox});
+      if (!written) return tl::unexpected(written.error());
+    }
+    return {};
+  };
+  return write_durably(disk, kUnfinished, "a state is being put here\n")
+      .and_then([&] { return remove_old(disk); })
+      .and_then(write_outboxes)
+      .and_then([&] { return remove_if_there(disk, new_lock); })
+      .and_then([&] { return disk.rename(kNewBase, kBase); })
+      .and_then([&] { return disk.sync_folder(""); })
+      .and_then([&] { return disk.remove(kUnfinished); })
+      .and_then([&] { return disk.sync_folder(""); });
+}
+
+}  // namespace tocsin

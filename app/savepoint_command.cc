@@ -1,0 +1,417 @@
+// `tocsin savepoint`: create asks the daemon; list and delete do, too, unless --config or --dir says where the files
+// are; the others read files. Everything that is printed of a file was checked first.
+#include "app/savepoint_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <ostream>
+
+#include "app/control/json.h"
+#include "app/one_line.h"
+#include "app/savepoints.h"
+#include "app/settings_read.h"
+#include "app/table.h"
+#include "dsl/diagnostic.h"
+#include "engine/base/text.h"
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
+#include "engine/runtime/engine.h"
+#include "engine/runtime/outbox.h"
+
+namespace tocsin::app {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string time_text(const std::optional<Time>& time) {
+  std::string out;
+  if (!time || *time == Frontier::kNothing) return "-";
+  append_rfc3339(out, *time);
+  return out;
+}
+
+std::string digest_text(const Hash128& digest) { return fmt::format("{:016x}{:016x}", digest.high, digest.low); }
+
+void print(Console& console, const Json& json) {
+  console.out << json.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+// The rule that --rule names; null: why not has been said.
+const RuleInSavepoint* rule_of(const SavepointView& view, const std::string& name, Console& console) {
+  std::vector<std::string> names;
+  for (const RuleInSavepoint& rule : view.rules) {
+    if (rule.name == name) return &rule;
+    names.push_back(rule.name);
+  }
+  const std::string near = dsl::nearest(name, names);
+  refuse(console, "savepoint",
+         fmt::format("the savepoint remembers nothing of a rule `{}`{}", name,
+                     near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
+  return nullptr;
+}
+
+// ----- inspect ------------------------------------------------------------------------------------------------------
+
+// What is delivered by whom, and what waits.
+struct SinkView {
+  std::string name;
+  Epoch delivered;
+  std::uint64_t waiting = 0;  // messages
+};
+
+std::vector<SinkView> sinks_of(const SavepointView& view) {
+  std::vector<SinkView> out;
+  for (const SinkDelivery& sink : view.ledger.sinks) {
+    SinkView& one = out.emplace_back(SinkView{sink.sink, sink.delivery.epoch, 0});
+    for (const auto& [epoch, outbox] : view.newest.outboxes)
+      if (epoch > one.delivered)
+        if (const auto messages = messages_for(one.name, outbox)) one.waiting += messages->size();
+  }
+  return out;
+}
+
+std::string source_of(const SavepointView& view, const Cut::Partition& partition) {
+  const auto& names = view.ledger.layouts.sources;
+  return partition.source.index < names.size() ? names[partition.source.index] : "?";
+}
+
+Json json_of(const SavepointFile& file, const SavepointView& view) {
+  Json out = {{"schema", "tocsin/savepoint/1"},
+              {"name", file.name},
+              {"path", file.path},
+              {"time", time_text(view.note.made)},
+              {"version", view.note.version},
+              {"generation", view.note.generation},
+              {"epoch", view.newest.epoch.number},
+              {"bytes", view.figures.bytes},
+              {"addresses", view.figures.addresses},
+              {"digest", digest_text(view.figures.digest)},
+              {"event_time", view.passed() ? Json(time_text(view.passed())) : Json()}};
+  for (const Cut::Partition& partition : view.ledger.cut.partitions)
+    out["sources"].push_back(
+        {{"name", source_of(view, partition)},
+         {"next_record", partition.resume_offset},
+         {"watermark",
+          partition.clock.watermark() == Frontier::kNothing ? Json() : Json(time_text(partition.clock.watermark()))},
+         {"position", partition.bookmark}});
+  for (const SinkView& sink : sinks_of(view))
+    out["sinks"].push_back({{"name", sink.name}, {"epoch", sink.delivered.number}, {"waiting", sink.waiting}});
+  for (const RuleInSavepoint& rule : view.rules)
+    out["rules"].push_back({{"name", rule.name},
+                            {"keys", rule.keys},
+                            {"budgets", rule.budgets},
+                            {"bytes", rule.bytes},
+                            {"since", rule.since ? Json(time_text(rule.since)) : Json()}});
+  for (const SavepointRules& text : view.texts) out["files"].push_back(text.path);
+  return out;
+}
+
+void print_view(const SavepointFile& file, const SavepointView& view, std::ostream& out) {
+  const auto line = [&](std::string_view name, const std::string& text) {
+    out << fmt::format("{:<12} {}\n", name, text);
+  };
+  line("savepoint", fmt::format("{}: epoch {}, generation {}, made {} by tocsin {}", on_one_line(file.name),
+                                view.newest.epoch.number, view.note.generation, time_text(view.note.made),
+                                on_one_line(view.note.version)));
+  line("file", fmt::format("{}, {}, sound", on_one_line(file.path), rounded_bytes(view.figures.bytes)));
+  line("state",
+       fmt::format("{} addresses, digest {}", grouped(view.figures.addresses), digest_text(view.figures.digest)));
+  line("event time", time_text(view.passed()));
+  for (const Cut::Partition& partition : view.ledger.cut.partitions)
+    line("source", fmt::format("{}: goes on at record {}, watermark {}", on_one_line(source_of(view, partition)),
+                               grouped(partition.resume_offset), time_text(partition.clock.watermark())));
+  for (const SinkView& sink : sinks_of(view))
+    line("sink", fmt::format("{}: has epoch {}, {} still to come", on_one_line(sink.name), sink.delivered.number,
+                             counted(sink.waiting, "message")));
+  for (const SavepointRules& text : view.texts) line("rule file", on_one_line(text.path));
+  std::vector<std::vector<std::string>> rows{{"rule", "keys", "budgets", "size", "watching since"}};
+  for (const RuleInSavepoint& rule : view.rules)
+    rows.push_back({on_one_line(rule.name), grouped(rule.keys), grouped(rule.budgets), rounded_bytes(rule.bytes),
+                    time_text(rule.since)});
+  if (rows.size() > 1) print_table(out << "\n", rows);
+}
+
+constexpr std::size_t kKeysShown = 100;
+
+// The keys of one rule, and what is remembered of one of them.
+Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console& console) {
+  const std::string name = arguments.value("--rule"), wanted = arguments.value("--key");
+  const bool one_key = arguments.has("--key");
+  struct Found {
+    std::string bytes, text, value;
+  };
+  std::vector<Found> found;
+  std::map<std::uint32_t, std::uint64_t> keys;  // by number of a rule
+  std::map<std::uint32_t, std::string> since;
+  auto first = look_at_savepoint(file);
+  if (!first) return savepoint_failure(console, first.error());
+  const RuleInSavepoint* rule = rule_of(*first, name, console);
+  if (rule == nullptr) return Exit::usage;
+  const auto view = look_at_savepoint(file, [&](const StateAddress& address, std::string_view value) {
+    if (address.program != rule->number || address.kind != StateKind::key) return;
+    if (!one_key && found.size() >= kKeysShown) return;
+    std::string text = text_of_key(address.key);
+    if (one_key && text != wanted) return;
+    found.push_back({std::string(address.key), std::move(text), one_key ? std::string(value) : std::string()});
+    found.back().value.resize(value.size());
+  });
+  if (!view) return savepoint_failure(console, view.error());
+  if (one_key && found.empty()) {
+    console.err << fmt::format("tocsin savepoint: rule `{}` remembers nothing of {}\n", name, on_one_line(wanted));
+    return Exit::no;
+  }
+
+  // When something is due is asked of the rule itself, with its state in its hands.
+  const auto compiled = one_key ? view->compiled() : nullptr;
+  const auto due_of = [&](const Found& one) -> std::optional<Instant> {
+    if (compiled == nullptr) return std::nullopt;
+    const auto program = std::ranges::find_if(
+        compiled->programs, [&](const Program& p) { return p.name == rule->name && p.shape == rule->shape; });
+    if (program == compiled->programs.end()) return std::nullopt;
+    const ProgramId id(static_cast<std::size_t>(program - compiled->programs.begin()));
+    const auto reference = ReferenceData::make(*compiled, {});
+    if (!reference) return std::nullopt;
+    Engine engine(compiled, *reference);
+    const StateNames names(compiled->schema, view->ledger.layouts.sources, view->ledger.layouts);
+    StateReader reader({}, names);
+    if (rule->since) engine.lane(0).shard().watched_since(id, *rule->since);
+    reader.open(std::string_view(one.value).substr(1));
+    const StateAddress address{0, rule->number, StateKind::key, one.bytes};
+    if (!engine.load(id, address, reader) || !reader.ok() || !reader.at_end()) return std::nullopt;
+    return engine.lane(0).shard().runner(id).due();  // nothing else is in it
+  };
+  Json json = {{"schema", "tocsin/savepoint-keys/1"}, {"rule", rule->name}, {"keys", rule->keys}};
+  std::string text;
+  for (const Found& one : found) {
+    Json& of = json["shown"].emplace_back(Json{{"key", one.text}, {"bytes", one.value.size()}});
+    if (!one_key) {
+      text += fmt::format("{}  {}\n", on_one_line(one.text), rounded_bytes(one.value.size()));
+      continue;
+    }
+    text += fmt::format("rule `{}` remembers {} of {}\n", rule->name, rounded_bytes(one.value.size()),
+                        one.text.empty() ? "all events together" : on_one_line(one.text));
+    if (rule->since) text += fmt::format("  it has been watching since {}\n", time_text(rule->since));
+    if (const auto due = due_of(one)) {
+      of["due"] = time_text(due->time);
+      text += fmt::format("  something is due at {} in event time, if nothing comes before it\n", time_text(due->time));
+    } else {
+      text += "  nothing is due\n";
+    }
+    if (view->passed()) text += fmt::format("  all events before {} have been judged\n", time_text(view->passed()));
+  }
+  if (arguments.has("--json")) {
+    print(console, json);
+    return Exit::done;
+  }
+  console.out << text;
+  if (!one_key && rule->keys > found.size())
+    console.out << fmt::format("... and {} more; --key shows one\n", grouped(rule->keys - found.size()));
+  return Exit::done;
+}
+
+Exit inspect(const std::string& folder, const Arguments& arguments, Console& console) {
+  if (arguments.operands().size() != 2) return refuse(console, "savepoint", "inspect takes one savepoint");
+  if (arguments.has("--key") && !arguments.has("--rule"))
+    return refuse(console, "savepoint", "--key goes with --rule: a key is one of a rule");
+  const auto file = find_savepoint(folder, arguments.operands()[1]);
+  if (!file) return savepoint_failure(console, file.error());
+  if (arguments.has("--rule")) return inspect_rule(*file, arguments, console);
+  const auto view = look_at_savepoint(*file);
+  if (!view) return savepoint_failure(console, view.error());
+  if (arguments.has("--json"))
+    print(console, json_of(*file, *view));
+  else
+    print_view(*file, *view, console.out);
+  return Exit::done;
+}
+
+// ----- diff ---------------------------------------------------------------------------------------------------------
+
+// What has become of the keys of one rule.
+struct RuleDiff {
+  std::uint64_t gone = 0, come = 0, changed = 0, same = 0;
+  std::vector<std::string> lines;  // of the rule that --rule names, the first of them
+};
+
+// One side of a diff, address by address. Numbers of rules are another savepoint's own, so both are told by name.
+struct Side {
+  SavepointView view;
+  std::unique_ptr<SavepointReader> reader;
+  bool has = false;
+
+  Result<void> next() {
+    return reader->next().map([&](bool more) { has = more; });
+  }
+  const Ledger::Known* rule() const {
+    const auto address = StateAddress::read(reader->address());
+    return address && address->program < view.ledger.programs.size() ? &view.ledger.programs[address->program]
+                                                                     : nullptr;
+  }
+};
+
+Result<Side> side_of(const SavepointFile& file) {
+  auto view = look_at_savepoint(file);
+  if (!view) return tl::unexpected(view.error());
+  auto reader = file.open();
+  if (!reader) return tl::unexpected(reader.error());
+  Side out{std::move(*view), std::move(*reader), false};
+  if (auto next = out.next(); !next) return tl::unexpected(next.error());
+  return out;
+}
+
+Exit diff(const std::string& folder, const Arguments& arguments, Console& console) {
+  if (arguments.operands().size() != 3) return refuse(console, "savepoint", "diff takes two savepoints");
+  std::vector<Side> sides;
+  for (const std::size_t i : {1u, 2u}) {
+    const auto file = find_savepoint(folder, arguments.operands()[i]);
+    if (!file) return savepoint_failure(console, file.error());
+    auto side = side_of(*file);
+    if (!side) return savepoint_failure(console, side.error());
+    sides.push_back(std::move(*side));
+  }
+  Side &a = sides[0], &b = sides[1];
+  // Addresses are in the order of their bytes, numbers of rules among them: where both sides give the same rules the
+  // same numbers the two are walked side by side.
+  const auto& known_a = a.view.ledger.programs;
+  const auto& known_b = b.view.ledger.programs;
+  for (std::size_t i = 0; i < std::min(known_a.size(), known_b.size()); ++i)
+    if (known_a[i].name != known_b[i].name || known_a[i].shape != known_b[i].shape)
+      return savepoint_failure(
+          console, {Error::Code::refused,
+                    fmt::format("the two are of different stores: rule number {} is `{}` in one and `{}` in the other, "
+                                "so their keys cannot be compared; inspect shows each",
+                                i, known_a[i].name, known_b[i].name)});
+  const std::string wanted = arguments.value("--rule");
+  std::map<std::string, RuleDiff> rules;
+  bool is_equal = true;
+  while (a.has || b.has) {
+    const int order = !a.has ? 1 : !b.has ? -1 : a.reader->address().compare(b.reader->address());
+    const Side& side = order <= 0 ? a : b;
+    const auto address = StateAddress::read(side.reader->address());
+    const Ledger::Known* rule = side.rule();
+    const bool changed = order == 0 && a.reader->value() != b.reader->value();
+    is_equal = is_equal && order == 0 && !changed;
+    if (rule != nullptr && address->kind != StateKind::program) {
+      RuleDiff& one = rules[rule->name];
+      ++(order < 0 ? one.gone : order > 0 ? one.come : changed ? one.changed : one.same);
+      if (rule->name == wanted && (order != 0 || changed) && one.lines.size() < kKeysShown)
+        one.lines.push_back(fmt::format("{} {}",
+                                        order < 0   ? '-'
+                                        : order > 0 ? '+'
+                                                    : '~',
+                                        on_one_line(text_of_key(address->key))));
+    }
+    if (order <= 0)
+      if (auto next = a.next(); !next) return savepoint_failure(console, next.error());
+    if (order >= 0)
+      if (auto next = b.next(); !next) return savepoint_failure(console, next.error());
+  }
+  if (!wanted.empty() && !rules.contains(wanted))
+    return refuse(console, "savepoint", fmt::format("neither of them remembers anything of a rule `{}`", wanted));
+  if (arguments.has("--json")) {
+    Json json = {{"schema", "tocsin/savepoint-diff/1"},
+                 {"equal", is_equal},
+                 {"epochs", {a.view.newest.epoch.number, b.view.newest.epoch.number}}};
+    for (const auto& [name, one] : rules) {
+      Json& rule = json["rules"].emplace_back(
+          Json{{"name", name}, {"gone", one.gone}, {"come", one.come}, {"changed", one.changed}, {"same", one.same}});
+      if (name == wanted) rule["keys"] = one.lines;
+    }
+    print(console, json);
+    return is_equal ? Exit::done : Exit::no;
+  }
+  console.out << fmt::format("epoch {} -> {}, event time {} -> {}\n", a.view.newest.epoch.number,
+                             b.view.newest.epoch.number, time_text(a.view.passed()), time_text(b.view.passed()));
+  std::vector<std::vector<std::string>> rows{{"rule", "gone", "come", "changed", "same"}};
+  for (const auto& [name, one] : rules)
+    rows.push_back({on_one_line(name), grouped(one.gone), grouped(one.come), grouped(one.changed), grouped(one.same)});
+  if (rows.size() > 1) print_table(console.out, rows);
+  if (!wanted.empty()) {
+    const RuleDiff& one = rules.at(wanted);
+    for (const std::string& line : one.lines) console.out << line << "\n";
+    const std::uint64_t all = one.gone + one.come + one.changed;
+    if (all > one.lines.size()) console.out << fmt::format("... and {} more\n", grouped(all - one.lines.size()));
+  }
+  console.out << (is_equal ? "the two remember the same\n" : "");
+  return is_equal ? Exit::done : Exit::no;
+}
+
+// ----- list and delete ----------------------------------------------------------------------------------------------
+
+Exit list(const std::string& folder, const Arguments& arguments, Console& console) {
+  const auto savepoints = list_savepoints(folder);
+  if (!savepoints) return savepoint_failure(console, savepoints.error());
+  const std::string document = savepoints_json(*savepoints);
+  if (arguments.has("--json"))
+    console.out << document << "\n";
+  else
+    print_savepoints(Json::parse(document)["savepoints"], console.out);
+  return Exit::done;
+}
+
+Exit delete_some(const std::string& folder, const Arguments& arguments, Console& console) {
+  std::vector<std::string> names(arguments.operands().begin() + 1, arguments.operands().end());
+  if (arguments.has("--keep")) {
+    std::int64_t keep = 0;
+    if (!names.empty()) return refuse(console, "savepoint", "--keep goes without names");
+    if (parse_integer(arguments.value("--keep"), keep) != NumberText::good || keep < 0)
+      return refuse(console, "savepoint", "--keep is how many of the newest stay, such as 5");
+    const auto all = list_savepoints(folder);
+    if (!all) return savepoint_failure(console, all.error());
+    // Of one that cannot be read nobody knows how old it is: it is deleted by its name.
+    for (const SavepointStatus& savepoint : *all)
+      if (savepoint.problem.empty() && keep-- <= 0) names.push_back(savepoint.name);
+  } else if (names.empty()) {
+    return refuse(console, "savepoint", "delete needs names of savepoints, or --keep N");
+  }
+  for (const std::string& name : names) {
+    if (const auto deleted = delete_savepoint(folder, name); !deleted)
+      return savepoint_failure(console, deleted.error());
+    if (!arguments.has("--json")) console.out << fmt::format("savepoint {} is deleted\n", on_one_line(name));
+  }
+  if (arguments.has("--json")) print(console, {{"schema", "tocsin/savepoint/1"}, {"deleted", names}});
+  return Exit::done;
+}
+
+}  // namespace
+
+Exit savepoint_failure(Console& console, const Error& error) {
+  console.err << fmt::format("tocsin savepoint: {}\n", error.message);
+  switch (error.code) {
+    case Error::Code::malformed:
+    case Error::Code::refused:
+      return Exit::state_refused;
+    default:
+      return Exit::usage;
+  }
+}
+
+Exit run_savepoint(const Arguments& arguments, Console& console) {
+  const std::string what = arguments.operands().empty() ? "" : arguments.operands().front();
+  const bool says_where = arguments.has("--dir") || arguments.has("--config");
+  if (what == "create" || ((what == "list" || what == "delete") && !says_where))
+    return ask_about_savepoints(arguments, console);
+  Settings settings;
+  std::string folder = arguments.value("--dir");
+  if (folder.empty() || what == "restore") {
+    auto read = settings_of(arguments, console);
+    if (!read) {
+      if (read.error().code != Error::Code::refused)
+        console.err << "tocsin savepoint: " << read.error().message << "\n";
+      return Exit::usage;
+    }
+    settings = std::move(read->settings);
+    if (folder.empty()) folder = savepoint_folder(settings);
+  }
+  if (what == "list") return list(folder, arguments, console);
+  if (what == "delete") return delete_some(folder, arguments, console);
+  if (what == "inspect") return inspect(folder, arguments, console);
+  if (what == "diff") return diff(folder, arguments, console);
+  return restore_savepoint(settings, folder, arguments, console);
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,291 @@
+// Savepoints as files: made of a store, looked at, restored. The same with a daemon: tests/e2e/savepoint_test.sh.
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "adapters/file/disk.h"
+#include "adapters/lmdb/store.h"
+#include "app/savepoints.h"
+#include "app/testing.h"
+#include "engine/event/key.h"
+#include "engine/state/key_group.h"
+
+namespace tocsin::app {
+namespace {
+
+constexpr Time kNow{1'772'375'411'000'000};  // 2026-03-01T14:30:11Z
+
+constexpr char kRules[] = R"(event login has user text, ts time
+  timestamp ts
+rule often
+  when 3 login within 10m by user
+  alert "{user}"
+rule twice
+  when 2 login within 1m by user
+  alert "{user}"
+)";
+
+// A state folder as a daemon would leave it; its values are none that a rule could read.
+struct House {
+  explicit House(const std::string& config = "") {
+    folder.write("rules/a.rules", kRules);
+    folder.write("tocsin.toml",
+                 "rules = \"rules/\"\n[source.logins]\nfile = { path = \"in.ndjson\" }\nevent = \"login\"\n"
+                 "[sink.alerts]\nfile = { path = \"alerts.ndjson\" }\n[sinks]\ndefault = [\"alerts\"]\n"
+                 "[state]\ndir = \"state\"\n" +
+                     config);
+    compile();
+  }
+  void compile() {
+    std::ostringstream said;
+    std::istringstream in;
+    Console console{in, said, said};
+    CompiledPaths paths = compile_paths("run", {in_folder("rules")}, Arguments(), console);
+    REQUIRE_MESSAGE(paths.exit == Exit::done, said.str());
+    set = std::move(paths.sets.front());
+  }
+  std::string in_folder(const std::string& name) const { return folder.path() + "/" + name; }
+  std::unique_ptr<LmdbStore> open(const std::string& name = "state") {
+    disk = std::move(*open_disk(in_folder(name)));
+    LmdbStoreConfig config;
+    config.folder = in_folder(name);
+    auto store = LmdbStore::open(config, *disk);
+    REQUIRE_MESSAGE(store, store.error().message);
+    return std::move(*store);
+  }
+  // What one epoch changes: keys of rules by number; a value of nothing is gone.
+  using Change = std::map<std::pair<std::uint32_t, std::string>, std::optional<std::string>>;
+  void store(LmdbStore& store, const Change& change) {
+    ++epoch;
+    std::map<std::string, std::optional<std::string>> changes;
+    for (const auto& [at, value] : change) {
+      std::string key, address;
+      append_key(key, Value::text(at.second));
+      StateAddress{key_group_of(key), at.first, StateKind::key, key}.append(address);
+      changes[address] = value ? std::optional("\x01" + *value) : std::nullopt;
+    }
+    std::vector<StateChange> run;
+    for (const auto& [address, value] : changes)
+      run.push_back({address, value ? std::string_view(*value) : std::string_view(), !value});
+    const std::vector<std::span<const StateChange>> runs{run};
+    const std::string manifest = ledger.bytes();
+    REQUIRE(store.store({Epoch{epoch}, runs, manifest, ""}));
+    store.delivered(Epoch{epoch});
+  }
+  Ran command(std::vector<std::string> words) const {
+    words.insert(words.begin(), "savepoint");
+    words.insert(words.end(), {"-c", in_folder("tocsin.toml")});
+    return run(words);
+  }
+  SavepointMade make(const LmdbStore& store, const std::string& name) const {
+    const auto made = make_savepoint({in_folder("state/savepoints"), name, kNow, 1}, set, store, [] { return false; });
+    REQUIRE_MESSAGE(made, made.error().message);
+    return *made;
+  }
+  // Without the folder that a test happens to lie in.
+  std::string plain(std::string text) const {
+    for (std::size_t at = 0; (at = text.find(folder.path() + "/", at)) != std::string::npos;)
+      text.erase(at, folder.path().size() + 1);
+    return text;
+  }
+
+  Folder folder;
+  CompiledSet set;
+  std::unique_ptr<Disk> disk;
+  Ledger ledger;
+  std::uint64_t epoch = 0;
+};
+
+std::vector<std::string> names_of(const std::vector<SavepointStatus>& all) {
+  std::vector<std::string> out;
+  for (const SavepointStatus& one : all) out.push_back(one.name);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("savepoint: equal states give equal files, whatever way they came about") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  house.ledger.layouts.sources = {"logins"};
+  std::vector<std::string> files;
+  for (const bool merges : {false, true}) {
+    const std::string name = merges ? "merged" : "state";
+    house.epoch = 0;
+    {
+      const auto store = house.open(name);
+      for (int i = 0; i < 20; ++i) {
+        House::Change change;
+        for (int key = 0; key < 300; ++key) {
+          const std::pair at(static_cast<std::uint32_t>(key % 2), fmt::format("user{}", key));
+          if (!merges && i == 19) change[at] = fmt::format("{} of 19", key);  // all at once
+          if (merges)
+            change[at] = key % 7 == i % 7 && i < 19 ? std::nullopt : std::optional(fmt::format("{} of {}", key, i));
+        }
+        change[{0, "passing"}] = i < 10 ? std::optional<std::string>("x") : std::nullopt;
+        house.store(*store, change);
+        if (merges && i % 3 == 0) REQUIRE(store->merge());
+      }
+      files.push_back(Folder::read(house.make(*store, name).path));
+    }
+  }
+  CHECK(files[0] == files[1]);
+
+  // And once more, of the state that one of them was restored as.
+  house.folder.write("tocsin.toml",
+                     Folder::read(house.in_folder("tocsin.toml")) + "savepoints = \"state/savepoints\"\n");
+  const Ran restored = run({"savepoint", "restore", "merged", "-c", house.in_folder("tocsin.toml"), "--set",
+                            "state.dir=" + house.in_folder("other")});
+  REQUIRE_MESSAGE(restored.code == 0, restored.err);
+  const auto store = house.open("other");
+  CHECK(Folder::read(house.make(*store, "again").path) == files[0]);
+}
+
+TEST_CASE("savepoint: what rules that do not run any more have left in the store is not in it") {
+  House house;
+  house.ledger.programs = {{"old", 7}};
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  const auto store = house.open();
+  house.store(*store, {{{0, "a"}, "1"}, {{1, "b"}, "22"}, {{1, "c"}, "3"}, {{2, "d"}, "4"}});
+  CHECK(house.make(*store, "s").keys == 3);
+  std::string shown = house.plain(house.command({"inspect", "s"}).out);
+  for (const std::string& varies : {std::string(" by tocsin "), std::string(".savepoint, ")}) {
+    const auto at = shown.find(varies);
+    shown.erase(at, shown.find('\n', at) - at);
+  }
+  CHECK(shown == R"(savepoint    s: epoch 1, generation 1, made 2026-03-01T14:30:11.000000Z
+file         state/savepoints/s
+state        3 addresses, digest 89a27b678a6f2ff2289df934b61fbc23
+event time   -
+rule file    rules/a.rules
+
+rule   keys  budgets  size  watching since
+often     2        0  31 B  -
+twice     1        0  15 B  -
+)");
+  CHECK(house.command({"inspect", "s", "--rule", "often"}).out == "b  3 B\nc  2 B\n");
+  CHECK(house.command({"inspect", "s", "--rule", "often", "--key", "z"}).err ==
+        "tocsin savepoint: rule `often` remembers nothing of z\n");
+  CHECK(house.command({"inspect", "s", "--rule", "oftn"}).code == 2);
+  CHECK(contains(house.command({"inspect", "s", "--rule", "oftn"}).err, "did you mean `often`?"));
+}
+
+TEST_CASE("savepoint restore: other rules, and what is said of each") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  house.ledger.layouts.sources = {"logins", "gone"};
+  {
+    const auto store = house.open();
+    house.store(*store, {{{0, "a"}, "1"}, {{0, "b"}, "2"}, {{1, "c"}, "3"}});
+    house.make(*store, "s");
+  }
+  house.folder.write("rules/a.rules", R"(event login has user text, ts time
+  timestamp ts
+rule often
+  when login then login within 10m by user
+  alert "{user}"
+rule new_one
+  when 2 login within 1m by user
+  alert "{user}"
+)");
+  const std::string before = Folder::read(house.in_folder("state/base.mdb"));
+  const Ran refused = house.command({"restore", "s", "--force"});
+  CHECK(refused.code == 5);
+  CHECK(refused.out == R"(savepoint s: epoch 1
+  + new_one  new: it begins now
+  ! often    reset: it is another pattern now, 2 keys dropped
+  - twice    gone: there is no such rule now, 1 key dropped
+)");
+  CHECK(refused.err ==
+        "tocsin savepoint: what these rules remember would be lost. To restore without it, say so of each: "
+        "--drop-state often --drop-state twice\n");
+  CHECK(
+      contains(house.command({"restore", "s", "--force", "--drop-state", "often"}).err, "each: --drop-state twice\n"));
+  const Ran unknown =
+      house.command({"restore", "s", "--drop-state", "often", "--drop-state", "twise", "--drop-state", "new_one"});
+  CHECK(unknown.code == 5);
+  CHECK(contains(unknown.err, "--drop-state twise: the savepoint has no such rule; did you mean `twice`?\n"));
+  CHECK(contains(unknown.err, "--drop-state new_one: nothing of that rule would be lost; leave it out\n"));
+  const std::vector<std::string> all{"restore", "s", "--drop-state", "often", "--drop-state", "twice"};
+  const Ran held = house.command(all);
+  CHECK(held.code == 5);
+  CHECK(house.plain(held.err) == "tocsin savepoint: state holds a state already; --force puts this one in its place\n");
+  auto dry = all;
+  dry.push_back("--dry-run");
+  CHECK(house.command(dry).code == 0);
+  CHECK(Folder::read(house.in_folder("state/base.mdb")) == before);
+  auto forced = all;
+  forced.push_back("--force");
+  const Ran restored = house.command(forced);
+  CHECK_MESSAGE(restored.code == 0, restored.err);
+  CHECK(contains(house.plain(restored.out), "restored into state; `tocsin run` goes on from there\n"));
+  const auto store = house.open();
+  CHECK(store->figures().base_addresses == 0);
+  CHECK(store->newest().value()->epoch == Epoch{1});
+}
+
+TEST_CASE("savepoint: names, lists and what is deleted") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  const auto store = house.open();
+  const std::string folder = house.in_folder("state/savepoints");
+  const auto ask = [&](const std::string& name, Time now = kNow) {
+    return make_savepoint({folder, name, now, 1}, house.set, *store, [] { return false; });
+  };
+  CHECK(ask("early").error().message == "nothing has been stored yet: there is no epoch to keep");
+  CHECK(list_savepoints(folder).value().empty());
+  House::Change change;
+  for (int i = 0; i < 3'000; ++i) change[{0, fmt::format("{}", i)}] = "1";
+  house.store(*store, change);
+  CHECK(ask("").value().name == "20260301-143011");
+  CHECK(house.plain(ask("").error().message) ==
+        "there is a savepoint `20260301-143011` already: state/savepoints/20260301-143011.savepoint");
+  CHECK(ask("b", kNow + seconds(1)));
+  CHECK(ask("c", kNow + seconds(2)));
+  int asks = 0;
+  CHECK(make_savepoint({folder, "d", kNow, 1}, house.set, *store, [&] { return ++asks == 2; }).error().code ==
+        Error::Code::unreachable);
+  CHECK(names_of(list_savepoints(folder).value()) == std::vector<std::string>{"c", "b", "20260301-143011"});
+  house.folder.write("state/savepoints/torn.savepoint", Folder::read(folder + "/c.savepoint").substr(0, 20));
+  const Ran listed = house.command({"list"});
+  CHECK(contains(listed.out, "c                2026-03-01T14:30:13.000000Z"));
+  CHECK(contains(listed.out, "PROBLEM: " + folder + "/torn.savepoint is damaged at byte 20"));
+  CHECK(house.command({"delete", "--keep", "1"}).out ==
+        "savepoint b is deleted\nsavepoint 20260301-143011 is deleted\n");
+  CHECK(names_of(list_savepoints(folder).value()) == std::vector<std::string>{"c", "torn"});
+  CHECK(house.command({"delete", "torn"}).code == 0);
+  CHECK(house.command({"delete", "torn"}).code == 5);
+  CHECK(house.command({"delete", "../state/mark"}).code == 5);
+  CHECK(house.command({"inspect", "b"}).code == 5);
+  CHECK(house.command({"inspect", folder + "/c.savepoint"}).code == 0);
+  CHECK(house.command({"inspect"}).code == 2);
+  CHECK(house.command({"diff", "c"}).code == 2);
+  CHECK(house.command({"inspect", "c", "--key", "1"}).code == 2);
+  for (const char* const bad : {"", ".", "..", "../a", "a/b", ".hidden", "a b"}) CHECK_FALSE(is_savepoint_name(bad));
+  for (const char* const good : {"a", "before-upgrade", "20260301-143011", "v1.2_x"}) CHECK(is_savepoint_name(good));
+}
+
+TEST_CASE("savepoint diff: keys that have come, gone and changed") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  const auto store = house.open();
+  house.store(*store, {{{0, "a"}, "1"}, {{0, "b"}, "1"}, {{0, "c"}, "1"}, {{1, "a"}, "1"}});
+  house.make(*store, "one");
+  house.store(*store, {{{0, "a"}, "2"}, {{0, "b"}, std::nullopt}, {{0, "d"}, "1"}});
+  house.make(*store, "two");
+  const Ran shown = house.command({"diff", "one", "two", "--rule", "often"});
+  CAPTURE(shown.out);
+  CHECK(shown.code == 1);
+  CHECK(contains(shown.out, R"(rule   gone  come  changed  same
+often     1     1        1     1
+twice     0     0        0     1
+)"));
+  for (const char* const line : {"\n- b\n", "\n+ d\n", "\n~ a\n"}) CHECK(contains(shown.out, line));
+  const auto json = nlohmann::json::parse(house.command({"diff", "one", "two", "--json"}).out);
+  CHECK(json["equal"] == false);
+  CHECK(json["rules"][0]["changed"] == 1);
+  CHECK(house.command({"diff", "one", "one"}).code == 0);
+  CHECK(house.command({"diff", "one", "two", "--rule", "none"}).code == 2);
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,192 @@
+#!/usr/bin/env bash
+# A savepoint of a running daemon, restored elsewhere: on three shards instead of one the same alerts follow as without.
+# The argument is the build folder.
+set -euo pipefail
+tocsin=$(cd "${1:?a build folder}" && pwd)/tocsin
+folder=$(mktemp -d)
+daemon=
+trap '[ -z "$daemon" ] || kill -9 "$daemon" 2> /dev/null || true; rm -rf "$folder"' EXIT
+cd "$folder"
+
+fail() {
+  echo "FAILED  $1"
+  cat log
+  exit 1
+}
+soon() { # WHAT COMMAND...
+  local what=$1
+  shift
+  for _ in $(seq 100); do
+    "$@" && return
+    sleep 0.1
+  done
+  fail "$what"
+}
+has() { grep -q -- "$2" "$1" 2> /dev/null; }
+begin() { # CONFIG OPTION...
+  local config=$1
+  shift
+  : > log
+  "$tocsin" run -c "$config" --set "control.socket=\"$folder/sock\"" "$@" 2>> log &
+  daemon=$!
+  soon "it runs" has log "runs .* on"
+}
+end() {
+  local code=0
+  kill -TERM "$daemon"
+  wait "$daemon" || code=$?
+  daemon=
+  [ "$code" -eq 0 ] || fail "exit code $code"
+}
+code_of() { # COMMAND...: its exit code; what it says stands in `said`
+  local code=0
+  "$@" > said 2>&1 || code=$?
+  echo "$code"
+}
+savepoint() { "$tocsin" savepoint "$@"; }
+# All of each alert is the same, but for when it was found.
+same() { # FILE FILE
+  cmp <(sed 's/"detected":"[^"]*"//' "$1") <(sed 's/"detected":"[^"]*"//' "$2")
+}
+
+mkdir rules
+cat > rules/a.rules << 'END'
+event login_failed has user text, ts time
+  timestamp ts
+event login has user text, ts time
+  timestamp ts
+rule brute_force
+  when 5 login_failed within 10m by user
+  alert "{user}: {count} failed logins"
+rule back_again
+  when login_failed then login within 5m by user
+  alert "{user} got in"
+rule gone
+  when login then no login within 30m by user
+  alert "{user} has gone"
+END
+config() { # NAME: its own state and alerts, the same input
+  cat > "$1.toml" << END
+rules = "rules/"
+[source.logins]
+file = { path = "logins.ndjson", follow = true }
+format = "json"
+event_field = "event"
+[sink.alerts]
+file = { path = "$1.ndjson" }
+[sinks]
+default = ["alerts"]
+[state]
+dir = "$1.state"
+savepoints = "savepoints"
+epoch = "20ms"
+checkpoint = { every = "200ms", min_pause = "20ms" }
+[reload]
+watch = false
+[http]
+listen = ""
+END
+}
+events() { # FROM TO: some users, some minutes
+  python3 - "$1" "$2" << 'END' >> logins.ndjson
+import datetime, json, random, sys
+begin = datetime.datetime(2026, 3, 1)
+for i in range(int(sys.argv[1]), int(sys.argv[2])):
+    r = random.Random(i)
+    print(json.dumps({"event": "login" if r.random() < 0.2 else "login_failed", "user": f"user{r.randrange(40)}",
+                      "ts": (begin + datetime.timedelta(seconds=3 * i)).isoformat() + "Z"}))
+END
+}
+judged() { # FILE N: so many alerts stand in it, and no more come
+  local before=-1 now
+  for _ in $(seq 50); do
+    now=$(wc -l < "$1" 2> /dev/null || echo 0)
+    [ "$now" -ge "$2" ] && [ "$now" -eq "$before" ] && return
+    before=$now
+    sleep 0.2
+  done
+  return 1
+}
+
+config one
+config two
+events 0 2000
+begin one.toml --shards 1
+soon "alerts" judged one.ndjson 100
+
+echo "create, while it runs and goes on"
+savepoint create first --addr "unix:$folder/sock" > said || fail "create"
+has said "savepoint first: epoch " || fail "$(cat said)"
+at_savepoint=$(wc -l < one.ndjson)
+[ "$(code_of savepoint create first --addr "unix:$folder/sock")" -eq 1 ] || fail "a second one of the same name"
+has said "there is a savepoint .first. already" || fail "$(cat said)"
+savepoint list --addr "unix:$folder/sock" | grep -q "^first " || fail "list"
+events 2000 4000
+soon "more alerts" judged one.ndjson $((at_savepoint + 100))
+savepoint create last --stop --addr "unix:$folder/sock" > said || fail "create --stop"
+code=0
+wait "$daemon" || code=$?
+daemon=
+[ "$code" -eq 0 ] || fail "--stop: exit code $code"
+
+echo "inspect, diff"
+savepoint inspect first -c one.toml > said
+has said "source *logins: goes on at record " || fail "$(cat said)"
+has said "^brute_force  *4*[0-9] " || fail "$(cat said)"
+savepoint inspect first -c one.toml --rule gone --key user1 > said || fail "$(cat said)"
+has said "something is due at 2026-03-01T0" || fail "$(cat said)"
+savepoint inspect first -c one.toml --json | python3 -c 'import json,sys; d=json.load(sys.stdin); assert len(d["rules"]) == 3 and d["digest"]'
+[ "$(code_of savepoint diff first last -c one.toml --rule gone)" -eq 1 ] || fail "diff"
+has said "~ user" || fail "$(cat said)"
+[ "$(code_of savepoint diff first first -c one.toml)" -eq 0 ] || fail "a savepoint differs from itself"
+
+echo "restore elsewhere, on three shards: the same alerts as without"
+savepoint restore first -c two.toml > said || fail "$(cat said)"
+has said "= brute_force  kept" || fail "$(cat said)"
+begin two.toml --shards 3
+tail -n +$((at_savepoint + 1)) one.ndjson > expected
+soon "its alerts" judged two.ndjson "$(wc -l < expected)"
+same two.ndjson expected || fail "other alerts than without"
+end
+
+echo "back to it in the same place: the file of alerts goes back, too"
+[ "$(code_of savepoint restore first -c one.toml)" -eq 5 ] || fail "a state was replaced without --force"
+cp one.ndjson before
+savepoint restore first -c one.toml --force > said || fail "$(cat said)"
+has said "are kept in ./one.ndjson.after-first, and found again" || fail "$(cat said)"
+cmp one.ndjson.after-first expected || fail "the tail was not kept"
+begin one.toml --shards 2
+soon "its alerts" judged one.ndjson "$(wc -l < before)"
+same one.ndjson before || fail "another file of alerts"
+end
+
+echo "from the last epoch on: nothing comes twice"
+savepoint restore last -c two.toml --force > said || fail "$(cat said)"
+: > two.ndjson
+begin two.toml --shards 1
+sleep 0.5
+[ ! -s two.ndjson ] || fail "alerts of before came again"
+end
+
+echo "other rules: what is lost must be named"
+sed -i 's/when 5 login_failed/when 6 login_failed/; s/within 10m/within 20m/; s/login then no login within 30m/login then no login_failed within 30m/' rules/a.rules
+[ "$(code_of savepoint restore first -c two.toml --force)" -eq 5 ] || fail "state was lost in silence"
+has said "say so of each: --drop-state gone$" || fail "$(cat said)"
+has said "! gone  *reset: it is another pattern now, [0-9]* keys dropped" || fail "$(cat said)"
+has said "~ brute_force  kept, warming until 2026-03-01T" || fail "$(cat said)"
+[ "$(code_of savepoint restore first -c two.toml --force --drop-state gone --drop-state back_again)" -eq 5 ] ||
+  fail "what is kept was dropped"
+savepoint restore first -c two.toml --force --drop-state gone > said || fail "$(cat said)"
+begin two.toml
+end
+
+echo "files that are no good"
+head -c 1000 savepoints/first.savepoint > savepoints/torn.savepoint
+[ "$(code_of savepoint restore torn -c two.toml --force)" -eq 5 ] || fail "a torn one"
+has said "torn.savepoint is damaged at byte" || fail "$(cat said)"
+savepoint list -c two.toml | grep -q "^torn" || fail "list"
+savepoint delete torn -c two.toml > /dev/null
+savepoint delete --keep 1 -c two.toml > said
+has said "savepoint first is deleted" || fail "$(cat said)"
+[ "$(code_of savepoint inspect first -c two.toml)" -eq 5 ] || fail "it is still there"
+echo "ok"
