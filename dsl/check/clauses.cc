@@ -369,11 +369,9 @@ void check_positive(Context& c, const ast::Length& length, std::string_view word
              "write a duration such as `10m`");
 }
 
-void check_count(Context& c, const ast::Count& count, std::string_view word) {
+void check_count(Context& c, const ast::Count& count, std::string_view word, std::string help) {
   const auto n = value(count);
-  if (n && *n < 1)
-    c.report("R055", count.span, "`" + std::string(word) + "` starts at 1", "too few",
-             *n == 0 ? "to send nothing, delete the rule or mute it" : "");
+  if (n && *n < 1) c.report("R055", count.span, "`" + std::string(word) + "` starts at 1", "too few", std::move(help));
   static_assert(kCountMax == 1'000'000);
   if (n && *n > kCountMax)
     c.report("R074", count.span, "a count of more than 1_000_000", "as many times would have to be kept for every key",
@@ -381,7 +379,7 @@ void check_count(Context& c, const ast::Count& count, std::string_view word) {
 }
 
 void check_budget(RuleCheck& r, ast::FireAtMost& f) {
-  check_count(r.c, f.number, "fire at most");
+  check_count(r.c, f.number, "fire at most", "to send nothing, delete the rule or mute it");
   check_positive(r.c, f.per, "fire at most");
   for (ast::Path& path : f.keys) {
     const std::string name = text_of(path);
@@ -421,7 +419,7 @@ void check_except(RuleCheck& r, ast::Except& e) {
 }
 
 void check_escalate(RuleCheck& r, const ast::Escalate& e, SourceSpan span) {
-  if (e.number) check_count(r.c, *e.number, "escalate");
+  if (e.number) check_count(r.c, *e.number, "escalate", "for every alert, write the severity behind `alert`");
   check_positive(r.c, e.length, "escalate");
   const auto* alert = find_clause<ast::Alert>(r.rule.clauses);
   if (alert && alert->severity && *alert->severity >= e.to)

@@ -93,12 +93,14 @@ void check_step_names(PatternCheck& p) {
 
 // ----- counts and durations ----------------------------------------------------------------------
 
-void check_count(Context& c, const ast::Count& count, std::int64_t least, std::string_view what) {
+constexpr const char* kHowMany = "write how many, from 1 on";
+
+// `help`: what was meant by a number that is none.
+void check_count(Context& c, const ast::Count& count, std::int64_t least, std::string_view what, std::string help) {
   const auto n = value(count);
   if (!n) return;
   if (*n < least) {
-    c.report("R055", count.span, std::string(what) + " starts at " + std::to_string(least), "too few",
-             *n == 0 ? "for something that does not happen, write `no x for 5m` or `fewer than 1 x within 5m`" : "");
+    c.report("R055", count.span, std::string(what) + " starts at " + std::to_string(least), "too few", std::move(help));
   } else if (*n > kCountMax) {
     static_assert(kCountMax == 1'000'000);
     c.report("R074", count.span, "a count of more than 1_000_000", "as many times would have to be kept for every key",
@@ -113,11 +115,30 @@ void check_positive(Context& c, const ast::Length& length, std::string_view what
              "write a duration such as `30s`");
 }
 
-void check_quantity(Context& c, const ast::Quantity& q) {
-  if (q.kind == Kind::at_least || q.kind == Kind::exactly) return check_count(c, q.low, 1, "a count");
+// What happens no times is no step: alone it is a pattern of its own, among others a `no` or a `maybe`.
+std::string instead_of_none(const ast::Pattern& pattern, const ast::Sequence& s, const ast::Step& step) {
+  const auto* stream = std::get_if<ast::Stream>(&step.what);
+  const std::string x = stream != nullptr ? print(*stream) : "x";
+  const auto* next = s.steps.size() > 1 ? std::get_if<ast::Stream>(&s.steps[1].what) : nullptr;
+  if (s.steps.size() > 1 && &step == &s.steps.front())
+    return "what must not happen before is " +
+           ticked((next != nullptr ? print(*next) : "y") + " after 5m without " + x) + ", what may be missing is " +
+           ticked("maybe " + x);
+  if (s.steps.size() > 1)
+    return "what must not happen there is " + ticked("then no " + x + " then") + ", what may be missing is " +
+           ticked("maybe " + x);
+  const auto within = pattern.within ? value(*pattern.within) : std::nullopt;
+  const std::string length = within && within->us > 0 ? duration_text(*within) : "5m";
+  return stream == nullptr ? "write how often, from 1 on"
+                           : "for something that does not happen, write " + ticked("no " + x + " for " + length) +
+                                 " or " + ticked("fewer than 1 " + x + " within " + length);
+}
+
+void check_quantity(Context& c, const ast::Quantity& q, const std::string& instead) {
+  if (q.kind == Kind::at_least || q.kind == Kind::exactly) return check_count(c, q.low, 1, "a count", instead);
   if (q.kind != Kind::from_to) return;
-  check_count(c, q.low, 0, "a count");
-  check_count(c, q.high, 1, "a count");
+  check_count(c, q.low, 0, "a count", instead);
+  check_count(c, q.high, 1, "a count", instead);
   const auto low = value(q.low), high = value(q.high);
   if (low && high && *low > *high)
     c.report("R055", q.span, "the greater number stands first",
@@ -232,12 +253,12 @@ void check_of(PatternCheck& p, const ast::StepBound& bound, const Scope& scope) 
 
 void check_any_of(PatternCheck& p, ast::Step& step, ast::AnyOf& any, Scope& scope);
 
-void check_step(PatternCheck& p, ast::Step& step, Scope& scope) {
+void check_step(PatternCheck& p, ast::Step& step, Scope& scope, const std::string& instead) {
   const std::uint32_t index = step.ref.index;
   scope.own = kNone;
   if (step.link.no) see(p, *step.link.no, scope, false);
   if (step.link.within) check_of(p, *step.link.within, scope);
-  check_quantity(p.c, step.quantity);
+  check_quantity(p.c, step.quantity, instead);
   scope.own = index;
   scope.visible[index] = p.steps[index].repeats;
   if (auto* stream = std::get_if<ast::Stream>(&step.what)) {
@@ -275,7 +296,7 @@ void check_step(PatternCheck& p, ast::Step& step, Scope& scope) {
 
 // The alternatives come in any order, so none can look at another; what follows can look at all of them.
 void check_any_of(PatternCheck& p, ast::Step& step, ast::AnyOf& any, Scope& scope) {
-  if (any.number) check_count(p.c, *any.number, 1, "`any N of`");
+  if (any.number) check_count(p.c, *any.number, 1, "`any N of`", "write how many of them, such as `any 1 of`");
   const auto number = any.number ? value(*any.number) : std::nullopt;
   if (number && *number > static_cast<std::int64_t>(any.alternatives.size()))
     p.c.report("R055", any.number->span, "there are only " + std::to_string(any.alternatives.size()) + " alternatives",
@@ -288,7 +309,7 @@ void check_any_of(PatternCheck& p, ast::Step& step, ast::AnyOf& any, Scope& scop
   std::vector<EventId> events;
   for (ast::Step& one : any.alternatives) {
     scope.visible = before;
-    check_step(p, one, scope);
+    check_step(p, one, scope, "leave this alternative out");
     if (may_be_empty(one.quantity) && !one.until)
       p.c.report("R059", one.quantity.span, "an alternative that may take nothing",
                  "it is complete before anything happens", "leave this alternative out");
@@ -342,7 +363,7 @@ void check_inner_bounds(PatternCheck& p, const ast::Pattern& pattern, const ast:
 }
 
 void check_sequence(PatternCheck& p, ast::Pattern& pattern, ast::Sequence& s, Scope& scope) {
-  for (ast::Step& step : s.steps) check_step(p, step, scope);
+  for (ast::Step& step : s.steps) check_step(p, step, scope, instead_of_none(pattern, s, step));
   scope.own = kNone;
   if (s.ending) {
     see(p, s.ending->stream, scope, false);
@@ -457,7 +478,7 @@ void check_bounds(PatternCheck& p, ast::Pattern& pattern) {
 // ----- the single forms --------------------------------------------------------------------------
 
 void check_distinct(PatternCheck& p, ast::Distinct& f, Scope& scope) {
-  check_count(p.c, f.number, 1, "a count");
+  check_count(p.c, f.number, 1, "a count", kHowMany);
   for (ast::StreamPath& value : f.values) see_field(p, value, scope);
   for (const ast::StreamPath& value : f.values)
     if (!(*value.stream == *f.values.front().stream))
@@ -467,13 +488,13 @@ void check_distinct(PatternCheck& p, ast::Distinct& f, Scope& scope) {
 }
 
 void check_of_last(PatternCheck& p, ast::OfLast& f, Scope& scope) {
-  check_count(p.c, f.number, 1, "a count");
-  check_count(p.c, f.last, 1, "a count");
+  check_count(p.c, f.number, 1, "a count", kHowMany);
+  check_count(p.c, f.last, 1, "a count", kHowMany);
   fill_step(p, 0, see(p, f.stream, scope), scope);
   const auto n = value(f.number), m = value(f.last);
   if (n && m && *n > *m)
     p.c.report("R055", f.number.span, std::to_string(*n) + " of the last " + std::to_string(*m) + " can never be",
-               "more than there are", "write the smaller number first");
+               "more than there are", "write " + ticked(std::to_string(*m) + " of last " + std::to_string(*n)));
   if (can_break(p.c, f.stream, {})) return;
   p.c.report("R060", f.stream.span, "the last " + (m ? std::to_string(*m) : "M") + " of these are all of these",
              "no filter tells some of them from the others",
@@ -483,7 +504,7 @@ void check_of_last(PatternCheck& p, ast::OfLast& f, Scope& scope) {
 }
 
 void check_apart(PatternCheck& p, ast::Pattern& pattern, ast::Apart& f, Scope& scope) {
-  check_count(p.c, f.number, 2, "a chain");
+  check_count(p.c, f.number, 2, "a chain", "write how many are a chain, from 2 on");
   fill_step(p, 0, see(p, f.stream, scope), scope);
   const auto gap = value(f.gap), whole = pattern.within ? value(*pattern.within) : std::nullopt;
   if (gap && whole && *gap >= *whole)
@@ -541,11 +562,12 @@ void check_form(PatternCheck& p, ast::Pattern& pattern, Scope& scope) {
           [&](ast::Sequence& f) { check_sequence(p, pattern, f, scope); },
           [&](ast::Apart& f) { check_apart(p, pattern, f, scope); },
           [&](ast::FewerThan& f) {
-            check_count(c, f.number, 1, "`fewer than`"), fill_step(p, 0, see(p, f.stream, scope), scope);
+            check_count(c, f.number, 1, "`fewer than`", "for none at all, write `fewer than 1`"),
+                fill_step(p, 0, see(p, f.stream, scope), scope);
           },
           [&](ast::Distinct& f) { check_distinct(p, f, scope); },
           [&](ast::OfLast& f) { check_of_last(p, f, scope); },
-          [&](ast::Changes& f) { check_count(c, f.number, 1, "a count"), see_field(p, f.value, scope); },
+          [&](ast::Changes& f) { check_count(c, f.number, 1, "a count", kHowMany), see_field(p, f.value, scope); },
           [&](ast::New& f) { check_positive(c, f.in, "`in`"), see_field(p, f.value, scope); },
           [&](ast::Idle& f) { check_positive(c, f.length, "`idle`"), fill_step(p, 0, see(p, f.stream, scope), scope); },
           [&](ast::Without& f) {
@@ -559,7 +581,8 @@ void check_form(PatternCheck& p, ast::Pattern& pattern, Scope& scope) {
             see(p, f.missing, scope, false);
           },
           [&](ast::Ranking& f) {
-            check_count(c, f.number, 1, "`top`"), check_positive(c, f.over, "`over`"), see_field(p, f.value, scope);
+            check_count(c, f.number, 1, "`top`", kHowMany), check_positive(c, f.over, "`over`"),
+                see_field(p, f.value, scope);
           },
           [&](ast::Condition& f) { check_condition(p, pattern, f, scope); },
       },

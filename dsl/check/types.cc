@@ -1377,7 +1377,8 @@ void check_number(Context& c, const tocsin::Aggregate& row, ast::Aggregate& a, S
              row.kind == AggregateKind::ema ? "the weight of `ema` lies above 0 and at most at 1"
                                             : "`top` needs a whole number from 1 on",
              "out of its range",
-             row.kind == AggregateKind::ema ? "small is slow: `0.1` follows over about ten events" : "");
+             row.kind == AggregateKind::ema ? "small is slow: `0.1` follows over about ten events"
+                                            : "write how many, such as `top(x.f, 3)`");
 }
 
 // `zscore(count(x over 1d), 14d)`, `forecast(x.f over 3h, 24h)`.
