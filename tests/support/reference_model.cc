@@ -505,7 +505,6 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
     return look_at(node->kids[0], out, more(node->kids[0], Duration{node->kids[1]->value.number}));
   if (node->kind == Node::Kind::aggregate) {
     const auto width = node->over ? node->over : node->over_last > 0 ? std::nullopt : out.within;
-    if (!width) out.unbounded = true;
     std::vector<Stream> among;
     for (const auto& s : node->streams) among.push_back(s.stream);
     for (const auto& s : node->streams) {

@@ -168,7 +168,6 @@ struct Pattern {
     std::vector<Stream> among;       // what takes places among the last so many: of a `ratio` either (A6)
   };
   std::vector<Counted> counted;
-  bool unbounded = false;        // an aggregate without a window, or `over last N`: never nothing left
   std::vector<Duration> delays;  // event time + delay: something may be due
   bool timed = false;            // sequence: has an absence, or a pattern inside
   int repeats = 0;               // F18: repeated steps ...

@@ -476,7 +476,17 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         j.match.values.emplace_back("value", compared->first);
         j.match.values.emplace_back("baseline", compared->second);
       }
-      j.left_before = p_.unbounded && all.size() > 1;
+      j.left_before = false;
+      for (const Pattern::Counted& c : p_.counted) {
+        if (c.window) continue;  // below
+        Events of;
+        for (const Seen* x : all)
+          if (x != e && std::ranges::any_of(c.among, [&](const Stream& s) { return fits(s, *x, scope(&none)); }))
+            of.push_back(x);
+        if (c.last > 0 && static_cast<std::int64_t>(of.size()) > c.last) of.erase(of.begin(), of.end() - c.last);
+        for (const Seen* x : of)
+          if (has(*x, c.field) && fits(c.stream, *x, scope(&none))) j.left_before = true;
+      }
       for (const Seen* x : all)
         for (const Pattern::Expiry& of : p_.expiries)
           if (x != e && e != nullptr && e->time - x->time <= of.delay && has(*x, of.field) &&
