@@ -189,7 +189,8 @@ Command replay() {
            {.name = "--fail-on-diff", .help = "with --compare: exit with 1 when anything differs"},
            {.name = "--expect",
             .value = "FILE",
-            .help = "the alerts as an earlier replay wrote them: print what differs, and exit with 1 if anything does",
+            .help = "the alerts as an earlier replay or the running tocsin wrote them (of one source, read by -c and "
+                    "--source): print what differs, and exit with 1 if anything does",
             .fills = Fills::files},
            {.name = "--profile",
             .choices = {"text", "json"},

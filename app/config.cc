@@ -59,7 +59,9 @@ Result<void> apply_config(Arguments& arguments, Console& console) {
   if (!arguments.has("--input")) return {};
   const Result<const SourceSettings*> source = chosen(read->settings, arguments);
   if (!source) return tl::unexpected(source.error());
-  if (*source != nullptr) fill_in(arguments, (*source)->codec);
+  if (*source == nullptr) return {};
+  fill_in(arguments, (*source)->codec);
+  arguments.replace("--source", {(*source)->name});
   return {};
 }
 

@@ -9,8 +9,8 @@
 
 namespace tocsin::app {
 
-// Fills in what `arguments` leave open from the file that --config names: PATHS, and with --input how its records are
-// written. Nothing happens without --config.
+// Fills in what `arguments` leave open from the file that --config names: PATHS, and with --input whose records they
+// are (--source) and how they are written. Nothing happens without --config.
 Result<void> apply_config(Arguments& arguments, Console& console);
 
 }  // namespace tocsin::app

@@ -72,5 +72,33 @@ TEST_CASE("several sources: --source names one") {
   CHECK(contains(run({"replay", "-c", config, "--source", "c", "--input", input}).err, "there is no source `c`"));
 }
 
+// Evidence then names what the running tocsin names, and its alerts can be held against a replay.
+TEST_CASE("a replay of a configured source calls it by its name, and holds its alerts against those of a run") {
+  const Folder folder;
+  folder.write("rules/a.rules",
+               "event login has user text, ts time  timestamp ts\n"
+               "rule seen when login by user  with detected = \"no\"  alert low \"{user}\"\n");
+  const std::string one = folder.write("one.toml", "rules = \"rules\"\n[source.logins]\nformat = \"json\"\n");
+  const std::string input = folder.write("x.txt", "{\"user\":\"ann\",\"ts\":1}\n");
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--source", "logins"}}) {
+    std::vector<std::string> words{"replay", "-c", one, "--input", input};
+    words.insert(words.end(), more.begin(), more.end());
+    CHECK(contains(run(words).out, "\"evidence\":{\"login\":[\"logins/0/1\"]}"));
+  }
+  const Ran why = run({"why", "-c", one, "--rule", "seen", "--input", input});
+  CHECK(contains(why.out, "  logins/0/1  "));
+  std::string alert = run({"replay", "-c", one, "--input", input}).out;
+  const std::size_t first = alert.find("\"first\":");
+  REQUIRE(first != std::string::npos);
+  alert.insert(first, "\"detected\":\"2026-03-01T14:20:05.000000Z\",");
+  const std::size_t replayed = alert.find("\"replayed\":true");
+  REQUIRE(replayed != std::string::npos);
+  alert.replace(replayed, 15, "\"replayed\":false");
+  const std::string written = folder.write("alerts.ndjson", alert);
+  const Ran held = run({"replay", "-c", one, "--input", input, "--expect", written});
+  CHECK(held.code == 0);
+  CHECK(held.out == "");
+}
+
 }  // namespace
 }  // namespace tocsin::app

@@ -350,9 +350,10 @@ Result<std::unique_ptr<InputSource>> open_inputs(const std::vector<std::string>&
   return std::make_unique<InputFiles>(std::move(files));
 }
 
-std::string name_of_inputs(const std::vector<std::string>& paths) {
+std::string name_of_inputs(const Arguments& arguments) {
+  if (arguments.has("--source")) return arguments.value("--source");
   std::string names;
-  for (const std::string& path : paths)
+  for (const std::string& path : arguments.all("--input"))
     names += (names.empty() ? "" : "+") + (path == "-" ? "stdin" : fs::path(path).filename().string());
   return names;
 }

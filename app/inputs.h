@@ -44,8 +44,9 @@ class InputSource : public Source {
 Result<std::unique_ptr<InputSource>> open_inputs(const std::vector<std::string>& paths, Console& console,
                                                  std::istream* instead_of_standard_input = nullptr);
 
-// What evidence calls the input: the file's name, `stdin`; of several their names, joined by `+`.
-std::string name_of_inputs(const std::vector<std::string>& paths);
+// What evidence calls the input: the configured source whose records it has; else the file's name, `stdin`, of several
+// their names, joined by `+`.
+std::string name_of_inputs(const Arguments& arguments);
 
 // A time on the command line: RFC 3339, `-15m` before now, or a number in the unit of --time-unit (ms where none is
 // given).

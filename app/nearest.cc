@@ -33,6 +33,8 @@ class Search {
       : model_(set.compiled.model),
         info_(info),
         until_(question.until),
+        after_(question.after),
+        asks_for_a_key_(question.of_key != nullptr && question.names_key),
         write_(write),
         id_(id),
         asker_(set, info, question, run),
@@ -42,7 +44,14 @@ class Search {
     if (asker_.ask(whole_)) return std::nullopt;
     std::visit(*this, info_.when.form);
     if (out_.match && out_.ended.empty() && !still_holds_) look_for_end();
+    if (!out_.match && !told_once_ && no_event_at_all()) {
+      out_.reached = nothing_at_all();
+      out_.missing.clear();
+    }
     if (out_.reached.empty()) out_.reached = "nothing that would begin a match";
+    if (out_.match)
+      for (EvidenceOf& of : out_.match->evidence)
+        if (of.label == kTheEnd) of.label = the_end_;
     return std::move(out_);
   }
 
@@ -95,7 +104,13 @@ class Search {
       out_.reached = fmt::format("the last `{}` was at {}; the silence is not {} long by then", print(f.stream),
                                  write_(last->time), dsl::in_words(std::get<Duration>(f.length.value)));
       out_.match = last;
+      the_end_ = print(f.stream);
       return refused_by(whole_);
+    }
+    if (after_) {  // F2
+      out_.reached = fmt::format("a silence is told once; another begins when a `{}` comes", print(f.stream));
+      told_once_ = true;
+      return;
     }
     // A key of a list waits though nothing came of it.
     pause("last_seen", {}, f.length,
@@ -264,6 +279,7 @@ class Search {
     out_.reached = fmt::format("the key is watched since {}", write_(first->time));
     out_.missing = fmt::format("{} have not passed since then, and it is not judged before", window);
     out_.match = *first;
+    the_end_ = print(f.stream);
   }
 
   // A pause that was too short: the longest there was.
@@ -450,8 +466,8 @@ class Search {
     }
   }
 
-  // E1: which events of the match are none for the rule as it is.
-  std::string hidden_by(const ast::RuleDecl& without, const Alert& match) {
+  // Any event that the rule reads.
+  ast::Step any_event() const {
     ast::Step step;
     for (const dsl::EventId id : info_.events) {
       ast::Stream base;
@@ -459,6 +475,31 @@ class Search {
       std::get<ast::Stream>(step.what).any.push_back(std::move(base));
     }
     if (info_.events.size() == 1) step.what = ast::Stream(std::get<ast::Stream>(step.what).any.front());
+    return step;
+  }
+
+  bool no_event_at_all() {
+    ast::RuleDecl any = alone(whole_, any_event());
+    drop<ast::Except>(any.clauses);
+    drop<ast::During>(any.clauses);
+    return asker_.ask_all(any, Asker::Of::the_key_with_used_up_events).empty() && asker_.meant_something();
+  }
+
+  std::string nothing_at_all() const {
+    const std::string then = after_ ? "after that " : "";
+    if (!asks_for_a_key_) return then + "no event that the rule reads came";
+    for (const ast::Clause& clause : whole_.clauses)
+      if (const auto* by = std::get_if<ast::By>(&clause.node))
+        for (const ast::Key& key : by->keys)
+          if (key.list && !after_)
+            return fmt::format("no event that the rule reads has this key, and only the keys of list `{}` are watched",
+                               key.list->text);
+    return then + "no event that the rule reads has this key";
+  }
+
+  // E1: which events of the match are none for the rule as it is.
+  std::string hidden_by(const ast::RuleDecl& without, const Alert& match) {
+    const ast::Step step = any_event();
     std::set<Position> seen;
     for (const Alert& alert : asker_.ask_all(alone(whole_, step), Asker::Of::the_key_with_used_up_events))
       if (const auto at = last_of(alert)) seen.insert(*at);
@@ -585,12 +626,15 @@ class Search {
   const dsl::Model& model_;
   const dsl::RuleInfo& info_;
   const Time until_;
+  const std::optional<Time> after_;
+  const bool asks_for_a_key_;
   const WriteTime& write_;
   const WriteId& id_;
   Asker asker_;
   const ast::RuleDecl whole_;
+  std::string the_end_ = "event";  // what `coming` was about where it is the match
   std::size_t steps_reached_ = 0;
-  bool still_holds_ = false;
+  bool still_holds_ = false, told_once_ = false;
   Nearest out_;
 };
 

@@ -182,7 +182,7 @@ class Replay {
     history.rules = set_.compiled.rules;
     history.reference = set_.reference;
     history.codec = std::move(*codec);
-    history.source = name_of_inputs(wanted_.inputs);
+    history.source = name_of_inputs(arguments_);
     history.from = wanted_.from;
     history.to = wanted_.to;
     history.end = wanted_.end;
@@ -451,19 +451,31 @@ std::size_t no_object_at(std::string_view line) {
   }
 }
 
-// The alerts of --expect. An earlier replay wrote them, one JSON object a line: another file can only be a mistake.
+// What a running tocsin wrote of an alert as a replay writes it: without when it was found.
+void forget_running(std::string& line) {
+  static const RE2 kDetected(R"re("detected":"[-0-9T:.]+Z",("first":))re"), kRunning(R"re("replayed":false}$)re");
+  if (RE2::Replace(&line, kRunning, R"re("replayed":true})re")) RE2::Replace(&line, kDetected, R"re(\1)re");
+}
+
+// The alerts of --expect. A replay wrote them, or a running tocsin, one JSON object a line: another file can only be a
+// mistake.
 Result<std::string> expected_alerts(const std::string& path) {
   Result<std::string> text = dsl::read_file(path);
   if (!text) return text;
   std::istringstream in(*text);
+  std::string out;
   std::size_t number = 1;
-  for (std::string line; std::getline(in, line); ++number)
+  for (std::string line; std::getline(in, line); ++number) {
     if (const std::size_t column = no_object_at(line); column > 0)
       return failure(
           Error::Code::malformed,
-          fmt::format("--expect {}:{}:{}: no JSON object; give it what an earlier replay wrote, one alert a line", path,
-                      number, column));
-  return text;
+          fmt::format("--expect {}:{}:{}: no JSON object; give it what a replay or the running tocsin wrote, one alert "
+                      "a line",
+                      path, number, column));
+    forget_running(line);
+    out += line + "\n";
+  }
+  return out;
 }
 
 // Whether the alerts are those expected; if not, the answer is what differs.

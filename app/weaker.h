@@ -25,6 +25,7 @@ struct Question {
   std::string rule;
   // Is the alert of the key asked about? `program` is the one that made it. Unset: whichever key came furthest.
   std::function<bool(const Program& program, const Alert& alert)> of_key;
+  bool names_key = false;     // `of_key` wants a key that somebody named
   std::optional<Time> after;  // matches that happen later than this (an alert before it is another matter) ...
   Time until{};               // ... and not later than this
 };

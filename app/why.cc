@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
@@ -40,6 +41,12 @@ std::string written(Time time) {
 // `--key ann`, `--key user=ann --key ip=10.0.0.1`: by the names of the rule's key, or in their order.
 using KeyWanted = std::map<std::string, std::string>;
 
+bool is_name(const std::string& word) {
+  const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
+  return !word.empty() && std::isdigit(static_cast<unsigned char>(word.front())) == 0 &&
+         std::ranges::all_of(word, fits);
+}
+
 Result<KeyWanted> key_of(const Arguments& arguments, const Program& program) {
   const auto refused = [](std::string message) { return failure(Error::Code::refused, std::move(message)); };
   KeyWanted key;
@@ -53,6 +60,11 @@ Result<KeyWanted> key_of(const Arguments& arguments, const Program& program) {
     const std::string name = equals == std::string::npos ? "" : given[i].substr(0, equals);
     if (std::ranges::find(program.key_names, name) != program.key_names.end()) {
       key[name] = given[i].substr(equals + 1);
+    } else if (is_name(name)) {
+      return refused(
+          fmt::format("the key of {} is {}, and `{}` is none of it; a value with = in it goes behind the name: "
+                      "--key '{}={}'",
+                      program.name, fmt::join(program.key_names, ", "), name, program.key_names[i], given[i]));
     } else {
       key[program.key_names[i]] = given[i];
     }
@@ -209,7 +221,8 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   out.until = at.value_or(ran->last.value_or(Time{}));
   if (out.fired) key = key_of(program, *out.fired);
   if (!out.fired || out.fired->time < out.until) {
-    const Question question{program.name, of_key, out.fired ? std::optional(out.fired->time) : std::nullopt, out.until};
+    const Question question{program.name, of_key, !key.empty(),
+                            out.fired ? std::optional(out.fired->time) : std::nullopt, out.until};
     const auto alerts_of = [&](const dsl::Compiled& variant) {
       std::vector<Alert> alerts;
       const auto done = events.run(variant, {at, false}, [&](const Alert& alert) { alerts.push_back(alert); });
@@ -390,7 +403,7 @@ Exit tell_of_alert(const std::string& id, const CompiledSet& set, std::optional<
       events.run(set.compiled, {at, !at}, [&](const Alert& alert) { found.add(id, alert, rules); });
   if (!ran) return refuse(console, "why", ran.error().message);
   if (found.begin_so.empty()) {
-    console.err << "tocsin why: " << none_in_words(id, found, name_of_inputs(arguments.all("--input")), at);
+    console.err << "tocsin why: " << none_in_words(id, found, name_of_inputs(arguments), at);
     return Exit::no;
   }
   if (found.begin_so.size() > 1) {

@@ -87,7 +87,7 @@ Result<HistoryResult> WhyEvents::run(const dsl::Compiled& rules, const EndOfInpu
   history.rules = rules.rules;
   history.reference = set_.reference;
   history.codec = std::move(*codec);
-  history.source = name_of_inputs(paths_);
+  history.source = name_of_inputs(arguments_);
   history.end = end;
   HistoryOutputs outputs;
   outputs.alert = [&](const Alert& alert, const DocumentNames&) { on_alert(alert); };
@@ -98,7 +98,7 @@ Result<HistoryResult> WhyEvents::run(const dsl::Compiled& rules, const EndOfInpu
 }
 
 std::string WhyEvents::id_of(const Position& p) const {
-  return fmt::format("{}/{}/{}", name_of_inputs(paths_), p.partition, p.offset);
+  return fmt::format("{}/{}/{}", name_of_inputs(arguments_), p.partition, p.offset);
 }
 
 Result<std::vector<Line>> WhyEvents::evidence_of(const Alert& alert, const Program& program) {

@@ -98,7 +98,9 @@ TEST_CASE("a sequence that stopped: the steps reached and what was missing") {
   const Ran late = scene.why("left", two + at(90, "logout", "ann"), {"--key", "ann"});
   CHECK(contains(late.out, "with more time than `within 1 minute` it comes at 1970-01-01T00:01:30"));
   const Ran nothing = scene.why("left", at(0, "login", "bob", "failure"), {"--key", "ann"});
-  CHECK(contains(nothing.out, "the nearest came to: nothing that would begin a match\n"));
+  CHECK(contains(nothing.out, "the nearest came to: no event that the rule reads has this key\n"));
+  const Ran other = scene.why("left", at(0, "logout", "ann"), {"--key", "ann"});
+  CHECK(contains(other.out, "the nearest came to: nothing that would begin a match\n"));
 }
 
 // Each rule tells the attempt, and then the event, by its id, or the time that ended it.
@@ -258,6 +260,34 @@ TEST_CASE("a silence: the last event of the key, also where it is the last of th
   const Ran any = why_of("no a for 30s by k", words);
   CHECK(contains(any.out, "r did not fire for k = x until"));
   CHECK(contains(any.out, last("15")));
+}
+
+TEST_CASE("a silence that was told: that it is told once, or the next one") {
+  const Ran told = why_of("no a for 30s by k", "x0 y50", {"--key", "x"});
+  CHECK(contains(told.out,
+                 "r did not fire for k = x again until 1970-01-01T00:00:50.000000Z.\n"
+                 "the nearest came to: a silence is told once; another begins when a `a` comes\n"));
+  CHECK(contains(why_of("no a for 30s by k", "x0 x50 y51", {"--key", "x"}).out,
+                 "the last `a` was at 1970-01-01T00:00:50.000000Z; the silence is not 30 seconds long by then\n"
+                 "the events that carried it there:\n  a  1970-01-01T00:00:50"));
+}
+
+TEST_CASE("a key that never came, and a name that is none of the key's") {
+  for (const std::string rule :
+       {"no a for 30s by k", "3 a within 1m by k", "count(a) > 3 within 1m by k", "fewer than 2 a within 1m by k",
+        "a then a within 1m by k", "a then no a within 1m by k"}) {
+    CAPTURE(rule);
+    CHECK(contains(why_of(rule, "x0 x10", {"--key", "z"}).out,
+                   "r did not fire for k = z until 1970-01-01T00:00:10.000000Z.\n"
+                   "the nearest came to: no event that the rule reads has this key\n"));
+  }
+  const Ran other = why_of("no a for 30s by k", "x0", {"--key", "user=x"});
+  CHECK(other.code == 2);
+  CHECK(contains(other.err,
+                 "tocsin why: the key of r is k, and `user` is none of it; a value with = in it goes behind the name: "
+                 "--key 'k=user=x'\n"));
+  CHECK(contains(why_of("no a for 30s by k", "x0", {"--key", "k=user=x"}).out,
+                 "no event that the rule reads has this key"));
 }
 
 TEST_CASE("without --key: whose it is, and everything of that one") {
