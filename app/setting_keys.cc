@@ -252,7 +252,7 @@ const std::vector<SettingKey>& rows() {
       {.path = "state.memory",
        .kind = Kind::size,
        .at = at<&Settings::state, &StateSettings::memory>,
-       .help = "memory for state; keys that have been quiet longest live on disk beyond it",
+       .help = "memory for state; beyond it keys that rest, and for which nothing is due, stay on disk alone",
        .least = std::int64_t{16} << 20},
       {.path = "state.epoch",
        .kind = Kind::duration,

@@ -304,7 +304,9 @@ std::unique_ptr<Daemon::Generation> Daemon::made_generation(CompiledSet rules, E
     return refuse("rules", {Error::Code::refused, unknown}, Exit::usage);
   }
 
-  out->keeper = std::make_unique<Keeper>(*out->engine, *store_, out->names.sources);
+  KeeperLimits kept;
+  kept.memory = settings_.state.dir.empty() ? SIZE_MAX : settings_.state.memory / 2;  // half is for what waits
+  out->keeper = std::make_unique<Keeper>(*out->engine, *store_, out->names.sources, kept);
   auto resumed = out->keeper->restore(cannot_go_back);
   if (!resumed) return refuse("state", resumed.error(), exit_of(resumed.error()));
   out->lost = std::move(resumed->lost);

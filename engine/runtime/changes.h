@@ -20,13 +20,15 @@ class Changes {
  public:
   explicit Changes(const StateNames& names) : names_(names) {}
 
+  // How many bytes the value has.
   template <class Parts>
-  void put(const StateAddress& address, const Parts& parts) {
+  std::size_t put(const StateAddress& address, const Parts& parts) {
     value_.clear();
     value_ += static_cast<char>(kStateVersion);
     StateWriter writer(value_, names_);
     parts(writer);
     changes_.push_back({address_of(address), arena_.text(value_), false});
+    return value_.size();
   }
   void gone(const StateAddress& address) { changes_.push_back({address_of(address), {}, true}); }
 
@@ -59,6 +61,8 @@ class Changes {
   std::vector<StateChange> changes_;
 };
 
+class Cold;
+
 // Where one program writes its state.
 struct StateOut {
   Changes* changes = nullptr;
@@ -66,6 +70,8 @@ struct StateOut {
   std::uint32_t program = 0;          // its number in durable state
   std::uint16_t keyless = 0;          // the group of what is of no key
   std::optional<std::uint16_t> home;  // ... and of all else; none: each key has its own (placement.h)
+  std::string_view name;              // of the program
+  Cold* cold = nullptr;               // where keys are that are not in memory
 
   StateAddress address(StateKind kind, std::string_view key) const {
     return {home ? *home : kind == StateKind::key ? key_group_of(key) : keyless, program, kind, key};

@@ -11,9 +11,11 @@
 #include "engine/program/choose.h"
 #include "engine/runtime/alert_maker.h"
 #include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 #include "engine/runtime/key_book.h"
 #include "engine/runtime/keyed.h"
 #include "engine/runtime/watermark.h"
+#include "engine/state/gone_keys.h"
 #include "engine/state/slot_table.h"
 
 namespace tocsin {
@@ -393,10 +395,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
   void cut() {
     touched_.cut();
-    for (const std::string& key : gone_)
+    gone_.cut([this](const std::string& key) {
       if (table_->find(hash_bytes(key), key) == nullptr)
         for (const Member& member : members_) member.out.changes->gone(member.out.address(StateKind::key, key));
-    gone_.clear();
+    });
   }
   std::size_t save(std::size_t most) {
     for (; most > 0; --most) {
@@ -425,6 +427,24 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const std::uint32_t bit = std::uint32_t{1} << members_[number].bounds;
     slot->body.armed = armed ? slot->body.armed | bit : slot->body.armed & ~bit;
     return true;
+  }
+
+  // A key that rules share may have come for one of them and not for the others: then it has not come at all.
+  void begin_cold() {
+    if (!is_cold_ && members_.size() > 1 && table_) evict(table_->slots());
+    is_cold_ = true;
+  }
+  std::size_t held() const { return table_ ? table_->held() + marks_->bytes() : 0; }
+  std::size_t evict(std::size_t most) {
+    gone_.stored();
+    if (!table_) return 0;
+    const std::size_t out = table_->erase_some(most, [this](Slot& slot) {
+      if (slot.touched != Touched<Slot*>::kClean) return false;
+      marks_->clear(slot);
+      return true;
+    });
+    is_cold_ = is_cold_ || out > 0;
+    return out;
   }
 
  private:
@@ -483,6 +503,17 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     return i;
   }
 
+  // What durable state has of a key that is not in memory; null: nothing. Each member has its own there.
+  Slot* read_cold(const EventKey& key) {
+    if (gone_.has(key.bytes)) return nullptr;
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const StateOut& out = members_[i].out;
+      out.cold->read(out.address(StateKind::key, key.bytes), out.name,
+                     [&](StateReader& in) { return load(i, key.bytes, in); });
+    }
+    return table_ ? table_->find(key.hash, key.bytes) : nullptr;
+  }
+
   void will_change(Slot& slot) {
     if (touched_.is_on() && touched_.touch(slot.touched, [&] { return &slot; })) save_slot(slot);
   }
@@ -534,6 +565,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   // REQUIRES: the event has a key.
   void step(const Event& event, const Look& look, Outputs& out) {
     Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
+    if (slot == nullptr && is_cold_) slot = read_cold(*look.key);
     if (slot != nullptr) will_change(*slot);
     if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
       marks_->clear(*slot);
@@ -614,7 +646,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   void give_up(Slot& slot) {
     if (touched_.is_on()) {
       if (touched_.is_due(slot.touched)) save_slot(slot);
-      gone_.emplace_back(slot.key_view());
+      gone_.add(slot.key_view());
     }
     marks_->clear(slot);
   }
@@ -633,9 +665,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   Origins origins_;
   std::vector<std::uint32_t> firing_;
   Touched<Slot*> touched_;
-  Remembered remembered_;          // of the slot in hand; kept for its memory
-  std::vector<std::string> gone_;  // since the last cut
-  std::vector<Value> fired_key_;   // of the fire in hand; kept for their memory
+  GoneKeys gone_;
+  bool is_cold_ = false;          // durable state has keys that the table has not
+  Remembered remembered_;         // of the slot in hand; kept for its memory
+  std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;
 };
 
@@ -672,6 +705,11 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   bool load(const StateAddress& address, StateReader& in) override {
     return address.kind == StateKind::key && group_->load(member_, address.key, in);
   }
+
+  bool may_be_cold() const override { return true; }
+  void begin_cold() override { group_->begin_cold(); }
+  std::size_t held() const override { return member_ == 0 ? group_->held() : 0; }
+  std::size_t evict(std::size_t most) override { return member_ == 0 ? group_->evict(most) : 0; }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override {
     TOCSIN_ASSERT(false && "nobody is muted while this rule fires");

@@ -126,7 +126,8 @@ void Crew::work(std::size_t worker) {
 }
 
 bool Crew::step(std::size_t worker) {
-  return judge(worker, clock_.elapsed()) || (keeper_ != nullptr && keeper_->save(worker)) || read(worker);
+  return judge(worker, clock_.elapsed()) || (keeper_ != nullptr && (keeper_->save(worker) || keeper_->evict(worker))) ||
+         read(worker);
 }
 
 // Nothing more is read, nothing is on its way, and every shard has judged since the last of it came. It stays so: who
@@ -152,6 +153,10 @@ bool Crew::judge(std::size_t number, Duration now) {
   if (worker.judged == news) return false;
   Lane& lane = engine_.lane(number);
   engine_.judge(number, now);
+  if (keeper_ != nullptr && keeper_->trouble(number)) {  // what it has found since may be wrong
+    fail(*keeper_->trouble(number));
+    return true;
+  }
   outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.frontier());
   if (lane.cut() != 0) {
     outlet_.cut(number);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 
 namespace tocsin {
 
@@ -81,9 +82,10 @@ void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>&
   late_count_ += late.size() - late_before;
 }
 
-void Engine::track(std::span<Changes> changes, std::span<const std::uint32_t> numbers, bool is_known) {
+void Engine::track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers,
+                   bool is_known) {
   board_.track();
-  for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->shard().track({&changes[i], numbers, is_known});
+  for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->shard().track({&changes[i], numbers, is_known, &cold[i]});
 }
 
 bool Engine::load(ProgramId program, const StateAddress& address, StateReader& in) {

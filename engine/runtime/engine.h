@@ -24,6 +24,9 @@
 
 namespace tocsin {
 
+class Changes;
+class Cold;
+
 class Engine {
  public:
   Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
@@ -77,9 +80,10 @@ class Engine {
 
   // ----- durable state (runtime/keeper.h) ---------------------------------------------------------------
 
-  // From here on what changes is noted, by shard. `numbers`: of programs in durable state, by ProgramId.
+  // From here on what changes is noted, and what is not in memory is read, by shard. `numbers`: of programs in durable
+  // state, by ProgramId.
   // `is_known`: what there is now has been loaded.
-  void track(std::span<Changes> changes, std::span<const std::uint32_t> numbers, bool is_known);
+  void track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers, bool is_known);
   // Each shard stops at one point of the event order and is cut there, before it goes on.
   const Cut& cut(Duration now) { return board_.cut(now); }
   // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.

@@ -9,16 +9,22 @@ namespace {
 
 // Keys that a shard saves before it looks whether there is something to judge.
 constexpr std::size_t kAtOnce = 256;
+// Keys of a run that nobody wants are read so far before the rest is stepped over.
+constexpr std::size_t kStepsOver = 64;
 
 }  // namespace
 
 struct Keeper::Part {
   enum class Stage : std::uint8_t { judging, saving, saved };
   std::atomic<Stage> stage{Stage::judging};
+  // An epoch has become durable since the shard looked last whether it holds too much; and how many keys it may look at
+  // for it.
+  std::atomic<bool> may_evict{false};
+  std::size_t looks = 0;
 };
 
-Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources)
-    : engine_(engine), store_(store), sources_(std::move(sources)) {
+Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits)
+    : engine_(engine), store_(store), sources_(std::move(sources)), limits_(limits) {
   for (std::size_t i = 0; i < engine.shards(); ++i) parts_.push_back(std::make_unique<Part>());
 }
 
@@ -43,35 +49,67 @@ Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_b
   numbers_ = ledger_.numbers_of(rules);
   names_ = std::make_unique<StateNames>(rules.schema, sources_, ledger_.layouts);
   ledger_.layouts = names_->layouts();
+  std::vector<bool> cold(rules.programs.size(), false);
 
   if (!out.is_first) {
     std::vector<ProgramId> programs(ledger_.programs.size());  // by number; none: it has gone
     for (std::size_t i = 0; i < numbers_.size(); ++i) programs[numbers_[i]] = ProgramId(i);
     for (std::size_t i = 0; i < known; ++i)
       if (!programs[i].exists()) out.lost.push_back(ledger_.programs[i].name);
-    StateReader reader({}, *names_);
     // Since when a program watches has to be known before its keys.
-    for (const bool watching : {true, false}) {
-      const auto loaded = store_.scan({}, {}, [&](std::string_view bytes, std::string_view value) -> Result<void> {
-        const auto address = StateAddress::read(bytes);
-        if (!address || address->program >= programs.size() || value.empty() ||
-            value.front() != static_cast<char>(kStateVersion))
-          return failure(Error::Code::malformed,
-                         "the state holds an address or a value that this version does not know");
-        const ProgramId id = programs[address->program];
-        if (!id.exists() || (address->kind == StateKind::program) != watching) return {};
-        reader.open(value.substr(1));
-        if (engine_.load(id, *address, reader) && reader.ok() && reader.at_end()) return {};
-        return failure(Error::Code::malformed, "the state of rule `" + rules.programs[id.index].name +
-                                                   "` cannot be read: its bytes are none that this rule writes");
-      });
-      if (!loaded) return tl::unexpected(loaded.error());
-    }
+    for (const bool watching : {true, false})
+      if (const auto loaded = load(programs, watching, cold); !loaded) return tl::unexpected(loaded.error());
     engine_.resume(cut_of_today(cannot_go_back, out.from));
   }
-  for (std::size_t i = 0; i < engine_.shards(); ++i) changes_.emplace_back(*names_);
-  engine_.track(changes_, numbers_, !out.is_first);
+  for (std::size_t i = 0; i < engine_.shards(); ++i) {
+    changes_.emplace_back(*names_);
+    cold_.emplace_back(store_, *names_);
+  }
+  engine_.track(changes_, cold_, numbers_, !out.is_first);
+  for (std::size_t shard = 0; shard < engine_.shards(); ++shard)
+    for (std::size_t i = 0; i < cold.size(); ++i)
+      if (cold[i]) engine_.lane(shard).shard().begin_cold(ProgramId(i));
   return out;
+}
+
+// Since when programs watch, or all else. Of keys that need not be in memory only so many are loaded; the rest is
+// stepped over, which costs as much as reading a few of them: so a few are read first. `cold`: by program, some of its
+// keys were left out.
+Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold) {
+  const RuleSet& rules = engine_.rules();
+  StateReader reader({}, *names_);
+  std::size_t room = watching ? 0 : limits_.load_at_once, unwanted = 0;
+  std::string from, skipped;
+  const auto take = [&](std::string_view bytes, std::string_view value) -> Result<void> {
+    const auto address = StateAddress::read(bytes);
+    if (!address || address->program >= programs.size() || value.empty() ||
+        value.front() != static_cast<char>(kStateVersion))
+      return failure(Error::Code::malformed, "the state holds an address or a value that this version does not know");
+    const ProgramId id = programs[address->program];
+    const bool is_key = address->kind == StateKind::key;
+    const bool may_stay = is_key && id.exists() && engine_.lane(0).shard().may_be_cold(id);
+    if (!id.exists() || (address->kind == StateKind::program) != watching || (may_stay && room == 0)) {
+      if (may_stay && !watching) cold[id.index] = true;
+      if (!is_key || ++unwanted < kStepsOver) return {};
+      StateAddress next = *address;  // behind all keys of the program in this group
+      next.kind = StateKind::budget;
+      next.key = {};
+      next.append(skipped);
+      return failure(Error::Code::refused, {});
+    }
+    unwanted = 0;
+    room -= may_stay;
+    reader.open(value.substr(1));
+    if (engine_.load(id, *address, reader) && reader.ok() && reader.at_end()) return {};
+    return tl::unexpected(unreadable_state(rules.programs[id.index].name));
+  };
+  for (;;) {
+    skipped.clear();
+    const auto scanned = store_.scan(from, {}, take);
+    if (scanned || skipped.empty()) return scanned;
+    from = std::exchange(skipped, {});
+    unwanted = 0;
+  }
 }
 
 // The cut of the ledger, for the partitions that there are now.
@@ -141,6 +179,22 @@ bool Keeper::save(std::size_t shard) {
   return true;
 }
 
+// Between an epoch's becoming durable and the shard's next cut: then durable state has all that was not touched since.
+bool Keeper::evict(std::size_t number) {
+  Part& part = *parts_[number];
+  Shard& shard = engine_.lane(number).shard();
+  if (part.stage != Part::Stage::judging) return false;
+  if (part.may_evict.exchange(false)) part.looks = 2 * shard.keys() + 1;
+  if (part.looks == 0) return false;
+  if (shard.held() <= limits_.memory / parts_.size()) {
+    part.looks = 0;
+    return false;
+  }
+  shard.evict(kAtOnce);
+  part.looks -= std::min(part.looks, kAtOnce);
+  return true;
+}
+
 bool Keeper::is_ready() const {
   return busy_ && std::ranges::all_of(parts_, [](const auto& part) { return part->stage == Part::Stage::saved; });
 }
@@ -186,7 +240,10 @@ Result<Keeper::Stored> Keeper::store() {
   store_.delivered(delivered_);
   out.bytes = *stored;
   for (Changes& changes : changes_) changes.clear();
-  for (const auto& part : parts_) part->stage = Part::Stage::judging;
+  for (const auto& part : parts_) {
+    part->may_evict = true;
+    part->stage = Part::Stage::judging;
+  }
   {
     const std::scoped_lock lock(mutex_);
     newest_ = unit.epoch;
@@ -195,6 +252,12 @@ Result<Keeper::Stored> Keeper::store() {
   }
   busy_ = false;
   return out;
+}
+
+std::uint64_t Keeper::brought() const {
+  std::uint64_t sum = 0;
+  for (const Cold& cold : cold_) sum += cold.read();
+  return sum;
 }
 
 std::size_t Keeper::outbox_bytes() const {

@@ -21,15 +21,23 @@
 #include "engine/io/checkpoint_store.h"
 #include "engine/io/source.h"
 #include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/ledger.h"
 
 namespace tocsin {
 
+struct KeeperLimits {
+  // About what all keys that need not be in memory may take there; what is more stays in durable state alone.
+  std::size_t memory = std::size_t{4} << 30;
+  // So many of those keys are loaded at the start. Where there are more, the rest is read when an event asks for it.
+  std::size_t load_at_once = 200'000;
+};
+
 class Keeper {
  public:
   // `sources`: their names, by SourceId. All of them outlive it.
-  Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources);
+  Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits = {});
   ~Keeper();
 
   // What was there before this start.
@@ -76,6 +84,8 @@ class Keeper {
     std::uint64_t changes = 0, bytes = 0;
   };
   Result<Stored> store();
+  // Keys that durable state had when an event asked for them. REQUIRES: no shard works.
+  std::uint64_t brought() const;
   // Found since the last cut, and told of blocks. Any thread.
   std::size_t outbox_bytes() const;
 
@@ -85,11 +95,15 @@ class Keeper {
   std::shared_lock<std::shared_mutex> no_cut() { return std::shared_lock(cutting_); }
   void cut(std::size_t shard);
   void outputs_are_out();
-  // A piece of what the shard has to save; false: nothing is left.
+  // A piece of what the shard has to save, or to take out of memory; false: nothing is left.
   bool save(std::size_t shard);
+  bool evict(std::size_t shard);
+  // Why a key cannot be read that the shard has asked for: all must end here.
+  const std::optional<Error>& trouble(std::size_t shard) const { return cold_[shard].error(); }
 
  private:
   struct Part;
+  Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold);
   Cut cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const;
 
   Engine& engine_;
@@ -99,6 +113,8 @@ class Keeper {
   std::unique_ptr<StateNames> names_;
   std::vector<std::uint32_t> numbers_;  // of programs
   std::vector<Changes> changes_;        // by shard
+  std::vector<Cold> cold_;              // by shard
+  const KeeperLimits limits_;
   std::vector<std::unique_ptr<Part>> parts_;
   Epoch newest_, delivered_;
   std::atomic<bool> busy_{false};

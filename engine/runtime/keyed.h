@@ -20,7 +20,9 @@
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
 #include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 #include "engine/runtime/runner.h"
+#include "engine/state/gone_keys.h"
 #include "engine/state/touched.h"
 
 namespace tocsin {
@@ -116,6 +118,12 @@ class Keyed {
     const auto at = states_.find(key);
     return at == states_.end() ? nullptr : at->second.get();
   }
+  // The same where the key may stand in durable state alone.
+  State* bring(const HashedKey& key) {
+    State* there = find(key);
+    return there != nullptr || !is_cold_ ? there : read_cold(key);
+  }
+  State* bring(std::string_view key) { return bring({key, hash_bytes(key)}); }
   // How often a state has gone: what find() gave before is good as long as this stays the same.
   std::uint64_t erasures() const { return erasures_; }
   State& insert(std::string key, std::unique_ptr<State> state) {
@@ -150,9 +158,9 @@ class Keyed {
   }
   void cut() {
     touched_.cut();
-    for (const std::string& key : gone_)
+    gone_.cut([this](const std::string& key) {
       if (find(key) == nullptr) out_.changes->gone(out_.address(kind_, key));
-    gone_.clear();
+    });
   }
   // About `most` keys of the cut; how many are left.
   std::size_t save(std::size_t most) {
@@ -170,6 +178,36 @@ class Keyed {
   State& restore(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
     states_.insert_or_assign(std::move(key), std::move(state));
+    return out;
+  }
+
+  // ----- keys that need not be in memory ---------------------------------------------------------------
+
+  // Durable state has keys that memory has not. `read(key, reader)` restores one. REQUIRES: track().
+  void begin_cold(std::function<bool(std::string, StateReader&)> read) {
+    read_ = std::move(read);
+    is_cold_ = true;
+  }
+  bool is_cold() const { return is_cold_; }
+  // About how much memory all of them take: a state in memory is some times as large as it was written.
+  std::size_t held() const {
+    return states_.size() * (sizeof(State) + kAround + kUnpacked * put_bytes_ / std::max<std::uint64_t>(puts_, 1));
+  }
+  // Looks at up to `most` keys, each in its turn, and takes those out of memory that durable state has as they are. How
+  // many. REQUIRES: the last cut is durable; whoever takes something out calls begin_cold() before anybody looks.
+  std::size_t evict(std::size_t most) {
+    gone_.stored();
+    auto at = states_.find(std::string_view(hand_));
+    if (at == states_.end()) at = states_.begin();
+    std::size_t out = 0;
+    for (; most > 0 && at != states_.end(); --most) {
+      const auto one = at++;
+      if (one->second->touched != Touched<std::string>::kClean) continue;
+      states_.erase(one);
+      ++out;
+    }
+    hand_ = at == states_.end() ? std::string() : at->first;
+    erasures_ += out;
     return out;
   }
 
@@ -256,21 +294,34 @@ class Keyed {
   void will_go(const std::string& key, State& state) {
     if (!touched_.is_on()) return;
     if (touched_.is_due(state.touched)) put(key, state);
-    gone_.push_back(key);
+    gone_.add(key);
   }
   void put(const std::string& key, State& state) {
-    out_.changes->put(out_.address(kind_, key), [&](StateWriter& w) { write_(w, state); });
+    put_bytes_ += out_.changes->put(out_.address(kind_, key), [&](StateWriter& w) { write_(w, state); });
+    ++puts_;
   }
+  State* read_cold(const HashedKey& key) {
+    if (gone_.has(key.bytes)) return nullptr;
+    const auto restore = [&](StateReader& in) { return read_(std::string(key.bytes), in); };
+    return out_.cold->read(out_.address(kind_, key.bytes), out_.name, restore) ? find(key) : nullptr;
+  }
+
+  // Of a key, beside its state: its bytes twice (in the table, in the state), the table's place, the heap's.
+  static constexpr std::size_t kAround = 160, kUnpacked = 3;
 
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
   std::priority_queue<Entry> queue_;
   std::uint64_t erasures_ = 0;
   std::size_t room_ = 0;
   Touched<std::string> touched_;
-  std::vector<std::string> gone_;  // since the last cut
+  GoneKeys gone_;
   StateOut out_;
   StateKind kind_ = StateKind::key;
   std::function<void(StateWriter&, State&)> write_;
+  std::function<bool(std::string, StateReader&)> read_;
+  bool is_cold_ = false;
+  std::string hand_;  // the key that evict() looks at next
+  std::uint64_t puts_ = 0, put_bytes_ = 0;
 };
 
 }  // namespace tocsin

@@ -160,7 +160,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   void on_event(const Event& event, Outputs& out) override {
     for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) {
       if (program_.keys_from.exists() && !is_listed(v.values.front())) continue;  // E3
-      visit(v, keys_.find(v.key), event, out);
+      visit(v, keys_.bring(v.key), event, out);
     }
   }
 
@@ -195,7 +195,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     v.steps = input.steps;
     auto* state = static_cast<KeyState*>(look.place);
     if (state == nullptr || fetched_ != keys_.erasures())
-      state = keys_.find(HashedKey{look.key->bytes, look.key->hash});
+      state = keys_.bring(HashedKey{look.key->bytes, look.key->hash});
     if (state == nullptr)
       for (const SlotId part : input.fields) v.values.push_back(event.field(part));
     visit(v, state, event, out);
@@ -208,7 +208,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     EvalContext context = context_.at(&event, event.time);
     ProgramCounters uncounted;  // it is counted as late
     for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, uncounted)) {
-      KeyState* s = keys_.find(v.key);
+      KeyState* s = keys_.bring(v.key);
       if (s == nullptr || s->absences.empty()) continue;
       keys_.will_change(v.key, *s);
       context.key = s->key.values();
@@ -274,6 +274,16 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     watched_from_ = from;
     watching_ = true;
   }
+
+  // Whoever is muted meanwhile asks for keys by parts of them; a list is gone through when it is swapped.
+  bool may_be_cold() const override {
+    return !waits_ && !program_.by_all && !program_.keys_from.exists() && !open_keys_.is_asked();
+  }
+  void begin_cold() override {
+    keys_.begin_cold([this](std::string key, StateReader& in) { return load_key(std::move(key), in); });
+  }
+  std::size_t held() const override { return may_be_cold() ? keys_.held() : 0; }
+  std::size_t evict(std::size_t most) override { return keys_.evict(most); }
 
   bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
     return open_keys_.has(parts, bytes);

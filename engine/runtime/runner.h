@@ -144,6 +144,17 @@ class Runner {
   // What an address of this program holds. False: the bytes are no state of it.
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
+  // Are keys looked at one by one, and is nothing ever due for them? Then they may stay in durable state until an event
+  // asks for them.
+  virtual bool may_be_cold() const { return false; }
+  // From here on some do. REQUIRES: may_be_cold(), track().
+  virtual void begin_cold() {}
+  // About the memory of all keys, in constant time.
+  virtual std::size_t held() const { return 0; }
+  // Looks at up to `most` keys and takes out of memory what durable state has as it is; how many. REQUIRES:
+  // may_be_cold(), the last cut is durable; where it is not zero begin_cold() comes next.
+  virtual std::size_t evict(std::size_t /*most*/) { return 0; }
+
   // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of
   // none: for any key)? REQUIRES: a rule of the set is muted so.
   virtual bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const = 0;

@@ -9,6 +9,7 @@
 
 #include "engine/base/contract.h"
 #include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 
 namespace tocsin {
 
@@ -81,8 +82,43 @@ void Shard::track(const Durable& durable) {
                         .is_known = durable.is_known,
                         .program = durable.numbers[i],
                         .keyless = placement_->group_of(id),
-                        .home = placement_->home(id)});
+                        .home = placement_->home(id),
+                        .name = rules_->programs[i].name,
+                        .cold = durable.cold});
   }
+  is_cold_.assign(runners_.size(), false);
+}
+
+void Shard::begin_cold(ProgramId id) {
+  if (is_cold_[id.index]) return;
+  is_cold_[id.index] = true;
+  runners_[id.index]->begin_cold();
+}
+
+std::size_t Shard::held() const {
+  std::size_t sum = 0;
+  for (const auto& runner : runners_) sum += runner->held();
+  return sum;
+}
+
+std::size_t Shard::keys() const {
+  std::size_t sum = 0;
+  for (const auto& runner : runners_)
+    if (runner->held() > 0) sum += runner->keys();
+  return sum;
+}
+
+// Programs in turn.
+std::size_t Shard::evict(std::size_t most) {
+  for (std::size_t tried = 0; tried < runners_.size(); ++tried) {
+    const ProgramId id(evicting_);
+    evicting_ = evicting_ + 1 == runners_.size() ? 0 : evicting_ + 1;
+    if (!may_be_cold(id) || runners_[id.index]->held() == 0) continue;
+    const std::size_t out = runners_[id.index]->evict(most);
+    if (out > 0) begin_cold(id);
+    return out;
+  }
+  return 0;
 }
 
 void Shard::cut() {

@@ -24,6 +24,7 @@
 namespace tocsin {
 
 class Changes;
+class Cold;
 
 class Shard {
  public:
@@ -72,6 +73,7 @@ class Shard {
     Changes* changes = nullptr;
     std::span<const std::uint32_t> numbers;
     bool is_known = false;  // it holds what the shard has now
+    Cold* cold = nullptr;   // where keys are that are not in memory
   };
   void track(const Durable& durable);
   // At a point of the order, before anything behind it: what has changed up to here is of the epoch that ends.
@@ -82,6 +84,12 @@ class Shard {
   // `restored`.
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
   void watched_since(ProgramId id, Time from);
+  // As Runner's. Programs whose keys have been cold once stay so.
+  bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
+  void begin_cold(ProgramId id);
+  std::size_t held() const;
+  std::size_t keys() const;  // that may be cold and are not
+  std::size_t evict(std::size_t most);
   void restored();
 
   // What has come out since the last call, in order.
@@ -141,6 +149,8 @@ class Shard {
   Durable durable_;
   std::vector<bool> has_saved_watching_;  // by program
   std::size_t saving_ = 0;                // programs before it have written all of the cut in hand
+  std::vector<bool> is_cold_;             // by program
+  std::size_t evicting_ = 0;              // the program whose keys evict() looks at next
   Deadlines deadlines_{0};
   std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is
   std::uint32_t ordinal_ = 0;     // emitted events so far behind what is in hand

@@ -5,9 +5,9 @@
 // table moves 8 bytes a key. A slot holds the key's bytes beside its state (up to 24 of them; longer keys have a block
 // of their own).
 //
-// Nothing is erased one by one. When the table is full, the slots that the owner calls idle are given up first, and
-// only if most are in use the index doubles: so a table never holds more than a few times the keys that were in use at
-// once.
+// When the table is full, the slots that the owner calls idle are given up first, and only if most are in use the index
+// doubles: so a table never holds more than a few times the keys that were in use at once. What durable state has as
+// well may be erased a piece at a time (erase_some).
 //
 // One thread.
 #pragma once
@@ -115,6 +115,27 @@ class SlotTable {
     return slot;
   }
 
+  // Looks at up to `most` slots, each in its turn, and erases those for which `goes` is true (it gives back what their
+  // state owns). How many.
+  template <class Goes>
+  std::size_t erase_some(std::size_t most, const Goes& goes) {
+    std::size_t out = 0;
+    for (; most > 0 && hand_ < used_; --most, ++hand_) {
+      Slot& slot = *reinterpret_cast<Slot*>(address(hand_));
+      if (!slot.in_use || !goes(slot)) continue;
+      leave(slot.hash, hand_);
+      release_key(slot);
+      slot.in_use = false;
+      free_.push_back(hand_);
+      ++out;
+    }
+    if (hand_ == used_) hand_ = 0;
+    return out;
+  }
+  std::size_t slots() const { return used_; }
+  // Of the keys that there are, without the room for others.
+  std::size_t held() const { return size() * (stride_ + 2 * sizeof(Entry)) + key_bytes_; }
+
   template <class F>
   void each(const F& f) {
     for (std::uint32_t i = 0; i < used_; ++i)
@@ -169,6 +190,19 @@ class SlotTable {
     index_[at] = {tag_of(hash), slot};
   }
 
+  // Takes the slot out of the index. What was entered behind it because its place was taken moves up.
+  void leave(std::uint64_t hash, std::uint32_t slot) {
+    std::size_t hole = hash & mask();
+    while (index_[hole].slot != slot) hole = (hole + 1) & mask();
+    for (std::size_t at = (hole + 1) & mask(); index_[at].slot != kFree; at = (at + 1) & mask()) {
+      const std::size_t first = reinterpret_cast<const Slot*>(address(index_[at].slot))->hash & mask();
+      if (((at - first) & mask()) < ((at - hole) & mask())) continue;  // it does not reach back so far
+      index_[hole] = index_[at];
+      hole = at;
+    }
+    index_[hole] = Entry();
+  }
+
   template <class IsIdle>
   void make_room(const IsIdle& is_idle) {
     for (std::uint32_t i = 0; i < used_; ++i) {
@@ -208,6 +242,7 @@ class SlotTable {
   std::size_t room_ = 0;
   std::uint32_t used_ = 0;  // slots given out so far, the free ones among them
   std::vector<std::uint32_t> free_;
+  std::uint32_t hand_ = 0;  // the slot that erase_some() looks at next
   std::size_t key_bytes_ = 0;
 };
 

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+#include <set>
 #include <string>
 
 #include "engine/base/hash.h"
@@ -53,6 +55,35 @@ TEST_CASE("what is idle is given up: the table is as large as what was in use at
   CHECK(most < 100'000);
   const std::string last = "a key that has a block of its own 99999";
   CHECK(table.find(hash_bytes(last), last) != nullptr);
+}
+
+TEST_CASE("what is erased a piece at a time is gone, and nothing else") {
+  Table table(0);
+  const auto hash_of = [](const std::string& key) { return hash_bytes(key) % 1'000; };  // chains in the index
+  const auto key_of = [](std::uint64_t i) {
+    return (i % 3 == 0 ? "a key that has a block of its own " : "k") + std::to_string(i);
+  };
+  std::set<std::uint64_t> there;
+  std::mt19937_64 random(7);
+  std::size_t erased = 0;
+  for (std::uint64_t step = 0; step < 20'000; ++step) {
+    const std::uint64_t i = random() % 700;
+    const std::string key = key_of(i);
+    Table::Slot* slot = table.find(hash_of(key), key);
+    REQUIRE((slot != nullptr) == there.contains(i));
+    if (slot == nullptr)
+      table.make(hash_of(key), key, never).body.number = i;
+    else
+      CHECK(slot->body.number == i);
+    there.insert(i);
+    if (step % 16 != 0) continue;
+    erased += table.erase_some(40, [&](const Table::Slot& one) {
+      return one.body.number % 2 == step / 16 % 2 && there.erase(one.body.number) == 1;
+    });
+    REQUIRE(table.size() == there.size());
+  }
+  CHECK(erased > 5'000);
+  CHECK(table.bytes() < 200'000);  // slots are used again
 }
 
 }  // namespace

@@ -392,8 +392,12 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   return parted(std::move(out));
 }
 
-Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 std::uint64_t& deaths, Lines& late) {
+Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed) {
+  Kept kept;
+  const auto failed = [&kept](std::string why) {
+    kept.lines = {std::move(why)};
+    return kept;
+  };
   std::mt19937_64 random(seed);
   const auto one_in = [&](std::uint64_t n) { return random() % n == 0; };
   MemorySource source(SourceId{0}, partitions_of(c));
@@ -401,17 +405,19 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   MemoryStore store;
   std::string out;  // what the outside has
   const std::string sinks[] = {"alerts"};
+  // Of keys that may stay in durable state some, or all, do.
+  const KeeperLimits limits{.memory = std::size_t{one_in(2) ? 0u : 4'000u}, .load_at_once = random() % 4};
   for (bool ended = false; !ended;) {
     options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
     Source* const sources[] = {&source};
     Life life(ready, options, sources);
-    Keeper keeper(life.engine, store, {"input"});
+    Keeper keeper(life.engine, store, {"input"}, limits);
     const auto resumed = keeper.restore();
-    if (!resumed) return {resumed.error().message};
+    if (!resumed) return failed(resumed.error().message);
     MemorySink sink(out, [&] { return !one_in(3); });
     Publisher publisher({{sinks[0], &sink}});
-    if (!publisher.open(resumed->sinks, resumed->newest, resumed->outboxes)) return {"the sink does not open"};
-    if (!source.start(resumed->from)) return {"the source does not start"};
+    if (!publisher.open(resumed->sinks, resumed->newest, resumed->outboxes)) return failed("the sink does not open");
+    if (!source.start(resumed->from)) return failed("the source does not start");
     const auto message = [&](const std::string& body) {
       std::string bytes;
       append_message(bytes, sinks, {{}, {}, body, {}});
@@ -431,32 +437,34 @@ Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
       for (std::uint32_t i = 0; i < 3; ++i) crew.step(random() % options.shards);
       steward.step(now);
       for (std::uint32_t i = 0; i < 2; ++i)
-        if (one_in(slowness) && !publisher.step()) return {"the sink fails"};
-      died = deaths < 12 && one_in(20);
+        if (one_in(slowness) && !publisher.step()) return failed("the sink fails");
+      died = kept.deaths < 12 && one_in(20);
     }
-    deaths += died;
+    kept.deaths += died;
+    kept.brought += keeper.brought();
     if (died) continue;
     crew.end();
     if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
     if (c.drain) life.engine.drain();
     crew.give_out();
-    if (!steward.finish(now)) return {"the last epoch cannot be stored"};
-    died = deaths < 14 && one_in(4);  // ... before the sink has all of it
-    deaths += died;
+    if (!steward.finish(now)) return failed("the last epoch cannot be stored");
+    died = kept.deaths < 14 && one_in(4);  // ... before the sink has all of it
+    kept.deaths += died;
     if (died) continue;
     while (!publisher.is_idle())
-      if (!publisher.step()) return {"the sink fails"};
+      if (!publisher.step()) return failed("the sink fails");
     ended = true;
   }
   Lines lines;
   for (std::size_t begin = 0; begin < out.size();) {
     const std::size_t end = out.find('\n', begin);
     std::string line = out.substr(begin, end - begin);
-    (line.starts_with("late ") ? late : lines).push_back(std::move(line));
+    (line.starts_with("late ") ? kept.late : lines).push_back(std::move(line));
     begin = end + 1;
   }
-  std::ranges::sort(late);  // nothing orders partitions
-  return parted(std::move(lines));
+  std::ranges::sort(kept.late);  // nothing orders partitions
+  kept.lines = parted(std::move(lines));
+  return kept;
 }
 
 Lines reference_lines(const Ready& ready, const Case& c) {

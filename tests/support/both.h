@@ -37,10 +37,14 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, Eng
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  bool threads, std::size_t sources = 1);
 // The same by a crew whose state is kept, and which dies at random, between two steps or before its sink has an epoch;
-// then another one goes on, on any number of shards. What the sink has at the end, and the late events it was told.
+// then another one goes on, on any number of shards. Few keys are in memory that may be in durable state alone.
 // REQUIRES: offsets are the numbers of the events in their partitions, from 1.
-Lines kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
-                 std::uint64_t& deaths, Lines& late);
+struct Kept {
+  Lines lines, late;  // what the sink has at the end, and the late events it was told
+  std::uint64_t deaths = 0;
+  std::uint64_t brought = 0;  // keys that an event asked durable state for
+};
+Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed);
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.
