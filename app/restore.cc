@@ -19,6 +19,7 @@
 #include "dsl/diagnostic.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
+#include "engine/runtime/kept_shape.h"
 
 namespace tocsin::app {
 
@@ -67,13 +68,14 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
     const auto at = std::ranges::find(set.programs, name, &Program::name);
     return at == set.programs.end() ? nullptr : &*at;
   };
+  const std::vector<std::uint64_t> shapes = kept_shapes(rules);
   std::set<std::string> known;
   for (const RuleInSavepoint& rule : view.rules) {
     const Program* now = find(rules, rule.name);
     const Program* before = compiled != nullptr ? find(*compiled, rule.name) : nullptr;
     known.insert(rule.name);
     Verdict verdict{'=', rule.name, "kept", rule.keys, rule.budgets, rule.bytes, false};
-    if (now != nullptr && now->shape == rule.shape) {
+    if (now != nullptr && shapes[static_cast<std::size_t>(now - rules.programs.data())] == rule.shape) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
         const auto warm = warming_until(view, *before, *now);
@@ -84,7 +86,8 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
       verdict.sign = now != nullptr ? '!' : '-';
       verdict.is_lost = rule.is_remembered();
       verdict.text = fmt::format(
-          "{}, {}{} dropped", now != nullptr ? "reset: it is another pattern now" : "gone: there is no such rule now",
+          "{}, {}{} dropped",
+          now != nullptr ? "reset: it is another pattern now, or kept another way" : "gone: there is no such rule now",
           counted(rule.keys, "key"), rule.budgets == 0 ? "" : ", " + counted(rule.budgets, "budget"));
     }
     plan.verdicts.push_back(std::move(verdict));

@@ -19,6 +19,7 @@
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/kept_shape.h"
 #include "engine/runtime/outbox.h"
 
 namespace tocsin::app {
@@ -169,10 +170,10 @@ Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console
   const auto compiled = one_key ? view->compiled() : nullptr;
   const auto due_of = [&](const Found& one) -> std::optional<Instant> {
     if (compiled == nullptr) return std::nullopt;
-    const auto program = std::ranges::find_if(
-        compiled->programs, [&](const Program& p) { return p.name == rule->name && p.shape == rule->shape; });
+    const auto program = std::ranges::find(compiled->programs, rule->name, &Program::name);
     if (program == compiled->programs.end()) return std::nullopt;
     const ProgramId id(static_cast<std::size_t>(program - compiled->programs.begin()));
+    if (kept_shapes(*compiled)[id.index] != rule->shape) return std::nullopt;
     const auto reference = ReferenceData::make(*compiled, {});
     if (!reference) return std::nullopt;
     Engine engine(compiled, *reference);
@@ -279,7 +280,8 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
   const auto& known_a = a.view.ledger.programs;
   const auto& known_b = b.view.ledger.programs;
   for (std::size_t i = 0; i < std::min(known_a.size(), known_b.size()); ++i)
-    if (known_a[i].name != known_b[i].name || known_a[i].shape != known_b[i].shape)
+    if (!known_a[i].name.empty() && !known_b[i].name.empty() &&  // a rule that has gone is in neither
+        (known_a[i].name != known_b[i].name || known_a[i].shape != known_b[i].shape))
       return savepoint_failure(
           console, {Error::Code::refused,
                     fmt::format("the two are of different stores: rule number {} is `{}` in one and `{}` in the other, "

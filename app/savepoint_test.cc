@@ -193,7 +193,7 @@ rule new_one
   CHECK(refused.code == 5);
   CHECK(refused.out == R"(savepoint s: epoch 1
   + new_one  new: it begins now
-  ! often    reset: it is another pattern now, 2 keys dropped
+  ! often    reset: it is another pattern now, or kept another way, 2 keys dropped
   - twice    gone: there is no such rule now, 1 key dropped
 )");
   CHECK(refused.err ==

@@ -2,12 +2,21 @@
 //
 // TOCSIN_SEEDS=N tries N random rule sets (default 300), TOCSIN_SEED=S begins at S.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "adapters/memory/sink.h"
+#include "adapters/memory/store.h"
+#include "engine/io/clock.h"
+#include "engine/runtime/crew.h"
+#include "engine/runtime/keeper.h"
+#include "engine/runtime/kept_shape.h"
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/publisher.h"
+#include "engine/runtime/steward.h"
+#include "engine/state/address.h"
 #include "tests/support/both.h"
 #include "tests/support/compare.h"
 
@@ -149,6 +158,102 @@ TEST_CASE("killed at any step with few keys in memory: nothing lost, nothing dou
   MESSAGE(deaths << " deaths, " << outputs << " outputs, " << brought << " keys brought out of durable state");
   CHECK(outputs > deaths);
   CHECK(brought > outputs);
+}
+
+TEST_CASE("begun again with a rule more or less, which moves where others are kept: those go on as they were") {
+  std::uint64_t deaths = 0, visits = 0, compared = 0;
+  for_each_case([&](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
+    Case with = c;
+    with.rules.push_back({"rule visitor", "2 a within 3s", "k", {"mute while r1", "alert low \"visitor\""}});
+    const auto other = make_ready(with.text());
+    if (!other) return;
+    // Whether anybody asks if a rule fires may decide how it is kept: then it begins anew.
+    const auto shapes = kept_shapes(*ready.rules), shapes_with = kept_shapes(*other->rules);
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      const auto same = std::ranges::find(other->rules->programs, ready.rules->programs[i].name, &Program::name);
+      if (shapes[i] != shapes_with[static_cast<std::size_t>(same - other->rules->programs.begin())]) return;
+    }
+    ++compared;
+    Kept kept = kept_lines(ready, *other, c, 1 + seed % 4, {}, seed);
+    deaths += kept.deaths;
+    visits +=
+        std::erase_if(kept.lines, [](const std::string& line) { return line.find(" visitor ") != std::string::npos; });
+    CHECK(kept.left == 0);
+    if (kept.lines != expected) FAIL_CHECK("seed " << seed << "\n" << report(with) << said(kept.lines));
+  });
+  MESSAGE(deaths << " deaths, " << visits << " alerts of a rule that came and went");
+  CHECK(deaths > 100);
+  CHECK(visits > 10);
+  CHECK(compared > 50);
+}
+
+TEST_CASE("keys that are kept elsewhere while a rule is there are the same keys, and none stands twice") {
+  Case c;
+  c.rules.push_back({"rule r1", "a then b within 100s", "k", {"alert low \"r1\""}});
+  std::int64_t ms = 1'000'000;
+  for (const char* const type : {"a", "b", "b", "a", "b", "b"})
+    for (int key = 0; key < 20; ++key) {
+      EventText& event = c.events.emplace_back(EventText{type, ms += 100, fmt::format(R"("k":"k{}","v":1)", key)});
+      event.offset = c.events.size();
+    }
+  Case with = c;
+  with.rules.push_back({"rule visitor", "2 c within 3s", "k", {"mute while r1", "alert low \"visitor\""}});
+  const auto ready = make_ready(c.text()), other = make_ready(with.text());
+  REQUIRE(ready);
+  REQUIRE(other);
+  REQUIRE(kept_shapes(*ready->rules)[0] == kept_shapes(*other->rules)[0]);
+  const Lines expected = engine_lines(*ready, c);
+  CHECK(expected.size() == 40);
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    const Kept kept = kept_lines(*ready, *other, c, 1, {}, seed);
+    CHECK_MESSAGE(kept.lines == expected, "seed " << seed);
+    CHECK(kept.left == 0);
+  }
+}
+
+TEST_CASE("what a rule that has gone has left is removed, a piece with each epoch, also over restarts") {
+  Case c;
+  c.rules.push_back({"rule r1", "a then b within 100s", "k", {"alert low \"r1\""}});
+  const auto ready = make_ready(c.text());
+  REQUIRE(ready);
+  constexpr std::size_t kLeft = 40'000, kPiece = 4'096;
+  Ledger ledger;
+  ledger.programs.push_back({"gone", 1});
+  std::map<std::string, std::string> left;
+  for (std::size_t i = 0; i < kLeft; ++i) {
+    const std::string key = fmt::format("key {}", i);
+    std::string address;
+    StateAddress{static_cast<std::uint16_t>(i % kKeyGroups), 0, StateKind::key, key}.append(address);
+    left[address] = "\x01 what it remembered";
+  }
+  std::vector<StateChange> changes;
+  for (const auto& [address, value] : left) changes.push_back({address, value, false});
+  const std::vector<std::span<const StateChange>> runs{changes};
+  const std::string manifest = ledger.bytes();
+  MemoryStore store;
+  REQUIRE(store.store({Epoch{1}, runs, manifest, ""}));
+
+  StandingClock clock;
+  std::size_t epochs = 0;
+  for (int life = 0; life < 3; ++life) {
+    Engine engine(ready->rules, ready->data, {.shards = 2});
+    Keeper keeper(engine, store, {});
+    const auto resumed = keeper.restore();
+    REQUIRE(resumed);
+    CHECK(resumed->lost == (life == 0 ? std::vector<std::string>{"gone"} : std::vector<std::string>{}));
+    Publisher publisher({});
+    REQUIRE(publisher.open({}, resumed->newest));
+    Crew crew(engine, {}, {}, clock, &keeper);
+    Steward steward(keeper, crew, publisher, {});
+    const auto before = store.figures().base_addresses;
+    for (int i = 0; i < (life < 2 ? 3 : 30); ++i, ++epochs) {
+      const auto now = store.figures().base_addresses;
+      REQUIRE(steward.finish({}));
+      CHECK(now - store.figures().base_addresses <= kPiece);
+    }
+    CHECK(before - store.figures().base_addresses >= kPiece);
+  }
+  CHECK(store.figures().base_addresses == 0);
 }
 
 TEST_CASE("a sink that takes nothing holds no other back, and nothing is forgotten for it") {

@@ -25,6 +25,7 @@
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/program/dump.h"
+#include "engine/runtime/kept_shape.h"
 
 namespace tocsin::app {
 namespace {
@@ -531,11 +532,13 @@ Plan plan_of(const RuleSet& before, const RuleSet& after) {
   const auto find = [](const RuleSet& rules, const std::string& name) {
     return std::ranges::find(rules.programs, name, &Program::name);
   };
-  for (const Program& program : after.programs) {
+  const std::vector<std::uint64_t> shapes_before = kept_shapes(before), shapes_after = kept_shapes(after);
+  for (std::size_t i = 0; i < after.programs.size(); ++i) {
+    const Program& program = after.programs[i];
     const auto old = find(before, program.name);
     if (old == before.programs.end())
       out.added.push_back(program.name);
-    else if (old->shape != program.shape)
+    else if (shapes_before[static_cast<std::size_t>(old - before.programs.begin())] != shapes_after[i])
       out.reset.push_back(program.name);
     else if (old->dials != program.dials)
       out.changed.push_back(program.name);
@@ -565,7 +568,7 @@ std::string text_of(const Plan& plan) {
   };
   add('+', plan.added, "new: it begins now");
   add('~', plan.changed, "kept");
-  add('~', plan.reset, "reset: it is another pattern now, and what it remembered is dropped");
+  add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped");
   add('-', plan.removed, "gone, with what it remembered");
   return out;
 }

@@ -31,6 +31,10 @@ class Changes {
     return value_.size();
   }
   void gone(const StateAddress& address) { changes_.push_back({address_of(address), {}, true}); }
+  // A value as it stands in durable state already.
+  void put_again(const StateAddress& address, std::string_view value) {
+    changes_.push_back({address_of(address), arena_.text(value), false});
+  }
 
   bool empty() const { return changes_.empty(); }
   std::size_t size() const { return changes_.size(); }

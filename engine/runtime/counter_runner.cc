@@ -726,17 +726,23 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
 
 }  // namespace
 
-CounterRunners::CounterRunners(const RunContext& context)
-    : context_(context), muted_on_(context.rules->programs.size(), false) {
-  for (const Program& program : context.rules->programs)
+std::vector<bool> asked_whether_they_fire(const RuleSet& rules) {
+  std::vector<bool> out(rules.programs.size());
+  for (const Program& program : rules.programs)
     if (const auto* rule = std::get_if<RuleBody>(&program.body))
-      for (const Mute& mute : rule->mutes) muted_on_[mute.rule.index] = true;
+      for (const Mute& mute : rule->mutes) out[mute.rule.index] = true;
+  return out;
 }
+
+bool is_counted(const RuleSet& rules, const Program& program) { return shape_of(rules, program).has_value(); }
+
+CounterRunners::CounterRunners(const RunContext& context)
+    : context_(context), asked_(asked_whether_they_fire(*context.rules)) {}
 
 CounterRunners::~CounterRunners() = default;
 
 std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
-  if (!context_.fast || muted_on_[id.index]) return nullptr;
+  if (!context_.fast || asked_[id.index]) return nullptr;
   const auto shape = shape_of(*context_.rules, context_.rules->programs[id.index]);
   if (!shape) return nullptr;
   const TypePlan& first = shape->types.front();

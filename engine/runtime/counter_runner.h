@@ -20,6 +20,11 @@ namespace tocsin {
 
 class CounterGroup;
 
+// By program: is a rule muted while it fires? Those are kept the general way.
+std::vector<bool> asked_whether_they_fire(const RuleSet& rules);
+// Has the rule the shape of those that are served here?
+bool is_counted(const RuleSet& rules, const Program& program);
+
 class CounterRunners {
  public:
   explicit CounterRunners(const RunContext& context);
@@ -30,7 +35,7 @@ class CounterRunners {
 
  private:
   RunContext context_;
-  std::vector<bool> muted_on_;  // by program: a rule is muted while it fires
+  std::vector<bool> asked_;  // asked_whether_they_fire
   // By type and filter of the first input, and home: of thousands of rules few can share.
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::optional<std::uint16_t>>,
            std::vector<std::shared_ptr<CounterGroup>>>

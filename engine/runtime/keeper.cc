@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "engine/base/contract.h"
+#include "engine/runtime/placement.h"
+#include "engine/state/key_group.h"
 
 namespace tocsin {
 namespace {
@@ -11,6 +13,8 @@ namespace {
 constexpr std::size_t kAtOnce = 256;
 // Keys of a run that nobody wants are read so far before the rest is stepped over.
 constexpr std::size_t kStepsOver = 64;
+// Addresses that one epoch looks at for what rules that have gone have left, and removes at most.
+constexpr std::size_t kLooksMost = 16'384, kSweptMost = 4'096;
 
 }  // namespace
 
@@ -22,6 +26,26 @@ struct Keeper::Part {
   std::atomic<bool> may_evict{false};
   std::size_t looks = 0;
 };
+
+// Addresses that are others today: which programs are kept together depends on all rules (placement.h).
+struct Keeper::Moves {
+  struct Move {
+    std::string from, to, value;  // no `to`: it is older than what stands there
+  };
+  std::vector<Move> all;
+};
+
+namespace {
+
+StateAddress address_of_today(const Placement& placement, ProgramId program, const StateAddress& address) {
+  StateOut out;
+  out.program = address.program;
+  out.keyless = placement.group_of(program);
+  out.home = placement.home(program);
+  return address.kind == StateKind::program ? address : out.address(address.kind, address.key);
+}
+
+}  // namespace
 
 Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits)
     : engine_(engine), store_(store), sources_(std::move(sources)), limits_(limits) {
@@ -51,19 +75,28 @@ Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_b
   ledger_.layouts = names_->layouts();
   std::vector<bool> cold(rules.programs.size(), false);
 
+  Moves moves;
   if (!out.is_first) {
     std::vector<ProgramId> programs(ledger_.programs.size());  // by number; none: it has gone
     for (std::size_t i = 0; i < numbers_.size(); ++i) programs[numbers_[i]] = ProgramId(i);
-    for (std::size_t i = 0; i < known; ++i)
-      if (!programs[i].exists()) out.lost.push_back(ledger_.programs[i].name);
+    for (std::size_t i = 0; i < known; ++i) {
+      Ledger::Known& program = ledger_.programs[i];
+      if (programs[i].exists() || program.name.empty()) continue;
+      out.lost.push_back(std::move(program.name));
+      program = {};
+    }
     // Since when a program watches has to be known before its keys.
     for (const bool watching : {true, false})
-      if (const auto loaded = load(programs, watching, cold); !loaded) return tl::unexpected(loaded.error());
+      if (const auto loaded = load(programs, watching, cold, moves); !loaded) return tl::unexpected(loaded.error());
     engine_.resume(cut_of_today(cannot_go_back, out.from));
   }
   for (std::size_t i = 0; i < engine_.shards(); ++i) {
     changes_.emplace_back(*names_);
     cold_.emplace_back(store_, *names_);
+  }
+  for (const auto& [from, to, value] : moves.all) {
+    changes_at(*StateAddress::read(from)).gone(*StateAddress::read(from));
+    if (const auto address = StateAddress::read(to)) changes_at(*address).put_again(*address, value);
   }
   engine_.track(changes_, cold_, numbers_, !out.is_first);
   for (std::size_t shard = 0; shard < engine_.shards(); ++shard)
@@ -74,9 +107,11 @@ Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_b
 
 // Since when programs watch, or all else. Of keys that need not be in memory only so many are loaded; the rest is
 // stepped over, which costs as much as reading a few of them: so a few are read first. `cold`: by program, some of its
-// keys were left out.
-Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold) {
+// keys were left out. One that stands where nobody would look for it today is loaded anyway, and moved.
+Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold,
+                          Moves& moves) {
   const RuleSet& rules = engine_.rules();
+  const Placement placement(rules, static_cast<std::uint32_t>(engine_.shards()));
   StateReader reader({}, *names_);
   std::size_t room = watching ? 0 : limits_.load_at_once, unwanted = 0;
   std::string from, skipped;
@@ -87,7 +122,12 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
       return failure(Error::Code::malformed, "the state holds an address or a value that this version does not know");
     const ProgramId id = programs[address->program];
     const bool is_key = address->kind == StateKind::key;
-    const bool may_stay = is_key && id.exists() && engine_.lane(0).shard().may_be_cold(id);
+    if (!id.exists()) sweeps_ = true;
+    std::string to;
+    if (id.exists() && !watching)
+      if (const StateAddress today = address_of_today(placement, id, *address); today.group != address->group)
+        today.append(to);
+    const bool may_stay = is_key && id.exists() && to.empty() && engine_.lane(0).shard().may_be_cold(id);
     if (!id.exists() || (address->kind == StateKind::program) != watching || (may_stay && room == 0)) {
       if (may_stay && !watching) cold[id.index] = true;
       if (!is_key || ++unwanted < kStepsOver) return {};
@@ -99,6 +139,13 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     }
     unwanted = 0;
     room -= may_stay;
+    if (!to.empty()) {
+      // What stands there already is newer: from there on it was written there.
+      const auto is_there = store_.find(to);
+      if (!is_there) return tl::unexpected(is_there.error());
+      moves.all.push_back({std::string(bytes), *is_there ? std::string() : std::move(to), std::string(value)});
+      if (*is_there) return {};
+    }
     reader.open(value.substr(1));
     if (engine_.load(id, *address, reader) && reader.ok() && reader.at_end()) return {};
     return tl::unexpected(unreadable_state(rules.programs[id.index].name));
@@ -110,6 +157,33 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     from = std::exchange(skipped, {});
     unwanted = 0;
   }
+}
+
+Changes& Keeper::changes_at(const StateAddress& address) {
+  return changes_[shard_of(address.group, static_cast<std::uint32_t>(engine_.shards()))];
+}
+
+// In the order of addresses, until all have been looked at. What is found goes with the epoch that is being stored.
+void Keeper::sweep() {
+  if (!sweeps_ || has_swept_) return;
+  has_swept_ = true;
+  std::size_t looks = 0, found = 0;
+  bool is_enough = false;
+  const auto scanned = store_.scan(sweep_from_, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
+    is_enough = looks == kLooksMost || found == kSweptMost;
+    if (is_enough) {
+      sweep_from_ = bytes;
+      return failure(Error::Code::refused, "that is enough for one epoch");
+    }
+    ++looks;
+    const auto address = StateAddress::read(bytes);
+    if (!address || !ledger_.programs[address->program].name.empty()) return {};
+    changes_at(*address).gone(*address);
+    ++found;
+    return {};
+  });
+  // What cannot be read is met by whoever needs it.
+  if (scanned || !is_enough) sweeps_ = false;
 }
 
 // The cut of the ledger, for the partitions that there are now.
@@ -227,6 +301,7 @@ Result<Keeper::Stored> Keeper::store() {
     TOCSIN_ASSERT(outputs_are_out_);
     out.outbox = finished_outbox_;
   }
+  sweep();
   std::vector<std::span<const StateChange>> runs;
   for (Changes& changes : changes_) out.changes += runs.emplace_back(changes.sorted()).size();
   const std::string manifest = ledger_.bytes();
@@ -244,6 +319,7 @@ Result<Keeper::Stored> Keeper::store() {
     part->may_evict = true;
     part->stage = Part::Stage::judging;
   }
+  has_swept_ = false;
   {
     const std::scoped_lock lock(mutex_);
     newest_ = unit.epoch;

@@ -48,7 +48,7 @@ class Keeper {
     Epoch newest;                                         // the newest that was stored
     std::vector<SinkDelivery> sinks;                      // where they stood then
     std::vector<std::pair<Epoch, std::string>> outboxes;  // whose delivery is not known: to be given to the sinks again
-    std::vector<std::string> lost;                        // rules whose state nobody wants any more
+    std::vector<std::string> lost;                        // rules that have gone since then, with what they remembered
   };
   // REQUIRES: partitions have been added; nothing has been read. Partitions are found again by their source's name and
   // their place in it. `cannot_go_back`: those of sources that go on with what comes next, whatever was not judged yet.
@@ -103,8 +103,11 @@ class Keeper {
 
  private:
   struct Part;
-  Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold);
+  struct Moves;
+  Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold, Moves& moves);
   Cut cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const;
+  void sweep();
+  Changes& changes_at(const StateAddress& address);
 
   Engine& engine_;
   CheckpointStore& store_;
@@ -117,6 +120,9 @@ class Keeper {
   const KeeperLimits limits_;
   std::vector<std::unique_ptr<Part>> parts_;
   Epoch newest_, delivered_;
+  // What rules that have gone have left is removed a piece with each epoch.
+  bool sweeps_ = false, has_swept_ = false;
+  std::string sweep_from_;
   std::atomic<bool> busy_{false};
   std::shared_mutex cutting_;
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/event/state_bytes.h"
+#include "engine/runtime/kept_shape.h"
 
 namespace tocsin {
 namespace {
@@ -45,11 +46,12 @@ const StateNames& no_names() {
 }  // namespace
 
 std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
+  const std::vector<std::uint64_t> shapes = kept_shapes(rules);
   std::vector<std::uint32_t> out;
-  for (const Program& program : rules.programs) {
-    auto at = std::ranges::find_if(programs,
-                                   [&](const Known& k) { return k.name == program.name && k.shape == program.shape; });
-    if (at == programs.end()) at = programs.insert(at, {program.name, program.shape});
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const std::string& name = rules.programs[i].name;
+    auto at = std::ranges::find_if(programs, [&](const Known& k) { return k.name == name && k.shape == shapes[i]; });
+    if (at == programs.end()) at = programs.insert(at, {name, shapes[i]});
     out.push_back(static_cast<std::uint32_t>(at - programs.begin()));
   }
   return out;

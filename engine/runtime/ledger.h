@@ -22,11 +22,11 @@ struct SinkDelivery {
 };
 
 struct Ledger {
-  // Numbers are places here: they are given once and outlive the rule files. A rule that has gone stays, so that its
-  // number is nobody else's.
+  // Numbers are places here: they are given once and outlive the rule files. The place of a rule that has gone stays,
+  // without a name, so that its number is nobody else's: should it be written again, it begins anew.
   struct Known {
     std::string name;
-    std::uint64_t shape = 0;
+    std::uint64_t shape = 0;  // kept_shape.h
 
     template <class Archive>
     void state_parts(Archive& a) {

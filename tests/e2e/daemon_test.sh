@@ -106,6 +106,31 @@ event eve 00:14
 soon "it remembers across a restart" has alerts.ndjson "dan: 3 failed"
 end 130 INT
 
+echo "a rule that is kept another way because of a new one begins anew, and the daemon goes on"
+begin
+soon "it runs" has log "runs 2 rules on"
+event fay 00:20
+event fay 00:21
+event gus 00:22
+sleep 0.3
+cat > rules/c.rules << 'END'
+rule quiet
+  when login_failed by user
+  mute while brute_force on same user
+  alert "{user} once"
+END
+soon "it is taken" has log "runs 3 rules"
+event hal 00:23
+event hal 00:24
+event hal 00:25
+event ivy 00:26
+soon "it counts from there" has alerts.ndjson "hal: 3 failed"
+end 0 TERM
+begin
+sleep 0.5
+end 0 TERM # it has not refused its state
+rm rules/c.rules
+
 echo "two of them on one state"
 begin
 soon "it runs again" has log "runs 2 rules on"

@@ -109,8 +109,8 @@ class Campaign:
         return subprocess.Popen([self.tocsin, "run", "-c", "tocsin.toml", "--shards", str(self.random.randrange(1, 4))],
                                 cwd=self.folder, stderr=open(self.path("log"), "a"))
 
-    def run(self):
-        """Answers how often it was killed, and why it failed: "" it did not."""
+    def run(self, says_something=False):
+        """Answers how often it was killed, and why it failed: "" it did not. `says_something`: no kill comes before an alert."""
         given = killed = 0
         with open(self.path("logins.ndjson"), "w") as file:
             while killed < self.kills:
@@ -122,6 +122,9 @@ class Campaign:
                     file.flush()
                     given += some
                     time.sleep(self.random.random() * 0.02)
+                patience = time.monotonic() + 30
+                while says_something and not lines_in(self.path("alerts.ndjson")) and time.monotonic() < patience:
+                    time.sleep(0.05)  # a busy machine takes longer than a life
                 if daemon.poll() is not None:
                     return killed, "the daemon ended by itself with %d" % daemon.returncode
                 daemon.kill()
@@ -196,7 +199,7 @@ def main():
     campaign.remove()
 
     control = Campaign(tocsin, 3, given.seed, "")
-    _, wrong = control.run()
+    _, wrong = control.run(says_something=True)
     control.remove()
     if not wrong:
         print("control: without durable state nothing goes wrong, so this test shows nothing")

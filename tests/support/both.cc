@@ -254,12 +254,6 @@ class CaseSource final : public Source {
   std::vector<std::deque<Block>> parts_;
 };
 
-class StandingClock final : public Clock {
- public:
-  Time now() const override { return {}; }
-  Duration elapsed() const override { return {}; }
-};
-
 }  // namespace
 
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
@@ -393,6 +387,11 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
 }
 
 Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed) {
+  return kept_lines(ready, ready, c, block, options, seed);
+}
+
+Kept kept_lines(const Ready& own, const Ready& other, const Case& c, std::size_t block, EngineOptions options,
+                std::uint64_t seed) {
   Kept kept;
   const auto failed = [&kept](std::string why) {
     kept.lines = {std::move(why)};
@@ -407,7 +406,10 @@ Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpti
   const std::string sinks[] = {"alerts"};
   // Of keys that may stay in durable state some, or all, do.
   const KeeperLimits limits{.memory = std::size_t{one_in(2) ? 0u : 4'000u}, .load_at_once = random() % 4};
-  for (bool ended = false; !ended;) {
+  std::size_t lives = 0;
+  for (bool ended = false; !ended; ++lives) {
+    const bool dies = kept.deaths < 12;  // it may; the last life is that of `own`
+    const Ready& ready = lives % 2 == 1 && dies ? other : own;
     options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
     Source* const sources[] = {&source};
     Life life(ready, options, sources);
@@ -448,13 +450,22 @@ Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpti
     if (c.drain) life.engine.drain();
     crew.give_out();
     if (!steward.finish(now)) return failed("the last epoch cannot be stored");
-    died = kept.deaths < 14 && one_in(4);  // ... before the sink has all of it
+    died = &ready != &own || (kept.deaths < 14 && one_in(4));  // ... before the sink has all of it
     kept.deaths += died;
     if (died) continue;
     while (!publisher.is_idle())
       if (!publisher.step()) return failed("the sink fails");
     ended = true;
   }
+  const auto newest = store.newest();
+  const auto ledger =
+      newest && *newest ? Ledger::read((*newest)->manifest) : failure(Error::Code::malformed, "nothing was stored");
+  if (!ledger) return failed(ledger.error().message);
+  const auto counted = store.scan({}, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
+    kept.left += ledger->programs[StateAddress::read(bytes)->program].name.empty();
+    return {};
+  });
+  if (!counted) return failed(counted.error().message);
   Lines lines;
   for (std::size_t begin = 0; begin < out.size();) {
     const std::size_t end = out.find('\n', begin);

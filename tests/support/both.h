@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/io/clock.h"
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
 #include "engine/runtime/runner.h"
@@ -14,6 +15,13 @@
 #include "tests/support/rule_generator.h"
 
 namespace tocsin::tests {
+
+// For whom no time goes by.
+class StandingClock final : public Clock {
+ public:
+  Time now() const override { return {}; }
+  Duration elapsed() const override { return {}; }
+};
 
 // Rules made ready for both.
 struct Ready {
@@ -43,8 +51,12 @@ struct Kept {
   Lines lines, late;  // what the sink has at the end, and the late events it was told
   std::uint64_t deaths = 0;
   std::uint64_t brought = 0;  // keys that an event asked durable state for
+  std::size_t left = 0;       // addresses in durable state at the end that belong to rules that have gone
 };
 Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed);
+// The same by other rules every second life, not in the last one.
+Kept kept_lines(const Ready& ready, const Ready& other, const Case& c, std::size_t block, EngineOptions options,
+                std::uint64_t seed);
 Lines reference_lines(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.

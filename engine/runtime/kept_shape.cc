@@ -1,0 +1,52 @@
+#include "engine/runtime/kept_shape.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+#include <string>
+
+#include "engine/program/aggregates.h"
+#include "engine/program/choose.h"
+#include "engine/program/hash.h"
+#include "engine/runtime/counter_runner.h"
+
+namespace tocsin {
+namespace {
+
+// Which matcher, and what it keeps beside what the shape says: windows of what an alert reports.
+void add_pattern(std::string& out, const RuleSet& rules, const Program& program, PatternId id,
+                 const MatchOptions& options) {
+  out += ' ';
+  out += name_of(choose_matcher(rules, program, id, options).kind);
+  for (const CellId cell : cells_read(rules, program.patterns[id.index], options).cells) {
+    const Cell& c = program.cells[cell.index];
+    fmt::format_to(std::back_inserter(out), " {}:{}:{}:{}", aggregates()[c.function.index].name, c.stream.index,
+                   static_cast<int>(c.window.kind), c.second.exists() ? c.second.index : 0);
+  }
+}
+
+}  // namespace
+
+std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
+  const std::vector<bool> asked = asked_whether_they_fire(rules);
+  std::vector<std::uint64_t> out;
+  for (std::size_t i = 0; i < rules.programs.size(); ++i) {
+    const Program& program = rules.programs[i];
+    const auto* rule = std::get_if<RuleBody>(&program.body);
+    if (rule == nullptr) {
+      out.push_back(program.shape);
+      continue;
+    }
+    std::string how = fmt::format("{:016x}", program.shape);
+    if (!asked[i] && is_counted(rules, program)) {
+      how += " counted";
+    } else {
+      add_pattern(how, rules, program, rule->when, match_options(program));
+      if (rule->resolve.exists()) add_pattern(how, rules, program, rule->resolve, MatchOptions{});
+    }
+    out.push_back(hash_of(how));
+  }
+  return out;
+}
+
+}  // namespace tocsin
