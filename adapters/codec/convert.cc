@@ -12,8 +12,6 @@ namespace {
 
 using Fault = std::optional<DeadReason>;
 
-bool in_range(Time time) { return time >= kFirstTime && time <= kLastTime; }
-
 }  // namespace
 
 std::string_view noun_of(Type type) {
@@ -115,13 +113,6 @@ Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
     return failure(Error::Code::malformed, "there is no time zone `" + spec.zone + "` in this system's database");
   }
   return reader;
-}
-
-std::optional<Time> TimeReader::read(std::int64_t number) const {
-  std::int64_t us = 0;
-  if (!numbers_ || __builtin_mul_overflow(number, unit_us_, &us)) return {};
-  if (divisor_ != 1) us = us / divisor_ - (us % divisor_ < 0 ? 1 : 0);
-  return in_range(Time{us}) ? std::optional(Time{us}) : std::nullopt;
 }
 
 std::optional<Time> TimeReader::read(std::string_view text, Time arrived) const {

@@ -9,6 +9,7 @@
 
 #include "adapters/codec/config.h"
 #include "engine/base/arena.h"
+#include "engine/base/text.h"
 #include "engine/base/time_format.h"
 #include "engine/event/read.h"
 #include "engine/event/schema.h"
@@ -34,9 +35,15 @@ class TimeReader {
   std::optional<Time> read(std::string_view text, Time arrived) const;
   bool has_format() const { return format_.has_value(); }
   // A whole number of the unit; nothing, too, where the spec says that a number is no time.
-  std::optional<Time> read(std::int64_t number) const;
+  std::optional<Time> read(std::int64_t number) const {
+    std::int64_t us = 0;
+    if (!numbers_ || __builtin_mul_overflow(number, unit_us_, &us)) return {};
+    if (divisor_ != 1) us = us / divisor_ - (us % divisor_ < 0 ? 1 : 0);
+    return in_range(Time{us}) ? std::optional(Time{us}) : std::nullopt;
+  }
 
  private:
+  static bool in_range(Time time) { return time >= kFirstTime && time <= kLastTime; }
   struct Zone;  // remembers the last stretch of one offset: a look-up costs more than all the rest
   std::optional<Time> read_format(std::string_view text, Time arrived) const;
 

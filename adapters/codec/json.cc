@@ -288,6 +288,43 @@ class PlainFields {
   Arena& arena_;
 };
 
+// How lines of one shape become events of one type, where every field is written as its type is, nearly always: then
+// all that is left to do is worked out once. Without fields: they are put together one by one (make_event).
+struct PlainRow {
+  struct Field {
+    std::uint32_t slot = 0;
+    Type type = Type::missing;
+    PlainPlace place;
+  };
+  const TypePlan* type = nullptr;
+  std::vector<Field> fields;  // but the timestamp
+  PlainPlace time;            // none: the record's own time
+};
+
+PlainRow make_plain_row(const TypePlan& plan, std::span<const PlainPlace> places) {
+  PlainRow out, none;
+  out.type = none.type = &plan;
+  if (plan.time_entry != kNoEntry) {
+    out.time = places[plan.time_entry];
+    if (out.time.number == kNoToken || plan.time.has_format()) return none;
+  }
+  const EventType& type = *plan.type;
+  for (std::uint32_t i = 0; i < type.fields.size(); ++i) {
+    if (i == plan.time_slot) continue;
+    const FieldSlot& slot = type.fields[i];
+    const PlainPlace& place = places[plan.entries[i]];
+    if (place.number == kNoToken) {
+      if (slot.required || (type.timestamp && type.timestamp->index == i)) return none;
+      continue;
+    }
+    const bool is_simple = slot.type == Type::text || slot.type == Type::integer || slot.type == Type::floating ||
+                           slot.type == Type::boolean;
+    if (slot.list || !is_simple) return none;
+    out.fields.push_back({i, slot.type, place});
+  }
+  return out;
+}
+
 // One record of a block.
 struct Frame {
   std::size_t begin = 0, end = 0;
@@ -318,6 +355,7 @@ class JsonDecoder final : public Decoder {
   void decode_lines(Block& block, DeadLetters& dead);
   std::size_t decode_plain_line(const Frame& frame);
   const char* fit_plain(const char* record);
+  bool put_plain_row(const PlainRow& row, const Frame& frame);
   const TypePlan* type_of_plain(std::span<const PlainPlace> places);
   std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
   void decode_record(const Frame& frame, DeadLetters& dead);
@@ -385,6 +423,7 @@ class JsonDecoder final : public Decoder {
     Shape shape;
     std::vector<std::uint32_t> found;  // found_ of a record of the shape
     std::vector<PlainPlace> places;    // by Entry
+    std::vector<PlainRow> rows;        // by type; made when the first line of it comes
   };
   static constexpr std::size_t kShapesMax = 8;
   std::vector<KnownShape> shapes_;
@@ -458,12 +497,57 @@ std::size_t JsonDecoder::decode_plain_line(const Frame& frame) {
   if (behind == nullptr) return 0;
   const std::size_t end = static_cast<std::size_t>(behind - block_) + (*behind == '\r' ? 1 : 0);
   if ((end < frame.end && block_[end] != '\n') || end > frame.end || end - frame.begin > record_max_) return 0;
-  const std::vector<PlainPlace>& places = shapes_[shape_].places;
-  const TypePlan* type = type_of_plain(places);
+  KnownShape& known = shapes_[shape_];
+  const TypePlan* type = type_of_plain(known.places);
   if (type == nullptr) return 0;
-  PlainFields fields(places, ends_.data(), *type, batch_->arena());
+  PlainRow& row = known.rows[static_cast<std::size_t>(type - plan_.types.data())];
+  if (row.type == nullptr) row = make_plain_row(*type, known.places);
+  if (put_plain_row(row, frame)) return end;
+  PlainFields fields(known.places, ends_.data(), *type, batch_->arena());
   const Position position{source_, partition_, frame.offset};
   return make_event(*type, fields, position, frame.time, *batch_, complaint_) ? end : 0;
+}
+
+// False: some value is another than it nearly always is, or the row is empty.
+bool JsonDecoder::put_plain_row(const PlainRow& row, const Frame& frame) {
+  if (row.fields.empty()) return false;
+  Time at = frame.time;
+  if (row.time.number != kNoToken) {
+    std::int64_t whole = 0;
+    if (!short_integer(row.time.written(ends_.data()), whole)) return false;
+    const std::optional<Time> time = row.type->time.read(whole);
+    if (!time) return false;
+    at = *time;
+  }
+  const EventType& type = *row.type->type;
+  const std::span<Value> values = batch_->row(type.fields.size());
+  for (const PlainRow::Field& field : row.fields) {
+    const std::string_view written = field.place.written(ends_.data());
+    Value& out = values[field.slot];
+    std::int64_t whole = 0;
+    double number = 0;
+    switch (field.type) {
+      case Type::text:
+        if (written.front() != '"') return false;
+        out = Value::text(written.substr(1, written.size() - 2));
+        break;
+      case Type::integer:
+        if (!short_integer(written, whole)) return false;
+        out = Value::integer(whole);
+        break;
+      case Type::floating:
+        if (!short_decimal(written, number)) return false;
+        out = Value::floating(number);
+        break;
+      default:
+        if (written.front() != 't' && written.front() != 'f') return false;
+        out = Value::boolean(written.front() == 't');
+    }
+  }
+  if (row.type->time_slot != kNoEntry) values[row.type->time_slot] = Value::time(at);
+  Event& event = batch_->add(row.type->id, at, {source_, partition_, frame.offset}, values);
+  if (type.tiebreak) event.tiebreak = values[type.tiebreak->index];
+  return true;
 }
 
 // What stands behind the record, with shape_ and ends_ set; null: no shape fits.
@@ -598,7 +682,8 @@ void JsonDecoder::learn_shape() {
   shape.learn(bytes_, token_);
   if (shape.empty()) return;
   ends_.resize(std::max(ends_.size(), shape.size() + 1));
-  KnownShape known{std::move(shape), found_, std::vector<PlainPlace>(found_.size())};
+  KnownShape known{std::move(shape), found_, std::vector<PlainPlace>(found_.size()),
+                   std::vector<PlainRow>(plan_.types.size())};
   for (std::size_t entry = 0; entry < found_.size(); ++entry) {
     if (found_[entry] == kNoToken) continue;
     const std::size_t number = Shape::number_of_value(found_[entry]);

@@ -684,6 +684,7 @@ class RandomLines {
     Source source;
     const std::string &colon = any_of(colons, random_), &comma = any_of(commas, random_);
     Lines mine = {"ts", "event", "n", "user"};
+    if (random_() % 2 == 0) mine.insert(mine.end(), {"amount", "ok"});
     for (std::size_t i = random_() % 5; i > 0; --i) mine.push_back(any_of(names, random_));
     std::shuffle(mine.begin(), mine.end(), random_);
     for (const std::string& name : mine)
@@ -698,6 +699,8 @@ class RandomLines {
     if (key.find("\"ts\"") != std::string::npos) return std::to_string(1'772'374'800'000 + random_() % 100'000);
     if (key.find("\"event\"") != std::string::npos) return random_() % 3 != 0 ? "\"login\"" : "\"logout\"";
     if (key.find("\"n\"") != std::string::npos) return std::to_string(random_() % 1000);
+    if (key.find("\"amount\"") != std::string::npos) return fmt::format("{}.5", random_() % 1000);
+    if (key.find("\"ok\"") != std::string::npos) return random_() % 2 == 0 ? "true" : "false";
     return "\"user" + std::to_string(random_() % 100'000) + "\"";
   }
 
