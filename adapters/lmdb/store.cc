@@ -18,7 +18,8 @@
 namespace tocsin {
 namespace {
 
-constexpr std::size_t kSliceBytes = 1 << 20;         // of the base, read at once by a scan
+// Of the base, read at once by a scan: ever more, since many a scan ends after a few addresses.
+constexpr std::size_t kFirstSliceBytes = 4 << 10, kSliceBytes = 1 << 20;
 constexpr std::size_t kTransactionBytes = 32 << 20;  // of addresses and values in one transaction of a merge
 
 constexpr char kRestore[] = "restore a savepoint, or put back a copy of the whole folder";
@@ -311,13 +312,14 @@ Result<void> LmdbStore::scan(const Deltas& deltas, std::string_view from, std::s
   auto has_change = watched(changes.next());
   std::string next_from(from);
   std::vector<Base::Entry> entries;
-  std::size_t next_entry = 0;
+  std::size_t next_entry = 0, slice_bytes = kFirstSliceBytes;
   bool is_base_through = false;
 
   for (;;) {
     if (!has_change) return tl::unexpected(has_change.error());
     if (next_entry == entries.size() && !is_base_through) {
-      auto slice = watched(base_->slice(next_from, kSliceBytes));
+      auto slice = watched(base_->slice(next_from, slice_bytes));
+      slice_bytes = std::min(2 * slice_bytes, kSliceBytes);
       if (!slice) return tl::unexpected(slice.error());
       entries = std::move(slice.value());
       next_entry = 0;
