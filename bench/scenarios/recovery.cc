@@ -1,6 +1,6 @@
-// How long is it from a start to the first event that is judged, with ten million keys in durable state? What does a key
-// take on disk and in memory, and what does an event cost whose key is on disk alone? Wall time, on the disk of the folder
-// for temporary files (TMPDIR names another).
+// How long is it from a start to the first event that is judged, with ten million keys in durable state? What does a
+// key take on disk and in memory, and what does an event cost whose key is on disk alone? Wall time, on the disk of the
+// folder for temporary files (TMPDIR names another).
 //
 // Every key has been seen once; a second event of any of them is an alert. So the first alert after a start proves that
 // what durable state had has been read, and as many alerts as events that all of it is there.
