@@ -414,6 +414,23 @@ TEST_CASE("--expect holds the alerts against those of an earlier replay") {
   }
 }
 
+// Were alternatives tried in all combinations, 200 of each of four events would be more than a search may take.
+TEST_CASE("any of: events by the hundred in its window are no reason to give up, and the match is the latest") {
+  const Folder folder;
+  std::string rules, events;
+  for (const char* name : {"a", "b", "c", "d"})
+    rules += fmt::format("event {} has k text, ts time  timestamp ts  late 0s\n", name);
+  for (int i = 0; i < 800; ++i) events += fmt::format("{{\"event\":\"{}\",\"k\":\"u\",\"ts\":{}}}\n", "abcd"[i % 4], i);
+  rules += "rule three when any 3 of (a, b, c, d) within 1m by k  fire always  alert low \"{span}\"\n";
+  const Ran ran = run({"replay", folder.write("x.rules", rules), "--input", folder.write("x.ndjson", events),
+                       "--event-field", "event"});
+  CHECK(ran.code == 0);
+  CHECK(std::ranges::count(ran.out, '\n') == 798);
+  std::istringstream lines(ran.out);
+  for (std::string line; std::getline(lines, line);) CHECK(contains(line, "\"text\":\"2ms\""));
+  CHECK(!contains(ran.err, "limit"));
+}
+
 TEST_CASE("--compare tells what other rules would have changed") {
   const Scene scene;
   std::string two = kRules;

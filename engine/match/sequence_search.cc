@@ -199,9 +199,11 @@ void SequenceSearch::single(const Items& items, std::size_t at, Place place, con
   const Item& item = items[at];
   enter(item, place);
   const Time upper = link_end(item, place);
-  const SeenIndex from = last_taker(items, at) ? std::max(last_, first_of(place)) : first_of(place);
+  const bool is_last = std::exchange(must_be_last_, false) || last_taker(items, at);
+  const SeenIndex from = is_last ? std::max(last_, first_of(place)) : first_of(place);
   const bool ranked = inside_any_ == 0 && item.rank == Item::kNone;
   for (SeenIndex i = place.limit; i-- > from && !done_;) {
+    if (inside_any_ > 0 && i + 1 < least_of_any()) return;  // what comes before is not better
     if (!seen_[i].fits(item.stream)) continue;
     if (forced_ != nullptr && forced_->contains(&item) && forced_->at(&item) != i) continue;
     if (!more_steps()) return;
@@ -467,6 +469,15 @@ bool SequenceSearch::cannot_be_best() const {
   const std::size_t n = std::min(singles_.size(), best_->singles.size());
   return std::lexicographical_compare(singles_.begin(), singles_.begin() + static_cast<std::ptrdiff_t>(n),
                                       best_->singles.begin(), best_->singles.begin() + static_cast<std::ptrdiff_t>(n));
+}
+
+// Of alternatives the first event in time decides (Q14): one that takes an earlier event than the best's first is
+// worse, whatever else it takes. The event from which on they may be, plus one, as in `singles_`.
+SeenIndex SequenceSearch::least_of_any() const {
+  if (every_ || !best_ || limits_.all_deadlines || forced_ != nullptr) return 0;
+  const std::vector<SeenIndex>& best = best_->singles;
+  if (best.size() <= singles_.size() || !std::equal(singles_.begin(), singles_.end(), best.begin())) return 0;
+  return best[singles_.size()];
 }
 
 // The first event of a bounded group that begins with a repetition is known when its last is (Q3).
@@ -922,6 +933,7 @@ struct SequenceSearch::Alternatives {
     SeenIndex completed = kNoEvent;
   };
   std::vector<One> chosen;
+  std::vector<std::size_t> possible;  // how many of the bodies from there on may find something
 
   const Item& item() const { return items[at]; }
 };
@@ -941,7 +953,7 @@ void SequenceSearch::any_of(const Items& items, std::size_t at, Place place, con
 
 void SequenceSearch::any_before(const Items& items, std::size_t at, const Place& place, SeenIndex end, bool guessed,
                                 bool last, Time upper, const Go& go) {
-  Alternatives any{items, at, place, place, end, guessed, last, taken_.size(), go, {}};
+  Alternatives any{items, at, place, place, end, guessed, last, taken_.size(), go, {}, {}};
   any.inside.no.clear();
   any.inside.adjacent = false;
   any.inside.required = any.inside.next_at_most = kNoEvent;
@@ -951,7 +963,22 @@ void SequenceSearch::any_before(const Items& items, std::size_t at, const Place&
     group.upper = upper;
     any.inside.groups.push_back(group);
   }
+  count_possible(any);
   choose(any, 0, items[at].low);
+}
+
+// Alternatives do not look at each other, so one that finds nothing finds nothing whatever the others take.
+void SequenceSearch::count_possible(Alternatives& any) {
+  const auto& bodies = any.item().bodies;
+  any.possible.assign(bodies.size() + 1, 0);
+  for (std::size_t b = bodies.size(); b-- > 0;) {
+    const Item& item = bodies[b].front();
+    bool may = bodies[b].size() != 1 || item.kind != Item::Kind::take;
+    for (SeenIndex i = any.inside.limit; !may && i-- > first_of(any.inside);)
+      may = seen_[i].fits(item.stream) && in_bounds(any.inside, i, kNever) && !used(i) && may_follow(any.inside, i) &&
+            fits(item.stream, item.step, i);
+    any.possible[b] = any.possible[b + 1] + (may ? 1 : 0);
+  }
 }
 
 // Chooses alternatives one after the other; the repeated ones wait until the others have taken theirs.
@@ -959,14 +986,20 @@ void SequenceSearch::choose(Alternatives& any, std::size_t next, std::uint32_t l
   if (!more_steps()) return;
   if (left == 0) return choose_repeated(any, 0);
   const auto& bodies = any.item().bodies;
-  if (bodies.size() - next < left) return;
+  if (any.possible[next] < left) return;
   const Items& body = bodies[next];
   if (body.size() == 1 && body.front().kind == Item::Kind::repeat) {
     any.chosen.push_back({&body.front(), kNoEvent});
     choose(any, next + 1, left - 1);
     any.chosen.pop_back();
   } else {
+    // One of them completes at the last event: when no other does, it is this one.
+    const bool decides = any.last && left == 1 && body.size() == 1 && body.front().kind == Item::Kind::take &&
+                         std::none_of(any.chosen.begin(), any.chosen.end(), [this](const Alternatives::One& one) {
+                           return one.repeated != nullptr || one.completed == last_;
+                         });
     ++inside_any_;
+    must_be_last_ = decides;
     solve(body, 0, any.inside, [&](const Place& after) {
       if (after.anchor == any.inside.anchor) return;  // it took nothing
       const int depth = std::exchange(inside_any_, inside_any_ - 1);
@@ -976,6 +1009,7 @@ void SequenceSearch::choose(Alternatives& any, std::size_t next, std::uint32_t l
       inside_any_ = depth;
     });
     --inside_any_;
+    must_be_last_ = false;
   }
   choose(any, next + 1, left);
 }

@@ -164,6 +164,7 @@ class SequenceSearch {
   void any_of(const Items& items, std::size_t at, Place place, const Go& go);
   void any_before(const Items& items, std::size_t at, const Place& place, SeenIndex end, bool guessed, bool last,
                   Time upper, const Go& go);
+  void count_possible(Alternatives& any);
   void choose(Alternatives& any, std::size_t next, std::uint32_t left);
   void choose_repeated(Alternatives& any, std::size_t next);
   void whole_any(Alternatives& any);
@@ -183,6 +184,7 @@ class SequenceSearch {
   SeenIndex last_of(StepId step) const;
   std::size_t take_all(const Item& item, const Place& place, SeenIndex end, Time upper);
   bool cannot_be_best() const;
+  SeenIndex least_of_any() const;
   bool steals();
   bool more_steps() { return !(done_ = done_ || ++steps_ > kSearchStepsMax); }
   Time time(SeenIndex i) const { return seen_[i].time(); }
@@ -205,6 +207,7 @@ class SequenceSearch {
   std::uint64_t chosen_ = 0;  // the maybes that take part
   bool every_ = false, done_ = false, free_ = false;
   int inside_any_ = 0;
+  bool must_be_last_ = false;  // the single step that is tried next can only take the last event
   std::vector<Taken> taken_;
   std::vector<SeenIndex> singles_, maybes_;
   std::vector<Time> collected_;
