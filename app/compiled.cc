@@ -75,9 +75,10 @@ Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
   set.compiled = dsl::compile(set.files, options);
   if (!set.compiled.ok()) return tell_errors(command, set, console);
   if (command == "test" && set.compiled.model.tests.empty()) return Exit::done;  // nothing of it runs
-  Result<std::shared_ptr<const ReferenceData>> reference = read_reference(set.compiled, set.files);
+  const auto reference = ReferenceFiles::read(set.compiled, set.files);
   if (!reference) return unreadable(console, command, reference.error());
-  set.reference = std::move(*reference);
+  set.reference = reference->data();
+  set.data_hash = reference->hash();
   tell_unread_topics(command, *set.compiled.rules, console);
   return Exit::done;
 }

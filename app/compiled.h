@@ -2,6 +2,7 @@
 // their lists and tables. All or nothing: a mistake in one rule is told, and nothing runs.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct CompiledSet {
   std::vector<dsl::SourceText> files;  // spans number them
   dsl::Compiled compiled;
   std::shared_ptr<const ReferenceData> reference;
+  std::uint64_t data_hash = 0;  // of the files of lists and tables, as `reference` has them
 
   // The rules, and every file that they name for a list, a table or a test.
   std::vector<FileRead> files_read() const;

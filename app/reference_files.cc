@@ -263,6 +263,12 @@ Result<ReferenceFiles> ReferenceFiles::read(const dsl::Compiled& compiled, std::
   return out;
 }
 
+std::uint64_t ReferenceFiles::hash() const {
+  std::string all;
+  for (const File& file : files_) all += fmt::format("{} {:016x}\n", file.path, file.hash.value_or(kNotThere));
+  return hash_bytes(all);
+}
+
 ReferenceFiles::Change ReferenceFiles::look_again() {
   Change change;
   for (File& file : files_) {

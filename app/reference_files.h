@@ -36,6 +36,9 @@ class ReferenceFiles {
 
   const std::shared_ptr<const ReferenceData>& data() const { return data_; }
 
+  // Of the contents that data() was made of, and of what is called so.
+  std::uint64_t hash() const;
+
   struct Change {
     std::vector<std::string> changed;  // files with another content than before: `data()` has it
     std::vector<Error> broken;         // their old content stays; each is told once, until it has changed again

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <mutex>
 #include <ostream>
 #include <thread>
 
@@ -27,30 +28,37 @@ class Signals {
     std::signal(SIGPIPE, SIG_IGN);
   }
   ~Signals() {
-    stop_watching();
+    done_ = true;
+    waiting_ = {};  // joins it
     pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  // The first SIGTERM or SIGINT stops the daemon, the second ends the process at once; SIGHUP reads the rules again.
+  // The first SIGTERM or SIGINT stops the daemon, the second ends the process at once, as does a daemon that takes too
+  // long; SIGHUP reads the rules again.
   void watch(Daemon& daemon) {
-    waiting_ = std::jthread([this, &daemon] {
+    daemon_ = &daemon;
+    waiting_ = std::jthread([this] {
       while (!done_) {
         const timespec wait{0, 100'000'000};
         const int signal = sigtimedwait(&set_, nullptr, &wait);
-        if (signal == SIGHUP) daemon.reload_soon();
-        if (signal != SIGTERM && signal != SIGINT) continue;
-        if (came_ != 0) _exit(128 + signal);
-        came_ = signal;
-        daemon.stop();
+        const std::scoped_lock lock(mutex_);
+        if (signal == SIGTERM || signal == SIGINT) {
+          if (came_ != 0 || daemon_ == nullptr) _exit(128 + signal);
+          came_ = signal;
+          daemon_->stop();
+        }
+        if (daemon_ == nullptr) continue;
+        if (signal == SIGHUP) daemon_->reload_soon();
+        if (const auto exit = daemon_->overdue()) _exit(static_cast<int>(*exit));
       }
     });
   }
-  // From now on they say nothing: the daemon is taken down.
-  void stop_watching() {
-    done_ = true;
-    waiting_ = {};  // joins it
+  // It has done all that it had to, and is taken down; until it is, a signal ends the process.
+  void let_go() {
+    const std::scoped_lock lock(mutex_);
+    daemon_ = nullptr;
   }
   bool was_interrupted() const { return came_ == SIGINT; }
 
@@ -58,6 +66,8 @@ class Signals {
   sigset_t set_{}, before_{};
   std::atomic<bool> done_{false};
   std::atomic<int> came_{0};
+  std::mutex mutex_;
+  Daemon* daemon_ = nullptr;
   std::jthread waiting_;
 };
 
@@ -82,10 +92,13 @@ Exit run_run(const Arguments& arguments, Console& console) {
   given.settings = std::move(read->settings);
   given.arguments = arguments;
   Signals signals;
-  Daemon daemon(std::move(given), console);
-  signals.watch(daemon);
-  const Exit exit = daemon.run();
-  signals.stop_watching();
+  Exit exit = Exit::done;
+  {
+    Daemon daemon(std::move(given), console);
+    signals.watch(daemon);
+    exit = daemon.run();
+    signals.let_go();
+  }
   return exit == Exit::done && signals.was_interrupted() ? Exit::interrupted : exit;
 }
 

@@ -5,9 +5,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
+#include <thread>
 
+#include "adapters/codec/config.h"
 #include "adapters/memory/sink.h"
+#include "adapters/memory/source.h"
 #include "adapters/memory/store.h"
 #include "engine/io/clock.h"
 #include "engine/runtime/crew.h"
@@ -19,6 +23,7 @@
 #include "engine/state/address.h"
 #include "tests/support/both.h"
 #include "tests/support/compare.h"
+#include "tests/support/hand_clock.h"
 
 namespace {
 
@@ -283,4 +288,128 @@ TEST_CASE("a sink that takes nothing holds no other back, and nothing is forgott
   CHECK(publisher.standing().delivered == Epoch{3});
   CHECK(publisher.waiting_bytes() == 0);
   CHECK(publisher.is_idle());
+}
+
+TEST_CASE("a sink that was away while epochs were forgotten begins anew, one that was there goes on") {
+  class Asked final : public Sink {
+   public:
+    Result<void> open(const std::optional<Delivery>& f, Epoch) override {
+      from = f;
+      return {};
+    }
+    Result<Written> write(Epoch, std::span<const Message>) override { return Written::all; }
+    Result<void> finish(Epoch) override { return {}; }
+    Epoch delivered() const override { return from ? from->epoch : Epoch{}; }
+    Result<bool> drain(Duration) override { return true; }
+    std::optional<Delivery> from;
+  };
+  Asked away, there, fresh;
+  Publisher publisher({{"away", &away}, {"there", &there}, {"fresh", &fresh}});
+  const SinkDelivery stood[] = {{"away", {Epoch{7}, "here"}}, {"there", {Epoch{8}, "there"}}};
+  REQUIRE(publisher.open(stood, Epoch{10}, {{Epoch{9}, {}}, {Epoch{10}, {}}}));
+  CHECK_FALSE(away.from);
+  REQUIRE(there.from);
+  CHECK(there.from->bookmark == "there");
+  CHECK_FALSE(fresh.from);
+}
+
+namespace {
+
+// Stores when it is told to.
+class SlowStore final : public CheckpointStore {
+ public:
+  Result<std::uint64_t> store(const EpochUnit& unit) override {
+    may.wait();
+    return behind.store(unit);
+  }
+  void delivered(Epoch epoch) override { behind.delivered(epoch); }
+  Result<std::optional<Newest>> newest() const override { return behind.newest(); }
+  Result<std::optional<std::string>> find(std::string_view address) const override { return behind.find(address); }
+  Result<void> scan(std::string_view from, std::string_view to, const See& see) const override {
+    return behind.scan(from, to, see);
+  }
+  Result<MergeFigures> merge() override { return behind.merge(); }
+  StoreFigures figures() const override { return behind.figures(); }
+  std::shared_future<void> may;
+  MemoryStore behind;
+};
+
+// A steward and all that it needs, for one rule.
+struct Stewarded {
+  Stewarded() {
+    REQUIRE(keeper.restore());
+    REQUIRE(publisher.open({}, Epoch{0}));
+    source.push(0, "{\"x\":\"1\"}\n");
+    REQUIRE(source.start({}));
+  }
+  const Ready ready = *make_ready("event a has x text\nrule r\n  when a\n  alert \"{a.x}\"\n");
+  HandClock clock;
+  SlowStore store;
+  MemorySource source{SourceId(0)};
+  std::string out;
+  bool takes = true;
+  MemorySink sink{out, [this] { return takes; }};
+  Publisher publisher{{{"out", &sink}}};
+  Engine engine{ready.rules, ready.data};
+  Crew::Feed feed() {
+    const EventTypeId carried[] = {EventTypeId(0)};
+    return {&source,
+            SourceId(0),
+            {engine.add_partition(SourceId(0), carried)},
+            [this] {
+              CodecConfig config;
+              config.event = "a";
+              return make_decoder(config, ready.rules->schema);
+            },
+            {}};
+  }
+  Crew::Feed fed = feed();
+  Keeper keeper{engine, store, {"input"}};
+  Crew crew{engine, {fed}, {}, clock, &keeper};
+  Steward steward{keeper, crew, publisher, {.epoch = milliseconds(1)}};
+};
+
+}  // namespace
+
+TEST_CASE("a store that hangs is seen: nothing more is read, and it is said, until it comes back") {
+  Stewarded s;
+  std::promise<void> goes_on;
+  s.store.may = goes_on.get_future().share();
+  REQUIRE(s.steward.step(seconds(1)));
+  s.crew.work_off();
+  std::thread storing([&] { s.steward.step(seconds(1)); });
+  while (s.steward.trouble().empty()) {  // it may not have begun yet
+    s.steward.look(seconds(3));
+    REQUIRE(s.steward.trouble().empty());
+    s.steward.look(seconds(7));
+  }
+  CHECK(s.steward.trouble().find("the disk does not answer") == 0);
+  for (int i = 0; i < 10; ++i) s.crew.step(0);
+  CHECK(s.engine.events() == 0);
+  goes_on.set_value();
+  storing.join();
+  s.steward.look(seconds(8));
+  CHECK(s.steward.trouble().empty());
+  s.steward.step(seconds(8));
+  for (int i = 0; i < 10; ++i) s.crew.step(0);
+  CHECK(s.engine.events() == 1);
+}
+
+TEST_CASE(
+    "an epoch says of the sinks how far they were when it was begun: what they give up later is told in the next") {
+  Stewarded s;
+  std::promise<void> goes_on;
+  goes_on.set_value();
+  s.store.may = goes_on.get_future().share();
+  const auto stored = [&] { return Ledger::read(s.store.newest().value()->manifest).value().sinks.front().delivery; };
+  REQUIRE(s.steward.finish(seconds(1)));  // epoch 1
+  REQUIRE(s.steward.step(seconds(2)));
+  s.crew.work_off();
+  while (!s.publisher.is_idle()) REQUIRE(s.publisher.step());
+  REQUIRE(s.publisher.standing().delivered == Epoch{1});
+  REQUIRE(s.steward.step(seconds(2)));
+  CHECK(s.store.newest().value()->epoch == Epoch{2});
+  CHECK(stored().epoch == Epoch{0});
+  REQUIRE(s.steward.finish(seconds(3)));
+  CHECK(stored().epoch == Epoch{1});
 }

@@ -36,7 +36,7 @@ class Folder {
 };
 
 // An hour ahead of the file system's, so that nobody has written a file just now, or with it.
-class HandClock final : public Clock {
+class AheadClock final : public Clock {
  public:
   Time now() const override {
     const auto us =
@@ -84,7 +84,7 @@ struct Follower {
   }
   Progress progress() const { return {0, next, source->bookmark(0, next)}; }
 
-  HandClock clock;
+  AheadClock clock;
   std::vector<std::string> told;
   std::unique_ptr<Source> source;
   Result<void> started;

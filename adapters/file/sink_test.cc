@@ -8,20 +8,15 @@
 #include <vector>
 
 #include "tests/support/crash_disk.h"
+#include "tests/support/hand_clock.h"
 #include "tests/support/hooked_disk.h"
 
 using namespace tocsin;
 using tests::CrashDisk;
+using tests::HandClock;
 using tests::HookedDisk;
 
 namespace {
-
-class HandClock final : public Clock {
- public:
-  Time now() const override { return {}; }
-  Duration elapsed() const override { return at; }
-  Duration at{};
-};
 
 // One life of the sink on a disk that outlives it.
 struct Life {

@@ -10,17 +10,12 @@
 #include <vector>
 
 #include "adapters/webhook/url.h"
+#include "tests/support/hand_clock.h"
 
 using namespace tocsin;
+using tests::HandClock;
 
 namespace {
-
-class HandClock final : public Clock {
- public:
-  Time now() const override { return {}; }
-  Duration elapsed() const override { return at; }
-  Duration at{};
-};
 
 // Answers as it was told to, then 200.
 class ToldPoster final : public Poster {

@@ -33,6 +33,7 @@ struct ReloadAsked {
   bool dry_run = false;
   bool require_state_kept = false;
   std::vector<std::string> rebuild = {};  // rules to be back-filled
+  bool by_itself = false;                 // nobody has asked: the files are looked at now and then
 };
 
 struct SavepointAsked {

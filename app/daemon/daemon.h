@@ -6,33 +6,38 @@
 //   watch       looks whether shards move, rule files change, somebody has asked for something
 //
 // A generation is a set of rules with all that was made for it. Other rules are another generation, which goes on from
-// the last epoch of the one before, as after a restart: so there is one way from state to a running engine.
+// the last epoch of the one before, as after a restart: so there is one way from state to a running engine. It is made
+// whole before the one before it is let go: where that fails, for whatever reason, the old one reads on as if nobody
+// had asked.
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
-#include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "app/compiled.h"
 #include "app/console.h"
 #include "app/control/desk.h"
 #include "app/control/server.h"
+#include "app/daemon/generation.h"
 #include "app/daemon/log.h"
 #include "app/daemon/notify.h"
 #include "app/daemon/outbound.h"
+#include "app/daemon/plan.h"
 #include "app/registry.h"
 #include "app/settings.h"
 #include "app/wall_clock.h"
 #include "engine/io/checkpoint_history.h"
 #include "engine/io/checkpoint_store.h"
 #include "engine/io/disk.h"
-#include "engine/runtime/steward.h"
+#include "engine/runtime/publisher.h"
 
 namespace tocsin::app {
 
@@ -53,8 +58,11 @@ class Daemon final : public Desk {
   void stop();
   // Rules are looked at again now. Any thread.
   void reload_soon();
+  // It was to have ended by now (`shutdown_grace`), and something keeps it: that has been said, and the process is to
+  // end so. Nothing that is durable is lost. Any thread.
+  std::optional<Exit> overdue();
 
-  // ----- the desk: control thread --------------------------------------------------------------------
+  // ----- the desk: control thread (desk.cc) ----------------------------------------------------------
 
   Health healthy() const override;
   Health ready() const override;
@@ -75,27 +83,46 @@ class Daemon final : public Desk {
   void quit() override { stop(); }
 
  private:
-  struct Generation;
   enum class Ended : std::uint8_t { input, stopped, reload, failed };
+  // Rules that have been found good and are to take the place of others; and who wants to know what became of it.
+  struct Wanted {
+    CompiledSet set;
+    Plan plan;
+    Reply reply;
+  };
+  // Why a generation cannot begin.
+  struct Refusal {
+    std::string where, why;
+    Exit exit = Exit::usage;
+  };
+  using Made = tl::expected<std::shared_ptr<Generation>, Refusal>;
 
   Exit open_state();
   Exit open_sinks();
   Exit open_control();
   Exit first_generation();
-  std::unique_ptr<Generation> made_generation(CompiledSet rules, Exit& exit);
-  Ended run_generation();
-  bool finish_generation();
-  void publish_rest();
-  void start_threads();
-  void stop_threads();
-  void steward_thread();
+  Made made_generation(CompiledSet rules);
+  tl::expected<std::vector<Generation::Input>, Refusal> inputs_for(const RuleSet& rules) const;
+  Ended run_generation(bool is_new);
+  bool change_rules();
+  Verdict take_rules(Wanted& wanted, bool& is_taken);
+  Verdict refuse_rules(unsigned status, std::string why, std::string_view help = {});
+  // All that has been judged becomes durable; nothing: it did. Tries again until then.
+  std::optional<std::string> store_all(Duration until);
+  void end();
+  void publish_rest(Duration until);
   void publisher_thread();
   void checkpoint_thread();
   void watch_thread();
   void watch_shards(Duration now);
-  Verdict apply(const ReloadAsked& asked);
+  void watch_troubles(const Generation& generation);
+  void look_at_rules(Duration now);
+  void apply(const ReloadAsked& asked, Reply reply);
   void checkpoint();
   void make_asked_savepoint(bool at_end);
+  std::shared_ptr<Generation> current() const;
+  // What the daemon is about, for people, while it judges nothing.
+  void is_at(std::string_view stage, std::string_view what);
 
   Given given_;
   const Settings& settings_;
@@ -112,22 +139,36 @@ class Daemon final : public Desk {
   Outbound outbound_;
   Surroundings around_;
 
-  mutable std::mutex mutex_;  // of the generation's place, and of what is asked for
+  mutable std::mutex mutex_;  // of the generation's place, and of what is asked for; held for moments
   std::shared_ptr<Generation> generation_;
-  std::uint64_t number_ = 0;
   ReloadStatus reload_status_;
   std::optional<std::pair<ReloadAsked, Reply>> asked_;
   std::optional<std::pair<SavepointAsked, Reply>> asked_savepoint_;  // also while it is being made
-  std::shared_ptr<CompiledSet> next_rules_;  // that have been found good, for the next generation
-  std::vector<CheckpointNote> notes_;
-  std::uint64_t events_before_ = 0;  // of the generations before
+  std::optional<Wanted> wanted_;
+  std::string stage_ = "starting", about_;
+  std::vector<std::string> stuck_;     // by shard; "" it moves
+  std::vector<CheckpointNote> notes_;  // newest first
+  std::uint64_t events_before_ = 0;    // of the generations before
+  Duration ends_at_{};                 // 0: it has not been told to
 
   std::atomic<bool> stops_{false}, looks_{false}, threads_stop_{false}, publishing_stops_{false};
-  std::atomic<int> failed_{0};  // an Exit
-  std::string stage_ = "starting";
-  std::vector<std::string> stuck_;  // by shard; "" it moves
-  std::vector<std::jthread> threads_;
-  std::jthread publishing_;
+  std::atomic<bool> judges_{false};   // a crew is at work
+  std::atomic<bool> is_safe_{false};  // all that was judged is durable
+  std::atomic<int> failed_{0};        // an Exit
+
+  // The watch thread's own.
+  struct Beat {
+    std::uint64_t count = 0;
+    Duration since{};
+  };
+  std::vector<Beat> beats_;
+  std::uint64_t beating_ = 0;                    // the generation that they are of
+  std::map<std::string, std::string> troubles_;  // that go on: where, what
+  Duration looked_{};
+  std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
+  Duration try_again_{};
+
+  std::jthread publishing_, checkpointing_, watching_;
   std::unique_ptr<ControlServer> control_;
 };
 

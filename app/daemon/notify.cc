@@ -18,8 +18,6 @@ void Notify::reloading() const {
   send(fmt::format("RELOADING=1\nMONOTONIC_USEC={}\n", now.tv_sec * 1'000'000 + now.tv_nsec / 1'000));
 }
 
-void Notify::status(std::string_view text) const { send(fmt::format("STATUS={}\n", text)); }
-
 void Notify::send(std::string_view message) const {
   sockaddr_un address{};
   if (socket_.empty() || socket_.size() >= sizeof address.sun_path) return;

@@ -14,7 +14,6 @@ class Notify {
   void stopping() const { send("STOPPING=1\n"); }
   void alive() const { send("WATCHDOG=1\n"); }
   void reloading() const;  // until `ready`
-  void status(std::string_view text) const;
 
  private:
   void send(std::string_view message) const;

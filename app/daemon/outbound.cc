@@ -31,7 +31,8 @@ Outbound::Outbound(const Settings& settings, const Clock& clock)
     : settings_(settings),
       clock_(clock),
       late_(one_or_none(settings.routes.late)),
-      dead_letter_(one_or_none(settings.routes.dead_letter)) {}
+      dead_letter_(one_or_none(settings.routes.dead_letter)),
+      sources_(settings.sources.size()) {}
 
 std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
   std::set<std::pair<std::string, std::string>> unknown;
@@ -69,6 +70,7 @@ Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper) {
   };
   out.dead = [this, &names, &keeper](const DeadLetter& letter) {
     ++dead_count_;
+    ++sources_[letter.position.source.index].records;
     if (dead_letter_.empty()) return;
     std::string body;
     append_dead_letter(body, letter, names);
@@ -76,9 +78,9 @@ Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper) {
     append_message(told_, dead_letter_, {id_of(letter.position, names), {}, body, {}});
     keeper.add_told(told_);
   };
-  out.block = [this](const EventBatch& batch, std::uint64_t bytes, double) {
-    records_ += batch.size();
-    bytes_ += bytes;
+  out.block = [this](SourceId source, const EventBatch& batch, std::uint64_t bytes, double) {
+    sources_[source.index].records += batch.size();
+    sources_[source.index].bytes += bytes;
   };
   return out;
 }
@@ -115,13 +117,15 @@ void Outbound::on_emitted(const Emitted& emitted, const DocumentNames& names, Ke
 
 void Outbound::bind(Keeper* keeper) {
   const std::scoped_lock lock(mutex_);
+  if (keeper_ != nullptr && keeper != nullptr)
+    if (const std::string told = keeper_->take_told(); !told.empty()) keeper->add_told(told);
   keeper_ = keeper;
 }
 
-void Outbound::undeliverable(const std::string& where, const std::string& id, const std::string& body,
+void Outbound::undeliverable(const std::string& sink, const std::string& id, const std::string& body,
                              const std::string& why) {
   std::string document = "{\"source\":", message;
-  append_json_text(document, where + "/" + id);
+  append_json_text(document, sink + "/" + id);
   document += ",\"reason\":\"undeliverable\",\"detail\":";
   append_json_text(document, why);
   document += ",\"size\":" + std::to_string(body.size()) + ",\"record\":";
@@ -130,10 +134,17 @@ void Outbound::undeliverable(const std::string& where, const std::string& id, co
   append_message(message, dead_letter_, {id, {}, document, {}});
   ++dead_count_;
   const std::scoped_lock lock(mutex_);
+  ++given_up_[sink];
   if (keeper_ != nullptr && !dead_letter_.empty()) keeper_->add_told(message);
 }
 
-Outbound::Counts Outbound::counts() const { return {alerts_, late_count_, dead_count_, records_, bytes_}; }
+Outbound::Counts Outbound::counts() const {
+  Counts out{alerts_, late_count_, dead_count_, {}, {}};
+  for (const SourceCounts& source : sources_) out.sources.push_back({source.records, source.bytes});
+  const std::scoped_lock lock(mutex_);
+  out.given_up = given_up_;
+  return out;
+}
 
 std::vector<KeptAlert> Outbound::kept(const std::string& rule, std::size_t most, Epoch delivered) const {
   const std::scoped_lock lock(mutex_);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -30,11 +31,17 @@ class Outbound {
   Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper);
 
   // A message that a sink has given up is a dead letter of the keeper in force; any thread.
-  void undeliverable(const std::string& where, const std::string& id, const std::string& body, const std::string& why);
+  void undeliverable(const std::string& sink, const std::string& id, const std::string& body, const std::string& why);
+  // What was told to the one before and is in no epoch yet goes over to it.
   void bind(Keeper* keeper);
 
   struct Counts {
-    std::uint64_t alerts = 0, late = 0, dead_letters = 0, records = 0, bytes = 0;
+    std::uint64_t alerts = 0, late = 0, dead_letters = 0;
+    struct Source {
+      std::uint64_t records = 0, bytes = 0;
+    };
+    std::vector<Source> sources;                    // as in the settings
+    std::map<std::string, std::uint64_t> given_up;  // messages, by sink
   };
   Counts counts() const;
   // Newest first. `delivered`: the newest epoch that all sinks have.
@@ -53,10 +60,15 @@ class Outbound {
   const Settings& settings_;
   const Clock& clock_;
   std::vector<std::string> late_, dead_letter_;  // the sinks of both: one or none
-  std::atomic<std::uint64_t> alerts_{0}, late_count_{0}, dead_count_{0}, records_{0}, bytes_{0};
+  struct SourceCounts {
+    std::atomic<std::uint64_t> records{0}, bytes{0};
+  };
+  std::atomic<std::uint64_t> alerts_{0}, late_count_{0}, dead_count_{0};
+  std::vector<SourceCounts> sources_;  // by SourceId
   std::string body_, message_, told_;
   mutable std::mutex mutex_;
   Keeper* keeper_ = nullptr;
+  std::map<std::string, std::uint64_t> given_up_;
   std::deque<Kept> kept_;  // newest first
 };
 

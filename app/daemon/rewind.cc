@@ -31,6 +31,8 @@ Result<void> Rewind::start(std::span<const Progress> from) {
   }
   stored(from);
   next_ = 0;
+  // Whoever has paused them has gone.
+  for (std::uint32_t i = 0; i < partitions(); ++i) source_->resume(i);
   return {};
 }
 
@@ -42,7 +44,6 @@ Result<Polled> Rewind::poll(Block& into, Duration wait) {
   const Result<Polled> polled = source_->poll(into, wait);
   if (!polled || *polled != Polled::block) return polled;
   copy(into, kept_.emplace_back());
-  bytes_ += into.bytes.size();
   next_ = kept_.size();
   return polled;
 }
@@ -50,7 +51,6 @@ Result<Polled> Rewind::poll(Block& into, Duration wait) {
 // Blocks leave in the order in which they came; one that has to stay keeps those behind it.
 void Rewind::stored(std::span<const Progress> safe) {
   while (!kept_.empty() && is_before(kept_.front(), safe)) {
-    bytes_ -= kept_.front().bytes.size();
     kept_.pop_front();
     if (next_ > 0) --next_;
   }

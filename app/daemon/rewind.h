@@ -16,7 +16,8 @@ class Rewind final : public Source {
 
   std::uint32_t partitions() const override { return source_->partitions(); }
   bool can_go_back() const override { return false; }
-  // The first time it is the source that starts; then what is here comes again from there.
+  // The first time it is the source that starts; then what is here comes again from there, of all partitions, and
+  // nothing can fail.
   Result<void> start(std::span<const Progress> from) override;
   Result<Polled> poll(Block& into, Duration wait) override;
   void pause(std::uint32_t partition) override { source_->pause(partition); }
@@ -28,14 +29,11 @@ class Rewind final : public Source {
   double done() const override { return source_->done(); }
   std::string trouble() const override { return source_->trouble(); }
 
-  std::size_t bytes_kept() const { return bytes_; }
-
  private:
   std::unique_ptr<Source> source_;
   bool started_ = false;
   std::deque<Block> kept_;
   std::size_t next_ = 0;  // of kept_, to be given again
-  std::size_t bytes_ = 0;
 };
 
 }  // namespace tocsin::app

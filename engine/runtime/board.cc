@@ -59,6 +59,13 @@ std::size_t Board::noted() const {
   return out;
 }
 
+std::vector<Time> Board::watermarks() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<Time> out;
+  for (const Partition& partition : partitions_) out.push_back(partition.clock.watermark());
+  return out;
+}
+
 // Late events that come again are known: the cut held them, and time stands still until they have come.
 void Board::note(Partition& partition, const Came& block) {
   forget_judged(partition);

@@ -106,6 +106,7 @@ class Board {
   bool is_ahead(std::size_t partition) const;
   // By partition.
   std::vector<SourceId> sources() const;
+  std::vector<Time> watermarks() const;  // Frontier::kNothing: nothing has come
   // How much is noted now.
   std::size_t noted() const;
   // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all

@@ -174,6 +174,13 @@ void Crew::stop() {
   nudge();
 }
 
+void Crew::go_on() {
+  TOCSIN_ASSERT(!failed_);
+  stopped_ = done_ = false;
+  finished_ = reading_on_ == 0;
+  nudge();
+}
+
 void Crew::nudge() {
   ++news_;
   wake();
@@ -256,6 +263,7 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker) {
   if (!inlet.paused.empty() && std::ranges::find(inlet.paused, false) == inlet.paused.end()) return Read::busy;
   worker.block.clear();
   const Result<Polled> polled = inlet.feed.source->poll(worker.block, inlets_.size() == 1 ? kPoll : Duration{});
+  note_trouble(inlet);
   if (!polled) {
     fail(polled.error());
     return Read::block;
@@ -279,6 +287,23 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker) {
   decode(worker, inlet, partition, ticket, **decoder, decoded);
   hand_over(partition, ticket, std::move(decoded));
   return Read::block;
+}
+
+// Here, and not when somebody asks: a source belongs to whoever reads it, and may take its time.
+void Crew::note_trouble(Inlet& inlet) {
+  std::string now = inlet.feed.source->trouble();
+  if (now.empty() && inlet.trouble.empty()) return;
+  const std::scoped_lock lock(inlet.telling);
+  inlet.trouble = std::move(now);
+}
+
+std::vector<std::string> Crew::troubles() const {
+  std::vector<std::string> out;
+  for (const auto& inlet : inlets_) {
+    const std::scoped_lock lock(inlet->telling);
+    out.push_back(inlet->trouble);
+  }
+  return out;
 }
 
 void Crew::has_finished(Inlet& inlet) {
@@ -318,7 +343,7 @@ Result<Decoder*> Crew::decoder_of(Worker& worker, const Inlet& inlet, std::size_
 void Crew::decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& decoder,
                   Decoded& out) {
   Block& block = worker.block;
-  block.source = inlet.feed.id;
+  block.source = out.source = inlet.feed.id;
   out.bytes = block.bytes.size();
   out.ends = block.ends;
   out.offsets = {block.first_offset, block.next_offset};
@@ -374,7 +399,7 @@ void Crew::pass_on(std::size_t partition, Decoded& decoded) {
       for (const DeadLetter& letter : decoded.dead) outputs_.dead(letter);
     if (outputs_.late)
       for (const LateEvent& one : late) outputs_.late(one);
-    if (outputs_.block) outputs_.block(*decoded.batch, decoded.bytes, decoded.done);
+    if (outputs_.block) outputs_.block(decoded.source, *decoded.batch, decoded.bytes, decoded.done);
   }
   decoded.batch.reset();
   ++news_;

@@ -54,7 +54,7 @@ class Crew {
     std::function<void(const LateEvent&)> late{};
     std::function<void(const DeadLetter&)> dead{};
     // A block has been handed over: its bytes, and how much of its source was done when it was read (Source::done).
-    std::function<void(const EventBatch&, std::uint64_t bytes, double done)> block{};
+    std::function<void(SourceId source, const EventBatch&, std::uint64_t bytes, double done)> block{};
     std::function<bool()> stopped{};  // no more is read
   };
   // All of them outlive it. Sources have been started. `keeper`: keeps the state; none: nobody does.
@@ -67,6 +67,8 @@ class Crew {
   Result<void> run();
   // No more is read. Any thread.
   void stop();
+  // Reads on from where `stop` has found it, with the next `run`. REQUIRES: `run` has returned, and did not fail.
+  void go_on();
   // Nothing is read as long as it holds.
   void hold(bool holds) { holds_ = holds; }
   // There may be something to do that no block brought. Any thread.
@@ -90,6 +92,8 @@ class Crew {
     Time passed = Frontier::kNothing;
   };
   ShardFigures figures(std::size_t shard) const;
+  // Source::trouble of each feed's, as it was when it was read last; any thread.
+  std::vector<std::string> troubles() const;
   // Moves as long as the worker does.
   std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
   bool has_stopped() const { return stopped_; }
@@ -107,6 +111,7 @@ class Crew {
  private:
   // A block on its way.
   struct Decoded {
+    SourceId source{};
     std::shared_ptr<EventBatch> batch;
     std::vector<ShardSet> routes;
     std::vector<DeadLetter> dead;
@@ -121,6 +126,8 @@ class Crew {
     std::mutex mutex;
     std::atomic<bool> finished{false};
     std::vector<bool> paused;  // by partition of the source
+    mutable std::mutex telling;
+    std::string trouble;
   };
   // Blocks of a partition leave in the order in which they were read.
   struct Turnstile {
@@ -156,6 +163,7 @@ class Crew {
   bool may_read() const;
   void put_down(std::size_t worker, Duration now);
   void hold_back(Inlet& inlet);
+  static void note_trouble(Inlet& inlet);
   Result<Decoder*> decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition);
   void decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& own,
               Decoded& out);

@@ -90,6 +90,7 @@ class Engine {
   bool load(ProgramId program, const StateAddress& address, StateReader& in);
   void resume(const Cut& cut);
   std::vector<SourceId> sources_of_partitions() const { return board_.sources(); }
+  std::vector<Time> watermarks_of_partitions() const { return board_.watermarks(); }
   // Before which time all has been judged, or may be.
   Time passed() const { return board_.passed(); }
   // What the partition brings has to wait for others.

@@ -1,6 +1,7 @@
 #include "engine/runtime/keeper.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/base/contract.h"
 #include "engine/runtime/placement.h"
@@ -221,6 +222,11 @@ Epoch Keeper::add_output(std::string_view text) {
 void Keeper::add_told(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   told_.append(text);
+}
+
+std::string Keeper::take_told() {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(told_, {});
 }
 
 void Keeper::begin(Duration now) {

@@ -15,7 +15,6 @@
 #include <shared_mutex>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "engine/io/checkpoint_store.h"
@@ -60,8 +59,8 @@ class Keeper {
   Epoch add_output(std::string_view text);
   void add_told(std::string_view text);
 
-  // What has been given out since the last cut: at the very end, where no cut comes any more.
-  std::string take_rest() { return std::exchange(told_, {}) + std::exchange(outbox_, {}); }
+  // What was told since the last cut, for the keeper that takes this one's place.
+  std::string take_told();
 
   bool is_busy() const { return busy_; }
   // REQUIRES: is_busy() is false.

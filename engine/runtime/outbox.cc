@@ -61,13 +61,4 @@ std::optional<std::vector<Message>> messages_for(std::string_view sink, std::str
   return out;
 }
 
-std::size_t messages_for_nobody(std::span<const std::string> sinks, std::string_view outbox) {
-  std::size_t out = 0;
-  for_each_message(outbox, [&](std::span<const std::string_view> named, const Message&) {
-    out += std::ranges::none_of(named,
-                                [&](std::string_view name) { return std::ranges::find(sinks, name) != sinks.end(); });
-  });
-  return out;
-}
-
 }  // namespace tocsin

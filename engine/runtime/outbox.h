@@ -18,7 +18,4 @@ void append_message(std::string& outbox, std::span<const std::string> sinks, con
 // Those of the messages that are for one sink. All of them view the outbox. Nothing: these bytes are no outbox.
 std::optional<std::vector<Message>> messages_for(std::string_view sink, std::string_view outbox);
 
-// Names in it that are none of these: sinks that the configuration no longer has. How many messages name only such.
-std::size_t messages_for_nobody(std::span<const std::string> sinks, std::string_view outbox);
-
 }  // namespace tocsin

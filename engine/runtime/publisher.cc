@@ -14,16 +14,18 @@ constexpr std::size_t kAtOnce = 1'024;
 }  // namespace
 
 Publisher::Publisher(std::vector<Named> sinks) {
-  for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}});
+  for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}, {}, 0});
 }
 
 Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest, Outboxes again) {
   newest_ = newest;
+  const Epoch first = again.empty() ? Epoch{newest.number + 1} : again.front().first;
   for (auto& [epoch, outbox] : again) add(epoch, std::move(outbox));
   for (Way& way : ways_) {
     const auto known = std::ranges::find(from, way.to.name, &SinkDelivery::sink);
     std::optional<Delivery> delivery;
-    if (known != from.end()) delivery = known->delivery;
+    // Of a sink that was away, epochs have been forgotten since: it begins anew, as one that nobody knows.
+    if (known != from.end() && known->delivery.epoch.number + 1 >= first.number) delivery = known->delivery;
     if (const auto opened = way.to.sink->open(delivery, newest); !opened)
       return failure(opened.error().code, "sink `" + way.to.name + "`: " + opened.error().message);
     if (delivery) way.finished = delivery->epoch;
@@ -79,6 +81,8 @@ Result<bool> Publisher::step(Way& way) {
   }
   if (const auto finished = sink.finish(way.item->epoch); !finished) return tl::unexpected(finished.error());
   way.finished = way.item->epoch;
+  if (!way.messages.empty()) way.on_its_way.emplace_back(way.finished, way.messages.size());
+  way.messages.clear();
   way.item = nullptr;
   return true;
 }
@@ -92,6 +96,11 @@ void Publisher::note_standing() {
     Delivery delivery = way.to.sink->delivery();
     const auto first = std::ranges::find_if(items_, [&](const auto& i) { return i->epoch > delivery.epoch; });
     if (first != items_.end()) now.delivered = std::min(now.delivered, Epoch{(*first)->epoch.number - 1});
+    for (; !way.on_its_way.empty() && way.on_its_way.front().first <= delivery.epoch; way.on_its_way.pop_front())
+      way.delivered += way.on_its_way.front().second;
+    std::uint64_t waiting = way.messages.size();
+    for (const auto& [epoch, count] : way.on_its_way) waiting += count;
+    now.messages.push_back({way.to.name, way.delivered, waiting});
     now.sinks.push_back({way.to.name, std::move(delivery)});
     if (const std::string trouble = way.to.sink->trouble(); !trouble.empty())
       now.troubles.push_back(way.to.name + ": " + trouble);

@@ -42,6 +42,12 @@ class Publisher {
     Epoch delivered;
     std::vector<SinkDelivery> sinks;
     std::vector<std::string> troubles;  // `NAME: what is wrong with it`
+    struct Messages {
+      std::string sink;
+      std::uint64_t delivered = 0;  // since the start
+      std::uint64_t waiting = 0;    // of the epochs that it has been offered
+    };
+    std::vector<Messages> messages;
   };
   Standing standing() const;
   std::uint64_t waiting_bytes() const;
@@ -60,6 +66,8 @@ class Publisher {
     std::vector<Message> messages;     // ... those of it that are for this sink
     std::size_t written = 0;
     Epoch finished;
+    std::deque<std::pair<Epoch, std::uint64_t>> on_its_way;  // messages of finished epochs
+    std::uint64_t delivered = 0;                             // messages
   };
   std::shared_ptr<const Item> next_behind(Epoch epoch) const;
   Result<bool> step(Way& way);

@@ -7,6 +7,8 @@ namespace {
 
 // Between two tries of a store that fails.
 constexpr Duration kFirstWait = milliseconds(100), kLongestWait = seconds(5);
+// A store that has not come back for so long hangs: a network disk that is away, a device that does not answer.
+constexpr Duration kHangs = seconds(5);
 
 }  // namespace
 
@@ -15,13 +17,12 @@ bool Steward::step(Duration now) {
   crew_.hold(too_much || wait_ > Duration{});
   if (!keeper_.is_busy()) {
     if (now < begun_ + pace_.epoch) return false;
-    begun_ = now;
-    keeper_.begin(now);
+    begin(now);
     crew_.nudge();
     return true;
   }
   if (!keeper_.is_ready() || now < try_again_) return false;
-  const Result<void> stored = store();
+  const Result<void> stored = store(now);
   const std::scoped_lock lock(mutex_);
   if (stored) {
     wait_ = {};
@@ -35,12 +36,29 @@ bool Steward::step(Duration now) {
   return true;
 }
 
-Result<void> Steward::store() {
-  const Publisher::Standing standing = publisher_.standing();
+// How far sinks have come is asked before the cut: what a sink gives up is told first, so the epoch that says that it
+// was given up holds its dead letter.
+void Steward::begin(Duration now) {
+  begun_ = now;
+  standing_ = publisher_.standing();
+  keeper_.begin(now);
+}
+
+void Steward::look(Duration now) {
+  const std::int64_t since = storing_since_;
+  const bool hangs = since != 0 && now.us - since > kHangs.us;
+  if (hangs) crew_.hold(true);  // the next `step` lets it go
+  const std::scoped_lock lock(mutex_);
+  hangs_ = hangs;
+}
+
+Result<void> Steward::store(Duration now) {
   for (const Progress& progress : keeper_.positions())
     keeper_.set_bookmark(progress.partition, crew_.bookmark(progress.partition, progress.next_offset));
-  keeper_.delivered(standing.delivered, standing.sinks);
+  keeper_.delivered(standing_.delivered, standing_.sinks);
+  storing_since_ = now.us;
   auto stored = keeper_.store();
+  storing_since_ = 0;
   if (!stored) return tl::unexpected(stored.error());
   crew_.stored(keeper_.positions());
   publisher_.add(stored->epoch, std::move(stored->outbox));
@@ -55,11 +73,11 @@ Result<void> Steward::store() {
 Result<void> Steward::finish(Duration now) {
   if (keeper_.is_busy()) {  // one that was under way: its cut has been passed, or is passed now
     crew_.work_off();
-    if (auto stored = store(); !stored) return stored;
+    if (auto stored = store(now); !stored) return stored;
   }
-  keeper_.begin(now);
+  begin(now);
   crew_.work_off();
-  return store();
+  return store(now);
 }
 
 Steward::Figures Steward::figures() const {
@@ -69,7 +87,7 @@ Steward::Figures Steward::figures() const {
 
 std::string Steward::trouble() const {
   const std::scoped_lock lock(mutex_);
-  return trouble_;
+  return hangs_ ? "the disk does not answer: an epoch is on its way to it for more than 5 s" : trouble_;
 }
 
 }  // namespace tocsin

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <string>
 
@@ -25,6 +26,8 @@ class Steward {
 
   // One look; true: something was done. A store that fails is tried again.
   bool step(Duration now);
+  // Whether a store that was begun comes back at all: as long as it does not, nothing is read. Any thread.
+  void look(Duration now);
   // An epoch of all that has been judged, stored now. REQUIRES: the crew has run to its end.
   Result<void> finish(Duration now);
 
@@ -39,16 +42,20 @@ class Steward {
   std::string trouble() const;
 
  private:
-  Result<void> store();
+  void begin(Duration now);
+  Result<void> store(Duration now);
 
   Keeper& keeper_;
   Crew& crew_;
   Publisher& publisher_;
   Pace pace_;
   Duration begun_{}, try_again_{}, wait_{};
+  Publisher::Standing standing_;  // when the epoch in hand was begun
+  std::atomic<std::int64_t> storing_since_{0};
   mutable std::mutex mutex_;
   Figures figures_;
   std::string trouble_;
+  bool hangs_ = false;
 };
 
 }  // namespace tocsin

@@ -440,6 +440,13 @@ Kept kept_lines(const Ready& own, const Ready& other, const Case& c, std::size_t
       steward.step(now);
       for (std::uint32_t i = 0; i < 2; ++i)
         if (one_in(slowness) && !publisher.step()) return failed("the sink fails");
+      if (one_in(40)) {  // other rules were to take its place, and could not: it goes on
+        crew.stop();
+        while (!crew.is_done()) crew.step(random() % options.shards);
+        crew.end();
+        if (one_in(2) && !steward.finish(now)) return failed("the store fails");
+        crew.go_on();
+      }
       died = kept.deaths < 12 && one_in(20);
     }
     kept.deaths += died;

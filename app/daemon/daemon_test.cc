@@ -1,0 +1,219 @@
+// If one of these fails, a reload or a stop takes more with it than it may: rules that ran, connections, events.
+#include "app/daemon/daemon.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <sstream>
+#include <thread>
+
+#include "app/testing.h"
+
+namespace tocsin::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kEvent = "event login_failed has user text, ts time\n  timestamp ts\n";
+constexpr const char* kThree = "rule three\n  when 3 login_failed within 5m by user\n  alert \"{user}: three\"\n";
+constexpr const char* kTwo = "rule two\n  when 2 login_failed within 5m by user\n  alert \"{user}: two\"\n";
+
+std::string event(const std::string& user, int second) {
+  return fmt::format("{{\"user\":\"{}\",\"ts\":\"2026-03-01T14:00:{:02}Z\"}}\n", user, second);
+}
+
+bool soon(const std::function<bool()>& is_so) {
+  for (int i = 0; i < 1'000; ++i) {
+    if (is_so()) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return false;
+}
+
+// A daemon on a thread of its own, in a folder: rules in `rules/a.rules`, alerts in `alerts.ndjson`.
+class Running {
+ public:
+  explicit Running(SourceAddress address) {
+    SourceSettings source;
+    source.name = "in";
+    source.address = std::move(address);
+    source.codec.add("--input-format", "json");
+    source.codec.add("--event", "login_failed");
+    settings.sources = {source};
+    settings.sinks = {{"alerts", FileSink{folder / "alerts.ndjson"}}};
+    settings.routes.alerts = {"alerts"};
+    settings.rules = {folder / "rules"};
+    settings.shards = 2;
+    settings.state.dir = folder / "state";
+    settings.state.epoch = milliseconds(20);
+    settings.reload.watch = false;
+    settings.http.listen.clear();
+    settings.control_socket = folder / "control";
+    rules(std::string(kEvent) + kThree);
+    log_.open(folder / "log");
+  }
+  ~Running() {
+    if (daemon) CHECK(stop() == Exit::done);
+  }
+  void begin() {
+    daemon.emplace(Daemon::Given{settings, "{}", {}}, console_);
+    thread_ = std::thread([this] { exit_ = daemon->run(); });
+    REQUIRE(soon([&] { return said("runs 1 rule"); }));
+  }
+  Exit stop() {
+    daemon->stop();
+    thread_.join();
+    daemon.reset();
+    return exit_;
+  }
+
+  void rules(const std::string& text) { folder.write("rules/a.rules", text); }
+  Verdict reload() {
+    std::promise<Verdict> verdict;
+    daemon->reload({}, [&](Verdict v) { verdict.set_value(std::move(v)); });
+    auto answer = verdict.get_future();
+    REQUIRE(answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+    return answer.get();
+  }
+  std::string text(const std::string& name) const {
+    std::ifstream in(folder / name);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  bool said(const std::string& words) const { return text("log").find(words) != std::string::npos; }
+  bool alerted(const std::string& words) const { return text("alerts.ndjson").find(words) != std::string::npos; }
+
+  Settings settings;
+  struct Place : Folder {
+    std::string operator/(const std::string& name) const { return path() + "/" + name; }
+  } folder;
+  std::optional<Daemon> daemon;
+
+ private:
+  std::istringstream in_;
+  std::ostringstream out_;
+  std::ofstream log_;
+  Console console_{in_, out_, log_};
+  std::thread thread_;
+  Exit exit_ = Exit::bug;
+};
+
+struct Connection {
+  explicit Connection(const std::string& path) : socket(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    REQUIRE(::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  }
+  ~Connection() { ::close(socket); }
+  void send(const std::string& text) const {
+    REQUIRE(::send(socket, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size()));
+  }
+  int socket;
+};
+
+}  // namespace
+
+TEST_CASE("a reload keeps connections, and what they gave that no rule has judged yet") {
+  Running running(UnixSource{});
+  running.settings.sources.front().address = UnixSource{running.folder / "in"};
+  running.begin();
+  const Connection connection(running.folder / "in");
+  connection.send(event("ann", 1) + event("ann", 2));
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2; }));
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().reload.generation == 2);
+  connection.send(event("ann", 3) + event("bob", 4) + event("bob", 5) + event("cid", 6));
+  CHECK(soon([&] { return running.alerted("ann: three") && running.alerted("bob: two"); }));
+  CHECK(running.daemon->status().sources.front().records == 6);
+  CHECK(running.daemon->status().sources.front().bytes > 6 * 40);
+  CHECK(running.daemon->status().sources.front().watermark.has_value());
+}
+
+TEST_CASE("a reload that cannot be stored leaves the old rules with all that they had") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2));
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2; }));
+  const std::string deltas = running.folder / "state/deltas";
+  fs::rename(deltas, deltas + ".away");
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  const Verdict verdict = running.reload();
+  CHECK(verdict.status == 409);
+  CHECK(verdict.document.find("nothing can be stored") != std::string::npos);
+  CHECK(verdict.document.find("help") != std::string::npos);
+  CHECK(running.daemon->status().reload.error.find("nothing can be stored") != std::string::npos);
+  CHECK(running.said("the old ones run on"));
+  fs::rename(deltas + ".away", deltas);
+  REQUIRE(soon([&] { return running.daemon->ready().ok(); }));
+  more << event("ann", 3) << event("bob", 4) << std::flush;
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  CHECK(running.daemon->status().reload.generation == 1);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().reload.error.empty());
+  more << event("bob", 5) << event("bob", 6) << event("cid", 7) << std::flush;
+  CHECK(soon([&] { return running.alerted("bob: two"); }));
+}
+
+TEST_CASE("a source that cannot be opened again keeps the new rules from beginning, and nothing else") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in/*.ndjson", true};
+  running.folder.write("in/1.ndjson", event("ann", 1) + event("ann", 2));
+  running.begin();
+  std::ofstream more(running.folder / "in/1.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2; }));
+  fs::rename(running.folder / "in", running.folder / "away");
+  running.folder.write("in", "a file where a folder was");
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  const Verdict verdict = running.reload();
+  CHECK(verdict.status == 409);
+  CHECK(verdict.document.find("source.in") != std::string::npos);
+  CHECK(running.daemon->status().reload.generation == 1);
+  CHECK_FALSE(running.daemon->status().reload.error.empty());
+  more << event("ann", 3) << event("bob", 4) << std::flush;  // into the file that is still open
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  fs::remove(running.folder / "in");
+  fs::rename(running.folder / "away", running.folder / "in");
+  CHECK(running.reload().status == 200);
+  more << event("bob", 5) << event("bob", 6) << event("cid", 7) << std::flush;
+  CHECK(soon([&] { return running.alerted("bob: two"); }));
+}
+
+TEST_CASE("a reload in which nothing that runs has changed begins no other generation") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.rules(std::string(kEvent) + "list bad = [\"x\", \"y\"]\n" + kThree);
+  running.begin();
+  const std::string hash = running.daemon->status().reload.hash;
+  running.rules(std::string("// a word\n") + kEvent + "list bad = [\"x\",   \"y\"]\n" + kThree);
+  const Verdict verdict = running.reload();
+  CHECK(verdict.status == 200);
+  CHECK(verdict.document.find("1 kept") != std::string::npos);
+  CHECK(running.daemon->status().reload.generation == 1);
+  CHECK(running.daemon->status().reload.hash != hash);
+  running.rules(std::string(kEvent) + "list bad = [\"x\", \"z\"]\n" + kThree);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().reload.generation == 2);
+}
+
+TEST_CASE("a daemon that does not end in time is told, once it was to have ended") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.shutdown_grace = milliseconds(1);
+  running.begin();
+  CHECK_FALSE(running.daemon->overdue());
+  running.daemon->stop();
+  CHECK(soon([&] { return running.daemon->overdue().has_value(); }));
+}
+
+}  // namespace tocsin::app

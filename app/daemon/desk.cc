@@ -1,0 +1,182 @@
+// What the daemon answers to the control API: copies of what its threads have put down.
+#include <algorithm>
+
+#include "app/control/metrics.h"
+#include "app/daemon/daemon.h"
+#include "app/version.h"
+#include "engine/base/overloaded.h"
+#include "engine/program/dump.h"
+
+namespace tocsin::app {
+namespace {
+
+std::string_view kind_of(const SourceAddress& address) {
+  return std::visit(Overloaded{[](const FileSource&) { return "file"; }, [](const StdinSource&) { return "stdin"; },
+                               [](const TcpSource&) { return "tcp"; }, [](const UnixSource&) { return "unix"; },
+                               [](const GeneratorSource&) { return "generator"; },
+                               [](const KafkaSource&) { return "kafka"; }, [](std::monostate) { return ""; }},
+                    address);
+}
+
+std::string_view kind_of(const SinkAddress& address) {
+  return std::visit(Overloaded{[](const FileSink&) { return "file"; }, [](const StdoutSink&) { return "stdout"; },
+                               [](const WebhookSink&) { return "webhook"; }, [](const KafkaSink&) { return "kafka"; },
+                               [](std::monostate) { return ""; }},
+                    address);
+}
+
+// The least of its partitions'; nothing: from one of them nothing has come.
+std::optional<Time> watermark_of(const Engine& engine, SourceId source) {
+  const std::vector<SourceId> sources = engine.sources_of_partitions();
+  const std::vector<Time> watermarks = engine.watermarks_of_partitions();
+  std::optional<Time> out;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (sources[i] == source && (!out || watermarks[i] < *out)) out = watermarks[i];
+  if (out == Frontier::kNothing) out.reset();
+  return out;
+}
+
+}  // namespace
+
+Health Daemon::healthy() const {
+  const std::scoped_lock lock(mutex_);
+  for (const std::string& stuck : stuck_)
+    if (!stuck.empty()) return {stuck};
+  return {};
+}
+
+Health Daemon::ready() const {
+  if (Health health = healthy(); !health.ok()) return health;
+  const std::scoped_lock lock(mutex_);
+  if (stage_ != "running") return {"the daemon is " + stage_};
+  if (std::string trouble = generation_->steward->trouble(); !trouble.empty()) return {std::move(trouble)};
+  return {};
+}
+
+DaemonStatus Daemon::status() const {
+  DaemonStatus out;
+  out.version = kVersion;
+  out.started = started_;
+  out.health = healthy();
+  out.ready = ready();
+  const Outbound::Counts counts = outbound_.counts();
+  out.alerts = counts.alerts;
+  out.late = counts.late;
+  out.dead_letters = counts.dead_letters;
+  out.problems = log_.problem_count();
+  for (const RuleStatus& rule : rules()) out.keys += rule.keys;
+  const Publisher::Standing standing = publisher_->standing();
+  for (const OpenSink& sink : sinks_) {
+    SinkStatus& status = out.sinks.emplace_back();
+    status.name = sink.name;
+    status.kind = kind_of(settings_.sink(sink.name)->address);
+    for (const std::string& trouble : standing.troubles)
+      if (trouble.starts_with(sink.name + ": ")) status.problem = trouble.substr(sink.name.size() + 2);
+    for (const auto& messages : standing.messages)
+      if (messages.sink == sink.name) status.delivered = messages.delivered, status.waiting = messages.waiting;
+    if (const auto given_up = counts.given_up.find(sink.name); given_up != counts.given_up.end())
+      status.failed = given_up->second;
+    status.delivered -= std::min(status.delivered, status.failed);  // a message that was given up is done with, too
+  }
+  const std::scoped_lock lock(mutex_);
+  out.stage = stage_;
+  out.rules = generation_->rules().programs.size();
+  out.shards = generation_->engine->shards();
+  out.events = events_before_ + generation_->engine->events();
+  out.memory_bytes = generation_->crew->held_bytes();
+  out.epoch = generation_->steward->figures().epoch.number;
+  if (!notes_.empty()) out.checkpoint = notes_.front();
+  out.reload = reload_status_;
+  const std::vector<std::string> troubles = generation_->crew->troubles();
+  for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
+    SourceStatus& status = out.sources.emplace_back();
+    status.name = settings_.sources[i].name;
+    status.kind = kind_of(settings_.sources[i].address);
+    status.records = counts.sources[i].records;
+    status.bytes = counts.sources[i].bytes;
+    status.problem = troubles[i];
+    status.watermark = watermark_of(*generation_->engine, SourceId(i));
+  }
+  if (const Time passed = generation_->engine->passed(); passed != Frontier::kNothing) out.watermark = passed;
+  return out;
+}
+
+std::vector<RuleStatus> Daemon::rules() const {
+  const std::scoped_lock lock(mutex_);
+  const RuleSet& rules = generation_->rules();
+  std::vector<RuleStatus> out;
+  for (const Program& program : rules.programs) {
+    RuleStatus& rule = out.emplace_back();
+    rule.name = program.name;
+    if (const auto* body = std::get_if<RuleBody>(&program.body); body != nullptr && body->alert)
+      rule.severity = name_of(body->alert->severity);
+  }
+  for (std::size_t shard = 0; shard < generation_->engine->shards(); ++shard) {
+    const Crew::ShardFigures figures = generation_->crew->figures(shard);
+    for (std::size_t i = 0; i < figures.rules.size(); ++i) {
+      out[i].events += figures.rules[i].events;
+      out[i].alerts += figures.rules[i].alerts;
+      out[i].keys += figures.rules[i].keys;
+      out[i].cut_short += figures.rules[i].cut_short;
+    }
+  }
+  return out;
+}
+
+std::vector<ShardStatus> Daemon::shards() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ShardStatus> out;
+  const Duration up = Duration{(clock_.now() - started_).us};
+  for (std::size_t i = 0; i < generation_->engine->shards(); ++i) {
+    const Crew::ShardFigures figures = generation_->crew->figures(i);
+    ShardStatus& shard = out.emplace_back();
+    shard.number = i;
+    for (const auto& rule : figures.rules) {
+      shard.events += rule.events;
+      shard.keys += rule.keys;
+    }
+    shard.waiting = figures.waiting;
+    shard.busy = up.us > 0 ? static_cast<double>(figures.busy.us) / static_cast<double>(up.us) : 0;
+    shard.idle = 1 - shard.busy;
+    if (figures.passed != Frontier::kNothing) shard.watermark = figures.passed;
+    shard.problem = stuck_[i];
+  }
+  return out;
+}
+
+std::vector<CheckpointNote> Daemon::checkpoints() const {
+  const std::scoped_lock lock(mutex_);
+  return notes_;
+}
+
+std::vector<KeptAlert> Daemon::alerts(const AlertsAsked& asked) const {
+  return outbound_.kept(asked.rule, asked.most, publisher_->standing().delivered);
+}
+
+std::string Daemon::metrics() const {
+  Metrics out;
+  out.status = status();
+  out.rules = rules();
+  out.shards = shards();
+  out.checkpoints = checkpoints();
+  out.now = clock_.now();
+  return metrics_text(out);
+}
+
+void Daemon::reload(const ReloadAsked& asked, Reply reply) {
+  if (!asked.rebuild.empty()) return reply({422, document_of_refusal("rebuilding rules is not in this version")});
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!asked_) {
+      asked_ = {asked, std::move(reply)};
+      return;
+    }
+  }
+  reply({409, document_of_refusal("another reload is under way")});
+}
+
+void Daemon::enable(const std::string&, bool, Reply reply) {
+  reply({422, document_of_refusal("rules cannot be disabled in this version")});
+}
+
+}  // namespace tocsin::app

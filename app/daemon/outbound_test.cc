@@ -1,0 +1,83 @@
+// If one of these fails, what a sink has given up is gone, or a rule sends to nobody and nobody says so.
+#include "app/daemon/outbound.h"
+
+#include <doctest/doctest.h>
+
+#include "adapters/memory/store.h"
+#include "app/compiled.h"
+#include "app/testing.h"
+#include "engine/runtime/outbox.h"
+#include "tests/support/hand_clock.h"
+
+namespace tocsin::app {
+namespace {
+
+CompiledSet compiled(const Folder& folder, const std::string& sink) {
+  const std::string path =
+      folder.write("a.rules", "event a has x text\nrule r\n  when a\n  alert \"{a.x}\"\n  send to \"" + sink + "\"\n");
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  CompiledPaths paths = compile_paths("run", {path}, {}, console);
+  INFO(err.str());
+  REQUIRE(paths.exit == Exit::done);
+  return std::move(paths.sets.front());
+}
+
+Settings with_sinks() {
+  Settings settings;
+  settings.sinks = {{"alerts", StdoutSink{}}, {"dead", StdoutSink{}}};
+  settings.routes.alerts = {"alerts"};
+  settings.routes.dead_letter = "dead";
+  return settings;
+}
+
+// A keeper of its own, whose next epoch can be looked at.
+struct Kept {
+  Kept(const CompiledSet& set, CheckpointStore& store)
+      : engine(set.compiled.rules, set.reference), keeper(engine, store, {}) {
+    REQUIRE(keeper.restore());
+  }
+  Engine engine;
+  Keeper keeper;
+};
+
+}  // namespace
+
+TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the rules behind it") {
+  const Folder folder;
+  const CompiledSet set = compiled(folder, "alerts");
+  const Settings settings = with_sinks();
+  const tests::HandClock clock;
+  Outbound outbound(settings, clock);
+  MemoryStore store;
+  Kept before(set, store), after(set, store);
+  outbound.bind(&before.keeper);
+  outbound.undeliverable("alerts", "id1", "{}", "404");
+  CHECK(before.keeper.outbox_bytes() > 0);
+  outbound.bind(&after.keeper);
+  CHECK(before.keeper.outbox_bytes() == 0);
+  const std::string told = after.keeper.take_told();
+  const auto messages = messages_for("dead", told);
+  REQUIRE(messages);
+  REQUIRE(messages->size() == 1);
+  CHECK(messages->front().body ==
+        R"({"source":"alerts/id1","reason":"undeliverable","detail":"404","size":2,"record":"{}"})");
+  CHECK(outbound.counts().dead_letters == 1);
+  CHECK(outbound.counts().given_up.at("alerts") == 1);
+  outbound.bind(nullptr);
+  outbound.undeliverable("alerts", "id2", "{}", "404");  // nobody is there any more
+}
+
+TEST_CASE("outbound: a sink that a rule names and nobody has configured is named") {
+  const Folder folder;
+  const Settings settings = with_sinks();
+  const tests::HandClock clock;
+  const Outbound outbound(settings, clock);
+  CHECK(outbound.unknown_sinks(*compiled(folder, "dead").compiled.rules).empty());
+  const auto unknown = outbound.unknown_sinks(*compiled(folder, "pager").compiled.rules);
+  REQUIRE(unknown.size() == 1);
+  CHECK(unknown.front() == "`r` sends to \"pager\", and the configuration has no [sink.pager]");
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,106 @@
+#include "app/daemon/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/base/hash.h"
+#include "engine/base/write.h"
+#include "engine/program/dump.h"
+#include "engine/runtime/kept_shape.h"
+
+namespace tocsin::app {
+namespace {
+
+std::string list_of(const std::vector<std::string>& names) {
+  std::string out = "[";
+  for (const std::string& name : names) {
+    if (out.size() > 1) out += ',';
+    append_json_text(out, name);
+  }
+  return out + "]";
+}
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  append_json_text(out, text);
+  return out;
+}
+
+}  // namespace
+
+Plan plan_of(const RuleSet& before, const RuleSet& after) {
+  Plan out;
+  const auto find = [](const RuleSet& rules, const std::string& name) {
+    return std::ranges::find(rules.programs, name, &Program::name);
+  };
+  const std::vector<std::uint64_t> shapes_before = kept_shapes(before), shapes_after = kept_shapes(after);
+  for (std::size_t i = 0; i < after.programs.size(); ++i) {
+    const Program& program = after.programs[i];
+    const auto old = find(before, program.name);
+    if (old == before.programs.end())
+      out.added.push_back(program.name);
+    else if (shapes_before[static_cast<std::size_t>(old - before.programs.begin())] != shapes_after[i])
+      out.reset.push_back(program.name);
+    else if (old->dials != program.dials)
+      out.changed.push_back(program.name);
+    else
+      ++out.kept;
+  }
+  for (const Program& program : before.programs)
+    if (find(after, program.name) == after.programs.end()) out.removed.push_back(program.name);
+  return out;
+}
+
+bool is_same(const CompiledSet& before, const CompiledSet& after) {
+  const RuleSet &a = *before.compiled.rules, &b = *after.compiled.rules;
+  const auto same_program = [&](const Program& x, const Program& y) {
+    return x.name == y.name && x.title == y.title && x.doc == y.doc && x.shape == y.shape && x.dials == y.dials &&
+           dump(a, x) == dump(b, y);
+  };
+  const dsl::Model &x = before.compiled.model, &y = after.compiled.model;
+  return before.data_hash == after.data_hash && x.lists == y.lists && x.tables == y.tables &&
+         x.calendars == y.calendars && dump_schema(a) == dump_schema(b) &&
+         std::ranges::equal(a.programs, b.programs, same_program);
+}
+
+std::string hash_of(const CompiledSet& set) {
+  std::string all;
+  for (const dsl::SourceText& file : set.files) all += file.path + '\0' + file.text + '\0';
+  return fmt::format("{:016x}", hash_bytes(all) ^ set.data_hash);
+}
+
+std::string lost_by(const Plan& plan) {
+  std::string out;
+  for (const auto* names : {&plan.reset, &plan.removed})
+    for (const std::string& name : *names) out += (out.empty() ? "`" : ", `") + name + "`";
+  return out;
+}
+
+std::string text_of(const Plan& plan) {
+  std::string out = fmt::format("rules: {} added, {} changed, {} kept, {} removed\n", plan.added.size(),
+                                plan.changed.size() + plan.reset.size(), plan.kept, plan.removed.size());
+  const auto add = [&](char sign, const std::vector<std::string>& names, std::string_view verdict) {
+    for (const std::string& name : names) out += fmt::format("  {} {}  {}\n", sign, name, verdict);
+  };
+  add('+', plan.added, "new: it begins now");
+  add('~', plan.changed, "kept");
+  add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped");
+  add('-', plan.removed, "gone, with what it remembered");
+  return out;
+}
+
+std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run) {
+  return fmt::format(
+      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"removed":{},"text":{}}})",
+      generation, dry_run, plan.kept, list_of(plan.added), list_of(plan.changed), list_of(plan.reset),
+      list_of(plan.removed), quoted(text_of(plan)));
+}
+
+std::string document_of_refusal(std::string_view error, std::string_view help) {
+  std::string out = R"({"schema":"tocsin/reload/1","error":)" + quoted(error);
+  if (!help.empty()) out += ",\"help\":" + quoted(help);
+  return out + ",\"text\":" + quoted(error) + "}";
+}
+
+}  // namespace tocsin::app

@@ -1,0 +1,39 @@
+// What a reload would do to each rule, and how that is told.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/compiled.h"
+#include "engine/program/program.h"
+
+namespace tocsin::app {
+
+// Kept (`=`), other texts or dials (`~`), reset (`!`), new (`+`), gone (`-`).
+struct Plan {
+  std::vector<std::string> added, changed, reset, removed;
+  std::size_t kept = 0;
+
+  bool loses_state() const { return !reset.empty() || !removed.empty(); }
+};
+
+Plan plan_of(const RuleSet& before, const RuleSet& after);
+
+// Nothing that runs is another: comments, tests, the order of lines in a list are.
+bool is_same(const CompiledSet& before, const CompiledSet& after);
+
+// Of the texts that were compiled, and of the files of lists and tables as they were read.
+std::string hash_of(const CompiledSet& set);
+
+// Those that would forget something, as a sentence names them.
+std::string lost_by(const Plan& plan);
+// As `tocsin reload` prints it.
+std::string text_of(const Plan& plan);
+std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run);
+// `help`: what to do; "" nothing that is not said.
+std::string document_of_refusal(std::string_view error, std::string_view help = {});
+
+}  // namespace tocsin::app
