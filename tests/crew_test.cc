@@ -328,6 +328,9 @@ class SlowStore final : public CheckpointStore {
   Result<void> scan(std::string_view from, std::string_view to, const See& see) const override {
     return behind.scan(from, to, see);
   }
+  Result<void> image(const SeeNewest& see_newest, const See& see) const override {
+    return behind.image(see_newest, see);
+  }
   Result<MergeFigures> merge() override { return behind.merge(); }
   StoreFigures figures() const override { return behind.figures(); }
   std::shared_future<void> may;

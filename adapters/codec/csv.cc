@@ -1,5 +1,8 @@
 // Comma-separated records, quoted as in RFC 4180: columns by a header line or by configuration.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "adapters/codec/text.h"
@@ -8,11 +11,39 @@
 namespace tocsin {
 namespace {
 
+constexpr std::string_view kMemory = "csv1 ";
+
 class CsvDecoder final : public TextDecoder {
  public:
   CsvDecoder(const CodecConfig& config, Plan plan)
       : TextDecoder(config, std::move(plan)), separator_(config.separator) {
     if (!config.columns.empty()) name_columns(config.columns);
+  }
+
+  std::string memory() const override {
+    return header_.empty() ? "" : fmt::format("{}{} {}", kMemory, header_offset_, header_);
+  }
+
+  // Whoever begins anew (standard input, behind a restart) may name the columns again.
+  bool recall(std::string_view memory, std::uint64_t next_offset) override {
+    if (memory.empty() || columns_ != 0) return true;
+    if (!memory.starts_with(kMemory)) return false;
+    memory.remove_prefix(kMemory.size());
+    std::uint64_t offset = 0;
+    const auto [end, error] = std::from_chars(memory.data(), memory.data() + memory.size(), offset);
+    memory.remove_prefix(static_cast<std::size_t>(end - memory.data()));
+    if (error != std::errc{} || memory.size() < 2) return false;
+    if (offset >= next_offset) return true;
+    memory.remove_prefix(1);
+    cells_.clear();
+    if (cut(memory, 0, false) != Split::whole) return false;
+    name_columns(plain_cells(memory), memory, offset);
+    may_be_header_ = true;
+    return true;
+  }
+
+  std::optional<std::uint64_t> unfinished() const override {
+    return carried_.empty() ? std::nullopt : std::optional(carried_offset_);
   }
 
  private:
@@ -68,11 +99,8 @@ class CsvDecoder final : public TextDecoder {
     if (split == Split::broken) {
       return bury(DeadReason::broken_record, "a quote stands where none may stand", text, offset);
     }
-    if (columns_ == 0) {
-      std::vector<std::string> names;
-      for (const Cell& cell : cells_) names.emplace_back(plain(cell, text));
-      return name_columns(names);
-    }
+    if (columns_ == 0) return name_columns(plain_cells(text), text, offset);
+    if (std::exchange(may_be_header_, false) && text == header_) return;
     if (cells_.size() != columns_) {
       return bury(DeadReason::broken_record,
                   std::to_string(cells_.size()) + " columns; the header has " + std::to_string(columns_), text, offset);
@@ -84,6 +112,18 @@ class CsvDecoder final : public TextDecoder {
         set(entries_[i], plain(cells_[i], text));
     }
     finish(nullptr, text, offset);
+  }
+
+  std::vector<std::string> plain_cells(std::string_view text) const {
+    std::vector<std::string> out;
+    for (const Cell& cell : cells_) out.push_back(plain_text(cell, text));
+    return out;
+  }
+
+  void name_columns(const std::vector<std::string>& names, std::string_view header, std::uint64_t offset) {
+    name_columns(names);
+    header_ = header;
+    header_offset_ = offset;
   }
 
   void name_columns(const std::vector<std::string>& names) {
@@ -133,19 +173,25 @@ class CsvDecoder final : public TextDecoder {
     return record.substr(cell.begin, cell.size);
   }
 
-  std::string_view plain(const Cell& cell, std::string_view record) {
+  static std::string plain_text(const Cell& cell, std::string_view record) {
     const std::string_view written = text_of(cell, record);
-    if (!cell.doubled) return written;
     std::string text;
     for (std::size_t i = 0; i < written.size(); ++i) {
       text += written[i];
-      if (written[i] == '"') ++i;
+      if (cell.doubled && written[i] == '"') ++i;
     }
-    return batch_->arena().text(text);
+    return text;
+  }
+
+  std::string_view plain(const Cell& cell, std::string_view record) {
+    return cell.doubled ? batch_->arena().text(plain_text(cell, record)) : text_of(cell, record);
   }
 
   const char separator_;
   std::size_t columns_ = 0;
+  std::string header_;  // the line that named them; empty: the configuration did, or nobody yet
+  std::uint64_t header_offset_ = 0;
+  bool may_be_header_ = false;  // the next record may be that line once more
   std::vector<Entry> entries_;  // by column
   std::string twice_;           // a column that some rule reads and the header has twice: nobody knows which is meant
   std::vector<Cell> cells_;

@@ -255,7 +255,7 @@ TEST_CASE("follow: a folder and a pattern, file after file, those that come late
   CHECK(all.read() == "1:not of the pattern 2:one 3:two 4:three 5:four 6:five ");
 }
 
-TEST_CASE("follow: the line that names the columns, once, and again where reading goes on in the middle") {
+TEST_CASE("follow: the line that names the columns, once, however many files have it") {
   const Folder folder;
   folder.append("t-1", "a,b\n1,2\n3,4\n");
   folder.append("t-2", "a,b\n5,6\n");
@@ -269,7 +269,7 @@ TEST_CASE("follow: the line that names the columns, once, and again where readin
   folder.append("t-3", "a,b\n9,10\n");
   Follower follower(folder / "t*", middle, true);
   REQUIRE(follower.started);
-  CHECK(follower.read() == "5:a,b 6:7,8 8:9,10 ");  // 5: a number that has no event of its own here
+  CHECK(follower.read() == "6:7,8 8:9,10 ");
   folder.append("t-4", "b,a\n");
   follower.clock.at = follower.clock.at + seconds(2);
   Block block;

@@ -224,19 +224,7 @@ class FileSource final : public Source {
     }
     if (!skipping_) note_place();
     if (into.bytes.empty()) return into.ends ? Polled::block : Polled::nothing;
-    repeat_header(into);
     return Polled::block;
-  }
-
-  // Who reads columns by their names and begins in the middle needs them; no line has this number now.
-  void repeat_header(Block& into) {
-    if (!repeats_header_) return;
-    repeats_header_ = false;
-    Bytes lines;
-    lines.append(header_);
-    lines.append(into.bytes.view());
-    into.bytes = std::move(lines);
-    --into.first_offset;
   }
 
   // The last line may have no line break.
@@ -398,7 +386,6 @@ class FileSource final : public Source {
       if (!got) return tl::unexpected(got.error());
       if (!*got || **got == 0) break;
     }
-    repeats_header_ = !header_.empty();
     return {};
   }
 
@@ -514,7 +501,7 @@ class FileSource final : public Source {
   std::deque<std::uint64_t> read_;  // files, by their numbers
   std::deque<Place> places_;        // ascending by line
   std::string header_;
-  bool at_header_ = false, repeats_header_ = false;
+  bool at_header_ = false;
   bool skipping_ = false, paused_ = false, ended_ = false;
   std::optional<Duration> noticed_;  // that there is a file behind the one in hand
   std::optional<Duration> listed_;

@@ -30,8 +30,8 @@ struct FileSourceConfig {
   std::size_t block = std::size_t{128} << 10;   // fits the second cache with what is made of it
   std::size_t line_max = std::size_t{1} << 20;  // a longer line is given as `cut`
   bool follow = false;
-  // The first line of each file names the columns (CSV): it is given again where reading goes on in the middle, and not
-  // given of files behind the first, which must have the same.
+  // The first line of each file names the columns (CSV): it is not given of files behind the first, which must have the
+  // same.
   bool header = false;
   Tell tell = tell_nobody;
 };

@@ -10,7 +10,7 @@
 #include "adapters/file/disk.h"
 #include "adapters/lmdb/store.h"
 #include "adapters/memory/store.h"
-#include "app/daemon/rewind.h"
+#include "app/daemon/unjudged.h"
 #include "app/inputs.h"
 #include "engine/base/wording.h"
 
@@ -29,14 +29,6 @@ constexpr Duration kReloadAgain = minutes(1);
 
 Exit exit_of(const Error& error) {
   return error.code == Error::Code::malformed || error.code == Error::Code::refused ? Exit::state_refused : Exit::usage;
-}
-
-Result<std::shared_ptr<Source>> open_rewindable(const SourceSettings& source, const CodecConfig& codec,
-                                                std::uint64_t record_max, SourceId id, const Surroundings& around) {
-  auto opened = open_source(source, codec, record_max, id, around);
-  if (!opened) return tl::unexpected(opened.error());
-  if ((*opened)->can_go_back()) return std::shared_ptr<Source>(std::move(*opened));
-  return std::make_shared<Rewind>(std::move(*opened));
 }
 
 }  // namespace
@@ -237,44 +229,67 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
                        ? settings_.shards
                        : std::clamp(std::thread::hardware_concurrency(), 1u, std::uint32_t{kShardsMax});
   out->engine = std::make_unique<Engine>(out->set.compiled.rules, out->set.reference, options);
-  std::vector<std::size_t> cannot_go_back;
   std::vector<Crew::Feed> feeds;
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
     const SourceSettings& settings = settings_.sources[i];
     const Generation::Input& input = out->inputs[i];
-    const bool stays = before != nullptr && !before->sources[i]->can_go_back();
-    auto source = stays ? before->sources[i]
-                        : open_rewindable(settings, input.codec, settings_.limits.record, SourceId(i), around_);
-    if (!source) return refuse("source." + settings.name, source.error(), Exit::usage);
+    std::shared_ptr<Rewind> rewind = before != nullptr ? before->rewinds[i] : nullptr;
+    std::shared_ptr<Source> source = rewind;
+    if (source == nullptr) {
+      auto opened = open_source(settings, input.codec, settings_.limits.record, SourceId(i), around_);
+      if (!opened) return refuse("source." + settings.name, opened.error(), Exit::usage);
+      if ((*opened)->can_go_back())
+        source = std::move(*opened);
+      else
+        source = rewind = std::make_shared<Rewind>(std::move(*opened));
+    }
     out->names.sources.push_back(settings.name);
-    out->sources.push_back(std::move(*source));
+    out->sources.push_back(std::move(source));
+    out->rewinds.push_back(std::move(rewind));
     Crew::Feed& feed = feeds.emplace_back();
     feed.source = out->sources.back().get();
     feed.id = SourceId(i);
     feed.make_decoder = [&input, rules = out->set.compiled.rules] { return make_decoder(input.codec, rules->schema); };
-    for (std::uint32_t p = 0; p < feed.source->partitions(); ++p) {
+    for (std::uint32_t p = 0; p < feed.source->partitions(); ++p)
       feed.partitions.push_back(out->engine->add_partition(feed.id, input.carried, settings.idle_after));
-      if (!feed.source->can_go_back() && before == nullptr) cannot_go_back.push_back(feed.partitions.back());
-    }
   }
 
+  Keeper::ComesAgain comes_again;
+  if (before == nullptr) {
+    if (const auto given = give_first(*out); !given) return refuse("state", given.error(), exit_of(given.error()));
+    comes_again = [&](std::size_t partition, std::uint64_t offset) {
+      for (const Crew::Feed& feed : feeds)
+        for (std::uint32_t p = 0; p < feed.partitions.size(); ++p)
+          if (feed.partitions[p] == partition && out->rewinds[feed.id.index] != nullptr)
+            return out->rewinds[feed.id.index]->gives(p, offset);
+      return true;
+    };
+  }
   KeeperLimits kept;
   kept.memory = settings_.state.dir.empty() ? SIZE_MAX : settings_.state.memory / 2;  // half is for what waits
   out->keeper = std::make_unique<Keeper>(*out->engine, *store_, out->names.sources, kept);
-  auto resumed = out->keeper->restore(cannot_go_back);
+  auto resumed = out->keeper->restore(comes_again);
   if (!resumed) return refuse("state", resumed.error(), exit_of(resumed.error()));
   out->lost = std::move(resumed->lost);
   if (before == nullptr)
     if (const auto opened = publisher_->open(resumed->sinks, resumed->newest, std::move(resumed->outboxes)); !opened)
       return refuse("sinks", opened.error(), exit_of(opened.error()));
   for (const bool goes_back : {true, false})
-    for (const Crew::Feed& feed : feeds) {
+    for (Crew::Feed& feed : feeds) {
       if (feed.source->can_go_back() != goes_back) continue;
       std::vector<Progress> own;
+      std::vector<std::uint64_t> read_to(feed.partitions.size());
+      feed.goes_on.resize(feed.partitions.size());
       for (std::size_t p = 0; p < feed.partitions.size(); ++p)
-        for (const Progress& from : resumed->from)
-          if (from.partition == feed.partitions[p])
-            own.push_back({static_cast<std::uint32_t>(p), from.next_offset, from.bookmark});
+        for (std::size_t i = 0; i < resumed->from.size(); ++i) {
+          const Progress& from = resumed->from[i];
+          if (from.partition != feed.partitions[p]) continue;
+          own.push_back({static_cast<std::uint32_t>(p), from.next_offset, from.bookmark});
+          feed.goes_on[p] = {from.next_offset, std::move(resumed->readings[i].memory)};
+          read_to[p] = resumed->readings[i].read_to;
+        }
+      if (Rewind* rewind = out->rewinds[feed.id.index].get(); rewind != nullptr && before == nullptr)
+        rewind->had_read_to(std::move(read_to));
       if (auto started = feed.source->start(own); !started)
         return refuse("source." + settings_.sources[feed.id.index].name, started.error(), exit_of(started.error()));
     }
@@ -287,6 +302,29 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
   pace.epoch = settings_.state.epoch;
   out->steward = std::make_unique<Steward>(*out->keeper, *out->crew, *publisher_, pace);
   return out;
+}
+
+// What was kept of sources that cannot go back.
+Result<void> Daemon::give_first(const Generation& generation) {
+  if (disk_ == nullptr) return {};
+  auto kept = read_unjudged(*disk_);
+  if (!kept) return tl::unexpected(kept.error());
+  for (KeptBlocks& one : *kept)
+    for (std::size_t i = 0; i < settings_.sources.size(); ++i)
+      if (settings_.sources[i].name == one.source && generation.rewinds[i] != nullptr)
+        generation.rewinds[i]->give_first(std::move(one.blocks));
+  return {};
+}
+
+void Daemon::keep_rest() {
+  if (disk_ == nullptr) return;
+  const std::shared_ptr<Generation> generation = current();
+  std::vector<KeptBlocks> all;
+  for (std::size_t i = 0; i < settings_.sources.size(); ++i)
+    if (generation->rewinds[i] != nullptr) all.push_back({settings_.sources[i].name, generation->rewinds[i]->kept()});
+  if (const auto kept = keep_unjudged(*disk_, all); !kept)
+    log_.problem("state", kept.error().message,
+                 "what sources gave that cannot go back, and no rule has judged, is lost");
 }
 
 // Reads and judges until the input ends, or somebody wants something else. `is_new`: or it goes on.
@@ -362,6 +400,7 @@ void Daemon::end() {
     log_.problem("state", *why, "what was judged since the last epoch is read again by the next start");
     failed_ = static_cast<int>(Exit::no);
   } else {
+    keep_rest();
     is_safe_ = true;
     publish_rest(until);
   }

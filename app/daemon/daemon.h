@@ -103,6 +103,8 @@ class Daemon final : public Desk {
   Exit first_generation();
   Made made_generation(CompiledSet rules);
   tl::expected<std::vector<Generation::Input>, Refusal> inputs_for(const RuleSet& rules) const;
+  Result<void> give_first(const Generation& generation);
+  void keep_rest();
   Ended run_generation(bool is_new);
   bool change_rules();
   Verdict take_rules(Wanted& wanted, bool& is_taken);

@@ -8,6 +8,7 @@
 
 #include "adapters/codec/config.h"
 #include "app/compiled.h"
+#include "app/daemon/rewind.h"
 #include "app/settings.h"
 #include "engine/io/source.h"
 #include "engine/runtime/crew.h"
@@ -31,7 +32,9 @@ struct Generation {
   std::vector<Input> inputs;  // as in the settings
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Keeper> keeper;
-  std::vector<std::shared_ptr<Source>> sources;  // the next generation has those, too, that cannot go back
+  // As in the settings. The next generation has those, too, that cannot go back; `rewinds` are these, null for others.
+  std::vector<std::shared_ptr<Source>> sources;
+  std::vector<std::shared_ptr<Rewind>> rewinds;
   std::unique_ptr<Crew> crew;
   std::unique_ptr<Steward> steward;
   std::vector<std::string> lost;  // rules whose state nobody wants any more

@@ -42,7 +42,7 @@ TEST_CASE("rewind: what is not stored comes again, from the block on that holds 
   const Progress middle[] = {{0, 4, {}}};
   REQUIRE(r.rewind->start(middle));
   r.source->push(0, "f\n");
-  CHECK(r.read() == "3:c\nd\n5:e\n6:f\n");
+  CHECK(r.read() == "4:d\n5:e\n6:f\n");  // who began within a block sees no line before that
   const Progress all[] = {{0, 7, {}}};
   REQUIRE(r.rewind->start(all));
   CHECK(r.read().empty());
@@ -79,6 +79,53 @@ TEST_CASE("rewind: what was paused by whoever read it before is read on") {
   CHECK(r.read().empty());
   REQUIRE(r.rewind->start({}));
   CHECK(r.read() == "1:a\n");
+}
+
+TEST_CASE("rewind: what was kept at a stop comes first, and what a crash lost behind it is passed over") {
+  std::vector<Block> kept(1);
+  {
+    const Rewound before;
+    before.source->push(0, "a\nb\n");
+    before.source->push(0, "c\n");
+    before.source->end(0);
+    before.read();
+    const Progress safe[] = {{0, 2, {}}};
+    before.rewind->stored(safe);
+    kept = before.rewind->kept();
+  }
+  REQUIRE(kept.size() == 2);
+  auto memory = std::make_unique<MemorySource>(SourceId(0));
+  memory->push(0, "1\n2\n3\n4\n5\n");  // offsets up to 5 have been read, of the lines before
+  memory->push(0, "new\n");
+  Rewind rewind(std::move(memory));
+  rewind.give_first(std::move(kept));
+  CHECK(rewind.gives(0, 2));
+  CHECK_FALSE(rewind.gives(0, 4));
+  rewind.had_read_to({6});
+  const Progress from[] = {{0, 2, {}}};
+  REQUIRE(rewind.start(from));
+  std::string out;
+  for (Block block; rewind.poll(block, {}) == Polled::block; block.clear())
+    out += std::to_string(block.first_offset) + "-" + std::to_string(block.next_offset) + ":" +
+           std::string(block.bytes.view()) + ";";
+  CHECK(out == "2-3:b\n;3-4:c\n;4-6:;6-7:new\n;");
+}
+
+TEST_CASE("rewind: what was kept behind a state that was put back is not given") {
+  std::vector<Block> kept(1);
+  kept.front().first_offset = 5;
+  kept.front().next_offset = 7;
+  kept.front().bytes.append("x\ny\n");
+  auto memory = std::make_unique<MemorySource>(SourceId(0));
+  memory->push(0, "1\n2\nnew\n");
+  Rewind rewind(std::move(memory));
+  rewind.give_first(std::move(kept));
+  rewind.had_read_to({3});
+  const Progress from[] = {{0, 3, {}}};
+  REQUIRE(rewind.start(from));
+  Block block;
+  REQUIRE(rewind.poll(block, {}) == Polled::block);
+  CHECK(block.bytes.view() == "new\n");
 }
 
 }  // namespace tocsin::app

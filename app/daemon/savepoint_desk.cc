@@ -34,7 +34,7 @@ std::vector<SavepointStatus> Daemon::savepoints() const {
 void Daemon::savepoint(const SavepointAsked& asked, Reply reply) {
   if (savepoint_folder(settings_).empty())
     return reply({422, document_of_refusal("state is in memory, so there is no folder for savepoints: state.savepoints "
-                                         "names one")});
+                                           "names one")});
   {
     const std::scoped_lock lock(mutex_);
     if (asked_savepoint_ || stops_) {

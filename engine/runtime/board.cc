@@ -101,6 +101,7 @@ const Cut& Board::cut(Duration now) {
                                partition.next_offset,
                                resume,
                                {partition.late.begin(), partition.late.end()},
+                               {},
                                {}});
   }
   cut_.begun.clear();

@@ -50,6 +50,7 @@ struct Cut {
     std::uint64_t resume_offset = 0;  // ... and before this one all have been judged, too
     std::vector<Came::Late> late;     // that are still to be seen
     std::string bookmark;             // what the source said of resume_offset
+    std::string memory;               // what its decoder needs to know (Decoder::memory)
   };
   std::vector<Partition> partitions;
   struct Begun {

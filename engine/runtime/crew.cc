@@ -213,6 +213,15 @@ std::string Crew::bookmark(std::size_t partition, std::uint64_t next_offset) {
   return inlet.feed.source->bookmark(in_source, next_offset);
 }
 
+std::string Crew::memory(std::size_t partition) {
+  std::uint32_t in_source = 0;
+  Inlet& inlet = inlet_of(partition, in_source);
+  Turnstile& turnstile = *turnstiles_[partition];
+  const std::scoped_lock lock(inlet.mutex, turnstile.decoding);
+  if (turnstile.decoder != nullptr) return turnstile.decoder->memory();
+  return in_source < inlet.feed.goes_on.size() ? inlet.feed.goes_on[in_source].memory : std::string();
+}
+
 void Crew::stored(std::span<const Progress> positions) {
   for (const auto& inlet : inlets_) {
     std::vector<Progress> own;
@@ -336,6 +345,13 @@ Result<Decoder*> Crew::decoder_of(Worker& worker, const Inlet& inlet, std::size_
     own = std::move(*made);
   }
   if (!own->remembers()) return own.get();
+  const auto at =
+      static_cast<std::size_t>(std::ranges::find(inlet.feed.partitions, partition) - inlet.feed.partitions.begin());
+  if (at < inlet.feed.goes_on.size())
+    if (const Feed::Reading& from = inlet.feed.goes_on[at]; !own->recall(from.memory, from.next_offset))
+      return failure(Error::Code::malformed,
+                     "what the state says of the records that were read is nothing that this version of tocsin knows");
+  const std::scoped_lock lock(turnstile.decoding);
   turnstile.decoder = std::move(own);
   return turnstile.decoder.get();
 }
@@ -354,7 +370,10 @@ void Crew::decode(Worker& worker, const Inlet& inlet, std::size_t partition, std
     Turnstile& turnstile = *turnstiles_[partition];
     std::unique_lock lock(turnstile.decoding);
     turnstile.turn.wait(lock, [&] { return turnstile.next_decoded == ticket; });
+    // A record that began in a block before this one is of this one, and its beginning is to be read again with it.
+    if (const auto begun = decoder.unfinished()) out.offsets.first = *begun;
     decoder.decode(block, *batch, worker.dead);
+    if (const auto begun = decoder.unfinished()) out.offsets.next = *begun;
     ++turnstile.next_decoded;
     turnstile.turn.notify_all();
   }

@@ -42,6 +42,13 @@ class Crew {
     std::vector<std::size_t> partitions{};  // the engine's, by number in the source
     std::function<Result<std::unique_ptr<Decoder>>()> make_decoder{};
     std::function<void(EventBatch&)> select{};  // takes out what is as if it were not in the source; any thread
+    // Where reading goes on, by number in the source, and what decoders need to know of what stands before it; none:
+    // from the beginning.
+    struct Reading {
+      std::uint64_t next_offset = 0;
+      std::string memory{};
+    };
+    std::vector<Reading> goes_on{};
   };
   struct Limits {
     // Of the events that wait. Beyond it partitions that are ahead of the stream are paused.
@@ -78,6 +85,7 @@ class Crew {
 
   // Of the source that partition `partition` of the engine is of; from any thread.
   std::string bookmark(std::size_t partition, std::uint64_t next_offset);
+  std::string memory(std::size_t partition);         // of its decoder
   void stored(std::span<const Progress> positions);  // by partition of the engine
   std::uint64_t held_bytes() const { return *held_; }
 

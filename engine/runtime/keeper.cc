@@ -55,7 +55,7 @@ Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> 
 
 Keeper::~Keeper() = default;
 
-Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_back) {
+Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
   Resumed out;
   auto newest = store_.newest();
   if (!newest) return tl::unexpected(newest.error());
@@ -89,7 +89,7 @@ Result<Keeper::Resumed> Keeper::restore(std::span<const std::size_t> cannot_go_b
     // Since when a program watches has to be known before its keys.
     for (const bool watching : {true, false})
       if (const auto loaded = load(programs, watching, cold, moves); !loaded) return tl::unexpected(loaded.error());
-    engine_.resume(cut_of_today(cannot_go_back, out.from));
+    engine_.resume(cut_of_today(comes_again, out));
   }
   for (std::size_t i = 0; i < engine_.shards(); ++i) {
     changes_.emplace_back(*names_);
@@ -188,7 +188,7 @@ void Keeper::sweep() {
 }
 
 // The cut of the ledger, for the partitions that there are now.
-Cut Keeper::cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const {
+Cut Keeper::cut_of_today(const ComesAgain& comes_again, Resumed& out) const {
   Cut cut = ledger_.cut;
   for (Cut::Partition& partition : cut.partitions) partition.source = names_->source(partition.source.index);
   for (Cut::Begun& begun : cut.begun) begun.source = names_->source(begun.source.index);
@@ -200,15 +200,16 @@ Cut Keeper::cut_of_today(std::span<const std::size_t> cannot_go_back, std::vecto
     for (std::ptrdiff_t n = place; known != before.end(); ++known)
       if (known->source == sources[i] && n-- == 0) break;
     if (known == before.end()) {  // a new one
-      cut.partitions.push_back({sources[i], PartitionClock({}), 0, 0, {}, {}});
+      cut.partitions.push_back({sources[i], PartitionClock({}), 0, 0, {}, {}, {}});
       continue;
     }
     Cut::Partition& now = cut.partitions.emplace_back(*known);
-    if (std::ranges::find(cannot_go_back, i) != cannot_go_back.end()) {
+    if (comes_again && !comes_again(i, now.resume_offset)) {
       now.resume_offset = now.next_offset;
       now.late.clear();
     }
-    from.push_back({static_cast<std::uint32_t>(i), now.resume_offset, now.bookmark});
+    out.from.push_back({static_cast<std::uint32_t>(i), now.resume_offset, now.bookmark});
+    out.readings.push_back({now.next_offset, now.memory});
   }
   return cut;
 }

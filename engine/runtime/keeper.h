@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -42,16 +43,24 @@ class Keeper {
   // What was there before this start.
   struct Resumed {
     bool is_first = true;
-    std::vector<Progress> from;                           // where sources go on, by partition of the engine that was
-                                                          // known before
+    std::vector<Progress> from;  // where sources go on, by partition of the engine that was
+                                 // known before
+    // ... and what more was known of it: up to where it had been read, and the memory of its decoder.
+    struct Reading {
+      std::uint64_t read_to = 0;
+      std::string memory;
+    };
+    std::vector<Reading> readings;                        // as `from`
     Epoch newest;                                         // the newest that was stored
     std::vector<SinkDelivery> sinks;                      // where they stood then
     std::vector<std::pair<Epoch, std::string>> outboxes;  // whose delivery is not known: to be given to the sinks again
     std::vector<std::string> lost;                        // rules that have gone since then, with what they remembered
   };
   // REQUIRES: partitions have been added; nothing has been read. Partitions are found again by their source's name and
-  // their place in it. `cannot_go_back`: those of sources that go on with what comes next, whatever was not judged yet.
-  Result<Resumed> restore(std::span<const std::size_t> cannot_go_back = {});
+  // their place in it. `comes_again`: whether what stands behind an offset will; else the partition goes on with what
+  // comes next, whatever was not judged yet. None: all of it does.
+  using ComesAgain = std::function<bool(std::size_t partition, std::uint64_t offset)>;
+  Result<Resumed> restore(const ComesAgain& comes_again = {});
 
   // What leaves is written here instead, one text after the other; each epoch's are its outbox. What shards have found
   // belongs to the cut before which they found it, what is told of a block to the cut before which the block came.
@@ -70,8 +79,9 @@ class Keeper {
   // Where all stood at the cut that is to be stored, or was stored last, by partition of the engine; and what sources
   // say of it.
   std::vector<Progress> positions() const;
-  void set_bookmark(std::uint32_t partition, std::string text) {
-    ledger_.cut.partitions[partition].bookmark = std::move(text);
+  void set_bookmark(std::uint32_t partition, std::string of_source, std::string of_decoder) {
+    ledger_.cut.partitions[partition].bookmark = std::move(of_source);
+    ledger_.cut.partitions[partition].memory = std::move(of_decoder);
   }
   // How far sinks have come: durable with the next epoch.
   void delivered(Epoch epoch, std::span<const SinkDelivery> sinks);
@@ -104,7 +114,7 @@ class Keeper {
   struct Part;
   struct Moves;
   Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold, Moves& moves);
-  Cut cut_of_today(std::span<const std::size_t> cannot_go_back, std::vector<Progress>& from) const;
+  Cut cut_of_today(const ComesAgain& comes_again, Resumed& out) const;
   void sweep();
   Changes& changes_at(const StateAddress& address);
 

@@ -8,7 +8,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 
 template <class Archive>
 void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
@@ -21,10 +21,11 @@ void ledger_parts(Archive& a, Ledger& ledger) {
   Cut& cut = ledger.cut;
   a(cut.number, cut.frontier.events_before, cut.frontier.timers_before);
   const std::size_t partitions = a.count(cut.partitions.size());
-  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}, {}});
+  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}, {}, {}});
   for (Cut::Partition& partition : cut.partitions) {
     source_parts(a, partition.source);
-    a(partition.clock, partition.next_offset, partition.resume_offset, partition.late, partition.bookmark);
+    a(partition.clock, partition.next_offset, partition.resume_offset, partition.late, partition.bookmark,
+      partition.memory);
   }
   const std::size_t begun = a.count(cut.begun.size());
   if constexpr (Archive::kReads) cut.begun.resize(begun);

@@ -54,7 +54,8 @@ void Steward::look(Duration now) {
 
 Result<void> Steward::store(Duration now) {
   for (const Progress& progress : keeper_.positions())
-    keeper_.set_bookmark(progress.partition, crew_.bookmark(progress.partition, progress.next_offset));
+    keeper_.set_bookmark(progress.partition, crew_.bookmark(progress.partition, progress.next_offset),
+                         crew_.memory(progress.partition));
   keeper_.delivered(standing_.delivered, standing_.sinks);
   storing_since_ = now.us;
   auto stored = keeper_.store();
