@@ -129,10 +129,12 @@ void print_status(const Json& s, std::ostream& out) {
   line("watermark", shown(s["watermark"]));
   line("state", fmt::format("{} keys, {} in memory, epoch {}", number_of(s["keys"]), bytes_of(s["state_bytes"]),
                             number_of(s["epoch"])));
-  if (const Json& checkpoint = s["checkpoint"]; !checkpoint.is_null())
+  if (const Json& checkpoint = s["checkpoint"]; !checkpoint.is_null()) {
     line("checkpoint", fmt::format("{}, {} in {:.3f} s{}", shown(checkpoint["time"]), bytes_of(checkpoint["bytes"]),
                                    checkpoint["seconds"].get<double>(),
                                    checkpoint["ok"].get<bool>() ? "" : ", FAILED: " + shown(checkpoint["failure"])));
+    if (checkpoint.contains("advice")) line("", shown(checkpoint["advice"]));
+  }
   for (const Json& source : s["sources"])
     line("source", fmt::format("{} ({}): {} records, watermark {}{}", shown(source["name"]), shown(source["kind"]),
                                number_of(source["records"]), shown(source["watermark"]),
@@ -142,6 +144,16 @@ void print_status(const Json& s, std::ostream& out) {
                              number_of(sink["delivered"]), number_of(sink["waiting"]), number_of(sink["failed"]),
                              sink.contains("problem") ? ", PROBLEM: " + shown(sink["problem"]) : ""));
   line("problems", number_of(s["problems"]));
+}
+
+void print_checkpoints(const Json& checkpoints, std::ostream& out) {
+  std::vector<std::vector<std::string>> rows{{"time", "epoch", "epochs", "changes", "written", "base", "seconds", ""}};
+  for (const Json& note : checkpoints)
+    rows.push_back({shown(note["time"]), number_of(note["through_epoch"]), number_of(note["epochs"]),
+                    number_of(note["changes"]), bytes_of(note["bytes"]), bytes_of(note["base_bytes"]),
+                    fmt::format("{:.3f}", note["seconds"].get<double>()),
+                    note["ok"].get<bool>() ? "" : "FAILED: " + shown(note["failure"])});
+  print_table(out, rows);
 }
 
 void print_rules(const Json& rules, std::ostream& out) {
@@ -223,6 +235,9 @@ std::string word(const Arguments& arguments, std::size_t i) {
 
 Exit run_status(const Arguments& arguments, Console& console) {
   Client client("status", arguments, console);
+  if (arguments.has("--checkpoints"))
+    return show(client, "/api/v1/checkpoints", arguments, console,
+                [](const Json& json, std::ostream& out) { print_checkpoints(json.at("checkpoints"), out); });
   if (!arguments.has("--ready"))
     return show(client, "/api/v1/status", arguments, console,
                 [](const Json& status, std::ostream& out) { print_status(status, out); });

@@ -337,7 +337,8 @@ Command status() {
                  .one_line = "one screen of a running daemon",
                  .more = "Exit code 4 when there is none, or no answer in time.",
                  .operands = {},
-                 .options = {{.name = "--ready", .help = "only whether it is ready: exit code 0, else 1"}},
+                 .options = {{.name = "--ready", .help = "only whether it is ready: exit code 0, else 1"},
+                             {.name = "--checkpoints", .help = "the last 1,000 checkpoints, newest first"}},
                  .examples = {"tocsin status", "tocsin status --ready --timeout 2s"},
                  .run = run_status});
 }
@@ -345,7 +346,8 @@ Command status() {
 Command live_rules() {
   return client({.name = "rules",
                  .one_line = "the rules of a running daemon; switch one off and on",
-                 .more = "A rule that was disabled stays so over restarts, and is shown as such everywhere.",
+                 .more = "A rule that was disabled alerts nobody, and goes on remembering: enabled again, it knows all "
+                         "that has happened. It stays so over restarts, and is shown as such everywhere.",
                  .operands = {{"WHAT",
                                0,
                                1,

@@ -50,6 +50,7 @@ struct DaemonStatus {
   std::uint64_t keys = 0, state_bytes = 0, memory_bytes = 0;
   std::uint64_t epoch = 0;  // the newest that is durable
   std::optional<CheckpointNote> checkpoint = {};
+  std::string checkpoint_advice = {};  // what to change, where they fail, are slow or large; "" nothing
   ReloadStatus reload;
   std::vector<SourceStatus> sources = {};
   std::vector<SinkStatus> sinks = {};

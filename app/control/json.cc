@@ -84,6 +84,8 @@ Json array_of(const Items& items, const One& one) {
 std::string status_json(const DaemonStatus& s) {
   Json reload = {{"generation", s.reload.generation}, {"hash", s.reload.hash}, {"time", time_of(s.reload.at)}};
   add(reload, "error", s.reload.error);
+  Json checkpoint = s.checkpoint ? checkpoint_of(*s.checkpoint) : Json();
+  if (s.checkpoint) add(checkpoint, "advice", s.checkpoint_advice);
   return text_of({{"schema", "tocsin/status/1"},
                   {"version", s.version},
                   {"started", time_of(s.started)},
@@ -102,7 +104,7 @@ std::string status_json(const DaemonStatus& s) {
                   {"state_bytes", s.state_bytes},
                   {"memory_bytes", s.memory_bytes},
                   {"epoch", s.epoch},
-                  {"checkpoint", s.checkpoint ? checkpoint_of(*s.checkpoint) : Json()},
+                  {"checkpoint", std::move(checkpoint)},
                   {"reload", std::move(reload)},
                   {"sources", array_of(s.sources, source_of)},
                   {"sinks", array_of(s.sinks, sink_of)},

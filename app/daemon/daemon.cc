@@ -10,6 +10,8 @@
 #include "adapters/file/disk.h"
 #include "adapters/lmdb/store.h"
 #include "adapters/memory/store.h"
+#include "app/daemon/checkpoint_advice.h"
+#include "app/daemon/disabled.h"
 #include "app/daemon/unjudged.h"
 #include "app/inputs.h"
 #include "engine/base/wording.h"
@@ -136,6 +138,13 @@ Exit Daemon::open_state() {
   history_ = store->get();
   store_ = std::move(*store);
   if (const auto notes = history_->notes(CheckpointHistory::kNotesMax); notes) notes_ = *notes;
+  auto disabled = read_disabled(*disk_);
+  if (!disabled) {
+    log_.problem("state", disabled.error().message);
+    return exit_of(disabled.error());
+  }
+  for (const std::string& name : *disabled) log_.info("rules", "rule `" + name + "` is disabled");
+  outbound_.set_disabled(std::move(*disabled));
   return Exit::done;
 }
 
@@ -389,6 +398,8 @@ void Daemon::end() {
     ends_at = ends_at_;
     if (wanted_) waiting.push_back(std::move(wanted_->reply));
     if (asked_) waiting.push_back(std::move(asked_->second));
+    for (Switch& asked : switches_) waiting.push_back(std::move(asked.reply));
+    switches_.clear();
     wanted_.reset();
     asked_.reset();
   }
@@ -454,11 +465,15 @@ void Daemon::checkpoint_thread() {
   }
 }
 
+// One that takes longer than it may has failed, though the base is the new one: that it takes so long is what somebody
+// has to hear.
 void Daemon::checkpoint() {
   CheckpointNote note;
   note.at = clock_.now();
   const Duration began = clock_.elapsed();
+  merging_since_ = began.us;
   const auto merged = store_->merge();
+  merging_since_ = 0;
   note.took = clock_.elapsed() - began;
   if (merged) {
     note.through = merged->through;
@@ -466,15 +481,23 @@ void Daemon::checkpoint() {
     note.changes = merged->changes;
     note.bytes = merged->bytes;
     if (merged->epochs == 0) return;
+    if (note.took > settings_.state.checkpoint.timeout)
+      note.failure = fmt::format("it took {:.1f} s, longer than state.checkpoint.timeout",
+                                 static_cast<double>(note.took.us) / 1e6);
   } else {
     note.failure = merged.error().message;
-    log_.problem("checkpoint", note.failure);
   }
   note.base_bytes = store_->figures().base_bytes;
   if (const auto noted = history_->note(note); !noted) log_.problem("checkpoint", noted.error().message);
-  const std::scoped_lock lock(mutex_);
-  notes_.insert(notes_.begin(), note);
-  if (notes_.size() > CheckpointHistory::kNotesMax) notes_.pop_back();
+  std::string advice;
+  {
+    const std::scoped_lock lock(mutex_);
+    notes_.insert(notes_.begin(), note);
+    if (notes_.size() > CheckpointHistory::kNotesMax) notes_.pop_back();
+    advice = checkpoint_advice(notes_, settings_.state.checkpoint);
+  }
+  if (!note.failure.empty()) log_.problem("checkpoint", note.failure, "epochs are kept until one succeeds");
+  if (note.failure.empty() && !advice.empty()) log_.problem("checkpoint", "they are slow or large", advice);
 }
 
 void Daemon::watch_thread() {
@@ -491,6 +514,7 @@ void Daemon::watch_thread() {
       watch_troubles(*generation);
     }
     log_.look();
+    switch_rules();
     look_at_rules(now);
   }
 }
@@ -550,6 +574,36 @@ void Daemon::look_at_rules(Duration now) {
   if (!was_told && !(settings_.reload.watch && now >= looked_ + settings_.reload.every)) return;
   looked_ = now;
   apply({.by_itself = !was_told}, nullptr);
+}
+
+void Daemon::switch_rules() {
+  std::vector<Switch> asked;
+  {
+    const std::scoped_lock lock(mutex_);
+    asked.swap(switches_);
+  }
+  for (const Switch& one : asked) one.reply(switch_rule(one));
+}
+
+Verdict Daemon::switch_rule(const Switch& asked) {
+  std::set<std::string> names = outbound_.disabled();
+  const std::shared_ptr<Generation> generation = current();
+  const bool is_there =
+      generation != nullptr &&
+      std::ranges::find(generation->rules().programs, asked.rule, &Program::name) != generation->rules().programs.end();
+  if (!is_there && !(asked.enabled && names.contains(asked.rule)))
+    return {404, document_of_refusal("there is no rule `" + asked.rule + "`", "`tocsin rules` lists them")};
+  asked.enabled ? names.erase(asked.rule) : names.insert(asked.rule).second;
+  if (disk_ != nullptr)
+    if (const auto written = write_disabled(*disk_, names); !written)
+      return {500, document_of_refusal("it stays as it was, since that could not be kept: " + written.error().message)};
+  outbound_.set_disabled(std::move(names));
+  std::string text = fmt::format("rule `{}` is {}", asked.rule, asked.enabled ? "enabled" : "disabled");
+  log_.info("rules", text);
+  if (!asked.enabled)
+    text += fmt::format(": it alerts nobody until `tocsin rules enable {}`{}, and goes on remembering", asked.rule,
+                        disk_ != nullptr ? ", also after a restart" : ", or a restart, as state is in memory");
+  return {200, document_of_switch(asked.rule, asked.enabled, text + "\n")};
 }
 
 Verdict Daemon::refuse_rules(unsigned status, std::string why, std::string_view help) {

@@ -90,6 +90,12 @@ class Daemon final : public Desk {
     Plan plan;
     Reply reply;
   };
+  // A rule that somebody wants switched on or off.
+  struct Switch {
+    std::string rule;
+    bool enabled = true;
+    Reply reply;
+  };
   // Why a generation cannot begin.
   struct Refusal {
     std::string where, why;
@@ -120,6 +126,8 @@ class Daemon final : public Desk {
   void watch_troubles(const Generation& generation);
   void look_at_rules(Duration now);
   void apply(const ReloadAsked& asked, Reply reply);
+  void switch_rules();
+  Verdict switch_rule(const Switch& asked);
   void checkpoint();
   void make_asked_savepoint(bool at_end);
   std::shared_ptr<Generation> current() const;
@@ -147,6 +155,7 @@ class Daemon final : public Desk {
   std::optional<std::pair<ReloadAsked, Reply>> asked_;
   std::optional<std::pair<SavepointAsked, Reply>> asked_savepoint_;  // also while it is being made
   std::optional<Wanted> wanted_;
+  std::vector<Switch> switches_;
   std::string stage_ = "starting", about_;
   std::vector<std::string> stuck_;     // by shard; "" it moves
   std::vector<CheckpointNote> notes_;  // newest first
@@ -154,7 +163,8 @@ class Daemon final : public Desk {
   Duration ends_at_{};                 // 0: it has not been told to
 
   std::atomic<bool> stops_{false}, looks_{false}, threads_stop_{false}, publishing_stops_{false};
-  std::atomic<bool> judges_{false};   // a crew is at work
+  std::atomic<bool> judges_{false};  // a crew is at work
+  std::atomic<std::int64_t> merging_since_{0};
   std::atomic<bool> is_safe_{false};  // all that was judged is durable
   std::atomic<int> failed_{0};        // an Exit
 

@@ -263,6 +263,56 @@ TEST_CASE("a reload in which nothing that runs has changed begins no other gener
   CHECK(running.daemon->status().reload.generation == 2);
 }
 
+TEST_CASE("a rule that is disabled alerts nobody, goes on remembering, and stays so over reload and restart") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  const auto add = [&](const std::string& text, std::uint64_t records) {
+    more << text << std::flush;
+    REQUIRE(soon([&] { return running.daemon->status().events == records; }));
+  };
+  const auto change = [&](const std::string& rule, bool enabled) {
+    std::promise<Verdict> verdict;
+    running.daemon->enable(rule, enabled, [&](Verdict v) { verdict.set_value(std::move(v)); });
+    return verdict.get_future().get();
+  };
+  CHECK(change("four", false).status == 404);
+  CHECK(change("three", false).status == 200);
+  CHECK(running.daemon->status().rules_disabled == 1);
+  CHECK_FALSE(running.daemon->rules().front().enabled);
+  add(event("ann", 1) + event("ann", 2) + event("ann", 3) + event("bob", 4), 4);
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().rules_disabled == 1);
+  CHECK(running.stop() == Exit::done);
+  CHECK_FALSE(running.alerted("ann: three"));
+  running.begin();
+  CHECK(running.daemon->status().rules_disabled == 1);
+  add(event("bob", 5), 1);
+  CHECK(change("three", true).status == 200);
+  CHECK(running.daemon->status().rules_disabled == 0);
+  add(event("bob", 6) + event("cid", 7), 3);
+  CHECK(soon([&] { return running.alerted("bob: three"); }));
+}
+
+TEST_CASE("checkpoints that fail too often in a row, or take too long, are said: not ready, and what to do") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.state.checkpoint.every = running.settings.state.checkpoint.min_pause = milliseconds(50);
+  running.settings.state.checkpoint.timeout = Duration{1};
+  running.settings.state.checkpoint.tolerated_failures = 1;
+  running.begin();
+  CHECK(soon([&] { return contains(running.daemon->ready().reason, "failed in a row"); }));
+  CHECK(contains(running.daemon->status().checkpoint_advice, "longer than state.checkpoint.timeout"));
+  CHECK(running.daemon->healthy().ok());
+  CHECK(running.stop() == Exit::done);
+  running.settings.state.checkpoint.every = hours(1);
+  running.begin();
+  CHECK(running.daemon->checkpoints().size() >= 2);  // those of the process before
+  CHECK_FALSE(running.daemon->checkpoints().front().failure.empty());
+}
+
 TEST_CASE("a daemon that does not end in time is told, once it was to have ended") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "app/control/metrics.h"
+#include "app/daemon/checkpoint_advice.h"
 #include "app/daemon/daemon.h"
 #include "app/version.h"
 #include "engine/base/overloaded.h"
@@ -50,6 +51,11 @@ Health Daemon::ready() const {
   const std::scoped_lock lock(mutex_);
   if (stage_ != "running") return {"the daemon is " + stage_};
   if (std::string trouble = generation_->steward->trouble(); !trouble.empty()) return {std::move(trouble)};
+  const CheckpointSettings& checkpoint = settings_.state.checkpoint;
+  if (failures_in_a_row(notes_) > checkpoint.tolerated_failures) return {checkpoint_advice(notes_, checkpoint)};
+  const std::int64_t since = merging_since_;
+  if (since != 0 && clock_.elapsed().us - since > checkpoint.timeout.us)
+    return {"a checkpoint takes longer than state.checkpoint.timeout: the disk of state.dir does not keep up"};
   return {};
 }
 
@@ -64,7 +70,10 @@ DaemonStatus Daemon::status() const {
   out.late = counts.late;
   out.dead_letters = counts.dead_letters;
   out.problems = log_.problem_count();
-  for (const RuleStatus& rule : rules()) out.keys += rule.keys;
+  for (const RuleStatus& rule : rules()) {
+    out.keys += rule.keys;
+    out.rules_disabled += !rule.enabled;
+  }
   const Publisher::Standing standing = publisher_->standing();
   for (const OpenSink& sink : sinks_) {
     SinkStatus& status = out.sinks.emplace_back();
@@ -86,6 +95,7 @@ DaemonStatus Daemon::status() const {
   out.memory_bytes = generation_->crew->held_bytes();
   out.epoch = generation_->steward->figures().epoch.number;
   if (!notes_.empty()) out.checkpoint = notes_.front();
+  out.checkpoint_advice = checkpoint_advice(notes_, settings_.state.checkpoint);
   out.reload = reload_status_;
   const std::vector<std::string> troubles = generation_->crew->troubles();
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
@@ -102,12 +112,14 @@ DaemonStatus Daemon::status() const {
 }
 
 std::vector<RuleStatus> Daemon::rules() const {
+  const std::set<std::string> disabled = outbound_.disabled();
   const std::scoped_lock lock(mutex_);
   const RuleSet& rules = generation_->rules();
   std::vector<RuleStatus> out;
   for (const Program& program : rules.programs) {
     RuleStatus& rule = out.emplace_back();
     rule.name = program.name;
+    rule.enabled = !disabled.contains(program.name);
     if (const auto* body = std::get_if<RuleBody>(&program.body); body != nullptr && body->alert)
       rule.severity = name_of(body->alert->severity);
   }
@@ -175,8 +187,15 @@ void Daemon::reload(const ReloadAsked& asked, Reply reply) {
   reply({409, document_of_refusal("another reload is under way")});
 }
 
-void Daemon::enable(const std::string&, bool, Reply reply) {
-  reply({422, document_of_refusal("rules cannot be disabled in this version")});
+void Daemon::enable(const std::string& rule, bool enabled, Reply reply) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (stage_ != "stopping") {
+      switches_.push_back({rule, enabled, std::move(reply)});
+      return;
+    }
+  }
+  reply({409, document_of_refusal("the daemon is stopping")});
 }
 
 }  // namespace tocsin::app

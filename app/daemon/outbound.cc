@@ -91,7 +91,23 @@ const std::vector<std::string>& Outbound::sinks_of_alert(const RuleSet& rules, c
   return has_own ? rule->alert->sinks : settings_.routes.alerts;
 }
 
+bool Outbound::is_disabled(const Program& program) const {
+  const std::scoped_lock lock(mutex_);
+  return disabled_.contains(program.name);
+}
+
+void Outbound::set_disabled(std::set<std::string> names) {
+  const std::scoped_lock lock(mutex_);
+  disabled_ = std::move(names);
+}
+
+std::set<std::string> Outbound::disabled() const {
+  const std::scoped_lock lock(mutex_);
+  return disabled_;
+}
+
 void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& keeper) {
+  if (is_disabled(names.rules->programs[alert.rule.index])) return;
   ++alerts_;
   const std::vector<std::string>& sinks = sinks_of_alert(*names.rules, alert);
   body_.clear();
@@ -107,7 +123,7 @@ void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& 
 void Outbound::on_emitted(const Emitted& emitted, const DocumentNames& names, Keeper& keeper) {
   const Program& program = names.rules->programs[emitted.by.index];
   const std::vector<std::string>& sinks = sinks_of_emitted(program, emitted);
-  if (sinks.empty()) return;
+  if (sinks.empty() || is_disabled(program)) return;
   body_.clear();
   append_emitted(body_, emitted, names);
   message_.clear();

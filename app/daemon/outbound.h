@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,11 @@ class Outbound {
   // What was told to the one before and is in no epoch yet goes over to it.
   void bind(Keeper* keeper);
 
+  // A rule that is switched off alerts nobody; it goes on remembering, and what it emits goes on to other rules. Any
+  // thread.
+  void set_disabled(std::set<std::string> names);
+  std::set<std::string> disabled() const;
+
   struct Counts {
     std::uint64_t alerts = 0, late = 0, dead_letters = 0;
     struct Source {
@@ -53,6 +59,7 @@ class Outbound {
     std::vector<std::string> sinks;
     Epoch epoch;
   };
+  bool is_disabled(const Program& program) const;
   const std::vector<std::string>& sinks_of_alert(const RuleSet& rules, const Alert& alert) const;
   void on_alert(const Alert& alert, const DocumentNames& names, Keeper& keeper);
   void on_emitted(const Emitted& emitted, const DocumentNames& names, Keeper& keeper);
@@ -69,6 +76,7 @@ class Outbound {
   mutable std::mutex mutex_;
   Keeper* keeper_ = nullptr;
   std::map<std::string, std::uint64_t> given_up_;
+  std::set<std::string> disabled_;
   std::deque<Kept> kept_;  // newest first
 };
 

@@ -97,6 +97,11 @@ std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run
       list_of(plan.removed), quoted(text_of(plan)));
 }
 
+std::string document_of_switch(std::string_view rule, bool enabled, std::string_view text) {
+  return fmt::format(R"({{"schema":"tocsin/rule/1","rule":{},"enabled":{},"text":{}}})", quoted(rule), enabled,
+                     quoted(text));
+}
+
 std::string document_of_refusal(std::string_view error, std::string_view help) {
   std::string out = R"({"schema":"tocsin/reload/1","error":)" + quoted(error);
   if (!help.empty()) out += ",\"help\":" + quoted(help);

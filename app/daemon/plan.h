@@ -33,6 +33,8 @@ std::string lost_by(const Plan& plan);
 // As `tocsin reload` prints it.
 std::string text_of(const Plan& plan);
 std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run);
+// What became of a rule that was switched on or off.
+std::string document_of_switch(std::string_view rule, bool enabled, std::string_view text);
 // `help`: what to do; "" nothing that is not said.
 std::string document_of_refusal(std::string_view error, std::string_view help = {});
 
