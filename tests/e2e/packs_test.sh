@@ -15,9 +15,9 @@ for pack in behaviour logs windows profiles taxi sessions; do
   "$tocsin" replay "rules/$pack" --input "$temporary/events.ndjson" --event-field event \
     --dead-letters "$temporary/dead" > "$temporary/alerts" 2> "$temporary/err" || { cat "$temporary/err"; failed=1; }
   # A rule is a paragraph; one without `alert` only emits.
-  for rule in $(awk -v RS= '/ alert / { sub(/.*\nrule /, ""); sub(/^rule /, ""); print $1 }' "rules/$pack/$pack.rules"); do
+  while read -r rule; do
     grep -q "\"rule\":\"$rule\"" "$temporary/alerts" || { echo "$pack: no alert of $rule"; failed=1; }
-  done
+  done < <(awk -v RS= '/ alert / { sub(/.*\nrule /, ""); sub(/^rule /, ""); print $1 }' "rules/$pack/$pack.rules")
   [ ! -s "$temporary/dead" ] || { echo "$pack: $(head -n 1 "$temporary/dead")"; failed=1; }
 done
 exit $failed
