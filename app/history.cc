@@ -78,7 +78,7 @@ class Run {
       : history_(history),
         outputs_(outputs),
         source_(source),
-        engine_(history.rules, history.reference, history.engine) {
+        engine_(history.rules, history.reference, options_of(history)) {
     names_.rules = history.rules.get();
     names_.sources = {history.source};
     names_.replayed = true;
@@ -109,6 +109,12 @@ class Run {
   }
 
  private:
+  static EngineOptions options_of(const History& history) {
+    EngineOptions out = history.engine;
+    out.sources = {history.source};
+    return out;
+  }
+
   Crew::Outputs outputs() {
     Crew::Outputs out;
     out.alert = [this](const Alert& alert) {

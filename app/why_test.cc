@@ -327,9 +327,7 @@ TEST_CASE("a condition: how near each comparison came") {
 }
 
 // The ids that a replay of the same input writes, in order.
-std::vector<std::string> ids_of(const Scene& scene, const std::string& events, const std::string& rule) {
-  const Ran ran =
-      run({"replay", "-q", scene.rules, "--input", "-", "--event-field", "event", "--drain"}, {.input = events});
+std::vector<std::string> ids_in(const Ran& ran, const std::string& rule) {
   std::vector<std::string> ids;
   std::istringstream lines(ran.out);
   for (std::string line; std::getline(lines, line);) {
@@ -337,6 +335,11 @@ std::vector<std::string> ids_of(const Scene& scene, const std::string& events, c
     if (alert["rule"] == rule) ids.push_back(alert["alert_id"]);
   }
   return ids;
+}
+
+std::vector<std::string> ids_of(const Scene& scene, const std::string& events, const std::string& rule) {
+  return ids_in(
+      run({"replay", "-q", scene.rules, "--input", "-", "--event-field", "event", "--drain"}, {.input = events}), rule);
 }
 
 Ran why_alert(const Scene& scene, const std::string& id, const std::string& events,
@@ -423,7 +426,7 @@ TEST_CASE("an alert by its id, with the rules and the codec of tocsin.toml") {
   for (int i = 0; i < 5; ++i) events += at(i, "login", "ann", "failure");
   const std::string config = scene.folder.write(
       "tocsin.toml", "rules = \"a.rules\"\n[source.logins]\nfile = { path = \"x\" }\nevent_field = \"event\"\n");
-  const std::string id = ids_of(scene, events, "five").front();
+  const std::string id = ids_in(run({"replay", "-q", "-c", config, "--input", "-"}, {.input = events}), "five").front();
   CHECK(contains(run({"why", id, "-c", config, "--input", "-"}, {.input = events}).out, "five fired for user = ann"));
 }
 

@@ -237,6 +237,8 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
   options.shards = settings_.shards != 0
                        ? settings_.shards
                        : std::clamp(std::thread::hardware_concurrency(), 1u, std::uint32_t{kShardsMax});
+  for (const SourceSettings& source : settings_.sources) out->names.sources.push_back(source.name);
+  options.sources = out->names.sources;
   out->engine = std::make_unique<Engine>(out->set.compiled.rules, out->set.reference, options);
   std::vector<Crew::Feed> feeds;
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
@@ -252,7 +254,6 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
       else
         source = rewind = std::make_shared<Rewind>(std::move(*opened));
     }
-    out->names.sources.push_back(settings.name);
     out->sources.push_back(std::move(source));
     out->rewinds.push_back(std::move(rewind));
     Crew::Feed& feed = feeds.emplace_back();

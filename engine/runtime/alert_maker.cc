@@ -28,8 +28,8 @@ class WithSuppressed : public MatchView {
 
 }  // namespace
 
-AlertMaker::AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator)
-    : id_(id), program_(program), rule_(std::get<RuleBody>(program.body)), evaluator_(evaluator) {}
+AlertMaker::AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator, const SourceMarks& sources)
+    : id_(id), program_(program), rule_(std::get<RuleBody>(program.body)), evaluator_(evaluator), sources_(sources) {}
 
 Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalContext& from, Time now,
                        std::uint64_t suppressed, std::vector<Emitted>& emitted) const {
@@ -73,29 +73,18 @@ std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
 // F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
 std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
                               Time fired, std::string& bytes) const {
-  const auto add_number = [&bytes](auto n) {
-    char digits[24];
-    bytes.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
-  };
-  const auto add = [&](const Position& p) {
-    bytes += '\0';
-    add_number(p.source.index);
-    bytes += '/';
-    add_number(p.partition);
-    bytes += '/';
-    add_number(p.offset);
-  };
   bytes.append(program_.name) += '\0';
   bytes.append(key) += '\0';
-  add_number(fired.us);
+  char digits[24];
+  bytes.append(digits, std::to_chars(digits, digits + sizeof digits, fired.us).ptr);
   if (rule_.firing == Firing::every_match) {
     for (const Evidence& e : evidence) {
       (bytes += '\0').append(e.label);
-      for (const Position& p : e.events) add(p);
+      for (const Position& p : e.events) sources_.append(bytes, p);
     }
   } else {
-    if (const Event* first = report.first()) add(first->position);
-    if (const Event* last = report.last()) add(last->position);
+    if (const Event* first = report.first()) sources_.append(bytes, first->position);
+    if (const Event* last = report.last()) sources_.append(bytes, last->position);
   }
   std::string out;
   out.reserve(32);

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/event/source_marks.h"
 #include "engine/match/alert.h"
 #include "engine/match/report.h"
 #include "engine/program/eval.h"
@@ -20,8 +21,8 @@ struct FiredKey {
 
 class AlertMaker {
  public:
-  // REQUIRES: the program is a rule; program and evaluator outlive this.
-  AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator);
+  // REQUIRES: the program is a rule; program, evaluator and sources outlive this.
+  AlertMaker(ProgramId id, const Program& program, const Evaluator& evaluator, const SourceMarks& sources);
 
   // The alert, and what the rule emits is appended. `suppressed`: how many fires a budget has swallowed before this
   // one.
@@ -39,6 +40,7 @@ class AlertMaker {
   const Program& program_;
   const RuleBody& rule_;
   const Evaluator& evaluator_;
+  const SourceMarks& sources_;
 };
 
 }  // namespace tocsin

@@ -310,7 +310,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (members_.empty()) first_ = id;
     members_.push_back({program,
                         pattern,
-                        AlertMaker(id, program, *context_.evaluator),
+                        AlertMaker(id, program, *context_.evaluator, *context_.sources),
                         shape.n,
                         static_cast<std::uint32_t>(bounds - bounds_.begin()),
                         ProgramCounters{},

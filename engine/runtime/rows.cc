@@ -9,12 +9,13 @@
 
 namespace tocsin {
 
-std::string session_id_of(std::string_view program, std::string_view key, const Event& first) {
+std::string session_id_of(std::string_view program, std::string_view key, const Event& first,
+                          const SourceMarks& sources) {
   std::string bytes(program);
   bytes += '\0';
   bytes += key;
-  bytes += '\0' + std::to_string(first.position.source.index) + '/' + std::to_string(first.position.partition) + '/' +
-           std::to_string(first.position.offset) + '/' + std::to_string(first.ordinal);
+  sources.append(bytes, first.position);
+  bytes += '/' + std::to_string(first.ordinal);
   const std::uint64_t hash = hash_bytes(bytes);
   std::string out;
   for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(hash >> shift) & 15];

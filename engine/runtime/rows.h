@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/event/source_marks.h"
 #include "engine/match/running.h"
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
@@ -14,7 +15,7 @@
 namespace tocsin {
 
 // The first event of a key and session, hashed: the same for the same input, always (language.md, section 9).
-std::string session_id_of(std::string_view program, std::string_view key, const Event& first);
+std::string session_id_of(std::string_view program, std::string_view key, const Event& first, const SourceMarks&);
 
 // The aggregates of one key's rows, kept as rows come and go: what Rows would work out from all of them at every
 // emission. Those that read every value anyhow (running.h) are left to it.

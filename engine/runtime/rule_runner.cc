@@ -117,7 +117,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
         program_(context.rules->programs[id.index]),
         streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
-        alerts_(id, program_, *context.evaluator),
+        alerts_(id, program_, *context.evaluator, *context.sources),
         open_keys_(asked) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;

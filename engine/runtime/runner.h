@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/event/source_marks.h"
 #include "engine/match/alert.h"
 #include "engine/match/pattern.h"
 #include "engine/program/eval.h"
@@ -58,11 +59,15 @@ struct StateOut;  // changes.h
 struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
   std::size_t window_events = kWindowEventsPerKeyMax;
-  std::uint32_t shards = 1;  // at most kShardsMax
+  std::uint32_t shards = 1;            // at most kShardsMax
+  std::vector<std::string> sources{};  // their names, by SourceId: ids of alerts and sessions follow from them
 };
 
 // What runners of one shard share.
-struct RunContext : EngineOptions {
+struct RunContext {
+  bool fast = true;
+  std::size_t window_events = 0;
+  const SourceMarks* sources = nullptr;
   const RuleSet* rules = nullptr;
   const Evaluator* evaluator = nullptr;
   const std::shared_ptr<const ReferenceData>* reference = nullptr;  // the shard's: lists and tables as they are now

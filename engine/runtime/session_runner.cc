@@ -133,7 +133,7 @@ class SessionRunner : public Runner {
   Session& begin(const KeyedVisit& v, const Event& event) {
     auto s = std::make_unique<Session>();
     s->key = OwnedValues(v.values);
-    s->id = session_id_of(program_.name, v.key, event);
+    s->id = session_id_of(program_.name, v.key, event, *context_.sources);
     if (context_.fast) s->running.emplace(program_);
     Session& out = keys_.insert(v.key, std::move(s));
     counters_.keys_most = std::max<std::uint64_t>(counters_.keys_most, keys_.size());

@@ -19,8 +19,12 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
       reference_(std::move(reference)),
       placement_(std::move(placement)),
       number_(number),
+      sources_(options.sources),
       evaluator_(rules_->code) {
-  RunContext context{options};
+  RunContext context;
+  context.fast = options.fast;
+  context.window_events = options.window_events;
+  context.sources = &sources_;
   context.rules = rules_.get();
   context.evaluator = &evaluator_;
   context.reference = &reference_;

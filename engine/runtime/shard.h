@@ -126,6 +126,7 @@ class Shard {
   std::shared_ptr<const ReferenceData> reference_;
   std::shared_ptr<const Placement> placement_;
   const std::uint32_t number_;
+  const SourceMarks sources_;
   Evaluator evaluator_;
   Scratch scratch_;
   std::vector<std::unique_ptr<Runner>> runners_;
