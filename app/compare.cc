@@ -199,13 +199,12 @@ Json in_json(const OutputDifference& d) {
 
 std::string line_of(const Alert& alert, const DocumentNames& names) {
   const Program& program = names.rules->programs[alert.rule.index];
-  std::string time, key;
-  append_rfc3339(time, alert.time);
+  std::string key;
   for (std::size_t i = 0; i < alert.key.values().size(); ++i) {
     key += fmt::format("{}{}: ", key.empty() ? "" : ", ", program.key_names[i]);
     append_json(key, alert.key.values()[i]);
   }
-  return fmt::format("{}  {:<8}  {}  {}{}", time, word_of(alert), program.name,
+  return fmt::format("{}  {:<8}  {}  {}{}", rfc3339(alert.time), word_of(alert), program.name,
                      key.empty() ? "" : fmt::format("{{{}}}  ", key), on_one_line(alert.text));
 }
 

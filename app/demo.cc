@@ -88,8 +88,7 @@ class Screen {
   void show(const Alert& alert, const DocumentNames& names) {
     const std::string& rule = names.rules->programs[alert.rule.index].name;
     if (alert.state == Alert::State::firing) ++counts_[rule];
-    std::string time;
-    append_rfc3339(time, alert.time);
+    const std::string time = rfc3339(alert.time);
     const std::string_view colour = console_.colours ? colour_of(alert) : "";
     console_.out << fmt::format("{}  {}{:<8}{}  {:<{}}  {}\n", time.substr(11, 8), colour, word_of(alert),
                                 colour.empty() ? "" : "\x1b[0m", rule, width_, alert.text)

@@ -38,12 +38,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string written(Time time) {
-  std::string out;
-  append_rfc3339(out, time);
-  return out;
-}
-
 // ----- what is counted ----------------------------------------------------------------------------------------------
 
 struct Tally {
@@ -89,7 +83,7 @@ std::string not_judged_in_words(const HistoryResult& result) {
 // Which events there were, and what became of the rest.
 std::string input_in_words(const HistoryResult& result) {
   std::string text = counted(result.events, "event");
-  if (result.first && result.last) text += fmt::format(" from {} to {}", written(*result.first), written(*result.last));
+  if (result.first && result.last) text += fmt::format(" from {} to {}", rfc3339(*result.first), rfc3339(*result.last));
   return text + not_judged_in_words(result) + "\n";
 }
 
@@ -102,7 +96,7 @@ std::string rule_in_words(const std::string& name, std::size_t width, const Tall
   if (t.withdrawn > 0) text += fmt::format(", {} withdrawn", t.withdrawn);
   if (t.reminders > 0) text += fmt::format(", {}", counted(t.reminders, "reminder"));
   if (t.suppressed > 0) text += fmt::format(", {} suppressed", t.suppressed);
-  return text + fmt::format(", first {}, last {}\n", written(t.first), written(t.last));
+  return text + fmt::format(", first {}, last {}\n", rfc3339(t.first), rfc3339(t.last));
 }
 
 // What is silent otherwise: sessions and summaries stand here, too.
@@ -120,7 +114,7 @@ std::string unjudged_in_words(const HistoryResult& result) {
 
 std::string pending_in_words(const HistoryResult& result) {
   std::string text;
-  for (const Pending& p : result.pending_rules) text += fmt::format("  {} waits for {}\n", p.rule, written(p.at));
+  for (const Pending& p : result.pending_rules) text += fmt::format("  {} waits for {}\n", p.rule, rfc3339(p.at));
   if (!text.empty()) text = "pending (--until TIME or --drain moves time on):\n" + text;
   return text;
 }
@@ -359,7 +353,7 @@ std::string until_too_early(const Wanted& wanted, const HistoryResult& result) {
   if (!wanted.end.until || !result.last || *wanted.end.until >= *result.last) return {};
   return fmt::format(
       "--until {} is before the last event, at {}; all events have been judged (--to TIME leaves later ones out)",
-      written(*wanted.end.until), written(*result.last));
+      rfc3339(*wanted.end.until), rfc3339(*result.last));
 }
 
 // Why the sample would take all: only fields that some rule reads are decoded.

@@ -27,12 +27,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string time_text(Time time) {
-  std::string out;
-  append_rfc3339(out, time);
-  return out;
-}
-
 // What becomes of a rule.
 struct Verdict {
   char sign = '=';  // as `tocsin reload` prints them
@@ -79,7 +73,7 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
         const auto warm = warming_until(view, *before, *now);
-        verdict.text = warm ? fmt::format("kept, warming until {}", time_text(*warm)) : "kept";
+        verdict.text = warm ? fmt::format("kept, warming until {}", rfc3339(*warm)) : "kept";
       }
     } else {
       plan.dropped.insert(rule.number);
@@ -297,7 +291,7 @@ Exit restore_savepoint(const Settings& settings, const std::string& folder, cons
       return;
     }
     console.out << fmt::format("savepoint {}: epoch {}{}\n", on_one_line(file->name), epoch.number,
-                               view->passed() ? ", event time " + time_text(*view->passed()) : "");
+                               view->passed() ? ", event time " + rfc3339(*view->passed()) : "");
     print_plan(plan, console.out);
   };
   if (!refusal.empty()) {
@@ -313,12 +307,8 @@ Exit restore_savepoint(const Settings& settings, const std::string& folder, cons
   }
   const auto disk = open_disk(dir);
   if (!disk) return savepoint_failure(console, disk.error());
-  if (const auto held = holds_state(config, **disk); !held || (*held && !replaces))
-    return savepoint_failure(console, held ? Error{Error::Code::refused,
-                                                   fmt::format("{} holds a state already; --force puts this one in its "
-                                                               "place",
-                                                               dir)}
-                                           : held.error());
+  if (!replaces)  // before anything is copied
+    if (const auto free = refuse_state(config, **disk); !free) return savepoint_failure(console, free.error());
   for (const Plan::Tail& tail : plan.tails)
     if (auto kept = keep_tail(tail); !kept) return savepoint_failure(console, kept.error());
   if (auto put = put_back(config, **disk, *file, *view, plan, replaces); !put)

@@ -29,10 +29,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string time_text(const std::optional<Time>& time) {
-  std::string out;
-  if (!time || *time == Frontier::kNothing) return "-";
-  append_rfc3339(out, *time);
-  return out;
+  return !time || *time == Frontier::kNothing ? "-" : rfc3339(*time);
 }
 
 std::string digest_text(const Hash128& digest) { return fmt::format("{:016x}{:016x}", digest.high, digest.low); }

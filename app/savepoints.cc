@@ -26,8 +26,7 @@ std::string file_of(std::string_view name) { return std::string(name) + std::str
 
 // "20260301-142011": sorts as it came.
 std::string name_of(Time time) {
-  std::string out;
-  append_rfc3339(out, time);
+  std::string out = rfc3339(time);
   out.resize(std::min<std::size_t>(out.size(), 19));
   std::erase_if(out, [](char c) { return c == '-' || c == ':'; });
   std::ranges::replace(out, 'T', '-');

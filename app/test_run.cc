@@ -625,12 +625,9 @@ std::string in_message(Time time, const dsl::TestInfo& test) {
   const bool whole = std::ranges::any_of(test.decl.lines, [](const ast::TestLine& line) {
     return line.at && std::holds_alternative<ast::Text>(*line.at);
   });
+  if (whole) return rfc3339(time);
   std::string out;
-  if (whole) {
-    append_rfc3339(out, time);
-  } else {
-    append_duration(out, time - kFirstMonday);
-  }
+  append_duration(out, time - kFirstMonday);
   return out;
 }
 

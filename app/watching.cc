@@ -27,8 +27,7 @@ std::string rate_of(double per_second) {
 }
 
 std::string whole_seconds(Time time) {
-  std::string text;
-  append_rfc3339(text, Time{time.us - time.us % 1'000'000});
+  const std::string text = rfc3339(Time{time.us - time.us % 1'000'000});
   return text.substr(0, text.find('.')) + "Z";
 }
 

@@ -30,12 +30,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string written(Time time) {
-  std::string out;
-  append_rfc3339(out, time);
-  return out;
-}
-
 // ----- the key asked about ------------------------------------------------------------------------------------------
 
 // `--key ann`, `--key user=ann --key ip=10.0.0.1`: by the names of the rule's key, or in their order.
@@ -111,7 +105,7 @@ Json json_of(const std::vector<Line>& lines) {
     Json values = Json::object();
     for (const auto& [name, value] : line.values) values[name] = Json::parse(value, nullptr, false);
     out.push_back({{"step", line.step},
-                   {"time", written(line.time)},
+                   {"time", rfc3339(line.time)},
                    {"id", line.id},
                    {"values", std::move(values)},
                    {"record", line.text}});
@@ -145,7 +139,7 @@ std::string lines_in_words(const std::vector<Line>& lines, int width) {
   }
   std::string out;
   for (const Line& line : lines) {
-    std::string text = fmt::format("  {:<{}}  {}  {:<{}}  {}", line.step, step, written(line.time), line.id, id,
+    std::string text = fmt::format("  {:<{}}  {}  {:<{}}  {}", line.step, step, rfc3339(line.time), line.id, id,
                                    on_one_line(line.text));
     if (width > 0) text.resize(size_of_first(text, static_cast<std::size_t>(width)));
     out += text + "\n";
@@ -156,22 +150,22 @@ std::string lines_in_words(const std::vector<Line>& lines, int width) {
 std::string in_words(const Answer& a, int width) {
   std::string out;
   if (a.fired) {
-    out += fmt::format("{} fired{} at {}: {}\n", a.rule, whom(a.key), written(a.fired->time), a.fired->text);
+    out += fmt::format("{} fired{} at {}: {}\n", a.rule, whom(a.key), rfc3339(a.fired->time), a.fired->text);
     out += lines_in_words(a.because, width);
   }
   if (!a.nearest) return out;
-  out += fmt::format("{} did not fire{} {}until {}.\n", a.rule, whom(a.key), a.fired ? "again " : "", written(a.until));
+  out += fmt::format("{} did not fire{} {}until {}.\n", a.rule, whom(a.key), a.fired ? "again " : "", rfc3339(a.until));
   out += in_words(*a.nearest);
   if (!a.carried.empty()) out += "the events that carried it there:\n" + lines_in_words(a.carried, width);
   return out;
 }
 
 std::string in_json(const Answer& a) {
-  Json document = {{"schema", "tocsin/why/1"}, {"rule", a.rule}, {"key", a.key}, {"until", written(a.until)}};
+  Json document = {{"schema", "tocsin/why/1"}, {"rule", a.rule}, {"key", a.key}, {"until", rfc3339(a.until)}};
   document["fired"] = nullptr;
   if (a.fired)
     document["fired"] = {{"alert_id", a.fired->id},
-                         {"time", written(a.fired->time)},
+                         {"time", rfc3339(a.fired->time)},
                          {"text", a.fired->text},
                          {"evidence", json_of(a.because)}};
   document["nearest"] = nullptr;
@@ -229,7 +223,7 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
       return done ? alerts : std::vector<Alert>();
     };
     const auto nearest = [&] {
-      return nearest_match(set, question, alerts_of, written, [&](const Position& p) { return events.id_of(p); });
+      return nearest_match(set, question, alerts_of, rfc3339, [&](const Position& p) { return events.id_of(p); });
     };
     out.nearest = nearest();
     // Whichever key came furthest: all that is told is then of that one.
@@ -303,7 +297,7 @@ struct Found {
     if (same < kLeastDigits || same == wanted.size()) return;
     const Program& program = rules.programs[alert.rule.index];
     near.emplace_back(
-        same, fmt::format("{}  {}{} at {}", alert.id, program.name, whom(key_of(program, alert)), written(alert.time)));
+        same, fmt::format("{}  {}{} at {}", alert.id, program.name, whom(key_of(program, alert)), rfc3339(alert.time)));
     std::ranges::stable_sort(near, std::ranges::greater{}, [](const auto& n) { return n.first; });
     if (near.size() > kNearMost) near.pop_back();
   }
@@ -342,7 +336,7 @@ std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, 
   for (const Line& line : lines) {
     if (line.step != of.label) continue;
     const std::string values = values_in_words(line.values);
-    out += fmt::format("    {}  {}{}{}\n", written(line.time), line.id, values.empty() ? "" : "  ", values);
+    out += fmt::format("    {}  {}{}{}\n", rfc3339(line.time), line.id, values.empty() ? "" : "  ", values);
     if (console.verbose > 0) out += fmt::format("      {}\n", on_one_line(line.text));
   }
   return out;
@@ -351,12 +345,12 @@ std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, 
 std::string in_words(const Life& life, const Program& program, const std::vector<Line>& lines, const Console& console) {
   const Alert& alert = life.fired;
   std::string out = fmt::format("{} fired{} at {}: {}\n", program.name, whom(key_of(program, alert)),
-                                written(alert.time), on_one_line(alert.text));
+                                rfc3339(alert.time), on_one_line(alert.text));
   out += fmt::format("  alert {}, {}\n", alert.id, name_of(alert.severity));
   if (const auto fields = fields_of(program, alert); !fields.empty())
     out += fmt::format("  with {}\n", values_in_words(fields));
   for (const EvidenceOf& of : alert.evidence) out += step_in_words(of, lines, console);
-  for (const Alert& later : life.later) out += fmt::format("  {} at {}\n", later_word(later), written(later.time));
+  for (const Alert& later : life.later) out += fmt::format("  {} at {}\n", later_word(later), rfc3339(later.time));
   return out;
 }
 
@@ -365,14 +359,14 @@ std::string in_json(const Life& life, const Program& program, const std::vector<
   Json fields = Json::object(), counts = Json::object(), later = Json::array();
   for (const auto& [name, value] : fields_of(program, alert)) fields[name] = Json::parse(value, nullptr, false);
   for (const EvidenceOf& of : alert.evidence) counts[of.label] = of.count;
-  for (const Alert& l : life.later) later.push_back({{"what", later_word(l)}, {"time", written(l.time)}});
+  for (const Alert& l : life.later) later.push_back({{"what", later_word(l)}, {"time", rfc3339(l.time)}});
   return dumped({{"schema", "tocsin/why/1"},
                  {"rule", program.name},
                  {"key", key_of(program, alert)},
-                 {"until", written(alert.time)},
+                 {"until", rfc3339(alert.time)},
                  {"fired",
                   {{"alert_id", alert.id},
-                   {"time", written(alert.time)},
+                   {"time", rfc3339(alert.time)},
                    {"text", alert.text},
                    {"severity", name_of(alert.severity)},
                    {"fields", std::move(fields)},
@@ -387,7 +381,7 @@ std::string none_in_words(const std::string& id, const Found& found, const std::
   if (found.alerts == 0) return fmt::format("no rule fired in {}, so there is no alert {}\n", input, id);
   std::string text =
       fmt::format("{} in {}{}; none has the id {}\n", counted(found.alerts, "alert"), input,
-                  at ? fmt::format(" until {}", written(*at)) : ", time going on until nothing is pending", id);
+                  at ? fmt::format(" until {}", rfc3339(*at)) : ", time going on until nothing is pending", id);
   if (found.near.empty()) return text + fmt::format("none begins with {} either\n", id.substr(0, kLeastDigits));
   text += "the ids that begin alike:\n";
   for (const auto& [same, alert] : found.near) text += fmt::format("  {}\n", alert);

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <mutex>
+#include <random>
 
 #include "adapters/lmdb/records.h"
 #include "engine/base/contract.h"
@@ -240,6 +241,11 @@ Result<void> Base::reopen() const {
 }
 
 // ----- making and opening -------------------------------------------------------------------------
+
+std::uint64_t Base::random_number() {
+  std::random_device random;
+  return std::uint64_t{random()} << 32 | random();
+}
 
 Result<void> Base::create(const std::string& file, std::uint64_t store, std::uint64_t seed) {
   const std::string unfinished = file + ".tmp";

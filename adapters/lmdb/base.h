@@ -38,6 +38,7 @@ class Base {
  public:
   // Makes an empty one, durable when it returns; a crash leaves it whole or not there. REQUIRES: there is no such file.
   static Result<void> create(const std::string& file, std::uint64_t store, std::uint64_t seed);
+  static std::uint64_t random_number();  // for these
   // REQUIRES: this process has it open nowhere else (LMDB's locks do not bear it).
   static Result<std::unique_ptr<Base>> open(const std::string& file);
   ~Base();

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <optional>
-#include <random>
 #include <vector>
 
 #include "adapters/lmdb/base.h"
@@ -18,19 +17,6 @@ namespace {
 
 constexpr char kBase[] = "base.mdb", kNewBase[] = "base.new.mdb";
 constexpr std::size_t kTransactionBytes = 32 << 20;
-
-std::uint64_t random_number() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
-}
-
-Result<bool> is_there(Disk& disk, const std::string& name) {
-  return disk.identity(name).map([](const auto& identity) { return identity.has_value(); });
-}
-
-Result<void> remove_if_there(Disk& disk, const std::string& name) {
-  return is_there(disk, name).and_then([&](bool there) { return there ? disk.remove(name) : Result<void>{}; });
-}
 
 // All addresses, and that the base stands for them: in parts of a bounded size.
 Result<void> fill_base(const LmdbStoreConfig& config, Base& base, const Carried& carried, Epoch through) {
@@ -76,6 +62,14 @@ Result<bool> holds_state(const LmdbStoreConfig& config, Disk& disk) {
   return disk.list(kDeltaFolder).map([](const std::vector<std::string>& names) { return !names.empty(); });
 }
 
+Result<void> refuse_state(const LmdbStoreConfig& config, Disk& disk) {
+  return holds_state(config, disk).and_then([&](bool held) -> Result<void> {
+    if (!held) return {};
+    return failure(Error::Code::refused,
+                   fmt::format("{} holds a state already; --force puts this one in its place", config.folder));
+  });
+}
+
 Result<void> refuse_unfinished(const LmdbStoreConfig& config, Disk& disk) {
   const auto there = is_there(disk, kUnfinished);
   if (!there) return tl::unexpected(there.error());
@@ -89,11 +83,9 @@ Result<void> refuse_unfinished(const LmdbStoreConfig& config, Disk& disk) {
 Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carried& carried, bool replaces) {
   const auto lock = FolderLock::take(config.folder);
   if (!lock) return tl::unexpected(lock.error());
-  const auto held = disk.make_folder(kDeltaFolder).and_then([&] { return holds_state(config, disk); });
-  if (!held) return tl::unexpected(held.error());
-  if (*held && !replaces)
-    return failure(Error::Code::refused,
-                   fmt::format("{} holds a state already; --force puts this one in its place", config.folder));
+  const auto free =
+      disk.make_folder(kDeltaFolder).and_then([&] { return replaces ? Result<void>{} : refuse_state(config, disk); });
+  if (!free) return free;
 
   const std::string new_lock = std::string(kNewBase) + "-lock";
   for (const std::string& left : {std::string(kNewBase), new_lock})
@@ -101,9 +93,9 @@ Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carrie
   const auto& outboxes = carried.newest.outboxes;
   const Epoch through = outboxes.empty() ? carried.newest.epoch : Epoch{outboxes.front().first.number - 1};
   const std::string file = config.folder + "/" + kNewBase;
-  const std::uint64_t store = random_number();
+  const std::uint64_t store = Base::random_number();
   const auto made =
-      Base::create(file, store, random_number())
+      Base::create(file, store, Base::random_number())
           .and_then([&] { return Base::open(file); })
           .and_then([&](const std::unique_ptr<Base>& base) { return fill_base(config, *base, carried, through); });
   if (!made) {

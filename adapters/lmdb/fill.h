@@ -22,6 +22,7 @@ struct Carried {
 
 // Is there a state, or what is left of one?
 Result<bool> holds_state(const LmdbStoreConfig& config, Disk& disk);
+Result<void> refuse_state(const LmdbStoreConfig& config, Disk& disk);
 
 // `refused`: a process has the folder open, or it holds a state and `replaces` is not said.
 Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carried& carried, bool replaces);

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <random>
 #include <utility>
 
 #include "adapters/lmdb/fill.h"
@@ -31,11 +30,6 @@ tl::unexpected<Error> with_help(const Error& error, const std::string& help) {
 bool exists(const std::string& file) {
   struct stat status;
   return ::stat(file.c_str(), &status) == 0;
-}
-
-std::uint64_t random_number() {
-  std::random_device random;
-  return std::uint64_t{random()} << 32 | random();
 }
 
 // The deltas of a folder, and what a crash left among them.
@@ -109,7 +103,7 @@ Result<void> LmdbStore::make_base(bool has_deltas, bool has_mark) {
         fmt::format("{} is missing, though {} shows that this folder held a state; {}; or remove the whole folder to "
                     "begin with nothing",
                     base_file(), has_deltas ? "deltas/" : kMarkName, kRestore));
-  return Base::create(base_file(), random_number(), random_number());
+  return Base::create(base_file(), Base::random_number(), Base::random_number());
 }
 
 bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {

@@ -12,11 +12,7 @@ using Json = nlohmann::ordered_json;
 
 std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-Json time_of(Time time) {
-  std::string out;
-  append_rfc3339(out, time);
-  return out;
-}
+Json time_of(Time time) { return rfc3339(time); }
 Json time_of(const std::optional<Time>& time) { return time ? time_of(*time) : Json(); }
 
 double seconds_of(Duration duration) { return static_cast<double>(duration.us) / 1e6; }

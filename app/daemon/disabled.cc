@@ -20,11 +20,9 @@ Result<void> write_disabled(Disk& disk, const std::set<std::string>& names) {
 
 Result<std::set<std::string>> read_disabled(Disk& disk) {
   std::set<std::string> out;
-  const auto there = disk.identity(kName);
-  if (!there) return tl::unexpected(there.error());
-  if (!*there) return out;
-  const auto file = disk.open(kName, Disk::Open::read);
+  const auto file = open_if_there(disk, kName);
   if (!file) return tl::unexpected(file.error());
+  if (*file == nullptr) return out;
   const auto size = (*file)->size();
   if (!size) return tl::unexpected(size.error());
   std::string text(*size, '\0');

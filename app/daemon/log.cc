@@ -31,8 +31,8 @@ std::string_view word_of(LogLevel level) {
 
 void Log::say(LogLevel level, std::string_view where, std::string_view what) {
   if (level > settings_.level) return;
-  std::string line, time;
-  append_rfc3339(time, clock_.now());
+  std::string line;
+  const std::string time = rfc3339(clock_.now());
   switch (settings_.format) {
     case LogFormat::text:
       line = time + ' ' + std::string(word_of(level)) + ' ' + std::string(where) + ": " + std::string(what);

@@ -112,31 +112,22 @@ Block copy_of(const Block& block) {
 }
 
 Result<void> keep_unjudged(Disk& disk, std::span<const KeptBlocks> all) {
-  if (std::ranges::all_of(all, [](const KeptBlocks& one) { return one.blocks.empty(); })) {
-    const auto there = disk.identity(kName);
-    if (!there) return tl::unexpected(there.error());
-    return *there ? disk.remove(kName) : Result<void>{};
-  }
-  const std::string unfinished = std::string(kName) + ".tmp";
-  return disk.open(unfinished, Disk::Open::create)
-      .and_then([&](const std::unique_ptr<DiskFile>& file) -> Result<void> {
-        Result<void> done = file->append(kMagic);
-        for (const KeptBlocks& one : all)
-          for (const Block& block : one.blocks)
-            if (done) done = append_piece(*file, piece_of(one.source, block));
-        return done.and_then([&] { return file->sync(); });
-      })
-      .and_then([&] { return disk.rename(unfinished, kName); })
-      .and_then([&] { return disk.sync_folder(""); });
+  if (std::ranges::all_of(all, [](const KeptBlocks& one) { return one.blocks.empty(); }))
+    return remove_if_there(disk, kName);
+  return write_durably(disk, kName, [&](DiskFile& file) {
+    Result<void> done = file.append(kMagic);
+    for (const KeptBlocks& one : all)
+      for (const Block& block : one.blocks)
+        if (done) done = append_piece(file, piece_of(one.source, block));
+    return done;
+  });
 }
 
 Result<std::vector<KeptBlocks>> read_unjudged(Disk& disk) {
   std::vector<KeptBlocks> out;
-  const auto there = disk.identity(kName);
-  if (!there) return tl::unexpected(there.error());
-  if (!*there) return out;
-  const auto file = disk.open(kName, Disk::Open::read);
+  const auto file = open_if_there(disk, kName);
   if (!file) return tl::unexpected(file.error());
+  if (*file == nullptr) return out;
   const auto size = (*file)->size();
   if (!size) return tl::unexpected(size.error());
   const auto magic = read_exactly(**file, 0, std::min<std::uint64_t>(*size, kMagic.size()));

@@ -108,6 +108,12 @@ void append_rfc3339(std::string& out, Time time) {
   out += 'Z';
 }
 
+std::string rfc3339(Time time) {
+  std::string out;
+  append_rfc3339(out, time);
+  return out;
+}
+
 void append_duration(std::string& out, Duration duration) {
   if (duration.us == 0) {
     out += "0s";

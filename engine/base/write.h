@@ -11,6 +11,7 @@ namespace tocsin {
 
 // `2026-03-01T14:20:05.123456Z`: UTC, six decimals. Years outside 1 to 9999 are written with their sign and all digits.
 void append_rfc3339(std::string& out, Time time);
+std::string rfc3339(Time time);
 
 // `1m41s`, `2d`, `1s500ms`, `-3h`, `0s`: each unit once, from days to us, as the language writes them.
 void append_duration(std::string& out, Duration duration);

@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "engine/base/result.h"
@@ -48,17 +49,35 @@ class Disk {
   virtual Result<std::optional<std::uint64_t>> identity(const std::string& path) const = 0;
 };
 
-// All of the file or, on an error or after a crash, what was there before. `path` stands in the folder "", or in a
-// folder below.
-inline Result<void> write_durably(Disk& disk, const std::string& path, std::string_view bytes) {
+inline Result<bool> is_there(Disk& disk, const std::string& path) {
+  return disk.identity(path).map([](const auto& identity) { return identity.has_value(); });
+}
+inline Result<void> remove_if_there(Disk& disk, const std::string& path) {
+  return is_there(disk, path).and_then([&](bool there) { return there ? disk.remove(path) : Result<void>{}; });
+}
+// Null: it is not there.
+inline Result<std::unique_ptr<DiskFile>> open_if_there(Disk& disk, const std::string& path) {
+  return is_there(disk, path).and_then([&](bool there) -> Result<std::unique_ptr<DiskFile>> {
+    if (!there) return nullptr;
+    return disk.open(path, Disk::Open::read);
+  });
+}
+
+// All that `write(file)` writes or, on an error or after a crash, what was there before. `path` stands in the folder
+// "", or in a folder below.
+template <class Write>
+  requires std::is_invocable_v<const Write&, DiskFile&>
+Result<void> write_durably(Disk& disk, const std::string& path, const Write& write) {
   const std::string unfinished = path + ".tmp";
   const auto slash = path.rfind('/');
   return disk.open(unfinished, Disk::Open::create)
-      .and_then([&](const std::unique_ptr<DiskFile>& file) {
-        return file->append(bytes).and_then([&] { return file->sync(); });
-      })
+      .and_then(
+          [&](const std::unique_ptr<DiskFile>& file) { return write(*file).and_then([&] { return file->sync(); }); })
       .and_then([&] { return disk.rename(unfinished, path); })
       .and_then([&] { return disk.sync_folder(slash == std::string::npos ? "" : path.substr(0, slash)); });
+}
+inline Result<void> write_durably(Disk& disk, const std::string& path, std::string_view bytes) {
+  return write_durably(disk, path, [&](DiskFile& file) { return file.append(bytes); });
 }
 
 }  // namespace tocsin

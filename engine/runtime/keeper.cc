@@ -112,7 +112,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
 Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold,
                           Moves& moves) {
   const RuleSet& rules = engine_.rules();
-  const Placement placement(rules, static_cast<std::uint32_t>(engine_.shards()));
+  const Placement& placement = engine_.lane(0).shard().placement();
   StateReader reader({}, *names_);
   std::size_t room = watching ? 0 : limits_.load_at_once, unwanted = 0;
   std::string from, skipped;

@@ -185,10 +185,10 @@ class Keyed {
 
   // Durable state has keys that memory has not. `read(key, reader)` restores one. REQUIRES: track().
   void begin_cold(std::function<bool(std::string, StateReader&)> read) {
+    if (is_cold_) return;
     read_ = std::move(read);
     is_cold_ = true;
   }
-  bool is_cold() const { return is_cold_; }
   // About how much memory all of them take: a state in memory is some times as large as it was written.
   std::size_t held() const {
     return states_.size() * (sizeof(State) + kAround + kUnpacked * put_bytes_ / std::max<std::uint64_t>(puts_, 1));

@@ -152,7 +152,7 @@ class Runner {
   // Are keys looked at one by one, and is nothing ever due for them? Then they may stay in durable state until an event
   // asks for them.
   virtual bool may_be_cold() const { return false; }
-  // From here on some do. REQUIRES: may_be_cold(), track().
+  // From here on some do, for ever. REQUIRES: may_be_cold(), track().
   virtual void begin_cold() {}
   // About the memory of all keys, in constant time.
   virtual std::size_t held() const { return 0; }

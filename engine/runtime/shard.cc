@@ -90,13 +90,6 @@ void Shard::track(const Durable& durable) {
                         .name = rules_->programs[i].name,
                         .cold = durable.cold});
   }
-  is_cold_.assign(runners_.size(), false);
-}
-
-void Shard::begin_cold(ProgramId id) {
-  if (is_cold_[id.index]) return;
-  is_cold_[id.index] = true;
-  runners_[id.index]->begin_cold();
 }
 
 std::size_t Shard::held() const {
@@ -119,7 +112,7 @@ std::size_t Shard::evict(std::size_t most) {
     evicting_ = evicting_ + 1 == runners_.size() ? 0 : evicting_ + 1;
     if (!may_be_cold(id) || runners_[id.index]->held() == 0) continue;
     const std::size_t out = runners_[id.index]->evict(most);
-    if (out > 0) begin_cold(id);
+    if (out > 0) runners_[id.index]->begin_cold();
     return out;
   }
   return 0;

@@ -84,9 +84,9 @@ class Shard {
   // `restored`.
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
   void watched_since(ProgramId id, Time from);
-  // As Runner's. Programs whose keys have been cold once stay so.
+  // As Runner's.
   bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
-  void begin_cold(ProgramId id);
+  void begin_cold(ProgramId id) { runners_[id.index]->begin_cold(); }
   std::size_t held() const;
   std::size_t keys() const;  // that may be cold and are not
   std::size_t evict(std::size_t most);
@@ -150,7 +150,6 @@ class Shard {
   Durable durable_;
   std::vector<bool> has_saved_watching_;  // by program
   std::size_t saving_ = 0;                // programs before it have written all of the cut in hand
-  std::vector<bool> is_cold_;             // by program
   std::size_t evicting_ = 0;              // the program whose keys evict() looks at next
   Deadlines deadlines_{0};
   std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/unordered/unordered_flat_set.hpp>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -26,16 +27,7 @@ class GoneKeys {
   void stored() { of_cut_.clear(); }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    using is_avalanching = void;
-    std::size_t operator()(std::string_view s) const { return hash_bytes(s); }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-  };
-  using Keys = boost::unordered_flat_set<std::string, Hash, Equal>;
+  using Keys = boost::unordered_flat_set<std::string, TextHash, std::equal_to<>>;
   Keys now_, of_cut_;
 };
 

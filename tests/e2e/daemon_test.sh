@@ -2,38 +2,12 @@
 # The daemon as its users have it: killed, stopped, given other rules. The argument is the build folder.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-tocsin=$(cd "${1:?a build folder}" && pwd)/tocsin
-folder=$(mktemp -d)
-daemon=
-trap '[ -z "$daemon" ] || kill -9 "$daemon" 2> /dev/null || true; rm -rf "$folder"' EXIT
-cd "$folder"
+# shellcheck source=tests/e2e/daemon.sh
+. "$here/daemon.sh"
 
-fail() {
-  echo "FAILED  $1"
-  cat log
-  exit 1
-}
-# What has to become true soon.
-soon() { # WHAT COMMAND...
-  local what=$1
-  shift
-  for _ in $(seq 100); do
-    "$@" && return
-    sleep 0.1
-  done
-  fail "$what"
-}
-has() { grep -q -- "$2" "$1" 2> /dev/null; }
 begin() { # OPTION...
   "$tocsin" run -c tocsin.toml "$@" 2>> log &
   daemon=$!
-}
-end() { # CODE SIGNAL
-  local code=0
-  kill -"$2" "$daemon"
-  wait "$daemon" || code=$?
-  daemon=
-  [ "$code" -eq "$1" ] || fail "$2: exit code $code"
 }
 
 mkdir rules

@@ -2,27 +2,10 @@
 # A savepoint of a running daemon, restored elsewhere: on three shards instead of one the same alerts follow as without.
 # The argument is the build folder.
 set -euo pipefail
-tocsin=$(cd "${1:?a build folder}" && pwd)/tocsin
-folder=$(mktemp -d)
-daemon=
-trap '[ -z "$daemon" ] || kill -9 "$daemon" 2> /dev/null || true; rm -rf "$folder"' EXIT
-cd "$folder"
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=tests/e2e/daemon.sh
+. "$here/daemon.sh"
 
-fail() {
-  echo "FAILED  $1"
-  cat log
-  exit 1
-}
-soon() { # WHAT COMMAND...
-  local what=$1
-  shift
-  for _ in $(seq 100); do
-    "$@" && return
-    sleep 0.1
-  done
-  fail "$what"
-}
-has() { grep -q -- "$2" "$1" 2> /dev/null; }
 begin() { # CONFIG OPTION...
   local config=$1
   shift
@@ -30,13 +13,6 @@ begin() { # CONFIG OPTION...
   "$tocsin" run -c "$config" --set "control.socket=\"$folder/sock\"" "$@" 2>> log &
   daemon=$!
   soon "it runs" has log "runs .* on"
-}
-end() {
-  local code=0
-  kill -TERM "$daemon"
-  wait "$daemon" || code=$?
-  daemon=
-  [ "$code" -eq 0 ] || fail "exit code $code"
 }
 code_of() { # COMMAND...: its exit code; what it says stands in `said`
   local code=0
@@ -147,7 +123,7 @@ begin two.toml --shards 3
 tail -n +$((at_savepoint + 1)) one.ndjson > expected
 soon "its alerts" judged two.ndjson "$(wc -l < expected)"
 same two.ndjson expected || fail "other alerts than without"
-end
+end 0 TERM
 
 echo "back to it in the same place: the file of alerts goes back, too"
 [ "$(code_of savepoint restore first -c one.toml)" -eq 5 ] || fail "a state was replaced without --force"
@@ -158,7 +134,7 @@ cmp one.ndjson.after-first expected || fail "the tail was not kept"
 begin one.toml --shards 2
 soon "its alerts" judged one.ndjson "$(wc -l < before)"
 same one.ndjson before || fail "another file of alerts"
-end
+end 0 TERM
 
 echo "from the last epoch on: nothing comes twice"
 savepoint restore last -c two.toml --force > said || fail "$(cat said)"
@@ -166,7 +142,7 @@ savepoint restore last -c two.toml --force > said || fail "$(cat said)"
 begin two.toml --shards 1
 sleep 0.5
 [ ! -s two.ndjson ] || fail "alerts of before came again"
-end
+end 0 TERM
 
 echo "other rules: what is lost must be named"
 sed -i 's/when 5 login_failed/when 6 login_failed/; s/within 10m/within 20m/; s/login then no login within 30m/login then no login_failed within 30m/' rules/a.rules
@@ -178,7 +154,7 @@ has said "~ brute_force  kept, warming until 2026-03-01T" || fail "$(cat said)"
   fail "what is kept was dropped"
 savepoint restore first -c two.toml --force --drop-state gone > said || fail "$(cat said)"
 begin two.toml
-end
+end 0 TERM
 
 echo "files that are no good"
 head -c 1000 savepoints/first.savepoint > savepoints/torn.savepoint
