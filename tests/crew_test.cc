@@ -16,7 +16,6 @@
 #include "engine/io/clock.h"
 #include "engine/runtime/crew.h"
 #include "engine/runtime/keeper.h"
-#include "engine/runtime/kept_shape.h"
 #include "engine/runtime/outbox.h"
 #include "engine/runtime/publisher.h"
 #include "engine/runtime/steward.h"
@@ -57,12 +56,6 @@ void for_each_case(const Look& look) {
   CHECK(outputs > tried);
 }
 
-std::string said(const Lines& lines) {
-  std::string out = "what came out:\n";
-  for (const std::string& line : lines) out += "  " + line + "\n";
-  return out;
-}
-
 }  // namespace
 
 TEST_CASE("any number of workers, whoever's turn it is: the same bytes") {
@@ -93,127 +86,6 @@ TEST_CASE("the partitions of several sources: the same bytes") {
       if (crew_lines(ready, c, 1 + seed % 3, {.shards = shards}, seed + shards, seed % 4 == 0, sources) != expected)
         FAIL_CHECK("seed " << seed << ", " << sources << " sources, " << shards << " workers\n" << report(c));
   });
-}
-
-TEST_CASE("killed at any step and begun again on any number of shards: nothing lost, nothing doubled, the same bytes") {
-  std::uint64_t deaths = 0, told = 0;
-  for_each_case([&](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
-    for (std::uint64_t life = 0; life < 3; ++life) {
-      const Kept kept = kept_lines(ready, c, 1 + (seed + life) % 4, {}, seed * 10 + life);
-      deaths += kept.deaths;
-      told += kept.late.size();
-      const bool told_once = std::ranges::adjacent_find(kept.late) == kept.late.end();
-      if (kept.lines == expected && told_once) continue;
-      FAIL_CHECK("seed " << seed << ", life " << life << "\n" << report(c) << said(kept.lines));
-      return;
-    }
-  });
-  MESSAGE(deaths << " deaths, " << told << " late events told");
-  CHECK(deaths > 100);
-  CHECK(told > 100);
-}
-
-// Random rules rarely let keys stay in durable state: here all do.
-TEST_CASE("killed at any step with few keys in memory: nothing lost, nothing doubled, the same bytes") {
-  const char* const kRules[] = {
-      "rule r when 3 a within 20s by k  alert low \"{count}\"",
-      "rule r when 3 a within 20s by k  fire always  alert low \"{count}\"",
-      "rule r when 2 a within 20s by k  alert low \"{count}\"\nrule s when 5 a within 2m by k  alert low \"{count}\"",
-      "rule r when 3 consecutive a(v > 2) by k  reset on b  alert low \"{count}\"",
-      "rule r when a then b within 30s by k  alert low \"{a.v} {b.v}\"",
-      "rule r when a then a(v > previous.v) within 1m by k  fire at most 2 per 1m  alert low \"x\"",
-      "rule r when a(v > previous.v) by k  alert low \"{a.v}\"",
-      "rule r when sum(a.v) > 8 within 30s by k  alert low \"x\"\n"
-      "rule s when 2 r within 5m by k  alert low \"{count}\"",
-      "rule r when any 2 of (a(v > 2), b) within 30s by k  alert low \"x\"",
-  };
-  std::uint64_t deaths = 0, outputs = 0, brought = 0;
-  for (const char* rules : kRules) {
-    std::string why;
-    const auto made = make_ready(std::string("event a has k text, v int, ts time  timestamp ts  late 2s\n"
-                                             "event b has k text, v int, ts time  timestamp ts  late 2s\n") +
-                                     rules,
-                                 &why);
-    INFO(std::string(rules) << "\n" << why);
-    REQUIRE(made);
-    for (std::uint64_t seed = 1; seed <= number_from("TOCSIN_SEEDS", 300) / 10; ++seed) {
-      Generator generator(seed * 7'919);
-      Case c;
-      c.late_ms = 2'000;
-      std::int64_t ms = 0;
-      for (std::uint64_t i = 0; i < 150; ++i) {
-        ms += static_cast<std::int64_t>(generator.below(2'000));
-        const std::string fields =
-            "\"k\":\"k" + std::to_string(generator.below(12)) + "\",\"v\":" + std::to_string(generator.below(6));
-        c.events.push_back({generator.one_in(3) ? "b" : "a", ms, fields, 0, 0});
-      }
-      c.events = generator.shuffled(c.events, c.late_ms);
-      for (std::size_t i = 0; i < c.events.size(); ++i) c.events[i].offset = i + 1;
-      const Lines expected = engine_lines(*made, c);
-      const Kept kept = kept_lines(*made, c, 1 + seed % 4, {}, seed);
-      deaths += kept.deaths;
-      outputs += expected.size();
-      brought += kept.brought;
-      if (kept.lines != expected) {
-        FAIL_CHECK("seed " << seed << "\n" << c.events_text() << said(expected) << said(kept.lines));
-        break;
-      }
-    }
-  }
-  MESSAGE(deaths << " deaths, " << outputs << " outputs, " << brought << " keys brought out of durable state");
-  CHECK(outputs > deaths);
-  CHECK(brought > outputs);
-}
-
-TEST_CASE("begun again with a rule more or less, which moves where others are kept: those go on as they were") {
-  std::uint64_t deaths = 0, visits = 0, compared = 0;
-  for_each_case([&](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
-    Case with = c;
-    with.rules.push_back({"rule visitor", "2 a within 3s", "k", {"mute while r1", "alert low \"visitor\""}});
-    const auto other = make_ready(with.text());
-    if (!other) return;
-    // Whether anybody asks if a rule fires may decide how it is kept: then it begins anew.
-    const auto shapes = kept_shapes(*ready.rules), shapes_with = kept_shapes(*other->rules);
-    for (std::size_t i = 0; i < shapes.size(); ++i) {
-      const auto same = std::ranges::find(other->rules->programs, ready.rules->programs[i].name, &Program::name);
-      if (shapes[i] != shapes_with[static_cast<std::size_t>(same - other->rules->programs.begin())]) return;
-    }
-    ++compared;
-    Kept kept = kept_lines(ready, *other, c, 1 + seed % 4, {}, seed);
-    deaths += kept.deaths;
-    visits +=
-        std::erase_if(kept.lines, [](const std::string& line) { return line.find(" visitor ") != std::string::npos; });
-    CHECK(kept.left == 0);
-    if (kept.lines != expected) FAIL_CHECK("seed " << seed << "\n" << report(with) << said(kept.lines));
-  });
-  MESSAGE(deaths << " deaths, " << visits << " alerts of a rule that came and went");
-  CHECK(deaths > 100);
-  CHECK(visits > 10);
-  CHECK(compared > 50);
-}
-
-TEST_CASE("keys that are kept elsewhere while a rule is there are the same keys, and none stands twice") {
-  Case c;
-  c.rules.push_back({"rule r1", "a then b within 100s", "k", {"alert low \"r1\""}});
-  std::int64_t ms = 1'000'000;
-  for (const char* const type : {"a", "b", "b", "a", "b", "b"})
-    for (int key = 0; key < 20; ++key) {
-      EventText& event = c.events.emplace_back(EventText{type, ms += 100, fmt::format(R"("k":"k{}","v":1)", key)});
-      event.offset = c.events.size();
-    }
-  Case with = c;
-  with.rules.push_back({"rule visitor", "2 c within 3s", "k", {"mute while r1", "alert low \"visitor\""}});
-  const auto ready = make_ready(c.text()), other = make_ready(with.text());
-  REQUIRE(ready);
-  REQUIRE(other);
-  REQUIRE(kept_shapes(*ready->rules)[0] == kept_shapes(*other->rules)[0]);
-  const Lines expected = engine_lines(*ready, c);
-  CHECK(expected.size() == 40);
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
-    const Kept kept = kept_lines(*ready, *other, c, 1, {}, seed);
-    CHECK_MESSAGE(kept.lines == expected, "seed " << seed);
-    CHECK(kept.left == 0);
-  }
 }
 
 TEST_CASE("what a rule that has gone has left is removed, a piece with each epoch, also over restarts") {

@@ -212,6 +212,37 @@ TEST_CASE("crash: the images find a log that does not sync, and one that does no
   }
 }
 
+TEST_CASE(
+    "crash: what a start has found is there after a power cut, also where the process before died at its last call") {
+  const TempFolder folder;
+  CrashDisk disk;
+  bool dies = false, is_dead = false;
+  HookedDisk hooked(disk, [&](const std::string& call, const std::string& path) -> Result<void> {
+    is_dead = is_dead || (dies && call == "sync_folder" && path == "deltas");
+    if (!is_dead) return {};
+    return failure(Error::Code::unreadable, "the process is dead");
+  });
+  {
+    auto store = LmdbStore::open(config_of(folder), hooked);
+    REQUIRE(store);
+    const EpochText text{{{std::string("\0\1one", 5), "value"}}, "manifest", "outbox"};
+    REQUIRE(tests::store_epoch(*store.value(), Epoch{1}, text));
+    dies = true;
+    REQUIRE_FALSE(tests::store_epoch(*store.value(), Epoch{2}, text));
+  }
+  {
+    const auto store = LmdbStore::open(config_of(folder), disk);  // no power was cut: it finds what was renamed
+    REQUIRE(store.value()->newest().value()->epoch == Epoch{2});
+  }
+  std::mt19937 random(5);
+  for (int i = 0; i < 200; ++i) {
+    CrashDisk after(disk.crash(random));
+    const auto store = LmdbStore::open(config_of(folder), after);
+    REQUIRE(store);
+    REQUIRE(store.value()->newest().value()->epoch == Epoch{2});
+  }
+}
+
 TEST_CASE("failing disk: any one call fails once, and the epoch is offered again") {
   int calls = 0;
   for (int failing = 1;; ++failing) {

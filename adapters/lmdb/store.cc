@@ -121,7 +121,10 @@ bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {
   return boot.empty() || mark->boot != boot || mark->unclosed >= 2;
 }
 
+// A process that was killed between the rename and the sync of the folder leaves an epoch that everybody can read, and
+// that a power cut would take away: from here on it counts, so it has to stay.
 Result<void> LmdbStore::open_deltas() {
+  if (auto synced = disk_.sync_folder(kDeltaFolder); !synced) return synced;
   const auto names = disk_.list(kDeltaFolder);
   if (!names) return tl::unexpected(names.error());
   Listed listed = sort_out(names.value());

@@ -183,8 +183,8 @@ void Keeper::sweep() {
     ++found;
     return {};
   });
-  // What cannot be read is met by whoever needs it.
-  if (scanned || !is_enough) sweeps_ = false;
+  // What cannot be read now may be readable with the next epoch.
+  if (scanned) sweeps_ = false;
 }
 
 // The cut of the ledger, for the partitions that there are now.

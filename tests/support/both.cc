@@ -6,23 +6,13 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "adapters/codec/config.h"
-#include "adapters/memory/sink.h"
-#include "adapters/memory/source.h"
-#include "adapters/memory/store.h"
 #include "dsl/compile.h"
 #include "dsl/parser.h"
 #include "engine/event/write.h"
-#include "engine/io/clock.h"
 #include "engine/io/source.h"
 #include "engine/program/dump.h"
 #include "engine/runtime/crew.h"
-#include "engine/runtime/document.h"
 #include "engine/runtime/engine.h"
-#include "engine/runtime/keeper.h"
-#include "engine/runtime/outbox.h"
-#include "engine/runtime/publisher.h"
-#include "engine/runtime/steward.h"
 
 namespace tocsin::tests {
 namespace {
@@ -119,7 +109,9 @@ std::string_view word_of(reference::Alert::State state) {
   return {};
 }
 
-std::string engine_line(const Alert& a, const RuleSet& rules) {
+}  // namespace
+
+std::string line_of(const Alert& a, const RuleSet& rules) {
   const Program& program = rules.programs[a.rule.index];
   Told told{a.time, program.name, word_of(a.state), name_of(a.severity), a.text, {}, {}, a.first, a.last, {}, 0, 0};
   const auto key = a.key.values();
@@ -135,6 +127,8 @@ std::string engine_line(const Alert& a, const RuleSet& rules) {
   return line_of(std::move(told));
 }
 
+namespace {
+
 std::string reference_line(const reference::Alert& a) {
   Told told{a.time, a.rule, word_of(a.state), a.severity, a.text, {}, a.count, a.first, a.last, {}, 0, 0};
   for (const auto& [name, value] : a.key) told.key.emplace_back(name, as_json(value).dump());
@@ -148,8 +142,8 @@ std::string reference_line(const reference::Alert& a) {
   return line_of(std::move(told));
 }
 
-// Alerts in their order; emitted events stand behind them and are compared as a set: their order is that of what they
-// cause, which the alerts show.
+}  // namespace
+
 Lines parted(Lines lines) {
   Lines alerts, emitted;
   for (std::string& line : lines) (line[0] == '+' ? emitted : alerts).push_back(std::move(line));
@@ -157,8 +151,6 @@ Lines parted(Lines lines) {
   alerts.insert(alerts.end(), emitted.begin(), emitted.end());
   return alerts;
 }
-
-}  // namespace
 
 std::optional<Ready> make_ready(const std::string& text, std::string* why) {
   const dsl::SourceText source{"random.rules", text};
@@ -180,8 +172,6 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why) {
   return out;
 }
 
-namespace {
-
 CodecConfig codec_of_cases() {
   CodecConfig out;
   out.event_field = "event";
@@ -196,7 +186,7 @@ DocumentNames names_for(const Ready& ready) {
   return out;
 }
 
-std::string engine_line(const Emitted& e, const DocumentNames& names) {
+std::string line_of(const Emitted& e, const DocumentNames& names) {
   std::string text;
   append_emitted(text, e, names);
   json document = json::parse(text);
@@ -206,6 +196,20 @@ std::string engine_line(const Emitted& e, const DocumentNames& names) {
   return "+" + document["time"].get<std::string>() + " " + document["event"].get<std::string>() + " " +
          document["key"].dump() + " " + fields.dump();
 }
+
+std::string with_document(const Alert& alert, const DocumentNames& names) {
+  std::string out = line_of(alert, *names.rules) + '\t';
+  append_alert(out, alert, names);
+  return out;
+}
+
+std::string with_document(const Emitted& emitted, const DocumentNames& names) {
+  std::string out = line_of(emitted, names) + '\t';
+  append_emitted(out, emitted, names);
+  return out;
+}
+
+namespace {
 
 // The events from `i` on that come together: of one partition, at most `most`.
 void fill(Block& block, const Case& c, std::size_t& i, std::size_t most) {
@@ -254,15 +258,14 @@ class CaseSource final : public Source {
   std::vector<std::deque<Block>> parts_;
 };
 
-}  // namespace
-
-Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
-                   std::size_t install_every) {
+// `write(output)` gives its line.
+template <class Write>
+Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
+                     std::size_t install_every, const Write& write) {
   const CodecConfig codec = codec_of_cases();
   const Schema& schema = ready.rules->schema;
   Engine engine(ready.rules, ready.data, options);
   const std::vector<EventTypeId> carried = carried_events(codec, schema);
-  const DocumentNames names = names_for(ready);
 
   std::map<int, std::pair<std::size_t, std::unique_ptr<Decoder>>> partitions;
   for (const EventText& e : c.events) partitions[e.partition];
@@ -275,8 +278,8 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
   Duration now{};
   Lines out;
   const auto collect = [&] {
-    for (const Alert& a : engine.take_alerts()) out.push_back(engine_line(a, *ready.rules));
-    for (const Emitted& e : engine.take_emitted()) out.push_back(engine_line(e, names));
+    for (const Alert& a : engine.take_alerts()) out.push_back(write(a));
+    for (const Emitted& e : engine.take_emitted()) out.push_back(write(e));
   };
   DeadLetters dead;
   std::size_t blocks = 0;
@@ -297,6 +300,24 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block_size, En
   if (c.drain) engine.drain();
   collect();
   return parted(std::move(out));
+}
+
+}  // namespace
+
+Lines engine_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options,
+                   std::size_t install_every) {
+  const DocumentNames names = names_for(ready);
+  return engine_outputs(ready, c, block, options, install_every, [&](const auto& output) {
+    if constexpr (std::is_same_v<std::decay_t<decltype(output)>, Alert>)
+      return line_of(output, *ready.rules);
+    else
+      return line_of(output, names);
+  });
+}
+
+Lines engine_documents(const Ready& ready, const Case& c) {
+  const DocumentNames names = names_for(ready);
+  return engine_outputs(ready, c, 1, {}, 0, [&](const auto& output) { return with_document(output, names); });
 }
 
 namespace {
@@ -342,23 +363,6 @@ std::uint32_t partitions_of(const Case& c) {
   return out;
 }
 
-std::string told(const LateEvent& late, const DocumentNames& names) {
-  std::string out = "late ";
-  append_late(out, late, names);
-  return out;
-}
-
-void push_all(MemorySource& source, const Case& c, std::size_t block) {
-  for (std::size_t i = 0; i < c.events.size();) {
-    const int partition = c.events[i].partition;
-    std::string lines;
-    for (std::size_t n = 0; n < block && i < c.events.size() && c.events[i].partition == partition; ++n, ++i)
-      lines += c.events[i].json() + "\n";
-    source.push(static_cast<std::uint32_t>(partition), lines);
-  }
-  for (std::uint32_t i = 0; i < source.partitions(); ++i) source.end(i);
-}
-
 }  // namespace
 
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
@@ -370,8 +374,8 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   Life life(ready, options, all);
   Lines out;
   Crew crew(life.engine, life.feeds,
-            {.alert = [&](const Alert& a) { out.push_back(engine_line(a, *ready.rules)); },
-             .emitted = [&](const Emitted& e) { out.push_back(engine_line(e, life.names)); }},
+            {.alert = [&](const Alert& a) { out.push_back(line_of(a, *ready.rules)); },
+             .emitted = [&](const Emitted& e) { out.push_back(line_of(e, life.names)); }},
             life.clock);
   if (threads) {
     if (!crew.run()) return {"the crew failed"};
@@ -386,115 +390,31 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
   return parted(std::move(out));
 }
 
-Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed) {
-  return kept_lines(ready, ready, c, block, options, seed);
-}
+namespace {
 
-Kept kept_lines(const Ready& own, const Ready& other, const Case& c, std::size_t block, EngineOptions options,
-                std::uint64_t seed) {
-  Kept kept;
-  const auto failed = [&kept](std::string why) {
-    kept.lines = {std::move(why)};
-    return kept;
-  };
-  std::mt19937_64 random(seed);
-  const auto one_in = [&](std::uint64_t n) { return random() % n == 0; };
-  MemorySource source(SourceId{0}, partitions_of(c));
-  push_all(source, c, block);
-  MemoryStore store;
-  std::string out;  // what the outside has
-  const std::string sinks[] = {"alerts"};
-  // Of keys that may stay in durable state some, or all, do.
-  const KeeperLimits limits{.memory = std::size_t{one_in(2) ? 0u : 4'000u}, .load_at_once = random() % 4};
-  std::size_t lives = 0;
-  for (bool ended = false; !ended; ++lives) {
-    const bool dies = kept.deaths < 12;  // it may; the last life is that of `own`
-    const Ready& ready = lives % 2 == 1 && dies ? other : own;
-    options.shards = 1 + static_cast<std::uint32_t>(random() % 4);
-    Source* const sources[] = {&source};
-    Life life(ready, options, sources);
-    Keeper keeper(life.engine, store, {"input"}, limits);
-    const auto resumed = keeper.restore();
-    if (!resumed) return failed(resumed.error().message);
-    MemorySink sink(out, [&] { return !one_in(3); });
-    Publisher publisher({{sinks[0], &sink}});
-    if (!publisher.open(resumed->sinks, resumed->newest, resumed->outboxes)) return failed("the sink does not open");
-    if (!source.start(resumed->from)) return failed("the source does not start");
-    const auto message = [&](const std::string& body) {
-      std::string bytes;
-      append_message(bytes, sinks, {{}, {}, body, {}});
-      return bytes;
-    };
-    Crew crew(life.engine, life.feeds,
-              {.alert = [&](const Alert& a) { keeper.add_output(message(engine_line(a, *ready.rules))); },
-               .emitted = [&](const Emitted& e) { keeper.add_output(message(engine_line(e, life.names))); },
-               .late = [&](const LateEvent& one) { keeper.add_told(message(told(one, life.names))); }},
-              life.clock, &keeper);
-    Steward steward(keeper, crew, publisher, {.epoch = milliseconds(6)});
-    Duration now{};
-    bool died = false;
-    const std::uint64_t slowness = 1 + random() % 12;  // of the sink's thread
-    while (!died && !crew.is_done()) {
-      now = now + milliseconds(1);
-      for (std::uint32_t i = 0; i < 3; ++i) crew.step(random() % options.shards);
-      steward.step(now);
-      for (std::uint32_t i = 0; i < 2; ++i)
-        if (one_in(slowness) && !publisher.step()) return failed("the sink fails");
-      if (one_in(40)) {  // other rules were to take its place, and could not: it goes on
-        crew.stop();
-        while (!crew.is_done()) crew.step(random() % options.shards);
-        crew.end();
-        if (one_in(2) && !steward.finish(now)) return failed("the store fails");
-        crew.go_on();
-      }
-      died = kept.deaths < 12 && one_in(20);
-    }
-    kept.deaths += died;
-    kept.brought += keeper.brought();
-    if (died) continue;
-    crew.end();
-    if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
-    if (c.drain) life.engine.drain();
-    crew.give_out();
-    if (!steward.finish(now)) return failed("the last epoch cannot be stored");
-    died = &ready != &own || (kept.deaths < 14 && one_in(4));  // ... before the sink has all of it
-    kept.deaths += died;
-    if (died) continue;
-    while (!publisher.is_idle())
-      if (!publisher.step()) return failed("the sink fails");
-    ended = true;
-  }
-  const auto newest = store.newest();
-  const auto ledger =
-      newest && *newest ? Ledger::read((*newest)->manifest) : failure(Error::Code::malformed, "nothing was stored");
-  if (!ledger) return failed(ledger.error().message);
-  const auto counted = store.scan({}, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
-    kept.left += ledger->programs[StateAddress::read(bytes)->program].name.empty();
-    return {};
-  });
-  if (!counted) return failed(counted.error().message);
-  Lines lines;
-  for (std::size_t begin = 0; begin < out.size();) {
-    const std::size_t end = out.find('\n', begin);
-    std::string line = out.substr(begin, end - begin);
-    (line.starts_with("late ") ? kept.late : lines).push_back(std::move(line));
-    begin = end + 1;
-  }
-  std::ranges::sort(kept.late);  // nothing orders partitions
-  kept.lines = parted(std::move(lines));
-  return kept;
-}
-
-Lines reference_lines(const Ready& ready, const Case& c) {
+std::vector<reference::Event> reference_events(const Ready& ready, const Case& c) {
   std::vector<reference::Event> events;
   for (const EventText& e : c.events) {
     events.push_back(ready.matcher->event(e.json(), e.offset));
     events.back().partition = e.partition;
   }
+  return events;
+}
+
+}  // namespace
+
+std::vector<std::string> reference_late(const Ready& ready, const Case& c) {
+  std::vector<std::string> out;
+  for (const reference::Event& e : ready.matcher->run(reference_events(ready, c)).late)
+    out.push_back(std::to_string(e.partition) + "/" + std::to_string(e.offset));
+  return out;
+}
+
+Lines reference_lines(const Ready& ready, const Case& c) {
   reference::Options options;
   if (c.until_ms) options.until = Time{*c.until_ms * 1000};
   options.drain = c.drain;
-  const reference::Output output = ready.matcher->run(events, options);
+  const reference::Output output = ready.matcher->run(reference_events(ready, c), options);
   Lines out;
   for (const reference::Alert& a : output.alerts) out.push_back(reference_line(a));
   for (const reference::Emitted& e : output.emitted) {

@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "adapters/codec/config.h"
 #include "engine/io/clock.h"
 #include "engine/program/program.h"
 #include "engine/program/reference_data.h"
+#include "engine/runtime/document.h"
 #include "engine/runtime/runner.h"
 #include "tests/support/reference_matcher.h"
 #include "tests/support/rule_generator.h"
@@ -44,20 +46,22 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, Eng
 // come in an order of its own, too; they are those of so many sources, in turn. REQUIRES: no silent partition.
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
                  bool threads, std::size_t sources = 1);
-// The same by a crew whose state is kept, and which dies at random, between two steps or before its sink has an epoch;
-// then another one goes on, on any number of shards. Few keys are in memory that may be in durable state alone.
-// REQUIRES: offsets are the numbers of the events in their partitions, from 1.
-struct Kept {
-  Lines lines, late;  // what the sink has at the end, and the late events it was told
-  std::uint64_t deaths = 0;
-  std::uint64_t brought = 0;  // keys that an event asked durable state for
-  std::size_t left = 0;       // addresses in durable state at the end that belong to rules that have gone
-};
-Kept kept_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed);
-// The same by other rules every second life, not in the last one.
-Kept kept_lines(const Ready& ready, const Ready& other, const Case& c, std::size_t block, EngineOptions options,
-                std::uint64_t seed);
 Lines reference_lines(const Ready& ready, const Case& c);
+
+// How events of cases are decoded, and what outputs are written with.
+CodecConfig codec_of_cases();
+DocumentNames names_for(const Ready& ready);
+std::string line_of(const Alert& alert, const RuleSet& rules);
+std::string line_of(const Emitted& emitted, const DocumentNames& names);
+// Alerts in their order; emitted events stand behind them and are compared as a set: their order is that of what they
+// cause, which the alerts show.
+Lines parted(Lines lines);
+// As `engine_lines`, each line with the document that leaves behind a tab.
+Lines engine_documents(const Ready& ready, const Case& c);
+std::string with_document(const Alert& alert, const DocumentNames& names);
+std::string with_document(const Emitted& emitted, const DocumentNames& names);
+// The events of the case, as the reference has them; the late ones among them by their ids, `partition/offset`.
+std::vector<std::string> reference_late(const Ready& ready, const Case& c);
 
 // The first line in which they differ; a count that the pattern does not have (F18) is any.
 std::optional<std::size_t> difference(const Lines& engine, const Lines& reference);

@@ -87,17 +87,35 @@ std::string CrashDisk::bytes_after_crash(const Node& node, std::mt19937& random,
   return bytes;
 }
 
-CrashDisk::Image CrashDisk::crash(std::mt19937& random) const {
-  const std::scoped_lock held(mutex_);
+CrashDisk::Left CrashDisk::left_by_crash(std::mt19937& random) const {
   // Sometimes most of it has reached the disk, sometimes hardly anything.
   constexpr unsigned kPercents[] = {0, 10, 50, 90, 100};
   const unsigned of_names = kPercents[random() % 5], of_bytes = kPercents[random() % 5];
-  Names names = durable_names_;
+  Left left{durable_names_, {}};
   for (const Naming& naming : unsynced_)
-    if (random() % 100 < of_names) apply(naming, names);
+    if (random() % 100 < of_names) apply(naming, left.names);
+  for (const auto& [path, node] : left.names)
+    if (!left.bytes.contains(node)) left.bytes[node] = bytes_after_crash(*node, random, of_bytes);
+  return left;
+}
+
+CrashDisk::Image CrashDisk::crash(std::mt19937& random) const {
+  const std::scoped_lock held(mutex_);
+  const Left left = left_by_crash(random);
   Image image;
-  for (const auto& [path, node] : names) image[path] = bytes_after_crash(*node, random, of_bytes);
+  for (const auto& [path, node] : left.names) image[path] = left.bytes.at(node);
   return image;
+}
+
+void CrashDisk::cut_power(std::mt19937& random) {
+  const std::scoped_lock held(mutex_);
+  Left left = left_by_crash(random);
+  for (auto& [node, bytes] : left.bytes) {
+    node->durable = node->now = std::move(bytes);
+    node->unsynced.clear();
+  }
+  names_ = durable_names_ = std::move(left.names);
+  unsynced_.clear();
 }
 
 CrashDisk::Image CrashDisk::now() const {

@@ -23,6 +23,8 @@ class CrashDisk final : public Disk {
   // What a crash now would leave, one way of many.
   Image crash(std::mt19937& random) const;
   Image now() const;
+  // Such a crash happens, and the same disk is used again: its files stay what they are.
+  void cut_power(std::mt19937& random);
 
   Result<std::unique_ptr<DiskFile>> open(const std::string& path, Open how) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
@@ -49,7 +51,12 @@ class CrashDisk final : public Disk {
     std::string folder, gone, come;  // a path that is no more, one that is; either may be empty
     std::shared_ptr<Node> node;
   };
+  struct Left {
+    Names names;
+    std::map<std::shared_ptr<Node>, std::string> bytes;
+  };
   static void apply(const Naming& naming, Names& names);
+  Left left_by_crash(std::mt19937& random) const;
   static std::string bytes_after_crash(const Node& node, std::mt19937& random, unsigned percent);
 
   mutable std::mutex mutex_;
