@@ -370,9 +370,9 @@ Result<std::unique_ptr<Sink>> open_file_sink(const FileSinkConfig& config, const
     return failure(Error::Code::refused, config.path + " is no plain file, so nobody could say what was written to it");
   const auto [folder, name] = parts_of(config.path);
   if (name.empty()) return failure(Error::Code::refused, "`" + config.path + "` names no file");
-  return open_disk(folder).map([&, name = name](std::unique_ptr<Disk> disk) -> std::unique_ptr<Sink> {
+  return open_disk(folder).map([&, own = name](std::unique_ptr<Disk> disk) -> std::unique_ptr<Sink> {
     Disk& on = *disk;
-    return std::make_unique<FileSink>(on, name, clock, std::move(tell), std::move(disk));
+    return std::make_unique<FileSink>(on, own, clock, std::move(tell), std::move(disk));
   });
 }
 
