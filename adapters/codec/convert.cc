@@ -137,8 +137,7 @@ std::optional<Time> TimeReader::read_format(std::string_view text, Time arrived)
     return zone_ ? zone_->to_utc(local) : local;
   };
   if (civil->year) return place(*civil->year);
-  // The days of a year that was given may not have a 29 February.
-  if (year_) return civil->day <= days_in_month(*year_, civil->month) ? std::optional(place(*year_)) : std::nullopt;
+  if (year_) return is_in_year(*civil, *year_) ? std::optional(place(*year_)) : std::nullopt;
   return place(nearest_year(*civil, arrived));
 }
 

@@ -1,5 +1,6 @@
 #include "engine/base/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <system_error>
@@ -70,7 +71,8 @@ std::int64_t magnitude(std::string_view text) {
   if (i < text.size()) {
     const std::size_t from = i + 1 + (text[i + 1] == '+' ? 1 : 0);
     const auto [end, error] = std::from_chars(text.data() + from, text.data() + text.size(), exponent);
-    if (error != std::errc()) exponent = text[from] == '-' ? -1'000'000 : 1'000'000;
+    constexpr std::int64_t kFar = 1'000'000'000'000;  // further than any text has digits
+    exponent = error == std::errc() ? std::clamp(exponent, -kFar, kFar) : text[from] == '-' ? -kFar : kFar;
   }
   return digits - leading_zeros + exponent;
 }

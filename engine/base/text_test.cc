@@ -76,6 +76,10 @@ TEST_CASE("numbers: 64 bits or out of range, never another number") {
   CHECK(parse_floating("1e400", d) == NumberText::out_of_range);
   CHECK(parse_floating("-1e400", d) == NumberText::out_of_range);
   CHECK(parse_floating("1e99999999999999999999", d) == NumberText::out_of_range);
+  CHECK(parse_floating("1e9223372036854775807", d) == NumberText::out_of_range);
+  CHECK(parse_floating("0.001e9223372036854775807", d) == NumberText::out_of_range);
+  CHECK(parse_floating("0.001e-9223372036854775808", d) == NumberText::good);
+  CHECK(d == 0);
   CHECK(parse_floating(std::string(400, '9'), d) == NumberText::out_of_range);
   CHECK(parse_floating("1e-400", d) == NumberText::good);
   CHECK(d == 0);

@@ -99,7 +99,6 @@ struct Reading {
   CivilTime civil;
   std::int64_t hour = 0, minute = 0, second = 0;
   Duration fraction{};
-  std::optional<std::int64_t> day_of_year;
   std::optional<bool> afternoon;
 };
 
@@ -130,7 +129,7 @@ bool follow(char directive, std::string_view& text, Reading& r) {
     case 'j': {
       std::int64_t day = 0;
       if (!number(3, 1, 366, day)) return false;
-      r.day_of_year = day;
+      r.civil.day_of_year = day;
       return true;
     }
     case 'b':
@@ -261,19 +260,18 @@ std::optional<CivilTime> TimeFormat::parse(std::string_view text) const {
   if (!text.empty()) return {};
   if (r.afternoon) r.hour = r.hour % 12 + (*r.afternoon ? 12 : 0);
   const std::int64_t year = r.civil.year.value_or(2000);  // a leap year: 29 February may be meant
-  if (r.day_of_year) {
-    std::int64_t day = *r.day_of_year;
-    for (r.civil.month = 1; r.civil.month <= 12 && day > days_in_month(year, r.civil.month); ++r.civil.month) {
-      day -= days_in_month(year, r.civil.month);
-    }
-    r.civil.day = static_cast<unsigned>(day);
-  }
-  if (r.civil.month > 12 || r.civil.day > days_in_month(year, r.civil.month)) return {};
+  if (!is_in_year(r.civil, year)) return {};
   r.civil.of_day = hours(r.hour) + minutes(r.minute) + seconds(r.second) + r.fraction;
   return r.civil;
 }
 
+bool is_in_year(const CivilTime& civil, std::int64_t year) {
+  if (civil.day_of_year) return *civil.day_of_year <= (is_leap_year(year) ? 366 : 365);
+  return civil.day <= days_in_month(year, civil.month);
+}
+
 Time as_if_utc(const CivilTime& civil, std::int64_t year) {
+  if (civil.day_of_year) return Time{days(days_from_civil(year, 1, 1) + *civil.day_of_year - 1).us} + civil.of_day;
   return Time{days(days_from_civil(year, civil.month, civil.day)).us} + civil.of_day;
 }
 
@@ -283,14 +281,14 @@ std::int64_t nearest_year(const CivilTime& civil, Time near) {
   std::int64_t best = about;
   Duration distance{-1};
   for (std::int64_t year = about - 1; year <= about + 1; ++year) {
-    if (civil.day > days_in_month(year, civil.month)) continue;
+    if (!is_in_year(civil, year)) continue;
     const Duration apart{std::llabs((as_if_utc(civil, year) - near).us)};
     if (distance.us >= 0 && apart >= distance) continue;
     distance = apart;
     best = year;
   }
   if (distance.us >= 0) return best;
-  // Only 29 February gets here: the nearest leap year.
+  // Only 29 February and a 366th day get here: the nearest leap year.
   for (std::int64_t away = 2;; ++away) {
     if (is_leap_year(about - away)) return about - away;
     if (is_leap_year(about + away)) return about + away;

@@ -21,6 +21,7 @@ namespace tocsin {
 struct CivilTime {
   std::optional<std::int64_t> year;
   unsigned month = 1, day = 1;
+  std::optional<std::int64_t> day_of_year;  // %j: in place of month and day, as leap years count their days otherwise
   Duration of_day{};
   std::optional<Duration> offset;  // from UTC
   std::optional<Time> exact;       // %s
@@ -44,7 +45,10 @@ class TimeFormat {
   bool has_year_ = false;
 };
 
-// The local time of the text as if it were UTC. REQUIRES: it has no `exact`.
+// Whether the year has such a day: not all have a 29 February, or a 366th day.
+bool is_in_year(const CivilTime& civil, std::int64_t year);
+
+// The local time of the text as if it were UTC. REQUIRES: it has no `exact`, and is_in_year.
 Time as_if_utc(const CivilTime& civil, std::int64_t year);
 
 // The year that puts the text nearest to `near` (a log line without a year, and when it arrived).

@@ -43,6 +43,7 @@ TEST_CASE("strptime: what does not fit is no time") {
   CHECK_FALSE(read("%F %T", "2026-03-01"));
   CHECK_FALSE(read("%b %d %T", "Mxr 01 06:25:43"));
   CHECK_FALSE(read("%Y-%j", "2026-366"));
+  CHECK_FALSE(read("%j %T", "367 06:25:43"));
   CHECK(read("%Y-%j", "2024-366") == parse_rfc3339("2024-12-31T00:00:00Z"));
 }
 
@@ -68,4 +69,21 @@ TEST_CASE("a missing year is the one that puts the line nearest to its arrival")
   CHECK(year("Jun 28 00:00:00", "2025-12-29T00:00:00Z") == 2026);
   CHECK(year("Feb 29 00:00:00", "2024-03-01T00:00:00Z") == 2024);
   CHECK(year("Feb 29 00:00:00", "2026-03-01T00:00:00Z") == 2024);
+}
+
+TEST_CASE("a day of the year is counted in the year that it is in, also where the text does not say it") {
+  const auto format = TimeFormat::compile("%j %T");
+  REQUIRE(format.has_value());
+  const auto in = [&](std::string_view text, std::int64_t year) {
+    return as_if_utc(*format->parse(std::string(text) + " 06:25:43"), year);
+  };
+  CHECK(in("059", 2026) == parse_rfc3339("2026-02-28T06:25:43Z"));
+  CHECK(in("060", 2026) == parse_rfc3339("2026-03-01T06:25:43Z"));
+  CHECK(in("060", 2024) == parse_rfc3339("2024-02-29T06:25:43Z"));
+  CHECK(in("365", 2026) == parse_rfc3339("2026-12-31T06:25:43Z"));
+  const auto last = format->parse("366 06:25:43");
+  REQUIRE(last.has_value());
+  CHECK_FALSE(is_in_year(*last, 2026));
+  CHECK(nearest_year(*last, *parse_rfc3339("2026-03-01T00:00:00Z")) == 2024);
+  CHECK(nearest_year(*format->parse("061 06:25:43"), *parse_rfc3339("2026-03-03T00:00:00Z")) == 2026);
 }

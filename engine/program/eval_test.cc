@@ -156,7 +156,8 @@ Value length_or_nothing(Wide n) {
   return n >= INT64_MIN && n <= INT64_MAX ? Value::duration({static_cast<std::int64_t>(n)}) : Value();
 }
 Value time_or_nothing(Wide n) {
-  return n >= INT64_MIN && n <= INT64_MAX ? Value::time({static_cast<std::int64_t>(n)}) : Value();
+  constexpr Wide kFirst = -62'135'596'800'000'000, kBehind = 253'402'300'800'000'000;  // the years 1 to 9999
+  return n >= kFirst && n < kBehind ? Value::time({static_cast<std::int64_t>(n)}) : Value();
 }
 
 Value naive_arithmetic(ExprOp op, const Value& a, const Value& b) {

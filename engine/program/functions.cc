@@ -20,6 +20,7 @@
 #include "engine/event/order.h"
 #include "engine/event/write.h"
 #include "engine/program/json.h"
+#include "engine/program/operators.h"
 #include "engine/program/scratch.h"
 
 namespace tocsin {
@@ -306,10 +307,10 @@ Value time_of(Args args, Scratch& scratch) {
   if (format == nullptr || (args.size() == 3 && zone == nullptr)) return {};
   const auto civil = format->parse(args[0].as_text());
   if (!civil) return {};
-  if (civil->exact) return Value::time(*civil->exact);
+  if (civil->exact) return operators::made_time(*civil->exact);
   if (!civil->year) return {};
   const Time local = as_if_utc(*civil, *civil->year);
-  return Value::time(civil->offset ? local - *civil->offset : from_local(zone, local));
+  return operators::made_time(civil->offset ? local - *civil->offset : from_local(zone, local));
 }
 
 // ----- times and durations ------------------------------------------------------------------------------

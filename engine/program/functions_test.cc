@@ -189,6 +189,12 @@ TEST_CASE("times from texts, in zones") {
   CHECK(said("time", {t("2026-02-20"), t("%Q")}) == "null");
   CHECK(said("time", {t("2026-02-20"), t("%Y-%m-%d"), t("Europe/Nowhere")}) == "null");
   CHECK(said("time", {t("Mar 01 14:20:05"), t("%b %d %H:%M:%S")}) == "null");  // which year?
+  // No time is outside the years of records: its zone, and what is added to it, would have no room.
+  CHECK(said("time", {t("253402300799"), t("%s")}) == "\"9999-12-31T23:59:59.000000Z\"");
+  CHECK(said("time", {t("253402300800"), t("%s")}) == "null");
+  CHECK(said("time", {t("9223372036854.775806"), t("%s")}) == "null");
+  CHECK(said("time", {t("-62135596801"), t("%s")}) == "null");
+  CHECK(said("time", {t("9999-12-31 23:00 -0200"), t("%Y-%m-%d %H:%M %z")}) == "null");
 }
 
 TEST_CASE("parts of times and durations") {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/text.h"
 #include "engine/base/utf8.h"
 
 namespace tocsin::operators {
@@ -64,6 +65,8 @@ Folded folded(const Value& a, const Value& b, Scratch& scratch) {
   return {Value::text(left), Value::text(right)};
 }
 
+Value made_time(Time time) { return time >= kFirstTime && time <= kLastTime ? Value::time(time) : Value(); }
+
 Value contains(const Value& whole, const Value& part, bool fold, Scratch& scratch) {
   if (whole.is_missing() || part.is_missing()) return {};
   if (whole.type() == Type::list) return in_items(part, whole.as_list(), fold, scratch);
@@ -105,7 +108,7 @@ Value add(const Value& a, const Value& b) {
   if (both(Kind::duration, a, b)) return fits ? Value::duration({sum}) : Value();
   const Kind left = kind_of(a), right = kind_of(b);
   if ((left == Kind::time && right == Kind::duration) || (left == Kind::duration && right == Kind::time))
-    return fits ? Value::time({sum}) : Value();
+    return fits ? made_time({sum}) : Value();
   return {};
 }
 
@@ -115,7 +118,7 @@ Value subtract(const Value& a, const Value& b) {
   if (both(Kind::integer, a, b)) return fits ? Value::integer(difference) : Value::floating(a.number() - b.number());
   if (a.is_number() && b.is_number()) return finite(a.number() - b.number());
   if (both(Kind::duration, a, b) || both(Kind::time, a, b)) return fits ? Value::duration({difference}) : Value();
-  if (kind_of(a) == Kind::time && kind_of(b) == Kind::duration) return fits ? Value::time({difference}) : Value();
+  if (kind_of(a) == Kind::time && kind_of(b) == Kind::duration) return fits ? made_time({difference}) : Value();
   return {};
 }
 

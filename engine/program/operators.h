@@ -44,6 +44,10 @@ Value ordered(const Value& a, const Value& b, Holds holds) {
   return order == std::partial_ordering::unordered ? Value() : Value::boolean(holds(order));
 }
 
+// A time that an expression makes: none outside the years that records may have (engine/base/text.h), so that whoever
+// shows it, adds to it or looks up its zone has room.
+Value made_time(Time time);
+
 // Text in text, value in list (X4). What is neither text nor list contains nothing.
 Value contains(const Value& whole, const Value& part, bool fold, Scratch& scratch);
 Value starts_with(const Value& whole, const Value& part);

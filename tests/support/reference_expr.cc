@@ -91,6 +91,12 @@ Value whole(long double x, bool overflowed, std::int64_t n) {
   return overflowed ? Value::of(static_cast<double>(x)) : Value::of(n);
 }
 
+// A time may only stand where a record's may: in the years 1 to 9999.
+Value in_years(std::int64_t us) {
+  constexpr std::int64_t kFirst = -62'135'596'800'000'000, kBehind = 253'402'300'800'000'000;
+  return us >= kFirst && us < kBehind ? Value::of(Time{us}) : Value();
+}
+
 Value arithmetic(ast::BinaryOp op, const Value& a, const Value& b) {
   using Op = ast::BinaryOp;
   if (a.missing() || b.missing()) return {};
@@ -124,10 +130,11 @@ Value arithmetic(ast::BinaryOp op, const Value& a, const Value& b) {
   const auto duration = [](double us) { return Value::of(Duration{static_cast<std::int64_t>(std::llround(us))}); };
   if (a.kind == Kind::time && b.kind == Kind::time && op == Op::subtract)
     return Value::of(Duration{a.number - b.number});
-  if (a.kind == Kind::time && b.kind == Kind::duration && op == Op::add) return Value::of(Time{a.number + b.number});
-  if (a.kind == Kind::duration && b.kind == Kind::time && op == Op::add) return Value::of(Time{a.number + b.number});
+  if (a.kind == Kind::time && b.kind == Kind::duration && op == Op::add)
+    return __builtin_add_overflow(a.number, b.number, &n) ? Value() : in_years(n);
+  if (a.kind == Kind::duration && b.kind == Kind::time && op == Op::add) return arithmetic(op, b, a);
   if (a.kind == Kind::time && b.kind == Kind::duration && op == Op::subtract)
-    return Value::of(Time{a.number - b.number});
+    return __builtin_sub_overflow(a.number, b.number, &n) ? Value() : in_years(n);
   if (a.kind == Kind::duration && b.kind == Kind::duration) {
     if (op == Op::add) return Value::of(Duration{a.number + b.number});
     if (op == Op::subtract) return Value::of(Duration{a.number - b.number});
