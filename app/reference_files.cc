@@ -31,8 +31,11 @@ std::string trimmed(const std::string& line) {
 
 // Spreadsheets write one before the first column.
 void skip_mark(std::istream& in) {
-  for (const char mark : {'\xEF', '\xBB', '\xBF'})
-    if (in.peek() == static_cast<unsigned char>(mark)) in.get();
+  char first[3] = {};
+  in.read(first, sizeof first);
+  const std::size_t mark = size_of_mark({first, static_cast<std::size_t>(in.gcount())});
+  in.clear();
+  in.seekg(static_cast<std::streamoff>(mark));
 }
 
 struct Csv {

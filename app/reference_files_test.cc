@@ -162,6 +162,21 @@ TEST_CASE("a file that goes away leaves the old data") {
   CHECK(has(*files, kVpn, "eve"));
 }
 
+TEST_CASE("a byte order mark is taken off; a letter that only begins as one is none") {
+  Running r;
+  r.folder.write("vpn.txt", "\xEF\xBD\x93\xEF\xBD\x94\nbob\n");  // full-width letters
+  r.folder.write("owners.csv", "\xEF\xBB\xBFowner\nann\n");
+  const auto files = r.start();
+  REQUIRE(files.has_value());
+  CHECK(has(*files, kVpn, "\xEF\xBD\x93\xEF\xBD\x94"));
+  CHECK(has(*files, kVpn, "bob"));
+  CHECK(has(*files, kOwners, "ann"));
+  r.folder.write("vpn.txt", "a");  // shorter than a mark
+  auto again = r.start();
+  REQUIRE(again.has_value());
+  CHECK(has(*again, kVpn, "a"));
+}
+
 TEST_CASE("a value that stands twice in a list is in it, as one that stands once; an empty cell is none") {
   const Running running;
   running.folder.write("vpn.txt", "ann\nann\n");

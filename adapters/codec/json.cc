@@ -19,6 +19,7 @@
 #include "adapters/codec/key_table.h"
 #include "engine/base/contract.h"
 #include "engine/base/text.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin {
 namespace {
@@ -447,8 +448,7 @@ void JsonDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
     return;
   }
   // A byte order mark is white space; and no token may begin in what lies behind the end.
-  if (block.first_offset == 1 && block.bytes.view().starts_with("\xEF\xBB\xBF"))
-    std::memset(block.bytes.data(), ' ', 3);
+  if (block.first_offset == 1) std::memset(block.bytes.data(), ' ', size_of_mark(block.bytes.view()));
   block.bytes.data()[block.bytes.size()] = '\0';
   batch_ = &into;
   block_ = block.bytes.data();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <span>
 
+#include "engine/base/utf8.h"
+
 namespace tocsin {
 
 TextDecoder::TextDecoder(const CodecConfig& config, Plan plan)
@@ -22,7 +24,7 @@ void TextDecoder::decode(Block& block, EventBatch& into, DeadLetters& dead) {
     bury(DeadReason::too_large, complain_of_size(text.size(), true, record_max_), text, block.first_offset);
     text = {};
   }
-  if (block.first_offset == 1 && text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  if (block.first_offset == 1) text.remove_prefix(size_of_mark(text));
   is_utf8_ = simdjson::validate_utf8(text.data(), text.size());
   for (const Record& r : block.records) {
     own_time_ = r.time.value_or(block.arrived);
@@ -82,15 +84,17 @@ void TextDecoder::finish(const TypePlan* type, std::string_view text, std::uint6
 
 std::optional<DeadReason> TextDecoder::value(Entry entry, const FieldSlot& slot, Value& out) {
   if (!has(entry)) return {};
-  if (slot.list) {
-    // A text is a list of one: these formats have no other.
-    Value one;
-    if (const auto fault = convert_text(slot.type, *texts_[entry], batch_->arena(), one)) return fault;
-    out = Value::list(batch_->arena().copy(std::span<const Value>(&one, 1)));
-    return {};
-  }
-  if (slot.type != Type::time) return convert_text(slot.type, *texts_[entry], batch_->arena(), out);
-  const std::optional<Time> time = making_->plain.read(*texts_[entry], own_time_);
+  if (!slot.list) return item(slot.type, *texts_[entry], out);
+  // A text is a list of one: these formats have no other.
+  Value one;
+  if (const auto fault = item(slot.type, *texts_[entry], one)) return fault;
+  out = Value::list(batch_->arena().copy(std::span<const Value>(&one, 1)));
+  return {};
+}
+
+std::optional<DeadReason> TextDecoder::item(Type type, std::string_view text, Value& out) {
+  if (type != Type::time) return convert_text(type, text, batch_->arena(), out);
+  const std::optional<Time> time = making_->plain.read(text, own_time_);
   if (!time) return DeadReason::wrong_type;
   out = Value::time(*time);
   return {};

@@ -43,6 +43,7 @@ class TextDecoder : public Decoder {
  private:
   void line(std::string_view text, std::uint64_t offset);
   const TypePlan* type_of_record();
+  std::optional<DeadReason> item(Type type, std::string_view text, Value& out);
 
   std::vector<std::optional<std::string_view>> texts_;  // by Entry
   DeadLetters* dead_ = nullptr;

@@ -118,6 +118,20 @@ TEST_CASE("csv: values by the schema; empty is missing; what does not fit breaks
   CHECK(cell(Type::point, "\"95,2\"") == "out_of_range 2");
 }
 
+TEST_CASE("text formats: an item of a list is read as a field of its type") {
+  const auto item = [](Type type, const std::string& text) {
+    FieldSlot list = field("xs", type);
+    list.list = true;
+    const Decoded d = decode(config_of(Format::logfmt), schema_of({event("e", {list})}), "xs=" + text + "\n");
+    REQUIRE(d.events.size() + d.dead.size() == 1);
+    return d.events.empty() ? d.dead[0] : d.events[0].substr(d.events[0].find(' ') + 3);
+  };
+  CHECK(item(Type::time, "1500") == "[@1500000]");
+  CHECK(item(Type::time, "2026-03-01T14:20:05Z") == "[@1772374805000000]");
+  CHECK(item(Type::time, "soon") == "wrong_type 1");
+  CHECK(item(Type::integer, "7") == "[7]");
+}
+
 TEST_CASE("text formats: missing and unreadable times, missing fields, invalid UTF-8, too large") {
   CodecConfig config = config_of(Format::csv);
   config.record_max = 40;

@@ -255,10 +255,12 @@ TEST_CASE("follow: a folder and a pattern, file after file, those that come late
   CHECK(all.read() == "1:not of the pattern 2:one 3:two 4:three 5:four 6:five ");
 }
 
-TEST_CASE("follow: the line that names the columns, once, however many files have it") {
+TEST_CASE("follow: the line that names the columns, once, however many files have it, with a byte order mark or not") {
   const Folder folder;
   folder.append("t-1", "a,b\n1,2\n3,4\n");
-  folder.append("t-2", "a,b\n5,6\n");
+  folder.append("t-2",
+                "\xEF\xBB\xBF"
+                "a,b\n5,6\n");
   Progress middle, beginning;
   {
     Follower follower(folder / "t*", {0, 0}, true);
@@ -266,10 +268,14 @@ TEST_CASE("follow: the line that names the columns, once, however many files hav
     middle = follower.progress();
   }
   folder.append("t-2", "7,8\n");
-  folder.append("t-3", "a,b\n9,10\n");
+  folder.append("t-3",
+                "a,b\n\xEF\xBB\xBF"
+                "9,10\n");
   Follower follower(folder / "t*", middle, true);
   REQUIRE(follower.started);
-  CHECK(follower.read() == "6:7,8 8:9,10 ");
+  CHECK(follower.read() ==
+        "6:7,8 8:\xEF\xBB\xBF"
+        "9,10 ");
   folder.append("t-4", "b,a\n");
   follower.clock.at = follower.clock.at + seconds(2);
   Block block;

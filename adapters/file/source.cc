@@ -17,6 +17,7 @@
 #include "adapters/file/rotation.h"
 #include "engine/base/contract.h"
 #include "engine/base/hash.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin {
 namespace {
@@ -189,7 +190,9 @@ class FileSource final : public Source {
   // All bytes of the block are whole lines, or the end of them.
   Result<Polled> give(Block& into) {
     std::string_view text = into.bytes.view();
+    const std::size_t mark = byte_ == 0 ? size_of_mark(text) : 0;  // each file may have one
     read_past(text);
+    text.remove_prefix(mark);
     const auto take_line = [&] {
       const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
       const std::string_view line = text.substr(0, end);
@@ -233,7 +236,11 @@ class FileSource final : public Source {
     return give(into);
   }
 
-  Polled cut(Block& into) {
+  Result<Polled> cut(Block& into) {
+    if (at_header_)
+      return failure(Error::Code::refused,
+                     fmt::format("{}: its first line, which names the columns, is longer than {} bytes",
+                                 reader_->name(), config_.line_max));
     const bool again = skipping_;  // more of the same line
     read_past(into.bytes.view());
     skipping_ = true;
@@ -260,8 +267,8 @@ class FileSource final : public Source {
     if (!places_.empty() && places_.back().line == line_) places_.pop_back();
     places_.push_back(place());
     if (places_.size() <= kPlacesMax) return;
-    std::size_t kept = 0;
-    for (std::size_t i = 0; i < places_.size(); i += 2) places_[kept++] = std::move(places_[i]);
+    std::size_t kept = 1;  // the first stays where it is
+    for (std::size_t i = 2; i < places_.size(); i += 2) places_[kept++] = std::move(places_[i]);
     places_.resize(kept);
   }
 
@@ -386,6 +393,7 @@ class FileSource final : public Source {
       if (!got) return tl::unexpected(got.error());
       if (!*got || **got == 0) break;
     }
+    header_.erase(0, size_of_mark(header_));
     return {};
   }
 

@@ -135,6 +135,28 @@ TEST_CASE("file source: a line beyond the limit is given cut, once, and the next
   CHECK(result.lines == std::vector<std::pair<std::uint64_t, std::string>>{{1, "first"}, {3, "third"}});
 }
 
+TEST_CASE("file source: a first line that names the columns and is too long is refused, not the second taken for it") {
+  const TempFile file(std::string(5000, 'x') + "\nann,1\n");
+  const Read result = read({.path = file.path(), .block = 64, .line_max = 1000, .header = true});
+  CHECK(result.error == file.path() + ": its first line, which names the columns, is longer than 1000 bytes");
+  CHECK(result.lines.empty());
+}
+
+TEST_CASE("file source: the bookmark of the oldest place names its file, however many places were remembered") {
+  std::string content;
+  for (int i = 0; i < 9'000; ++i) content += "line\n";
+  const TempFile file(content);
+  auto source = open_file_source({.path = file.path(), .block = 5}, SourceId(0), Time{});
+  REQUIRE(source.has_value());
+  REQUIRE((*source)->start({}).has_value());
+  const std::string first = (*source)->bookmark(0, 1);
+  CHECK(first.ends_with(std::filesystem::path(file.path()).filename().string()));
+  std::uint64_t blocks = 0;
+  for (Block block; (*source)->poll(block, {}).value_or(Polled::finished) != Polled::finished; block.clear()) ++blocks;
+  CHECK(blocks > 8'192);  // more than twice what is remembered
+  CHECK((*source)->bookmark(0, 1) == first);
+}
+
 TEST_CASE("file source: goes on after a stored position") {
   const TempFile file("one\ntwo\nthree\nfour\n");
   CHECK(read({.path = file.path(), .block = 5}, 3).lines ==

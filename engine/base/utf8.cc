@@ -106,6 +106,8 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
+std::size_t size_of_mark(std::string_view text) { return text.starts_with("\xEF\xBB\xBF") ? 3 : 0; }
+
 char32_t lower_of(char32_t code) {
   if (code < 0x80) return code >= 'A' && code <= 'Z' ? code + 32 : code;
   if (code == 0x0130) return 'i';  // the Turkish capital; its small letter is plain

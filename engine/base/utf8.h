@@ -29,6 +29,9 @@ void append_character(std::string& out, char32_t code);
 
 bool is_valid_utf8(std::string_view text);
 
+// The bytes of the byte order mark that a text begins with: 3 or none.
+std::size_t size_of_mark(std::string_view text);
+
 // Simple case mapping, one character to one, for Latin, Greek, Cyrillic, Armenian and full-width letters; other letters
 // stay as they are. By a table of our own and not by the system's locale: the same rules must give the same alerts on
 // every machine, and ICU would be 30 MB for one function.

@@ -18,6 +18,13 @@ std::string upper(std::string_view text) {
 }
 }  // namespace
 
+TEST_CASE("a byte order mark is all three of its bytes") {
+  CHECK(size_of_mark("\xEF\xBB\xBF"
+                     "a") == 3);
+  CHECK(size_of_mark("\xEF\xBB\xBF") == 3);
+  for (const char* text : {"", "a", "\xEF\xBB", "\xEF\xBD\x93", " \xEF\xBB\xBF"}) CHECK(size_of_mark(text) == 0);
+}
+
 TEST_CASE("case: Latin, Greek, Cyrillic; what has no case stays") {
   CHECK(lower("ROOT \xC3\x84\xC3\x96\xC3\x9C \xC5\x81\xC3\x93\xC5\xB9") ==
         "root \xC3\xA4\xC3\xB6\xC3\xBC \xC5\x82\xC3\xB3\xC5\xBA");
