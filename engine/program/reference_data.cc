@@ -39,6 +39,12 @@ std::string key_of(const Value& value) {
   return out;
 }
 
+// 007 is a name and not seven.
+bool has_leading_zero(std::string_view word) {
+  if (word.starts_with('-') || word.starts_with('+')) word.remove_prefix(1);
+  return word.size() > 1 && word[0] == '0' && word[1] >= '0' && word[1] <= '9';
+}
+
 // A bare word as a value of a type; missing: it does not read as one.
 Value read_as(Type type, std::string_view word, Arena& arena) {
   switch (type) {
@@ -46,6 +52,7 @@ Value read_as(Type type, std::string_view word, Arena& arena) {
       return Value::text(word);
     case Type::integer:
     case Type::floating: {
+      if (has_leading_zero(word)) return {};
       std::int64_t n = 0;
       if (parse_integer(word, n) == NumberText::good) return Value::integer(n);
       double d = 0;
@@ -223,19 +230,13 @@ struct ReferenceData::Table {
 
 namespace {
 
-// 007 is a name and not seven.
-bool has_leading_zero(std::string_view word) {
-  if (word.starts_with('-') || word.starts_with('+')) word.remove_prefix(1);
-  return word.size() > 1 && word[0] == '0' && word[1] >= '0' && word[1] <= '9';
-}
-
 Type type_of_column(const TableText& text, std::size_t column) {
   bool numbers = true, booleans = true, empty = true;
   Arena arena;
   for (const auto& row : text.rows) {
     if (column >= row.size() || row[column].empty()) continue;
     empty = false;
-    numbers = numbers && !has_leading_zero(row[column]) && !read_as(Type::integer, row[column], arena).is_missing();
+    numbers = numbers && !read_as(Type::integer, row[column], arena).is_missing();
     booleans = booleans && !read_as(Type::boolean, row[column], arena).is_missing();
   }
   return empty ? Type::text : numbers ? Type::integer : booleans ? Type::boolean : Type::text;

@@ -69,6 +69,24 @@ TEST_CASE("a line of a list file is what it reads as: text, number, address, net
   CHECK(json(data->keys(l, Type::ip)[0]) == "\"192.168.1.7\"");
 }
 
+TEST_CASE("a word with leading zeros is a name and no number, in lists and as a key of a table") {
+  RuleSet rules = with_list_file();
+  rules.tables.push_back({"people", "people.csv", "id", ""});
+  const TableText people{{"id", "name"}, {{"7", "seven"}, {"007", "bond"}}};
+  const auto data = data_of(rules, {{{"007", "-08", "0.5", "0"}}, {people}});
+  const ListId l(0);
+  CHECK(data->contains(l, t("007"), false));
+  CHECK_FALSE(data->contains(l, Value::integer(7), false));
+  CHECK_FALSE(data->contains(l, Value::integer(-8), false));
+  CHECK(data->contains(l, Value::floating(0.5), false));
+  CHECK(data->contains(l, Value::integer(0), false));
+  CHECK(data->keys(l, Type::integer).size() == 2);
+  const TableId table(0);
+  CHECK(json(data->lookup(table, Value::integer(7), "name")) == "\"seven\"");
+  CHECK(json(data->lookup(table, t("007"), "name")) == "\"bond\"");
+  CHECK(json(data->lookup(table, t("7"), "name")) == "\"seven\"");
+}
+
 TEST_CASE("T10: an inline item is what it is written as") {
   RuleSet rules;
   rules.code.constants = {{std::string("1")}, {std::int64_t{2}}, {*parse_ip("10.0.0.0/8")}};
