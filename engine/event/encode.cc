@@ -123,8 +123,12 @@ bool take(std::string_view& bytes, T& value) {
 
 // A reader whose texts are copied or not.
 struct Reader {
+  // The fewest bytes of an item, and of a member: its name's size comes before.
+  static constexpr std::size_t kLeastItem = 1, kLeastMember = sizeof(std::uint32_t) + kLeastItem;
+
   Arena& arena;
   bool copies;
+  std::size_t awaited = 0;  // bytes that the items to come of all lists in hand take at least
 
   bool take_text(std::string_view& bytes, std::string_view& text) {
     std::uint32_t size = 0;
@@ -134,25 +138,34 @@ struct Reader {
     return true;
   }
 
-  // A count that the rest of the bytes can hold, so that broken bytes never ask for memory.
-  bool take_count(std::string_view& bytes, std::uint32_t& count) { return take(bytes, count) && count <= bytes.size(); }
+  // A count that the rest of the bytes can hold beside what the lists around it still have to come: so broken bytes
+  // never ask for more memory than whole ones, however deep they are nested.
+  bool take_count(std::string_view& bytes, std::uint32_t& count, std::size_t least) {
+    if (!take(bytes, count) || std::uint64_t{count} * least + awaited > bytes.size()) return false;
+    awaited += count * least;
+    return true;
+  }
 
   bool take_list(std::string_view& bytes, Value& value, int depth) {
     std::uint32_t count = 0;
-    if (!take_count(bytes, count)) return false;
+    if (!take_count(bytes, count, kLeastItem)) return false;
     const std::span<Value> items = arena.array<Value>(count);
-    for (Value& item : items)
+    for (Value& item : items) {
+      awaited -= kLeastItem;
       if (!read(bytes, item, depth + 1)) return false;
+    }
     value = Value::list(items);
     return true;
   }
 
   bool take_object(std::string_view& bytes, Value& value, int depth) {
     std::uint32_t count = 0;
-    if (!take_count(bytes, count)) return false;
+    if (!take_count(bytes, count, kLeastMember)) return false;
     const std::span<Member> members = arena.array<Member>(count);
-    for (Member& member : members)
+    for (Member& member : members) {
+      awaited -= kLeastMember;
       if (!take_text(bytes, member.name) || !read(bytes, member.value, depth + 1)) return false;
+    }
     value = Value::object(members);
     return true;
   }

@@ -120,6 +120,27 @@ TEST_CASE("encoded values come back exactly; broken bytes are refused") {
   CHECK_FALSE(take_value(unknown, arena).has_value());
 }
 
+TEST_CASE("broken bytes ask for no more memory than whole ones, however deep their lists are nested") {
+  std::string list, object;
+  const auto nest = [](std::string& out, const Value& empty) {
+    out = exact(empty);
+    out.resize(out.size() - 4);  // the count
+    const std::uint32_t claimed = 100'000;
+    out.append(reinterpret_cast<const char*>(&claimed), sizeof claimed);
+  };
+  nest(list, Value::list({}));
+  nest(object, Value::object({}));
+  for (const std::string& level : {list, object}) {
+    std::string bytes;
+    for (int depth = 0; depth < 200; ++depth) bytes += level + (level == object ? std::string(4, '\0') : std::string());
+    bytes.append(150'000, '\0');
+    Arena arena;
+    std::string_view rest = bytes;
+    CHECK_FALSE(take_value(rest, arena).has_value());
+    CHECK(arena.bytes_held() < 32 * bytes.size());
+  }
+}
+
 TEST_CASE("an owned value keeps what it took, through copies and moves") {
   AnyValue any(3);
   std::vector<OwnedValue> kept;
