@@ -91,6 +91,7 @@ class Part {
       for (; next_story_[i] < before;
            next_story_[i] = next_story_[i] + after(scenario_.stories[i].every * config_.partitions))
         tell(scenario_.stories[i], next_story_[i]);
+    if (next_pulse_.empty()) return;  // nobody who could fall silent
     for (; next_silence_ < before; next_silence_ = next_silence_ + after(scenario_.silence_every * config_.partitions))
       next_pulse_[random_.below(next_pulse_.size())].silent_until = next_silence_ + scenario_.silent_for;
     for (std::uint32_t who = 0; who < next_pulse_.size(); ++who)
@@ -150,6 +151,7 @@ class GeneratorSource final : public Source {
   void resume(std::uint32_t partition) override { paused_[partition] = false; }
   void stored(std::span<const Progress>) override {}
   double done() const override {
+    if (config_.until <= config_.from) return 1;
     const auto slowest = *std::ranges::min_element(frontier_);
     return static_cast<double>((slowest - config_.from).us) / static_cast<double>((config_.until - config_.from).us);
   }

@@ -115,6 +115,9 @@ TEST_CASE("generator: what it cannot do is a failure") {
         }())
             .at(0)
             .empty());
+  GeneratorConfig none = config_of("sre");
+  none.until = none.from;
+  CHECK(open_generator(none, SourceId{0}, nullptr).value()->done() == 1);
 }
 
 }  // namespace
