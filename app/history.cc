@@ -14,7 +14,7 @@
 namespace tocsin::app {
 namespace {
 
-// A stream cut into blocks of whole lines; a line longer than a block makes a longer block, up to the codec's limit.
+// A stream that lies in memory, cut into blocks of whole lines; a line longer than a block makes a longer block.
 class StreamSource final : public Source {
  public:
   StreamSource(std::istream& in, std::size_t size) : in_(in), size_(size) {}

@@ -91,7 +91,7 @@ Result<HistoryResult> run_history(const History& history, Source& source, const 
 // The same over the lines of a stream, one partition.
 Result<HistoryResult> run_history(const History& history, std::istream& input, const HistoryOutputs& outputs);
 
-// The lines of a stream as a source of one partition. The stream must outlive it.
+// The lines of a stream that lies in memory as a source of one partition. The stream must outlive it.
 std::unique_ptr<Source> stream_source(std::istream& input, std::size_t block_bytes = std::size_t{128} << 10);
 
 }  // namespace tocsin::app
