@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -181,6 +182,11 @@ void check_summary(Context& c, SummaryInfo& summary);
 void check_order(Context& c);
 void lint(Context& c);
 void check_tests(Context& c);
+
+// A number that a filter is compared with: every int and every float as it is, so that the checker tells apart what the
+// engine tells apart (engine/event/order.h).
+using Exact = long double;
+static_assert(std::numeric_limits<Exact>::digits >= 64);
 
 struct Verdict {
   enum class What { maybe, never, always } what = What::maybe;

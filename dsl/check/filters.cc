@@ -18,7 +18,7 @@ using What = Verdict::What;
 
 struct Constant {
   enum class Kind { none, number, text, boolean } kind = Kind::none;
-  double number = 0;
+  Exact number = 0;
   std::string text;
 };
 
@@ -32,11 +32,11 @@ Constant constant(const ast::Expr& expr) {
   if (!literal) return {};
   using K = Constant::Kind;
   return std::visit(Overloaded{
-                        [](bool b) { return Constant{K::boolean, b ? 1.0 : 0.0, ""}; },
-                        [](std::int64_t n) { return Constant{K::number, static_cast<double>(n), ""}; },
+                        [](bool b) { return Constant{K::boolean, b ? Exact{1} : Exact{0}, ""}; },
+                        [](std::int64_t n) { return Constant{K::number, static_cast<Exact>(n), ""}; },
                         [](double d) { return Constant{K::number, d, ""}; },
                         [](const std::string& s) { return Constant{K::text, 0, s}; },
-                        [](Duration d) { return Constant{K::number, static_cast<double>(d.us), ""}; },
+                        [](Duration d) { return Constant{K::number, static_cast<Exact>(d.us), ""}; },
                         [](const ast::Address&) { return Constant{}; },
                         [](const ast::Regex&) { return Constant{}; },
                     },
@@ -45,11 +45,11 @@ Constant constant(const ast::Expr& expr) {
 
 // What is known of one field after some conditions.
 struct Known {
-  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  Exact low = -std::numeric_limits<Exact>::infinity(), high = std::numeric_limits<Exact>::infinity();
   bool low_open = false, high_open = false;
   std::optional<std::vector<std::string>> texts;  // the values that are left
   std::vector<std::string> not_texts;
-  std::vector<double> not_numbers;
+  std::vector<Exact> not_numbers;
   std::optional<bool> truth, missing;
   SourceSpan last;  // the condition that said something last
   bool said = false;
@@ -296,7 +296,7 @@ class Judge {
                     [&](const std::string& t) { return std::find(texts.begin(), texts.end(), t) == texts.end(); });
   }
 
-  static void narrow(Known& k, BinaryOp op, double value) {
+  static void narrow(Known& k, BinaryOp op, Exact value) {
     const auto raise = [&](bool open) {
       if (value > k.low || (value == k.low && open)) k.low = value, k.low_open = open;
     };

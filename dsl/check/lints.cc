@@ -1,5 +1,6 @@
 // What can be done but is hardly meant: warnings, each with its way out.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "dsl/check/context.h"
@@ -246,7 +247,7 @@ class Digest {
   void literal(const ast::Literal& l) {
     if (const auto* s = std::get_if<std::string>(&l.value)) text(*s);
     if (const auto* n = std::get_if<std::int64_t>(&l.value)) number(*n);
-    if (const auto* d = std::get_if<double>(&l.value)) number(static_cast<std::int64_t>(*d * 1024));
+    if (const auto* d = std::get_if<double>(&l.value)) number(std::bit_cast<std::int64_t>(*d));
     if (const auto* d = std::get_if<Duration>(&l.value)) number(d->us);
     if (const auto* a = std::get_if<ast::Address>(&l.value)) text(a->text);
     if (const auto* r = std::get_if<ast::Regex>(&l.value)) text(r->pattern);

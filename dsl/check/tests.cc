@@ -8,6 +8,7 @@
 #include "dsl/limits.h"
 #include "engine/base/text.h"
 #include "engine/base/units.h"
+#include "engine/base/utf8.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -72,21 +73,22 @@ Operand operand(const ast::Expr& e, const Fields& fields) {
   return {literal, false, literal == nullptr};
 }
 
-std::optional<double> number(const ast::Literal& l) {
-  if (const auto* n = std::get_if<std::int64_t>(&l.value)) return static_cast<double>(*n);
+std::optional<Exact> number(const ast::Literal& l) {
+  if (const auto* n = std::get_if<std::int64_t>(&l.value)) return *n;
   if (const auto* d = std::get_if<double>(&l.value)) return *d;
-  if (const auto* d = std::get_if<Duration>(&l.value)) return static_cast<double>(d->us);
+  if (const auto* d = std::get_if<Duration>(&l.value)) return d->us;
   if (const auto* b = std::get_if<bool>(&l.value)) return *b ? 1 : 0;
   return std::nullopt;
 }
 
 const std::string* words(const ast::Literal& l) { return std::get_if<std::string>(&l.value); }
 
-std::string folded(std::string text, bool fold) {
-  if (fold)
-    std::transform(text.begin(), text.end(), text.begin(),
-                   [](unsigned char ch) { return static_cast<char>(std::tolower(ch)); });
-  return text;
+// As the engine does it (X2).
+std::string folded(const std::string& text, bool fold) {
+  if (!fold) return text;
+  std::string out;
+  append_lower(out, text);
+  return out;
 }
 
 Truth compare(ast::BinaryOp op, const ast::Literal& l, const ast::Literal& r, bool fold) {
