@@ -56,30 +56,23 @@ Fault convert_text(Type type, std::string_view text, Arena& arena, Value& value)
 
 // ----- times --------------------------------------------------------------------------------------------
 
-struct TimeReader::Zone {
-  const date::time_zone* zone = nullptr;
-  // Local times strictly inside [first, last] have this one offset.
-  Time first{1}, last{0};
-  Duration offset{};
-
-  Time to_utc(Time local) {
-    if (local >= first && local <= last) return local - offset;
-    const date::local_time<std::chrono::microseconds> asked{std::chrono::microseconds{local.us}};
-    // Told twice (clocks go back): the first time; never told (they go forward): the moment of the change.
-    const Time utc{zone->to_sys(asked, date::choose::earliest).time_since_epoch().count()};
-    const date::sys_info info =
-        zone->get_info(date::sys_time<std::chrono::microseconds>{std::chrono::microseconds{utc.us}});
-    offset = seconds(std::chrono::seconds(info.offset).count());
-    // A day from each change all is plain; changes are never larger than that. The ends of what the zone knows are far.
-    const auto bound = [](date::sys_seconds t) {
-      constexpr std::int64_t kFarSeconds = 400'000'000'000;
-      return Time{seconds(std::clamp<std::int64_t>(t.time_since_epoch().count(), -kFarSeconds, kFarSeconds)).us};
-    };
-    first = bound(info.begin) + days(1) + offset;
-    last = bound(info.end) - days(1) + offset;
-    return utc;
-  }
-};
+Time TimeReader::Zone::to_utc(Time local) {
+  if (local >= first && local <= last) return local - offset;
+  const date::local_time<std::chrono::microseconds> asked{std::chrono::microseconds{local.us}};
+  // Told twice (clocks go back): the first time; never told (they go forward): the moment of the change.
+  const Time utc{zone->to_sys(asked, date::choose::earliest).time_since_epoch().count()};
+  const date::sys_info info =
+      zone->get_info(date::sys_time<std::chrono::microseconds>{std::chrono::microseconds{utc.us}});
+  offset = seconds(std::chrono::seconds(info.offset).count());
+  // A day from each change all is plain; changes are never larger than that. The ends of what the zone knows are far.
+  const auto bound = [](date::sys_seconds t) {
+    constexpr std::int64_t kFarSeconds = 400'000'000'000;
+    return Time{seconds(std::clamp<std::int64_t>(t.time_since_epoch().count(), -kFarSeconds, kFarSeconds)).us};
+  };
+  first = bound(info.begin) + days(1) + offset;
+  last = bound(info.end) - days(1) + offset;
+  return utc;
+}
 
 Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
   TimeReader reader;
@@ -107,8 +100,7 @@ Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
   }
   if (spec.zone.empty() || spec.zone == "UTC") return reader;
   try {
-    reader.zone_ = std::make_shared<Zone>();
-    reader.zone_->zone = date::locate_zone(spec.zone);
+    reader.zone_.emplace().zone = date::locate_zone(spec.zone);
   } catch (const std::runtime_error&) {
     return failure(Error::Code::malformed, "there is no time zone `" + spec.zone + "` in this system's database");
   }

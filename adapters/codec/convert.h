@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +14,10 @@
 #include "engine/event/schema.h"
 #include "engine/event/value.h"
 #include "engine/io/dead_letter.h"
+
+namespace date {
+class time_zone;
+}
 
 namespace tocsin {
 
@@ -44,13 +47,21 @@ class TimeReader {
 
  private:
   static bool in_range(Time time) { return time >= kFirstTime && time <= kLastTime; }
-  struct Zone;  // remembers the last stretch of one offset: a look-up costs more than all the rest
+  // Remembers the last stretch of one offset: a look-up costs more than all the rest.
+  struct Zone {
+    const date::time_zone* zone = nullptr;
+    // Local times strictly inside [first, last] have this one offset.
+    Time first{1}, last{0};
+    Duration offset{};
+
+    Time to_utc(Time local);
+  };
   std::optional<Time> read_format(std::string_view text, Time arrived) const;
 
   std::int64_t unit_us_ = 1'000, divisor_ = 1;
   bool numbers_ = true;
   std::optional<TimeFormat> format_;
-  std::shared_ptr<Zone> zone_;
+  mutable std::optional<Zone> zone_;
   std::optional<int> year_;
 };
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <optional>
@@ -426,10 +425,9 @@ class JsonDecoder final : public Decoder {
     std::vector<PlainPlace> places;    // by Entry
     std::vector<PlainRow> rows;        // by type; made when the first line of it comes
   };
-  static constexpr std::size_t kShapesMax = 8;
   std::vector<KnownShape> shapes_;
-  std::size_t shape_ = 0;                     // the one that fitted last
-  std::uint32_t misses_ = 0;                  // records that had none of them
+  std::size_t shape_ = 0;  // the one that fitted last
+  ShapePlaces places_;
   const std::uint32_t* found_now_ = nullptr;  // found_, or that of the shape
   std::vector<const char*> ends_;             // of a plain line's values
 
@@ -674,10 +672,9 @@ const std::uint32_t* JsonDecoder::fit_known_shape(bool& in_one_line) {
   return nullptr;
 }
 
-// Where every record has another shape, learning would only cost: so ever more seldom.
 void JsonDecoder::learn_shape() {
-  ++misses_;
-  if (shapes_.size() == kShapesMax && !std::has_single_bit(misses_) && misses_ % 1024 != 0) return;
+  const std::optional<std::size_t> place = places_.next(shapes_.size());
+  if (!place) return;
   Shape shape;
   shape.learn(bytes_, token_);
   if (shape.empty()) return;
@@ -689,10 +686,10 @@ void JsonDecoder::learn_shape() {
     const std::size_t number = Shape::number_of_value(found_[entry]);
     known.places[entry] = {static_cast<std::uint32_t>(number), known.shape.key_size(number)};
   }
-  if (shapes_.size() < kShapesMax)
+  if (*place == shapes_.size())
     shapes_.push_back(std::move(known));
   else
-    shapes_[misses_ / 1024 % kShapesMax] = std::move(known);
+    shapes_[*place] = std::move(known);
 }
 
 const TypePlan* JsonDecoder::type_of_record() {

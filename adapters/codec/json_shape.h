@@ -10,7 +10,9 @@
 //                 what does not may be one all the same.
 #pragma once
 
+#include <bit>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +50,25 @@ class Shape {
   std::vector<KeyText> keys_;
   std::string rests_;    // what of the keys' texts does not stand in themselves, one behind the other
   bool breaks_ = false;  // a line break stands between values
+};
+
+// Where a record of an unknown shape is learnt: the first ones in a place each; then they take turns to give way, ever
+// more seldom, as learning would only cost where every record has another shape.
+class ShapePlaces {
+ public:
+  static constexpr std::size_t kMost = 8;
+
+  // The place of the next one, of which `taken` are in use; nothing: it is not learnt.
+  std::optional<std::size_t> next(std::size_t taken) {
+    ++misses_;
+    if (taken < kMost) return taken;
+    if (!std::has_single_bit(misses_) && misses_ % 1024 != 0) return std::nullopt;
+    return turn_++ % kMost;
+  }
+
+ private:
+  std::uint32_t misses_ = 0;  // records that had none of the shapes
+  std::size_t turn_ = 0;
 };
 
 }  // namespace tocsin

@@ -44,6 +44,20 @@ KeyText key(const std::string& text) {
 
 }  // namespace
 
+TEST_CASE("json shapes: of those that were learnt, each gives way in its turn") {
+  ShapePlaces places;
+  std::vector<std::size_t> given;
+  std::size_t taken = 0, records = 0;
+  for (; given.size() < 3 * ShapePlaces::kMost; ++records) {
+    const auto place = places.next(taken);
+    if (!place) continue;
+    if (*place == taken) ++taken;
+    given.push_back(*place);
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) CHECK(given[i] == i % ShapePlaces::kMost);
+  CHECK(records > 4'096);  // 16 new ones in so many records
+}
+
 TEST_CASE("json shapes: wider instructions find the same") {
 #if defined(__x86_64__)
   if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi2")) return;
