@@ -275,12 +275,23 @@ class Verifier {
     return most;
   }
 
+  static std::size_t captures_most(const Program& p, StepId step) {
+    std::size_t most = 0;
+    for (const Pattern& pattern : p.patterns)
+      if (step.index < pattern.steps.size()) most = std::max(most, pattern.steps[step.index].captures.size());
+    return most;
+  }
+
   void cell(const Program& p, const Cell& cell) {
     in_range("the function of an aggregate", cell.function, aggregates().size());
     if (cell.window.kind != Window::Kind::step) in_range("the stream of an aggregate", cell.stream, p.streams.size());
     optional("the second stream of an aggregate", cell.second, p.streams.size());
     optional("what breaks a streak", cell.window.breaking, p.streams.size());
-    if (cell.window.kind == Window::Kind::step) in_range("the step of an aggregate", cell.window.step, steps_most(p));
+    if (cell.window.kind == Window::Kind::step &&
+        in_range("the step of an aggregate", cell.window.step, steps_most(p)) &&
+        cell.window.capture != Window::kNoCapture && cell.window.capture >= captures_most(p, cell.window.step))
+      fault("an aggregate over capture {} of step {}, which has {}", cell.window.capture, cell.window.step.index,
+            captures_most(p, cell.window.step));
     const bool looks_back =
         cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore;
     if (!looks_back || cell.window.kind == Window::Kind::frame) return;
@@ -414,9 +425,12 @@ class Verifier {
     emit(session.emit, nullptr);
     if (!session.each || session.of.index >= p.streams.size()) return;
     const auto& alternatives = p.streams[session.of.index].alternatives;
-    for (const EachDef::Field& field : session.each->fields)
+    for (const EachDef::Field& field : session.each->fields) {
+      if (field.values.size() != alternatives.size())
+        fault("`each` has {} values of {} for {} alternatives", field.values.size(), field.name, alternatives.size());
       for (std::size_t i = 0; i < field.values.size() && i < alternatives.size(); ++i)
         used(field.values[i], {field.name, alternatives[i].type, nullptr});
+    }
   }
 
   void body(const Program& p, const SummaryBody& summary) {

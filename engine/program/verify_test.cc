@@ -170,6 +170,20 @@ TEST_CASE("each broken thing is found, once and by its name") {
          second(s).cells[0].window.kind = Window::Kind::step;
          second(s).cells[0].window.step = id<StepId>(9);
        }},
+      {"an aggregate over capture 0 of step 0, which has 0",
+       [&](RuleSet& s) {
+         second(s).cells[0].window.kind = Window::Kind::step;
+         second(s).cells[0].window.step = id<StepId>(0);
+         second(s).cells[0].window.capture = 0;
+       }},
+      {"`each` has 0 values of who for 1 alternatives",
+       [&](RuleSet& s) {
+         SessionBody session;
+         session.of = id<StreamId>(0);
+         session.each = EachDef{};
+         session.each->fields = {{"who", {}}};
+         second(s).body = session;
+       }},
       {"looks back on windows of no length",
        [&](RuleSet& s) {
          second(s).cells[0].window.length = {};
