@@ -18,6 +18,8 @@
 namespace tocsin {
 namespace {
 
+using operators::nearest_duration;
+
 constexpr double kMicros = 1e6;
 
 // Numbers take part in arithmetic; where there are none, durations do, and the result is a duration. All else is left
@@ -43,7 +45,7 @@ Quantities quantities(std::span<const Sample> samples) {
 Value number(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 Value quantity(const Quantities& q, double d) {
   if (!std::isfinite(d)) return {};
-  return q.durations ? Value::duration({std::llround(d)}) : Value::floating(d);
+  return q.durations ? nearest_duration(d) : Value::floating(d);
 }
 
 // In any order the same sum to the last bit: what a window holds decides, not how it was filled.
@@ -131,8 +133,6 @@ std::vector<double> gaps(std::span<const Sample> samples) {
   return out;
 }
 
-Value duration_of(double us) { return Value::duration({std::llround(us)}); }
-
 }  // namespace
 
 Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second,
@@ -190,13 +190,12 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     }
     case AggregateKind::gap_avg:  // the gaps between neighbours add up to the time between the ends
       if (samples.size() < 2) return {};
-      return duration_of(static_cast<double>((samples.back().time - samples.front().time).us) /
-                         static_cast<double>(samples.size() - 1));
+      return nearest_duration(static_cast<double>((samples.back().time - samples.front().time).us) /
+                              static_cast<double>(samples.size() - 1));
     case AggregateKind::gap_stddev: {
       const std::vector<double> g = gaps(samples);
       if (g.empty()) return {};
-      const double d = deviation(g);
-      return std::isfinite(d) ? duration_of(d) : Value();
+      return nearest_duration(deviation(g));
     }
     case AggregateKind::ema: {
       const Quantities q = quantities(samples);

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 
 #include "engine/base/time.h"
@@ -53,7 +54,8 @@ class LeastSquares {
     ExactSum above, below;
     above.add_scaled(xy_, n);
     in_doubles(x_, [&](double part) { above.add_scaled(y_, -part); });
-    in_doubles(xx_, [&](double part) { below.add_product(part, n); });
+    in_doubles(xx_low_, [&](double part) { below.add_product(part, n); });
+    in_doubles(xx_high_, [&](double part) { below.add_product(std::ldexp(part, 64), n); });
     in_doubles(x_, [&](double a) { in_doubles(x_, [&](double b) { below.add_product(-a, b); }); });
     const double denominator = below.value();
     return denominator == 0 ? Fraction{} : Fraction{above.value(), denominator};
@@ -64,7 +66,9 @@ class LeastSquares {
     const std::int64_t x = (time - origin_).us;
     const int sign = out ? -1 : 1;
     x_ += sign * Wide{x};
-    xx_ += sign * (Wide{x} * x);
+    const Wide square = Wide{x} * x;
+    xx_low_ += sign * Wide{static_cast<std::uint64_t>(square)};
+    xx_high_ += sign * (square >> 64);
     if (!(std::fabs(value) <= kLargest)) {
       too_large_ = out ? too_large_ - 1 : too_large_ + 1;
       return;
@@ -73,11 +77,14 @@ class LeastSquares {
       y_.subtract(value);
     else
       y_.add(value);
-    xy_.add_product(static_cast<double>(sign * x), value);
+    in_doubles(sign * x, [&](double part) { xy_.add_product(part, value); });
   }
 
   Time origin_{};  // of the first since it was empty
-  Wide x_ = 0, xx_ = 0;
+  Wide x_ = 0;
+  // Of the squares the halves apart: the square of a way through all years there are has 118 bits, a sum of them more
+  // than 128.
+  Wide xx_low_ = 0, xx_high_ = 0;
   ExactSum y_, xy_;
   std::size_t count_ = 0, too_large_ = 0;
 };

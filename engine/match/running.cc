@@ -12,13 +12,14 @@
 namespace tocsin {
 namespace {
 
+using operators::nearest_duration;
+
 // A forecast keeps what a slope does.
 AggregateKind kind_of(const Cell& cell) {
   return cell.baseline.kind == Baseline::Kind::forecast ? AggregateKind::slope : aggregates()[cell.function.index].kind;
 }
 
 Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
-Value duration_of(double us) { return std::isfinite(us) ? Value::duration({std::llround(us)}) : Value(); }
 double us_of(Duration d) { return static_cast<double>(d.us); }
 
 template <class T, class Variant>
@@ -248,7 +249,7 @@ Value RunningAggregate::percentile() const {
   const auto* sorted = std::get_if<Sorted>(&state_);
   if (sorted == nullptr) return {};
   if (!sorted->numbers.empty()) return finite(percentile_of_sorted(sorted->numbers, cell_->alpha));
-  return sorted->durations.empty() ? Value() : duration_of(percentile_of_sorted(sorted->durations, cell_->alpha));
+  return sorted->durations.empty() ? Value() : nearest_duration(percentile_of_sorted(sorted->durations, cell_->alpha));
 }
 
 Value RunningAggregate::average() const {
@@ -259,14 +260,14 @@ Value RunningAggregate::average() const {
     for (std::size_t i = 0; i < measures_.size(); ++i) join_average(*average, measures_[i]);
   }
   if (average->count_of_numbers > 0) return finite(average->numbers);
-  return average->count_of_durations > 0 ? duration_of(average->durations) : Value();
+  return average->count_of_durations > 0 ? nearest_duration(average->durations) : Value();
 }
 
 Value RunningAggregate::deviation() const {
   const auto* deviations = std::get_if<std::unique_ptr<Deviations>>(&state_);
   if (deviations == nullptr) return {};
   return (*deviations)->numbers.count() > 0 ? finite((*deviations)->numbers.value())
-                                            : duration_of((*deviations)->durations.value());
+                                            : nearest_duration((*deviations)->durations.value());
 }
 
 Value RunningAggregate::on_line(Time now) const {
@@ -277,7 +278,7 @@ Value RunningAggregate::on_line(Time now) const {
   if (line == nullptr) return {};
   if (cell_->baseline.kind != Baseline::Kind::forecast) return finite(line->slope());
   const double ahead = line->at(now + cell_->baseline.over);
-  return numbers ? finite(ahead) : duration_of(ahead);
+  return numbers ? finite(ahead) : nearest_duration(ahead);
 }
 
 Value RunningAggregate::rate(Time from, Time now) const {
@@ -288,7 +289,7 @@ Value RunningAggregate::rate(Time from, Time now) const {
 // The gaps between neighbours add up to the time between the ends.
 Value RunningAggregate::gap_avg() const {
   if (size() < 2) return {};
-  return duration_of(us_of(marks_.back().time - marks_.front().time) / static_cast<double>(size() - 1));
+  return nearest_duration(us_of(marks_.back().time - marks_.front().time) / static_cast<double>(size() - 1));
 }
 
 Value RunningAggregate::value(Time from, Time now, std::size_t second) const {

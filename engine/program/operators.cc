@@ -39,11 +39,6 @@ bool both(Kind kind, const Value& a, const Value& b) { return kind_of(a) == kind
 
 Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 
-// A length of time as a double, where it fits. Towards zero, as the division of integers.
-Value duration_of(double us) {
-  return us > -9.2e18 && us < 9.2e18 ? Value::duration({static_cast<std::int64_t>(us)}) : Value();
-}
-
 bool same_kind_of_text(const Value& whole, const Value& part) {
   return whole.type() == Type::text && part.type() == Type::text;
 }
@@ -64,6 +59,11 @@ Folded folded(const Value& a, const Value& b, Scratch& scratch) {
   append_lower(right, b.as_text());
   return {Value::text(left), Value::text(right)};
 }
+
+Value duration_of(double us) {
+  return us > -9.2e18 && us < 9.2e18 ? Value::duration({static_cast<std::int64_t>(us)}) : Value();
+}
+Value nearest_duration(double us) { return duration_of(std::round(us)); }
 
 Value made_time(Time time) { return time >= kFirstTime && time <= kLastTime ? Value::time(time) : Value(); }
 

@@ -48,6 +48,10 @@ Value ordered(const Value& a, const Value& b, Holds holds) {
 // shows it, adds to it or looks up its zone has room.
 Value made_time(Time time);
 
+// A length of time as a double, where it fits: towards zero, as the division of integers, and to the nearest.
+Value duration_of(double us);
+Value nearest_duration(double us);
+
 // Text in text, value in list (X4). What is neither text nor list contains nothing.
 Value contains(const Value& whole, const Value& part, bool fold, Scratch& scratch);
 Value starts_with(const Value& whole, const Value& part);

@@ -127,7 +127,9 @@ Value arithmetic(ast::BinaryOp op, const Value& a, const Value& b) {
     if (y == 0) return {};
     return op == Op::divide ? Value::of(x / y) : Value::of(std::fmod(x, y));
   }
-  const auto duration = [](double us) { return Value::of(Duration{static_cast<std::int64_t>(std::llround(us))}); };
+  const auto duration = [](double us) {
+    return us > -9.2e18 && us < 9.2e18 ? Value::of(Duration{static_cast<std::int64_t>(std::llround(us))}) : Value();
+  };
   if (a.kind == Kind::time && b.kind == Kind::time && op == Op::subtract)
     return Value::of(Duration{a.number - b.number});
   if (a.kind == Kind::time && b.kind == Kind::duration && op == Op::add)
