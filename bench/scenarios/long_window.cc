@@ -3,9 +3,8 @@
 // of the data, and what the engine says is compared with a program that keeps the window by hand; on a small sample
 // with the reference matcher, too.
 //
-// Constant are the aggregates of engine/match/running.h, of which `slope` and `forecast` are not measured here. Not
-// constant: percentiles (a sorted array is moved, 80 KB at 10,000 values), `values`, `top` and `duration`, which read
-// every value of the window.
+// Percentiles, `top`, `values`, `duration`, `slope` and `forecast` are not measured here (engine/match/running.h says what
+// they cost).
 #include <fmt/format.h>
 
 #include <algorithm>

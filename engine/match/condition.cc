@@ -267,7 +267,10 @@ class Condition : public PatternMatcher {
         break;
     }
     if (cell.window.breaking.exists()) add_stream(cell.window.breaking);
-    if (kind == AggregateKind::duration) keeps_bases_ = keeps_one_more_ = true;
+    if (kind == AggregateKind::duration) {
+      keeps_bases_ = true;
+      lasting_.push_back(cell.stream);
+    }
     if (cell.window.kind == Window::Kind::of_last || cell.window.kind == Window::Kind::streak ||
         kind == AggregateKind::duration)
       base_streams_.push_back(cell.stream);
@@ -355,7 +358,7 @@ class Condition : public PatternMatcher {
   void take(State& state, Entry entry, const EvalContext& context, Time now) const {
     if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
     prune(state, now);
-    empty_before_ = nothing_left(state, now);
+    empty_before_ = has_edges() && nothing_left(state, now);
     if (!state.first_event) state.first_event = now;
     state.last_event = now;
     mark_changes(state, entry, context);
@@ -393,8 +396,10 @@ class Condition : public PatternMatcher {
   bool is_wanted(const State& state, const Entry& entry) const {
     const bool between_them = keeps_bases_ && is_kept_base(entry.seen.event());
     if (between_them && entry.number > *std::ranges::min_element(state.gone)) return true;
-    return std::ranges::any_of(windows_,
-                               [&](const Kept& kept) { return counts(counted(state, kept.cell, kept.second), entry); });
+    return std::ranges::any_of(windows_, [&](const Kept& kept) {
+      const Counted of = counted(state, kept.cell, kept.second);
+      return counts(of, entry) || has_place(state, of, entry);
+    });
   }
 
   // What a window counts: of a cell, or of the second stream of its `ratio`.
@@ -431,18 +436,35 @@ class Condition : public PatternMatcher {
     auto& entries = state.entries;
     if (pattern_.form == Pattern::Form::aligned) return;  // its window takes them away
     if (only_spans_) {
-      const std::size_t spare = keeps_one_more_ ? 1 : 0;  // duration(x): the x before the window reaches into it
-      while (entries.size() > spare && entries[spare].seen.time() < now - horizon_) entries.pop_front();
+      const auto left = std::partition_point(entries.begin(), entries.end(),
+                                             [&](const Entry& e) { return e.seen.time() < now - horizon_; });
+      auto kept = entries.begin();
+      for (auto e = entries.begin(); e != left; ++e)
+        if (reaches_on(*e, e + 1, left)) *kept++ = std::move(*e);
+      entries.erase(kept, left);
       return;
     }
     if (cells_.size() != 1) return;  // mixed windows: up to the limit
     const Window& window = program_.cells[cells_.front().index].window;
+    if (!lasting_.empty()) return;  // what ends an x stands between them: up to the limit
     if (window.kind == Window::Kind::last || window.kind == Window::Kind::of_last)
       while (entries.size() > window.count) entries.pop_front();
     if (window.kind == Window::Kind::streak || window.kind == Window::Kind::chain) {
       const Selected kept = select(state, counted(state, cells_.front()), now, false);
       while (!entries.empty() && (kept.empty() || &entries.front() != kept.front())) entries.pop_front();
     }
+  }
+
+  // A window that stands still is judged at its end, a ranking tells of places: neither asks whether anything was left.
+  bool has_edges() const { return pattern_.form == Pattern::Form::condition; }
+
+  // duration(x): the last event of x's base before the window reaches into it.
+  template <class At>
+  bool reaches_on(const Entry& entry, At next, At end) const {
+    return std::ranges::any_of(lasting_, [&](StreamId x) {
+      return is_base(x, entry.seen.event()) &&
+             std::none_of(next, end, [&](const Entry& e) { return is_base(x, e.seen.event()); });
+    });
   }
 
   // F1: nothing of what it counts, in any window it looks at.
@@ -541,6 +563,15 @@ class Condition : public PatternMatcher {
     return e.number > of.gone && (e.seen.fits(cell.stream) || (cell.second.exists() && e.seen.fits(cell.second)));
   }
 
+  // Without a value it takes a place among the last N all the same.
+  static bool has_place(const State& state, const Counted& of, const Entry& entry) {
+    if (of.cell->window.kind != Window::Kind::last || !takes_place(of, entry)) return false;
+    std::uint32_t n = of.cell->window.count;
+    for (auto e = state.entries.rbegin(); e != state.entries.rend() && e->number > entry.number && n > 0; ++e)
+      if (takes_place(of, *e)) --n;
+    return n > 0;
+  }
+
   Selected last_of(const State& state, const Counted& of) const {
     Selected out;
     std::uint32_t n = of.cell->window.count;
@@ -609,8 +640,9 @@ class Condition : public PatternMatcher {
   }
 
   // `after`: right after `now`, so that what happened at `from` lies before the window (T5).
-  Value over(const State& state, const Cell& cell, const Selected& selected, const EvalContext& context, Time from,
+  Value over(const State& state, const Counted& of, const Selected& selected, const EvalContext& context, Time from,
              Time now, std::size_t second, bool after) const {
+    const Cell& cell = *of.cell;
     const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
     std::vector<Sample> samples;
     samples.reserve(selected.size());
@@ -623,11 +655,12 @@ class Condition : public PatternMatcher {
       if (duration) s.until = next_of_base(state, cell, *e, now);
       samples.push_back(s);
     }
-    if (duration) {  // the x before the window reaches into it, cut there (A7)
+    const bool begins_in_time = cell.window.kind == Window::Kind::span && cell.window.length.us != 0;
+    if (duration && begins_in_time) {  // the x before the window reaches into it, cut there (A7)
       const Entry* before = nullptr;
       for (const Entry& e : state.entries) {
         if (after ? e.seen.time() > from : e.seen.time() >= from) break;
-        if (is_base(cell.stream, e.seen.event())) before = &e;
+        if (e.number > of.gone && is_base(cell.stream, e.seen.event())) before = &e;
       }
       if (before != nullptr && before->seen.fits(cell.stream))
         samples.insert(samples.begin(), Sample{from, {}, next_of_base(state, cell, *before, now)});
@@ -665,12 +698,12 @@ class Condition : public PatternMatcher {
         if (cell.window.kind != Window::Kind::span || w.us == 0)
           from = selected.empty() ? now : selected.front()->seen.time();
         if (cell.window.kind == Window::Kind::frame) from = frame_begin_;
-        return over(state, cell, selected, context, from, now, second, after);
+        return over(state, counted(state, id), selected, context, from, now, second, after);
       }
       case Baseline::Kind::previous: {
         const Time from{now.us - 2 * w.us};
-        return over(state, cell, between(state, counted(state, id), from, now - w, after, false), context, from,
-                    now - w, second, after);
+        const Counted of = counted(state, id);
+        return over(state, of, between(state, of, from, now - w, after, false), context, from, now - w, second, after);
       }
       case Baseline::Kind::average:
       case Baseline::Kind::zscore:
@@ -688,11 +721,11 @@ class Condition : public PatternMatcher {
     for (std::int64_t i = 1; i <= windows_before(cell); ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
-      const Value v = over(state, cell, between(state, of, from, to, after, false), context, from, to, 0, after);
+      const Value v = over(state, of, between(state, of, from, to, after, false), context, from, to, 0, after);
       if (v.is_number()) values.push_back(v.number());
     }
     const Value current = cell.baseline.kind == Baseline::Kind::zscore
-                              ? over(state, cell, select(state, of, now, after), context, now - w, now, 0, after)
+                              ? over(state, of, select(state, of, now, after), context, now - w, now, 0, after)
                               : Value();
     return compared_with(cell.baseline, values, current);
   }
@@ -821,7 +854,8 @@ class Condition : public PatternMatcher {
     };
     if (pattern_.form == Pattern::Form::ranking)
       leaves_after(pattern_.length, [&](const Entry& e) { return e.seen.fits(pattern_.stream); });
-    for (const CellId id : cells_) {
+    for (std::size_t at = 0; at < condition_cells_; ++at) {  // not what the alert alone shows
+      const CellId id = cells_[at];
       const Cell& cell = program_.cells[id.index];
       const Duration w = cell.window.length;
       if (pattern_.form == Pattern::Form::ranking || cell.window.kind != Window::Kind::span || w.us == 0) continue;
@@ -964,7 +998,8 @@ class Condition : public PatternMatcher {
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
   Duration horizon_{};
   Duration new_after_{};
-  bool only_spans_ = true, keeps_bases_ = false, keeps_one_more_ = false;
+  bool only_spans_ = true, keeps_bases_ = false;
+  std::vector<StreamId> lasting_;  // x of duration(x)
   AlignedWindow window_{pattern_.length, pattern_.zone};
   Openings openings_;
   // Of the call in hand: a shard is one thread, and a matcher belongs to one shard.

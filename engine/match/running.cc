@@ -28,22 +28,11 @@ T& made(Variant& state) {
   return state.template emplace<T>();
 }
 
-// A minus zero would be the same number and another text.
-void insert_sorted(std::vector<double>& values, double d) {
-  d += 0.0;
-  values.insert(std::upper_bound(values.begin(), values.end(), d), d);
-}
-void erase_sorted(std::vector<double>& values, double d) {
-  values.erase(std::lower_bound(values.begin(), values.end(), d));
-}
-
 }  // namespace
 
 double percentile_of_sorted(std::span<const double> values, double percent) {
-  const double at = percent / 100 * static_cast<double>(values.size() - 1);
-  const auto low = static_cast<std::size_t>(at);
-  const std::size_t high = std::min(low + 1, values.size() - 1);
-  return values[low] + (values[high] - values[low]) * (at - static_cast<double>(low));
+  const Rank rank(percent, values.size());
+  return rank.between(values[rank.low], values[std::min(rank.low + 1, values.size() - 1)]);
 }
 
 RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
@@ -61,6 +50,8 @@ RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
     case AggregateKind::distinct_count:
     case AggregateKind::first:
     case AggregateKind::last:
+    case AggregateKind::values:
+    case AggregateKind::top:
       return Keeps::values;
     case AggregateKind::count:
     case AggregateKind::changes:
@@ -68,17 +59,13 @@ RunningAggregate::Keeps RunningAggregate::keeps(AggregateKind kind) {
     case AggregateKind::gap_avg:
     case AggregateKind::gap_stddev:
     case AggregateKind::ratio:
-    case AggregateKind::values:
     case AggregateKind::duration:
-    case AggregateKind::top:
       return Keeps::nothing;
   }
   return Keeps::nothing;
 }
 
-RunningAggregate::RunningAggregate(const Cell& cell) : cell_(&cell), kind_(kind_of(cell)), keeps_(keeps(kind_)) {
-  TOCSIN_ASSERT(supports(cell));
-}
+RunningAggregate::RunningAggregate(const Cell& cell) : cell_(&cell), kind_(kind_of(cell)), keeps_(keeps(kind_)) {}
 
 Value RunningAggregate::kept(std::size_t i) const {
   if (keeps_ == Keeps::measures) return measures_[i];
@@ -92,6 +79,7 @@ void RunningAggregate::insert(SampleMark mark, const Value& value) {
   if (keeps_ == Keeps::measures) measures_.push_back(is_measure(value) ? value : Value());
   if (keeps_ == Keeps::values) values_.push_back(OwnedValue(value));
   if (!value.is_missing()) join(value);
+  look_again();
 }
 
 void RunningAggregate::evict() {
@@ -107,6 +95,16 @@ void RunningAggregate::evict() {
     if (keeps_ == Keeps::values) values_.pop_front();
   }
   ++first_;
+  look_again();
+}
+
+// The ring has moved what it holds: what was viewed stands elsewhere. As seldom as it grows or shrinks.
+void RunningAggregate::look_again() {
+  auto* list = std::get_if<List>(&state_);
+  if (list == nullptr || list->of_bytes == values_.bytes()) return;
+  *list = List{{}, 0, values_.bytes()};
+  for (std::size_t i = 0; i < values_.size(); ++i)
+    if (!values_[i].is_missing()) list->views.push_back(values_[i].view());
 }
 
 void RunningAggregate::hand_on(RunningAggregate& next) {
@@ -125,8 +123,10 @@ void RunningAggregate::clear() {
 std::size_t RunningAggregate::bytes() const {
   std::size_t sum = marks_.bytes() + measures_.bytes() + values_.bytes();
   if (const auto* extremes = std::get_if<Extremes>(&state_)) sum += extremes->candidates.bytes();
-  if (const auto* sorted = std::get_if<Sorted>(&state_))
-    sum += (sorted->numbers.capacity() + sorted->durations.capacity()) * sizeof(double);
+  if (const auto* quantiles = std::get_if<Quantiles>(&state_))
+    for (const auto* of : {&quantiles->numbers, &quantiles->durations}) sum += *of == nullptr ? 0 : (*of)->bytes();
+  if (const auto* list = std::get_if<List>(&state_)) sum += list->views.capacity() * sizeof(Value);
+  if (const auto* ranks = std::get_if<std::unique_ptr<Ranks>>(&state_)) sum += (*ranks)->bytes();
   if (const auto* distinct = std::get_if<Distinct>(&state_))
     sum += distinct->bucket_count() * sizeof(Distinct::value_type);
   if (std::holds_alternative<std::unique_ptr<Deviations>>(state_)) sum += sizeof(Deviations);
@@ -150,10 +150,21 @@ void RunningAggregate::join(const Value& value) {
       return;
     }
     case AggregateKind::percentile: {
-      Sorted& sorted = made<Sorted>(state_);
-      if (value.is_number()) insert_sorted(sorted.numbers, value.number());
-      if (value.type() == Type::duration) insert_sorted(sorted.durations, us_of(value.as_duration()));
+      Quantiles& quantiles = made<Quantiles>(state_);
+      const auto add = [this](std::unique_ptr<Quantile>& of, double v) {
+        if (of == nullptr) of = std::make_unique<Quantile>(cell_->alpha);
+        of->add(v);
+      };
+      if (value.is_number()) add(quantiles.numbers, value.number());
+      if (value.type() == Type::duration) add(quantiles.durations, us_of(value.as_duration()));
       return;
+    }
+    case AggregateKind::values:
+      return made<List>(state_).views.push_back(values_.back().view());
+    case AggregateKind::top: {
+      auto& ranks = made<std::unique_ptr<Ranks>>(state_);
+      if (ranks == nullptr) ranks = std::make_unique<Ranks>();
+      return ranks->add(value);
     }
     case AggregateKind::stddev:
     case AggregateKind::gap_stddev: {
@@ -184,9 +195,7 @@ void RunningAggregate::join(const Value& value) {
     case AggregateKind::rate:
     case AggregateKind::gap_avg:
     case AggregateKind::ratio:
-    case AggregateKind::values:
     case AggregateKind::duration:
-    case AggregateKind::top:
       return;
   }
 }
@@ -201,10 +210,15 @@ void RunningAggregate::leave(const Value& value, Time time) {
     const auto found = distinct->find(key);
     if (--found->second == 0) distinct->erase(found);
   }
-  if (auto* sorted = std::get_if<Sorted>(&state_)) {
-    if (value.is_number()) erase_sorted(sorted->numbers, value.number());
-    if (value.type() == Type::duration) erase_sorted(sorted->durations, us_of(value.as_duration()));
+  if (auto* quantiles = std::get_if<Quantiles>(&state_)) {
+    if (value.is_number()) quantiles->numbers->drop_oldest();
+    if (value.type() == Type::duration) quantiles->durations->drop_oldest();
   }
+  if (auto* list = std::get_if<List>(&state_); list != nullptr && ++list->from * 2 > list->views.size()) {
+    list->views.erase(list->views.begin(), list->views.begin() + static_cast<std::ptrdiff_t>(list->from));
+    list->from = 0;
+  }
+  if (auto* ranks = std::get_if<std::unique_ptr<Ranks>>(&state_)) (*ranks)->drop(value);
   if (auto* deviations = std::get_if<std::unique_ptr<Deviations>>(&state_)) {
     if (value.is_number()) (*deviations)->numbers.subtract(value.number());
     if (value.type() == Type::duration) (*deviations)->durations.subtract(us_of(value.as_duration()));
@@ -246,10 +260,11 @@ Value RunningAggregate::end_value(bool newest) const {
 Value RunningAggregate::delta() const { return operators::subtract(end_value(true), end_value(false)); }
 
 Value RunningAggregate::percentile() const {
-  const auto* sorted = std::get_if<Sorted>(&state_);
-  if (sorted == nullptr) return {};
-  if (!sorted->numbers.empty()) return finite(percentile_of_sorted(sorted->numbers, cell_->alpha));
-  return sorted->durations.empty() ? Value() : nearest_duration(percentile_of_sorted(sorted->durations, cell_->alpha));
+  const auto* quantiles = std::get_if<Quantiles>(&state_);
+  if (quantiles == nullptr) return {};
+  const auto has = [](const std::unique_ptr<Quantile>& of) { return of != nullptr && of->count() > 0; };
+  if (has(quantiles->numbers)) return finite(quantiles->numbers->value());
+  return has(quantiles->durations) ? nearest_duration(quantiles->durations->value()) : Value();
 }
 
 Value RunningAggregate::average() const {
@@ -329,10 +344,16 @@ Value RunningAggregate::value(Time from, Time now, std::size_t second) const {
       return second == 0 ? Value() : finite(static_cast<double>(size()) / static_cast<double>(second));
     case AggregateKind::slope:
       return on_line(now);
-    case AggregateKind::values:
+    case AggregateKind::values: {
+      const auto* list = std::get_if<List>(&state_);
+      return Value::list(list == nullptr ? std::span<const Value>() : std::span(list->views).subspan(list->from));
+    }
+    case AggregateKind::top: {
+      const auto* ranks = std::get_if<std::unique_ptr<Ranks>>(&state_);
+      return Value::list(ranks == nullptr ? std::span<const Value>() : (*ranks)->first(cell_->number));
+    }
     case AggregateKind::duration:
-    case AggregateKind::top:
-      return {};  // not supported
+      return {};  // its owner has it
   }
   return {};
 }

@@ -1,9 +1,9 @@
 // Aggregates of a sliding window kept as events come and go, instead of being computed anew at every event: constant
 // work for count, sum, avg, stddev, slope, forecast, first, last, delta, rate, gap_avg, gap_stddev and ratio, amortised
-// constant for min, max and distinct_count, a binary search and a move of memory for percentiles. `ema` is constant
-// while nothing leaves (sessions, `over all`) and computed anew when something has left. To the last bit what
-// aggregate_of() says of the same samples: running_test.cc. duration, values and top read every value anyhow, and are
-// left to aggregate_of().
+// constant for min, max, distinct_count and values, the logarithm of what the window holds for percentiles and top.
+// `ema` is constant while nothing leaves (sessions, `over all`) and computed anew when something has left. To the last
+// bit what aggregate_of() says of the same samples: running_test.cc. What `duration` adds up follows from events that
+// are no samples, too: whoever owns it has a Lasting for it (lasting.h).
 #pragma once
 
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -20,10 +20,11 @@
 #include "engine/event/value.h"
 #include "engine/match/deviation.h"
 #include "engine/match/least_squares.h"
+#include "engine/match/quantile.h"
 #include "engine/match/quantity_sum.h"
+#include "engine/match/ranks.h"
 #include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
-#include "engine/program/choose.h"
 #include "engine/program/program.h"
 
 namespace tocsin {
@@ -41,9 +42,7 @@ struct SampleMark {
 
 class RunningAggregate {
  public:
-  static bool supports(const Cell& cell) { return keeps_running(cell); }  // choose.h
-
-  // REQUIRES: supports(cell). The cell must outlive this.
+  // The cell must outlive this.
   explicit RunningAggregate(const Cell& cell);
 
   // The newest sample joins; the oldest leaves. A missing value counts as an event and as no value.
@@ -94,8 +93,8 @@ class RunningAggregate {
   struct Extremes {
     Ring<Candidate> candidates;  // from the best to the newest, each worse than the one before
   };
-  struct Sorted {
-    std::vector<double> numbers, durations;
+  struct Quantiles {  // each made when a value of its kind joins
+    std::unique_ptr<Quantile> numbers, durations;
   };
   struct Average {  // ema
     double numbers = 0, durations = 0;
@@ -108,6 +107,10 @@ class RunningAggregate {
   struct Lines {  // each made when a value of its kind joins: a KB
     std::unique_ptr<LeastSquares> numbers, durations;
   };
+  struct List {  // what `values` says: views of values_, from `from` on
+    std::vector<Value> views;
+    std::size_t from = 0, of_bytes = 0;
+  };
   using Distinct = boost::unordered_flat_map<std::string, std::uint32_t, TextHash, std::equal_to<>>;
   enum class Keeps : std::uint8_t { nothing, measures, values };
 
@@ -116,6 +119,7 @@ class RunningAggregate {
   void join(const Value& value);
   void leave(const Value& value, Time time);
   void join_extremes(const Value& value);
+  void look_again();
   void join_average(Average& average, const Value& value) const;
   Value end_value(bool newest) const;
   Value delta() const;
@@ -134,12 +138,12 @@ class RunningAggregate {
   Ring<OwnedValue> values_;
   std::uint64_t first_ = 0;  // the oldest sample, counted since the beginning
   // What the kind needs besides; made when the first value joins.
-  mutable std::variant<std::monostate, QuantitySum, Extremes, Distinct, Sorted, Average, std::unique_ptr<Deviations>,
-                       Lines>
+  mutable std::variant<std::monostate, QuantitySum, Extremes, Distinct, Quantiles, Average, std::unique_ptr<Deviations>,
+                       Lines, List, std::unique_ptr<Ranks>>
       state_;
 };
 
-// A2: linear between the closest ranks, n - 1 spacing. REQUIRES: not empty, in order.
+// A2. REQUIRES: not empty, in order.
 double percentile_of_sorted(std::span<const double> values, double percent);
 
 // Does the value take part in min, max and delta: a number, a duration, a time (A1)?

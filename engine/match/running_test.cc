@@ -7,6 +7,7 @@
 #include <cmath>
 #include <deque>
 #include <limits>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
@@ -16,8 +17,10 @@
 #include "engine/event/order.h"
 #include "engine/event/write.h"
 #include "engine/match/exact_sum.h"
+#include "engine/match/lasting.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/operators.h"
+#include "engine/program/scratch.h"
 #include "tests/support/any_value.h"
 
 using namespace tocsin;
@@ -54,7 +57,8 @@ struct TestSample {
 
 // ----- the obviously right way: A1, A2, A6, A7 over a list ----------------------------------------------
 
-Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, Time now, std::size_t second) {
+Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, Time now, std::size_t second,
+            Scratch& scratch) {
   std::vector<Value> present, measures;
   std::vector<double> numbers, lengths;
   bool whole = true;
@@ -153,10 +157,31 @@ Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, 
     }
     case AggregateKind::ratio:
       return second == 0 ? Value() : Value::floating(static_cast<double>(samples.size()) / static_cast<double>(second));
-    default:
-      FAIL("not made by this test");
-      return {};
+    case AggregateKind::values:
+      return scratch.list(present);
+    case AggregateKind::top: {
+      std::map<std::string, std::pair<std::size_t, Value>> counts;
+      for (const Value& value : present) {
+        std::string shown;
+        append_text(shown, value);
+        ++counts[shown].first;
+        counts[shown].second = value;
+      }
+      std::vector<Value> out;
+      while (out.size() < cell.number && !counts.empty()) {
+        const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) {
+          return a.second.first < b.second.first;  // of equals the first
+        });
+        out.push_back(most->second.second);
+        counts.erase(most);
+      }
+      return scratch.list(out);
+    }
+    case AggregateKind::duration:
+      break;
   }
+  FAIL("not made by this test");
+  return {};
 }
 
 // What fields hold: whole numbers, prices, durations, now and then something else. Multiples of 2^-20 below 2^40, so
@@ -165,7 +190,7 @@ Value sample_value(std::mt19937_64& random, int kind) {
   const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
   const double broken = static_cast<double>(below(1u << 30) - (1 << 29)) * (below(2) == 0 ? 0x1p-20 : 0x1p10);
   if (below(12) == 0) return {};
-  if (below(20) == 0) return Value::text("n/a");
+  if (below(20) == 0) return Value::text(below(2) == 0 ? "n/a" : "no value, for the probe was taken off");
   switch (kind) {
     case 0:
       return Value::integer(below(7) - 3);
@@ -275,7 +300,9 @@ TEST_CASE("what is kept while a window slides is what a list of its samples says
   for (std::size_t row = 0; row < aggregates().size(); ++row) {
     Cell cell;
     cell.function = AggregateId(row);
-    if (!RunningAggregate::supports(cell)) continue;
+    const AggregateKind of = aggregates()[row].kind;
+    if (of == AggregateKind::duration) continue;  // Lasting, below
+    cell.number = 3;
     CAPTURE(aggregates()[row].name);
     for (int kind = 0; kind < 5; ++kind) {
       CAPTURE(kind);
@@ -284,6 +311,7 @@ TEST_CASE("what is kept while a window slides is what a list of its samples says
       if (aggregates()[row].kind == AggregateKind::ema) cell.alpha = 0.25;
       RunningAggregate running(cell);
       std::deque<TestSample> samples;
+      Scratch scratch;
       Time now{};
       const std::int64_t length = 1'000'000 * static_cast<std::int64_t>(1 + random() % 40);
       for (int i = 0; i < 3'000; ++i) {
@@ -298,11 +326,39 @@ TEST_CASE("what is kept while a window slides is what a list of its samples says
         }
         REQUIRE(running.size() == samples.size());
         const std::size_t second = random() % 3;
-        REQUIRE(json(running.value(from, now, second)) == json(naive(cell, samples, from, now, second)));
+        REQUIRE(json(running.value(from, now, second)) == json(naive(cell, samples, from, now, second, scratch)));
       }
       while (!running.empty()) running.evict();
       const Value of_nothing = running.value(now, now + Duration{1}, 0);
-      REQUIRE(json(of_nothing) == (aggregates()[row].of_nothing == "0" ? "0" : "null"));
+      const bool list = aggregates()[row].result == Aggregate::Result::list;
+      REQUIRE(json(of_nothing) == (list ? "[]" : aggregates()[row].of_nothing == "0" ? "0" : "null"));
     }
+  }
+}
+
+TEST_CASE("how long the last event was an x: any stretch, also when what was before it is forgotten") {
+  std::mt19937_64 random(7);
+  for (int round = 0; round < 200; ++round) {
+    Lasting lasting;
+    std::vector<std::pair<Time, bool>> events;
+    Time now{}, cut{INT64_MIN};
+    const Duration length{static_cast<std::int64_t>(1 + random() % 60)};
+    for (int i = 0; i < 200; ++i) {
+      now = now + Duration{static_cast<std::int64_t>(random() % 4)};
+      events.emplace_back(now, random() % 3 == 0);
+      lasting.take(now, events.back().second);
+      lasting.forget(now - length);
+      if (random() % 50 == 0) lasting.cut(cut = now - Duration{static_cast<std::int64_t>(random() % 3)});
+      const Time to = now + Duration{static_cast<std::int64_t>(random() % 3)};
+      const Time from = to - Duration{static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(length.us))};
+      Duration expected{};
+      for (std::size_t e = 0; e < events.size(); ++e) {
+        if (!events[e].second) continue;
+        const Time until = e + 1 < events.size() ? std::min(events[e + 1].first, to) : to;
+        expected.us += std::max<std::int64_t>(0, until.us - std::max({events[e].first, from, cut}).us);
+      }
+      REQUIRE(lasting.between(from, to) == expected);
+    }
+    REQUIRE(lasting.bytes() < 64 * 60 + 1'000);  // of the length, however many there were
   }
 }

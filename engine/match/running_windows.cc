@@ -55,6 +55,7 @@ RunningWindows::State RunningWindows::begin() const {
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     CellState& made = state.cells.emplace_back(cell(i));
     for (std::int64_t n = windows_before(cell(i)); n > 0; --n) made.before.emplace_back(cell(i));
+    if (kind_of(cell(i)) == AggregateKind::duration) made.lasting = std::make_unique<Lasting>();
   }
   return state;
 }
@@ -72,6 +73,7 @@ void RunningWindows::parts(Archive& a, State& state) const {
     a(cell.current);
     for (RunningAggregate& window : cell.before) a(window);
     a(cell.second, cell.places, cell.bases, cell.last_value, cell.has_last_value);
+    if (cell.lasting != nullptr) a(*cell.lasting);
   }
   const std::size_t count = a.count(state.entries.size());
   for (std::size_t i = 0; i < count && a.ok(); ++i) {
@@ -105,23 +107,18 @@ void RunningWindows::clear(State& state) {
     cell.places.clear();
     cell.bases = 0;
     cell.has_last_value = false;
+    if (cell.lasting != nullptr) cell.lasting->clear();
   }
   state.entries.clear();
   state.first_number = 0;
   state.first_event.reset();
 }
 
-bool RunningWindows::empty(const State& state) {
-  return std::all_of(state.cells.begin(), state.cells.end(), [](const CellState& cell) {
-    return cell.current.empty() && cell.second.empty() && !cell.has_last_value &&
-           std::all_of(cell.before.begin(), cell.before.end(), [](const RunningAggregate& w) { return w.empty(); });
-  });
-}
-
 std::size_t RunningWindows::bytes(const State& state) {
   std::size_t sum = state.entries.bytes() + state.cells.size() * sizeof(CellState);
   for (const CellState& cell : state.cells) {
     sum += cell.current.bytes() + cell.second.bytes() + cell.places.bytes();
+    if (cell.lasting != nullptr) sum += cell.lasting->bytes();
     for (const RunningAggregate& window : cell.before) sum += sizeof window + window.bytes();
   }
   return sum;
@@ -168,7 +165,7 @@ std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judg
   const auto consider = [&](Time t) {
     if (!out || t < *out) out = t;
   };
-  for (std::size_t i = 0; i < state.cells.size(); ++i) {
+  for (std::size_t i = 0; i < read_.of_condition; ++i) {  // not what the alert alone shows
     const Cell& of = cell(i);
     const Duration w = of.window.length;
     if (of.window.kind != Window::Kind::span || w.us == 0) continue;
@@ -249,6 +246,7 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
     case Window::Kind::step:
       break;
   }
+  if (state.lasting != nullptr) take_lasting(cell, state, visit);
   // The oldest goes first (limits.h).
   std::size_t kept = state.current.size();
   for (const RunningAggregate& window : state.before) kept += window.size();
@@ -256,9 +254,23 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   options_.count_cut();
   const auto oldest =
       std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
-  if (oldest != state.before.rend()) return oldest->evict();
-  state.current.evict();
+  if (oldest != state.before.rend())
+    oldest->evict();
+  else
+    state.current.evict();
   if (!state.places.empty()) state.places.pop_front();
+  if (state.lasting == nullptr) return;
+  const auto left = std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
+  state.lasting->cut(left != state.before.rend() ? left->oldest() : state.current.oldest());
+}
+
+void RunningWindows::take_lasting(const Cell& cell, CellState& state, const Visit& visit) const {
+  if (is_base(cell, visit)) state.lasting->take(visit.event->time, visit.fits[cell.stream.index]);
+  const bool bounded = cell.window.kind == Window::Kind::span && cell.window.length.us != 0;
+  const auto windows = static_cast<std::int64_t>(state.before.size()) + 1;
+  state.lasting->forget(bounded                 ? visit.event->time - Duration{cell.window.length.us * windows}
+                        : state.current.empty() ? visit.event->time
+                                                : state.current.oldest());
 }
 
 void RunningWindows::take_second(CellState& state, SampleMark mark) const {
@@ -280,7 +292,11 @@ void RunningWindows::take_span(const Cell& cell, CellState& state, SampleMark ma
 
 // Does the event count among those of the base that a streak or `of last` looks at?
 bool RunningWindows::fills(const Cell& cell, const Visit& visit) const {
-  if (cell.window.breaking.exists()) return visit.fits[cell.window.breaking.index];
+  return cell.window.breaking.exists() ? static_cast<bool>(visit.fits[cell.window.breaking.index])
+                                       : is_base(cell, visit);
+}
+
+bool RunningWindows::is_base(const Cell& cell, const Visit& visit) const {
   const auto& alternatives = program_.streams[cell.stream.index].alternatives;
   return std::any_of(alternatives.begin(), alternatives.end(),
                      [&](const Alternative& a) { return a.type == visit.event->type; });
@@ -354,15 +370,20 @@ Value RunningWindows::value(const State& state, CellId id, Time now) const {
     case Baseline::Kind::forecast: {
       const bool bounded = of.window.kind == Window::Kind::span && w.us != 0;
       const Time from = bounded ? now - w : windows.current.empty() ? now : windows.current.oldest();
-      return windows.current.value(from, now, windows.second.size());
+      return over(windows, windows.current, from, now, windows.second.size());
     }
     case Baseline::Kind::previous:
-      return windows.before.front().value(Time{now.us - 2 * w.us}, now - w, 0);
+      return over(windows, windows.before.front(), Time{now.us - 2 * w.us}, now - w);
     case Baseline::Kind::average:
     case Baseline::Kind::zscore:
       return against_history(state, of, windows, now);
   }
   return {};
+}
+
+Value RunningWindows::over(const CellState& state, const RunningAggregate& window, Time from, Time to,
+                           std::size_t second) {
+  return state.lasting != nullptr ? Value::duration(state.lasting->between(from, to)) : window.value(from, to, second);
 }
 
 // A5: the windows before the current one that begin at or after the key's first event.
@@ -373,10 +394,11 @@ Value RunningWindows::against_history(const State& state, const Cell& cell, cons
   for (const RunningAggregate& window : windows.before) {
     const Time from = to - w;
     if (!state.first_event || from < *state.first_event) break;
-    if (const Value v = window.value(from, to, 0); v.is_number()) values.push_back(v.number());
+    if (const Value v = over(windows, window, from, to); v.is_number()) values.push_back(v.number());
     to = from;
   }
-  const Value current = cell.baseline.kind == Baseline::Kind::zscore ? windows.current.value(now - w, now, 0) : Value();
+  const Value current =
+      cell.baseline.kind == Baseline::Kind::zscore ? over(windows, windows.current, now - w, now) : Value();
   return compared_with(cell.baseline, values, current);
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/match/lasting.h"
 #include "engine/match/pattern.h"
 #include "engine/match/report.h"
 #include "engine/match/ring.h"
@@ -50,6 +51,7 @@ class RunningWindows {
     Ring<SampleMark> second;               // of ratio's second stream
     Ring<std::uint64_t> places;            // last, of_last: which of the events that have a place each sample is
     std::uint64_t bases = 0;               // last, of_last: these events so far
+    std::unique_ptr<Lasting> lasting;      // duration
     std::string last_value;                // changes
     bool has_last_value = false;
   };
@@ -71,7 +73,6 @@ class RunningWindows {
   // The next time at which a sample leaves a window, or moves from one to the next. REQUIRES: advanced to `judged`.
   std::optional<Time> next_expiry(const State& state, Instant judged) const;
   static void clear(State& state);
-  static bool empty(const State& state);
   static std::size_t bytes(const State& state);
 
   // As PatternMatcher's. REQUIRES: `load` onto a state that `begin` has just made.
@@ -129,12 +130,15 @@ class RunningWindows {
   static void advance(const Cell& cell, CellState& state, Time now, bool after);
   void take(const Cell& cell, CellState& state, const Visit& visit, SampleMark mark) const;
   void take_second(CellState& state, SampleMark mark) const;
+  void take_lasting(const Cell& cell, CellState& state, const Visit& visit) const;
   static void take_span(const Cell& cell, CellState& state, SampleMark mark, const Value& value);
   void keep_entry(State& state, const Visit& visit) const;
   void drop_entries(State& state) const;
+  bool is_base(const Cell& cell, const Visit& visit) const;
   bool fills(const Cell& cell, const Visit& visit) const;
   std::optional<Value> counted_value(const Cell& cell, const Visit& visit) const;
   Value value(const State& state, CellId id, Time now) const;
+  static Value over(const CellState& state, const RunningAggregate& window, Time from, Time to, std::size_t second = 0);
   Value against_history(const State& state, const Cell& cell, const CellState& windows, Time now) const;
 
   const Program& program_;

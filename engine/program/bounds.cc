@@ -22,6 +22,39 @@ constexpr std::uint64_t kValueBytes = 48;    // sixteen, and 32 outside it
 constexpr std::uint64_t kWindowBytes = 256;  // one aggregate kept running, of no event
 constexpr std::uint64_t kStateBytes = 256;   // what every key has: key, flags, deadlines
 
+// What an aggregate keeps of each event beside the event (match/running.h).
+std::uint64_t kept_beside(AggregateKind kind) {
+  switch (kind) {
+    case AggregateKind::percentile:
+      return 48;  // its place in two heaps
+    case AggregateKind::values:
+      return 64;  // the value, and where it stands
+    case AggregateKind::top:
+      return 256;  // each may be another value: its row, and the row's place
+    case AggregateKind::duration:
+      return 96;  // that it began, and that it ended
+    case AggregateKind::count:
+    case AggregateKind::sum:
+    case AggregateKind::avg:
+    case AggregateKind::min:
+    case AggregateKind::max:
+    case AggregateKind::stddev:
+    case AggregateKind::slope:
+    case AggregateKind::distinct_count:
+    case AggregateKind::first:
+    case AggregateKind::last:
+    case AggregateKind::rate:
+    case AggregateKind::delta:
+    case AggregateKind::gap_avg:
+    case AggregateKind::gap_stddev:
+    case AggregateKind::ema:
+    case AggregateKind::ratio:
+    case AggregateKind::changes:
+      return 0;  // within what is said of an event
+  }
+  return 0;
+}
+
 class Sum {
  public:
   Sum(const RuleSet& rules, const Program& program) : rules_(rules), program_(program) {}
@@ -47,6 +80,7 @@ class Sum {
   Bounds rows(StreamId of, const std::string& where) {
     add(kWindowEventsPerKeyMax, event_bytes(),
         fmt::format("every {} of {}, at most {}", label(of), where, grouped(kWindowEventsPerKeyMax)));
+    for (const Cell& cell : program_.cells) out_.bytes_per_key += beside(cell);
     out_.bytes_per_key += kStateBytes;
     return out_;
   }
@@ -180,7 +214,7 @@ class Sum {
       const Cell& cell = program_.cells[i];
       for (const StreamId stream : {cell.stream, cell.second})
         if (stream.exists()) need(events_of(cell.window), words_of(cell, stream, p));
-      out_.bytes_per_key += static_cast<std::uint64_t>(windows_before(cell)) * kWindowBytes;
+      out_.bytes_per_key += static_cast<std::uint64_t>(windows_before(cell)) * kWindowBytes + beside(cell);
     }
     if (most == 0) need(kWindowEventsPerKeyMax, in_window(label(p.stream), p.length));
     // Several that end in different ways are kept together up to the limit.
@@ -188,6 +222,10 @@ class Sum {
     if (!alone) most = kWindowEventsPerKeyMax;
     add(most * windows, event_bytes(),
         alone ? what : fmt::format("{}, at most {}{}", what, grouped(most), windows > 1 ? " each" : ""));
+  }
+
+  static std::uint64_t beside(const Cell& cell) {
+    return events_of(cell.window) * kept_beside(aggregates()[cell.function.index].kind);
   }
 
   static std::uint64_t events_of(const Window& window) {

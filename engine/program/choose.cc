@@ -11,6 +11,11 @@ namespace {
 // A ring of N: beyond that a count is a matter for a window of its own.
 constexpr std::uint32_t kRingMax = 65'536;
 
+// What a person should know of a long window.
+constexpr const char* kReadsAll = "; every event reads all that is in its windows";
+
+bool is_ema(const Cell& cell) { return aggregates()[cell.function.index].kind == AggregateKind::ema; }
+
 // Does what the rule reports read more of the events than the matcher keeps?
 bool reads(const RuleSet& rules, const MatchOptions& options, std::uint16_t what) {
   return std::any_of(options.reported.begin(), options.reported.end(),
@@ -21,9 +26,12 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
                         const MatchOptions& options) {
   // What keeps a condition from the counter; or, where that is no use either, from running windows.
   const auto window = [&](std::string why) {
-    const std::string refused = not_running(program, pattern, cells_read(rules, pattern, options));
-    if (refused.empty()) return ChosenMatcher{MatcherKind::running_window, std::move(why)};
-    return ChosenMatcher{MatcherKind::window, refused};
+    const CellsRead read = cells_read(rules, pattern, options);
+    const std::string refused = not_running(program, pattern, read);
+    if (!refused.empty()) return ChosenMatcher{MatcherKind::window, refused + kReadsAll};
+    if (std::ranges::any_of(read.cells, [&](CellId id) { return is_ema(program.cells[id.index]); }))
+      why += "; whenever an event has left it, `ema` reads its window again";
+    return ChosenMatcher{MatcherKind::running_window, std::move(why)};
   };
   if (!counter_threshold(rules, program, pattern))
     return window("the condition is not the count of one stream, or is judged by time too");
@@ -150,9 +158,9 @@ ChosenMatcher choose_matcher(const RuleSet& rules, const Program& program, Patte
       return {MatcherKind::window, "the window stands still and is judged at its end"};
     case Pattern::Form::ranking:
       if (!cells_read(rules, pattern, options).cells.empty())
-        return {MatcherKind::window, "the alert reads aggregates"};
+        return {MatcherKind::window, std::string("the alert reads aggregates") + kReadsAll};
       if (program.streams[pattern.stream.index].nested.exists())
-        return {MatcherKind::window, "it counts matches, not events"};
+        return {MatcherKind::window, std::string("it counts matches, not events") + kReadsAll};
       return {MatcherKind::running_window, "how often each value is there is kept as events come and go"};
     case Pattern::Form::idle:
     case Pattern::Form::without:
@@ -227,35 +235,6 @@ std::int64_t windows_before(const Cell& cell) {
   return 0;
 }
 
-bool keeps_running(const Cell& cell) {
-  switch (aggregates()[cell.function.index].kind) {
-    case AggregateKind::values:
-    case AggregateKind::duration:
-    case AggregateKind::top:
-      return false;
-    case AggregateKind::count:
-    case AggregateKind::sum:
-    case AggregateKind::avg:
-    case AggregateKind::min:
-    case AggregateKind::max:
-    case AggregateKind::stddev:
-    case AggregateKind::slope:
-    case AggregateKind::percentile:
-    case AggregateKind::distinct_count:
-    case AggregateKind::first:
-    case AggregateKind::last:
-    case AggregateKind::rate:
-    case AggregateKind::delta:
-    case AggregateKind::gap_avg:
-    case AggregateKind::gap_stddev:
-    case AggregateKind::ema:
-    case AggregateKind::ratio:
-    case AggregateKind::changes:
-      return true;
-  }
-  return false;
-}
-
 CellsRead cells_read(const RuleSet& rules, const Pattern& pattern, const MatchOptions& options) {
   CellsRead out;
   const auto visit = [&](auto&& self, ExprId id) -> void {
@@ -286,8 +265,6 @@ std::string not_running(const Program& program, const Pattern& pattern, const Ce
       return "it shows what it does not read";
   for (const CellId id : read.cells) {
     const Cell& cell = program.cells[id.index];
-    const std::string name(aggregates()[cell.function.index].name);
-    if (!keeps_running(cell)) return "`" + name + "` reads every value of its window";
     const bool looks_back =
         cell.baseline.kind != Baseline::Kind::none && cell.baseline.kind != Baseline::Kind::forecast;
     const bool span = cell.window.kind == Window::Kind::span;

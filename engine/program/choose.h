@@ -74,9 +74,6 @@ std::optional<std::uint32_t> counter_threshold(const RuleSet& rules, const Progr
 // How many windows before the current one an aggregate is compared with.
 std::int64_t windows_before(const Cell& cell);
 
-// Can the aggregate be kept as events come and go (match/running.h)? The others read every value of their window anew.
-bool keeps_running(const Cell& cell);
-
 // The cells that the condition, `where` and what is reported read, each once; those of the condition stand first.
 struct CellsRead {
   std::vector<CellId> cells;

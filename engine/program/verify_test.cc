@@ -265,6 +265,11 @@ TEST_CASE("bounds: what is kept, and what limits it") {
   const std::uint64_t alone = bounds_of(changed, changed.programs[1], {}).bytes_per_key;
   changed.programs[1].cells[0].baseline = {Baseline::Kind::average, days(30)};
   CHECK(bounds_of(changed, changed.programs[1], {}).bytes_per_key >= alone + 8'640 * 200);
+
+  // Where every event of a window may have a value of its own, `top` has a row for each.
+  changed.programs[1].cells[0].baseline = {};
+  changed.programs[1].cells[0].function = *find_aggregate("top");
+  CHECK(bounds_of(changed, changed.programs[1], {}).bytes_per_key >= alone + 1'000'000 * 200);
 }
 
 TEST_CASE("hashes are those of the published function, for ever") {

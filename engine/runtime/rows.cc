@@ -41,42 +41,51 @@ Value value_of(const Program& program, const Cell& cell, const Event& event, con
 }  // namespace
 
 RunningRows::RunningRows(const Program& program) : program_(&program) {
-  for (std::size_t i = 0; i < program.cells.size(); ++i)
-    if (RunningAggregate::supports(program.cells[i])) kept_.push_back({CellId(i), RunningAggregate(program.cells[i])});
+  kept_.reserve(program.cells.size());
+  for (const Cell& cell : program.cells) {
+    Kept& kept = kept_.emplace_back(cell);
+    if (aggregates()[cell.function.index].kind == AggregateKind::duration) kept.lasting = std::make_unique<Lasting>();
+  }
 }
 
 void RunningRows::insert(const Seen& row, const EvalContext& context, const Evaluator& evaluator) {
-  for (Kept& kept : kept_) {
-    const Cell& cell = program_->cells[kept.cell.index];
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    Kept& kept = kept_[i];
+    const Cell& cell = program_->cells[i];
     if (cell.second.exists() && row.fits(cell.second)) ++kept.second;
+    if (kept.lasting != nullptr) kept.lasting->take(row.time(), row.fits(cell.stream));
     if (row.fits(cell.stream))
       kept.aggregate.insert({row.time(), 0}, value_of(*program_, cell, row.event(), context, evaluator));
   }
 }
 
 void RunningRows::evict(const Seen& row) {
-  for (Kept& kept : kept_) {
-    const Cell& cell = program_->cells[kept.cell.index];
+  for (std::size_t i = 0; i < kept_.size(); ++i) {
+    Kept& kept = kept_[i];
+    const Cell& cell = program_->cells[i];
     if (cell.second.exists() && row.fits(cell.second)) --kept.second;
     if (row.fits(cell.stream)) kept.aggregate.evict();
+    if (kept.lasting != nullptr) kept.lasting->forget(kept.aggregate.empty() ? row.time() : kept.aggregate.oldest());
   }
 }
 
-std::optional<Value> RunningRows::value(CellId cell, Time from, Time now) const {
-  const auto kept = std::find_if(kept_.begin(), kept_.end(), [cell](const Kept& k) { return k.cell == cell; });
-  if (kept == kept_.end()) return std::nullopt;
-  return kept->aggregate.value(from, now, kept->second);
+Value RunningRows::value(CellId cell, Time from, Time now) const {
+  const Kept& kept = kept_[cell.index];
+  if (kept.lasting == nullptr) return kept.aggregate.value(from, now, kept.second);
+  // What has left lasts no longer, though nothing has come since.
+  return Value::duration(kept.aggregate.empty() ? Duration{}
+                                                : kept.lasting->between(std::max(from, kept.aggregate.oldest()), now));
 }
 
 std::size_t RunningRows::bytes() const {
   std::size_t sum = 0;
-  for (const Kept& kept : kept_) sum += sizeof(Kept) + kept.aggregate.bytes();
+  for (const Kept& kept : kept_)
+    sum += sizeof(Kept) + kept.aggregate.bytes() + (kept.lasting == nullptr ? 0 : kept.lasting->bytes());
   return sum;
 }
 
 Value Rows::cell(CellId id) const {
-  if (running_ != nullptr)
-    if (const auto kept = running_->value(id, start_, end_)) return *kept;
+  if (running_ != nullptr) return running_->value(id, start_, end_);
   const Cell& cell = program_.cells[id.index];
   const bool duration = aggregates()[cell.function.index].kind == AggregateKind::duration;
   std::vector<Sample> samples;

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/event/source_marks.h"
+#include "engine/match/lasting.h"
 #include "engine/match/running.h"
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
@@ -18,7 +20,7 @@ namespace tocsin {
 std::string session_id_of(std::string_view program, std::string_view key, const Event& first, const SourceMarks&);
 
 // The aggregates of one key's rows, kept as rows come and go: what Rows would work out from all of them at every
-// emission. Those that read every value anyhow (running.h) are left to it.
+// emission.
 class RunningRows {
  public:
   // REQUIRES: the program outlives this.
@@ -28,18 +30,19 @@ class RunningRows {
   void insert(const Seen& row, const EvalContext& context, const Evaluator& evaluator);
   void evict(const Seen& row);
 
-  // As aggregate_of() says of the rows that joined; nothing: the cell is not kept.
-  std::optional<Value> value(CellId cell, Time from, Time now) const;
+  // As aggregate_of() says of the rows that joined.
+  Value value(CellId cell, Time from, Time now) const;
   std::size_t bytes() const;
 
  private:
   struct Kept {
-    CellId cell;
+    explicit Kept(const Cell& cell) : aggregate(cell) {}
     RunningAggregate aggregate;
-    std::size_t second = 0;  // rows of ratio's second stream
+    std::size_t second = 0;            // rows of ratio's second stream
+    std::unique_ptr<Lasting> lasting;  // duration
   };
   const Program* program_;
-  std::vector<Kept> kept_;
+  std::vector<Kept> kept_;  // by CellId
 };
 
 class Rows : public MatchView {

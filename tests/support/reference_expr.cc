@@ -659,6 +659,11 @@ Value sum_of(const std::vector<Value>& values) {
 }
 
 // From each x to the key's next event of its base, cut at the window; the last one up to now.
+// The base of an alias is the set of base events under it.
+bool is_of_base(const StreamField& of, const Seen& event) {
+  return std::ranges::find(of.stream.bases, event.type) != of.stream.bases.end();
+}
+
 Value lasting(const Node& node, const Events& in_window, const Scope& scope) {
   std::int64_t total = 0;
   if (scope.windows == nullptr) {  // over the events of a match, or of a session
@@ -670,16 +675,18 @@ Value lasting(const Node& node, const Events& in_window, const Scope& scope) {
         }
     return Value::of(Duration{total});
   }
-  const auto [from2, to2] = range2(node, *scope.windows);
-  const std::int64_t from = from2 < -(std::int64_t{1} << 60) ? std::numeric_limits<std::int64_t>::min() / 4 : from2 / 2,
-                     to = to2 / 2;
+  auto [from2, to2] = range2(node, *scope.windows);
+  // A window that ends before the one in hand begins, or at its own end, ends right before an instant: it lasts to it.
+  const std::int64_t to = scope.windows->shift > 0 || scope.windows->range2 ? (to2 + 1) / 2 : scope.windows->at2 / 2;
+  std::int64_t from = from2 < -(std::int64_t{1} << 60) ? std::numeric_limits<std::int64_t>::min() / 4 : from2 / 2;
+  if (node.over_last > 0) from = in_window.empty() ? to : in_window.front()->time.us;
   const Events& all = *scope.windows->events;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (node.streams.empty() || (has_stream(node.streams[0]) && !fits(node.streams[0].stream, *all[i], scope)))
       continue;
     std::int64_t until = to;
     for (std::size_t j = i + 1; j < all.size(); ++j)
-      if (all[j]->type == all[i]->type) {
+      if (all[j]->type == all[i]->type || (!node.streams.empty() && is_of_base(node.streams[0], *all[j]))) {
         until = std::min(until, all[j]->time.us);
         break;
       }

@@ -156,6 +156,7 @@ std::string Generator::aggregate() {
   std::string x = base();
   if (one_in(4)) x = pick({"a_high", "b_x"});
   if (one_in(5)) x += "(" + plain_filter() + ")";
+  counted_ = x == "a" || x == "b" || x == "c" ? x : "";
   const std::string over = one_in(2) ? " over " + duration() : one_in(5) ? " over last " + small() : "";
   switch (below(8)) {
     case 0:
@@ -176,9 +177,13 @@ std::string Generator::aggregate() {
   }
 }
 
+// What the alert's text may count, too.
+std::string Generator::counted() { return counted_ = base(); }
+
 // Of an aggregate with a number, of a length of time with another, or with what it was before.
 std::string Generator::comparison() {
-  switch (below(9)) {
+  const auto over = [&] { return one_in(4) ? " over last " + small() : " over " + duration(); };
+  switch (below(13)) {
     case 0:
       return pick({"gap_avg(", "gap_stddev("}) + base() + " over " + duration() + ")" + pick({" >= ", " < "}) +
              pick({"500ms", "1s", "2s"});
@@ -194,6 +199,15 @@ std::string Generator::comparison() {
     case 4:
       return "zscore(" + pick({"count(a", "sum(b.v", "avg(a.v"}) + " over 1s), " + pick({"2s", "3s"}) + ")" +
              pick({" > ", " < "}) + pick({"0", "1"});
+    case 5:
+      return "duration(" + pick({"a", "b", "a_high", "b_x", "ab"}) + over() + ") >= " + pick({"500ms", "1s", "2s"});
+    case 6:
+      return "length(values(" + counted() + pick({".v", ".s", ".d"}) + over() + "))" + pick({" > ", " >= "}) + small();
+    case 7:
+      return one_in(2) ? "values(" + counted() + ".v" + over() + ") = " + pick({"[1, 2]", "[2]", "[2, 0]"})
+                       : "top(" + counted() + ".s" + over() + ", 2) = " + pick({"[\"x\"]", "[\"x\", \"y\"]"});
+    case 8:
+      return "duration(" + counted() + " over " + pick({"1s", "2s"}) + ")" + pick({" > ", " < "}) + "its previous";
     default:
       return aggregate() + pick({" > ", " >= ", " < ", " = ", " <= "}) + small();
   }
@@ -201,13 +215,17 @@ std::string Generator::comparison() {
 
 std::string Generator::condition() {
   std::string out = comparison();
-  if (one_in(8)) out = "count(" + base() + ") / count(" + base() + ") > 50%";
+  if (one_in(8)) {
+    out = "count(" + base() + ") / count(" + base() + ") > 50%";
+    counted_.clear();
+  }
   if (one_in(3)) out += pick({" and ", " or "}) + comparison();
   return out + " within " + duration();
 }
 
 std::string Generator::pattern(int size) {
   names_.clear();
+  counted_.clear();
   const std::uint64_t kind = below(size == 0 ? 9 : 18);
   has_count_ = kind == 1 || kind == 2 || kind == 6 || kind == 8 || kind == 9 || kind == 10 || kind == 11 ||
                kind == 13 || kind == 15 || kind == 16;
@@ -265,6 +283,15 @@ std::string Generator::text_of() {
   std::string out = has_count_ ? "{count}" : "-";
   if (has_span_) out += pick({"", " {span}", " {first}", " {time}", " {last}"});
   if (has_value_) out += pick({"", " {value}", " {value} {baseline}"});
+  if (has_value_ && !counted_.empty() && one_in(2)) {
+    const std::string over = pick({"", " over 1s", " over 3s", " over last 2"});
+    out += " {" +
+           (one_in(4)   ? "duration(" + counted_ + over
+            : one_in(3) ? "p90(" + counted_ + ".v" + over
+            : one_in(2) ? "values(" + counted_ + pick({".v", ".s"}) + over
+                        : "top(" + counted_ + pick({".v", ".s"}) + over + ", 2") +
+           ")}";
+  }
   for (const Named& n : names_)
     if (one_in(2))
       out += !n.repeated ? " {" + n.name + ".v}"

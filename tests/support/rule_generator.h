@@ -65,6 +65,7 @@ class Generator {
   std::string duration();
   std::string small();
   std::string base();
+  std::string counted();
   std::string stream(bool relations);
   std::string plain_filter();
   std::string relation();
@@ -80,6 +81,7 @@ class Generator {
 
   std::mt19937_64 random_;
   std::vector<Named> names_;  // bound so far in the pattern
+  std::string counted_;       // a base event whose values a condition counts, or none
   int next_name_ = 0;
   bool has_count_ = false, has_span_ = false, has_value_ = false;  // of the pattern in hand
 };
