@@ -17,16 +17,24 @@ namespace tocsin {
 struct Evidence {
   std::string_view label;  // the program's
   std::uint64_t count = 0;
-  std::vector<Position> events;
+  std::vector<Position> events{};  // kEvidencePerStepMax at most
+  // Those behind them, where matches are told apart by all their events (F16).
+  bool is_whole = false;
+  std::vector<Position> beyond{};
+
+  void add(const Position& position) {
+    if (events.size() < kEvidencePerStepMax)
+      events.push_back(position);
+    else if (is_whole)
+      beyond.push_back(position);
+  }
 };
 
 // Adds the ids that an event stands for: its own, or those of the match that emitted it (F17).
 inline void add_ids(Evidence& evidence, const Event& event) {
   // An emitted event of no events (an empty window) has no id.
-  if (event.origins.empty() && event.position.source.exists() && evidence.events.size() < kEvidencePerStepMax)
-    evidence.events.push_back(event.position);
-  for (const Position& p : event.origins)
-    if (evidence.events.size() < kEvidencePerStepMax) evidence.events.push_back(p);
+  if (event.origins.empty() && event.position.source.exists()) evidence.add(event.position);
+  for (const Position& p : event.origins) evidence.add(p);
 }
 
 class Report : public MatchView {

@@ -166,7 +166,8 @@ class Sequence : public WithStateParts<State> {
         const std::string_view label =
             label_of(of_.program_, of_.pattern_.steps[t.step.index], seen_[t.event].event(), of_.evaluator_, base_);
         auto row = std::find_if(out.begin(), out.end(), [&](const Evidence& e) { return e.label == label; });
-        if (row == out.end()) row = out.insert(out.end(), Evidence{label, 0, {}});
+        if (row == out.end())
+          row = out.insert(out.end(), {.label = label, .is_whole = of_.options_.firing == Firing::every_match});
         ++row->count;
         add_ids(*row, seen_[t.event].event());
       }
@@ -257,9 +258,7 @@ class Sequence : public WithStateParts<State> {
   void report(State& state, std::vector<Choice>& choices, Time at, const EvalContext& context,
               const Findings& found) const {
     if (choices.empty()) return;
-    if (choices.size() > 1)  // Q18
-      std::sort(choices.begin(), choices.end(),
-                [](const Choice& a, const Choice& b) { return a.sorted_events() < b.sorted_events(); });
+    if (choices.size() > 1) sort_by_events(choices);  // Q18
     EvalContext base = context;
     base.time = at;
     for (const Choice& choice : choices) {
@@ -270,6 +269,14 @@ class Sequence : public WithStateParts<State> {
       found(finding);
     }
     after_fire(state, choices.front());
+  }
+
+  static void sort_by_events(std::vector<Choice>& choices) {
+    std::vector<std::pair<std::vector<SeenIndex>, Choice>> keyed;
+    keyed.reserve(choices.size());
+    for (Choice& choice : choices) keyed.emplace_back(choice.sorted_events(), std::move(choice));
+    std::ranges::sort(keyed, {}, [](const auto& one) -> const std::vector<SeenIndex>& { return one.first; });
+    for (std::size_t i = 0; i < choices.size(); ++i) choices[i] = std::move(keyed[i].second);
   }
 
   // A default fire starts over: only later events (F3), or those from a step on (F4).

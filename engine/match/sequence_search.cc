@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine/base/contract.h"
+#include "engine/base/hash.h"
 #include "engine/match/aggregate.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/limits.h"
@@ -146,14 +147,17 @@ void SequenceSearch::run(SeenIndex last, const Limits& limits) {
   limits_ = limits;
   last_ = last;
   begin_ = limits.begin;
-  if (plan_.within.us != 0)
-    while (begin_ < last && time(begin_) < time(last) - plan_.within) ++begin_;
+  if (plan_.within.us != 0 && begin_ < last) {
+    const auto at = [this](SeenIndex i) { return seen_.begin() + static_cast<std::ptrdiff_t>(i); };
+    const auto first = std::ranges::lower_bound(at(begin_), at(last), time(last) - plan_.within, {}, &Seen::time);
+    begin_ = static_cast<SeenIndex>(first - seen_.begin());
+  }
   // Every way to take part or not (Q4). Patterns have one or two of them.
   TOCSIN_ASSERT(plan_.maybes <= kMaybesPerPatternMax);
   const std::uint64_t ways = forced_ != nullptr ? 1 : std::uint64_t{1} << plan_.maybes;
   for (chosen_ = 0; chosen_ < ways; ++chosen_) {
     done_ = false;
-    taken_.clear();
+    taken_.cut_to(0);
     singles_.clear();
     maybes_.assign(plan_.ranks, 0);
     Place place;
@@ -181,7 +185,7 @@ void SequenceSearch::solve(const Items& items, std::size_t at, Place place, cons
       const std::size_t mark = taken_.size();
       if (item.step.exists() && place.anchor != kNoEvent) taken_.push_back({item.step, place.anchor, &item, false});
       solve(items, at + 1, std::move(place), go);
-      taken_.resize(mark);
+      taken_.cut_to(mark);
       return;
     }
     case Item::Kind::any_of:
@@ -203,6 +207,7 @@ void SequenceSearch::single(const Items& items, std::size_t at, Place place, con
   const SeenIndex from = is_last ? std::max(last_, first_of(place)) : first_of(place);
   const bool ranked = inside_any_ == 0 && item.rank == Item::kNone;
   for (SeenIndex i = place.limit; i-- > from && !done_;) {
+    ++work_;
     if (inside_any_ > 0 && i + 1 < least_of_any()) return;  // what comes before is not better
     if (!seen_[i].fits(item.stream)) continue;
     if (forced_ != nullptr && forced_->contains(&item) && forced_->at(&item) != i) continue;
@@ -262,7 +267,7 @@ bool SequenceSearch::close(const Item& item, Place& place) {
 // What should be absent, behind the anchor and no later than the deadline.
 bool SequenceSearch::has_come(const Item& item, SeenIndex anchor, Time deadline) {
   if (limits_.absent == nullptr || &item != &plan_.items.back()) {
-    for (SeenIndex x = anchor + 1; x < limits_.end && time(x) <= deadline; ++x)
+    for (SeenIndex x = anchor + 1; x < limits_.end && time(x) <= deadline; ++x, ++work_)
       if (fits(item.absent, {}, x)) return true;
     return false;
   }
@@ -278,7 +283,7 @@ bool SequenceSearch::has_come(const Item& item, SeenIndex anchor, Time deadline)
 void SequenceSearch::finish(const Place& place) {
   if (place.anchor != last_) return;
   if (forced_ != nullptr) {
-    best_ = Choice{taken_, {}, {}, last_};
+    best_ = Choice{taken_.all(), {}, {}, last_};
     done_ = true;
     return;
   }
@@ -294,7 +299,8 @@ void SequenceSearch::finish(const Place& place) {
     return;
   }
   if (steals() || !accept()) return;
-  Choice choice{taken_, singles_, maybes_, last_};
+  work_ += taken_.size();
+  Choice choice{taken_.all(), singles_, maybes_, last_};
   if (!every_) {
     if (!best_ || choice.better_than(*best_)) best_ = std::move(choice);
     done_ = plan_.first_is_best;
@@ -311,19 +317,28 @@ void SequenceSearch::finish(const Place& place) {
   };
   if (plan_.maybes != 0 || !plan_.first_is_best) {
     const auto mine = without_maybes(choice);
-    for (Choice& other : *all_) {
+    std::uint64_t hash = 0;
+    for (const auto& [event, label] : mine) hash = hash_bytes(label, hash + event);
+    const auto [first, behind] = told_apart_.equal_range(hash);
+    for (auto one = first; one != behind; ++one) {
+      Choice& other = (*all_)[one->second];
+      work_ += other.taken.size();
       if (without_maybes(other) != mine) continue;
       if (choice.better_than(other)) other = std::move(choice);
       return;
     }
+    told_apart_.emplace(hash, all_->size());
   }
-  full_ = done_ = all_->size() >= kMatchesPerEventMax;
-  if (!full_) all_->push_back(std::move(choice));
+  full_ = done_ = all_->size() >= kMatchesPerEventMax || events_kept_ + choice.taken.size() > kMatchedEventsPerEventMax;
+  if (full_) return;
+  events_kept_ += choice.taken.size();
+  all_->push_back(std::move(choice));
 }
 
 bool SequenceSearch::accept() {
   if (!limits_.where.exists()) return true;
-  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_);
+  work_ += taken_.size();
+  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_.all());
   EvalContext context = base_;
   context.match = &view;
   context.event = &seen_[last_].event();
@@ -358,8 +373,9 @@ bool SequenceSearch::steals() {
   limits.where = {};
   plain.run(last_, limits);
   steps_ += plain.steps_;
+  work_ += plain.work_;
   if (!plain.best_) return false;
-  const auto now = repeated(taken_);
+  const auto now = repeated(taken_.all());
   for (const auto& one : repeated(plain.best_->taken))
     if (std::find(now.begin(), now.end(), one) == now.end()) return true;
   return false;
@@ -391,7 +407,7 @@ SequenceSearch::Place SequenceSearch::followed(Place place, SeenIndex first, See
 }
 
 // Q10: how far the link of an item lets it reach.
-Time SequenceSearch::link_end(const Item& item, const Place& place) const {
+Time SequenceSearch::link_end(const Item& item, const Place& place) {
   if (!item.link.within.has_value()) return kNever;
   const SeenIndex from = item.link.within->of.exists() ? last_of(item.link.within->of) : place.anchor;
   return from == kNoEvent ? kNever : time(from) + item.link.within->length;
@@ -417,6 +433,7 @@ bool SequenceSearch::may_follow(const Place& place, SeenIndex i) {
   if (i <= place.anchor) return false;
   if (free_ || (!place.adjacent && place.no.empty())) return true;
   for (SeenIndex x = place.anchor + 1; x < i; ++x) {
+    ++work_;
     if (place.adjacent && plan_.adjacent_types[seen_[x].event().type.index]) return false;
     for (const StreamId no : place.no)
       if (fits(no, {}, x)) return false;
@@ -441,7 +458,8 @@ bool SequenceSearch::related(StreamId stream, SeenIndex i) {
   }
   if (plain) return true;
   ++steps_;
-  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_);
+  work_ += taken_.size();
+  ChoiceView view(program_, pattern_, evaluator_, base_, seen_, taken_.all());
   EvalContext context = base_;
   context.event = &e;
   context.time = e.time;
@@ -453,11 +471,8 @@ bool SequenceSearch::related(StreamId stream, SeenIndex i) {
   });
 }
 
-bool SequenceSearch::used(SeenIndex i) const {
-  return std::any_of(taken_.begin(), taken_.end(), [i](const Taken& t) { return t.shown && t.event == i; });
-}
-
-SeenIndex SequenceSearch::last_of(StepId step) const {
+SeenIndex SequenceSearch::last_of(StepId step) {
+  work_ += taken_.size();
   SeenIndex out = kNoEvent;
   for (const Taken& t : taken_)
     if (t.step == step && (out == kNoEvent || t.event > out)) out = t.event;
@@ -557,7 +572,7 @@ void SequenceSearch::divide(const Run& run, std::size_t at, Place place) {
       const std::size_t mark = taken_.size();
       if (item.step.exists() && place.anchor != kNoEvent) taken_.push_back({item.step, place.anchor, &item, false});
       divide(run, at + 1, std::move(place));
-      taken_.resize(mark);
+      taken_.cut_to(mark);
       return;
     }
     case Item::Kind::open: {
@@ -611,6 +626,7 @@ bool has_number_at_end(const Item& item, bool ends_absent, std::size_t n) {
 std::size_t SequenceSearch::take_all(const Item& item, const Place& place, SeenIndex end, Time upper) {
   std::size_t n = 0;
   for (SeenIndex i = first_of(place); i < end; ++i) {
+    ++work_;
     if (!seen_[i].fits(item.stream)) continue;
     if (!in_bounds(place, i, upper) || used(i) || time(i) <= place.absent_until || !fits(item.stream, item.step, i))
       continue;
@@ -632,11 +648,10 @@ void SequenceSearch::repeat(const Run& run, std::size_t at, Place place) {
   const bool more = more_repeats(run, at);
   if (every_) {
     const SeenIndex beyond = size > item.high && (more || !run.trailing) ? taken_[mark + item.high].event : kNoEvent;
-    taken_.resize(mark);
+    taken_.cut_to(mark);
     // Q17: the place satisfies Q4.
     if (size < item.low || !(more || run.trailing || size <= item.high)) return;
-    std::vector<SeenIndex> chosen;
-    return subsets(run, at, place, nothing, upper, size, beyond, first_of(place), chosen);
+    return subsets(run, at, place, nothing, upper, beyond);
   }
   if (!more) {
     const bool right = run.trailing ? size > 0 && taken_.back().event == last_ &&
@@ -644,44 +659,72 @@ void SequenceSearch::repeat(const Run& run, std::size_t at, Place place) {
                                     : size >= item.low && size <= item.high;
     if (right && size > 0 && may_follow(place, taken_[mark].event))
       divide(run, at + 1, followed(place, taken_[mark].event, taken_.back().event));
-    taken_.resize(mark);
+    taken_.cut_to(mark);
     if (right && size == 0) divide(run, at + 1, std::move(nothing));
     return;
   }
   const std::vector<Taken> all(taken_.begin() + static_cast<std::ptrdiff_t>(mark), taken_.end());
   for (std::size_t n = size + 1; n-- > item.low && !done_;) {
-    taken_.resize(mark + n);
+    taken_.cut_to(mark + n);
     if (n > item.high || (n > 0 && !may_follow(place, all.front().event))) continue;
     Place after = n == 0 ? nothing : followed(place, all.front().event, all[n - 1].event);
     if (n < size) after.next_at_most = std::min(after.next_at_most, all[n].event);
     divide(run, at + 1, std::move(after));
   }
-  taken_.resize(mark);
+  taken_.cut_to(mark);
+}
+
+// The events of the place that may be of the item, but for its relation, which may look at those taken before.
+std::vector<SeenIndex> SequenceSearch::candidates_of(const Item& item, const Place& place, SeenIndex end, Time upper) {
+  std::vector<SeenIndex> out;
+  for (SeenIndex i = first_of(place); i < end; ++i) {
+    ++work_;
+    if (seen_[i].fits(item.stream) && in_bounds(place, i, upper) && !used(i) && time(i) > place.absent_until)
+      out.push_back(i);
+  }
+  return out;
+}
+
+// Every set of the candidates, each of which fits behind those before it; on taken_, for `see`. With n of them there are
+// chains of n, so this does not recur.
+template <class See>
+void SequenceSearch::each_set(const Item& item, const std::vector<SeenIndex>& candidates, const See& see) {
+  if (!more_steps()) return;
+  const std::size_t mark = taken_.size();
+  std::vector<std::size_t> chosen;  // by number
+  for (std::size_t next = 0;;) {
+    for (; next < candidates.size() && !fits(item.stream, item.step, candidates[next]); ++next) ++work_;
+    if (next < candidates.size()) {
+      taken_.push_back({item.step, candidates[next], &item});
+      chosen.push_back(next++);
+      if (!more_steps()) break;
+      continue;
+    }
+    see();
+    if (done_ || chosen.empty()) break;
+    next = chosen.back() + 1;
+    chosen.pop_back();
+    taken_.pop_back();
+  }
+  taken_.cut_to(mark);
 }
 
 // Q17: every N or more of the fitting events.
 void SequenceSearch::subsets(const Run& run, std::size_t at, const Place& place, const Place& nothing, Time upper,
-                             std::size_t all, SeenIndex beyond, SeenIndex from, std::vector<SeenIndex>& chosen) {
-  if (!more_steps()) return;
+                             SeenIndex beyond) {
   const Item& item = run.items[at];
   const bool last = run.trailing && !more_repeats(run, at);
-  for (SeenIndex i = from; i < run.end; ++i) {
-    if (!seen_[i].fits(item.stream)) continue;
-    if (!in_bounds(place, i, upper) || used(i) || time(i) <= place.absent_until || !fits(item.stream, item.step, i))
-      continue;
-    taken_.push_back({item.step, i, &item});
-    chosen.push_back(i);
-    subsets(run, at, place, nothing, upper, all, beyond, i + 1, chosen);
-    chosen.pop_back();
-    taken_.pop_back();
-  }
-  if (done_ || chosen.size() < item.low) return;
-  if (last && (chosen.empty() || chosen.back() != last_)) return;
-  if (last && !ends_absent(run.items, at) && chosen.size() != item.low) return;
-  if (!chosen.empty() && !may_follow(place, chosen.front())) return;
-  Place after = chosen.empty() ? nothing : followed(place, chosen.front(), chosen.back());
-  if (beyond != kNoEvent) after.next_at_most = beyond;
-  divide(run, at + 1, std::move(after));
+  const std::size_t mark = taken_.size();
+  each_set(item, candidates_of(item, place, run.end, upper), [&] {
+    const std::size_t chosen = taken_.size() - mark;
+    if (chosen < item.low) return;
+    if (last && (chosen == 0 || taken_.back().event != last_)) return;
+    if (last && !ends_absent(run.items, at) && chosen != item.low) return;
+    if (chosen != 0 && !may_follow(place, taken_[mark].event)) return;
+    Place after = chosen == 0 ? nothing : followed(place, taken_[mark].event, taken_.back().event);
+    if (beyond != kNoEvent) after.next_at_most = beyond;
+    divide(run, at + 1, std::move(after));
+  });
 }
 
 // Q13: one whole unbroken streak of its place, the latest that has the number.
@@ -700,6 +743,7 @@ void SequenceSearch::streak(const Run& run, std::size_t at, Place place) {
                        [&](const Alternative& a) { return a.type == e.type; });
   };
   for (SeenIndex i = first_of(place); i < run.end; ++i) {
+    ++work_;
     if (!in_bounds(place, i, upper) || used(i)) continue;
     // An event that breaks a streak may begin the next one: a filter that looks at its own streak then sees none.
     for (int attempt = 0; attempt < 2; ++attempt) {
@@ -710,11 +754,11 @@ void SequenceSearch::streak(const Run& run, std::size_t at, Place place) {
       }
       const bool breaks = item.breaking.exists() ? fits(item.breaking, {}, i) : is_base(seen_[i].event());
       if (!breaks || streaks.back().empty()) break;
-      taken_.resize(mark);
+      taken_.cut_to(mark);
       streaks.emplace_back();
     }
   }
-  taken_.resize(mark);
+  taken_.cut_to(mark);
   for (auto one = streaks.rbegin(); one != streaks.rend() && !done_; ++one) {
     if (one->empty()) continue;
     const bool right =
@@ -722,9 +766,9 @@ void SequenceSearch::streak(const Run& run, std::size_t at, Place place) {
              : one->size() >= item.low && one->size() <= item.high;
     if (!right) continue;
     if (may_follow(place, one->front().event)) {
-      taken_.insert(taken_.end(), one->begin(), one->end());
+      for (const Taken& t : *one) taken_.push_back(t);
       divide(run, at + 1, followed(place, one->front().event, one->back().event));
-      taken_.resize(mark);
+      taken_.cut_to(mark);
     }
     if (!every_) return;
   }
@@ -770,6 +814,7 @@ std::vector<SequenceSearch::Fire> SequenceSearch::fires_in(const SequencePlan& i
   }
   if (!inner.absences.empty()) ring(end, end_too, to);
   steps_ += search.steps_;
+  work_ += search.work_;
   return out;
 }
 
@@ -839,7 +884,7 @@ void SequenceSearch::take_fires(const Run& run, std::size_t at, const Place& pla
   }
   if (next_at_most != kNoEvent) after.next_at_most = next_at_most;
   divide(run, at + 1, std::move(after));
-  taken_.resize(mark);
+  taken_.cut_to(mark);
 }
 
 // ----- until ---------------------------------------------------------------------------------------
@@ -874,7 +919,7 @@ void SequenceSearch::until(const Items& items, std::size_t at, Place place, cons
     else if (in_bounds(place, i, upper) && !used(i) && fits(item.stream, item.step, i))
       taken_.push_back({item.step, i, &item});
   }
-  taken_.resize(mark);
+  taken_.cut_to(mark);
   if (c != kNoEvent) until_at(items, at, place, upper, place.anchor + 1, c, go);
 }
 
@@ -882,12 +927,13 @@ void SequenceSearch::until_at(const Items& items, std::size_t at, const Place& p
                               SeenIndex c, const Go& go) {
   const Item& item = items[at];
   const std::size_t mark = taken_.size();
-  std::vector<Taken> all;
+  std::vector<SeenIndex> all;
   for (SeenIndex i = from; i < c; ++i) {
+    ++work_;
     if (!seen_[i].fits(item.stream) || !in_bounds(place, i, upper) || used(i) || !fits(item.stream, item.step, i))
       continue;
-    all.push_back({item.step, i, &item});
-    taken_.push_back(all.back());
+    all.push_back(i);
+    taken_.push_back({item.step, i, &item});
   }
   steps_ += all.size();
   const bool right = all.size() >= item.low && all.size() <= item.high && in_bounds(place, c, upper) &&
@@ -898,23 +944,12 @@ void SequenceSearch::until_at(const Items& items, std::size_t at, const Place& p
     solve(items, at + 1, followed(place, first, c), go);
     taken_.pop_back();
   };
-  if (right && !every_) complete(all.empty() ? c : all.front().event);
-  taken_.resize(mark);
+  if (right && !every_) complete(all.empty() ? c : all.front());
+  taken_.cut_to(mark);
   if (!right || !every_) return;
-  const std::function<void(std::size_t)> pick = [&](std::size_t next) {
-    if (!more_steps()) return;
-    if (next == all.size()) {
-      if (taken_.size() - mark >= item.low) complete(taken_.size() == mark ? c : taken_[mark].event);
-      return;
-    }
-    if (fits(item.stream, item.step, all[next].event)) {
-      taken_.push_back(all[next]);
-      pick(next + 1);
-      taken_.pop_back();
-    }
-    pick(next + 1);
-  };
-  pick(0);
+  each_set(item, all, [&] {
+    if (taken_.size() - mark >= item.low) complete(taken_.size() == mark ? c : taken_[mark].event);
+  });
 }
 
 // ----- any of (Q14) --------------------------------------------------------------------------------
@@ -1029,22 +1064,10 @@ void SequenceSearch::choose_repeated(Alternatives& any, std::size_t next) {
   if (!every_) {
     take_all(item, any.inside, any.end, kNever);
     with();
-    taken_.resize(mark);
+    taken_.cut_to(mark);
     return;
   }
-  const std::function<void(SeenIndex)> pick = [&](SeenIndex from) {
-    if (!more_steps()) return;
-    for (SeenIndex i = from; i < any.end; ++i) {
-      if (!seen_[i].fits(item.stream) || !in_bounds(any.inside, i, kNever) || used(i) ||
-          !fits(item.stream, item.step, i))
-        continue;
-      taken_.push_back({item.step, i, &item});
-      pick(i + 1);
-      taken_.pop_back();
-    }
-    with();
-  };
-  pick(first_of(any.inside));
+  each_set(item, candidates_of(item, any.inside, any.end, kNever), with);
 }
 
 void SequenceSearch::whole_any(Alternatives& any) {

@@ -6,6 +6,7 @@
 // (any_of, a group whose end must be guessed, maybe) all choices that may still be later are compared.
 #pragma once
 
+#include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <deque>
@@ -52,6 +53,52 @@ struct Choice {
 
   std::vector<SeenIndex> sorted_events() const;
   bool better_than(const Choice& other) const;
+};
+
+// What a choice in the making has taken. Where it is long, whether an event is among it is not looked up by a walk.
+class TakenEvents {
+ public:
+  using const_iterator = std::vector<Taken>::const_iterator;
+
+  void push_back(const Taken& taken) {
+    all_.push_back(taken);
+    if (!times_taken_.empty())
+      note(taken, 1);
+    else if (all_.size() > kFew)
+      begin_noting();
+  }
+  void pop_back() {
+    if (!times_taken_.empty()) note(all_.back(), -1);
+    all_.pop_back();
+  }
+  void cut_to(std::size_t size) {
+    while (all_.size() > size) pop_back();
+  }
+  bool shows(SeenIndex event) const {
+    if (!times_taken_.empty()) return event < times_taken_.size() && times_taken_[event] != 0;
+    return std::any_of(all_.begin(), all_.end(), [event](const Taken& t) { return t.shown && t.event == event; });
+  }
+
+  const std::vector<Taken>& all() const { return all_; }
+  std::size_t size() const { return all_.size(); }
+  const Taken& back() const { return all_.back(); }
+  const Taken& operator[](std::size_t i) const { return all_[i]; }
+  const_iterator begin() const { return all_.begin(); }
+  const_iterator end() const { return all_.end(); }
+
+ private:
+  static constexpr std::size_t kFew = 32;
+  void begin_noting() {
+    for (const Taken& taken : all_) note(taken, 1);
+  }
+  void note(const Taken& taken, int times) {
+    if (!taken.shown) return;
+    if (taken.event >= times_taken_.size()) times_taken_.resize(taken.event + std::size_t{1});
+    times_taken_[taken.event] = static_cast<std::uint16_t>(times_taken_[taken.event] + times);
+  }
+
+  std::vector<Taken> all_;
+  std::vector<std::uint16_t> times_taken_;  // shown, by event; empty as long as there were few
 };
 
 // What a relation, `where` or a text reads of a choice.
@@ -102,7 +149,7 @@ class SequenceSearch {
   // When the absence at the end of the choices that end at `last` would be over.
   std::vector<Time> deadlines(SeenIndex last, Limits limits);
 
-  bool gave_up() const { return steps_ > kSearchStepsMax || full_; }
+  bool gave_up() const { return steps_ > kSearchStepsMax || work_ > kSearchWorkMax || full_; }
 
  private:
   struct OpenGroup {
@@ -149,8 +196,10 @@ class SequenceSearch {
   void repetitions(const Items& items, std::size_t at, Place place, const Go& go);
   void divide(const Run& run, std::size_t at, Place place);
   void repeat(const Run& run, std::size_t at, Place place);
-  void subsets(const Run& run, std::size_t at, const Place& place, const Place& nothing, Time upper, std::size_t all,
-               SeenIndex beyond, SeenIndex from, std::vector<SeenIndex>& chosen);
+  std::vector<SeenIndex> candidates_of(const Item& item, const Place& place, SeenIndex end, Time upper);
+  template <class See>
+  void each_set(const Item& item, const std::vector<SeenIndex>& candidates, const See& see);
+  void subsets(const Run& run, std::size_t at, const Place& place, const Place& nothing, Time upper, SeenIndex beyond);
   void streak(const Run& run, std::size_t at, Place place);
   void fires(const Run& run, std::size_t at, Place place);
   void take_fires(const Run& run, std::size_t at, const Place& place, const Place& nothing,
@@ -174,19 +223,19 @@ class SequenceSearch {
   static bool ends_absent(const Items& items, std::size_t at);
   bool last_taker(const Items& items, std::size_t at) const;
   bool guesses_end(const Items& items, std::size_t at) const;
-  Time link_end(const Item& item, const Place& place) const;
+  Time link_end(const Item& item, const Place& place);
   bool in_bounds(const Place& place, SeenIndex i, Time upper) const;
   bool may_follow(const Place& place, SeenIndex i);
   bool fits(StreamId stream, StepId step, SeenIndex i);
   bool related(StreamId stream, SeenIndex i);
-  bool used(SeenIndex i) const;
+  bool used(SeenIndex i) const { return taken_.shows(i); }
   SeenIndex first_of(const Place& place) const { return place.anchor == kNoEvent ? begin_ : place.anchor + 1; }
-  SeenIndex last_of(StepId step) const;
+  SeenIndex last_of(StepId step);
   std::size_t take_all(const Item& item, const Place& place, SeenIndex end, Time upper);
   bool cannot_be_best() const;
   SeenIndex least_of_any() const;
   bool steals();
-  bool more_steps() { return !(done_ = done_ || ++steps_ > kSearchStepsMax); }
+  bool more_steps() { return !(done_ = done_ || ++steps_ > kSearchStepsMax || work_ > kSearchWorkMax); }
   Time time(SeenIndex i) const { return seen_[i].time(); }
   static Place followed(Place place, SeenIndex first, SeenIndex last);
   static void enter(const Item& item, Place& place);
@@ -208,14 +257,17 @@ class SequenceSearch {
   bool every_ = false, done_ = false, free_ = false;
   int inside_any_ = 0;
   bool must_be_last_ = false;  // the single step that is tried next can only take the last event
-  std::vector<Taken> taken_;
+  TakenEvents taken_;
   std::vector<SeenIndex> singles_, maybes_;
   std::vector<Time> collected_;
   std::optional<Choice> best_;
   std::vector<Choice>* all_ = nullptr;
   const std::unordered_map<const Item*, SeenIndex>* forced_ = nullptr;  // single steps that may take this event only
+  std::unordered_multimap<std::uint64_t, std::size_t> told_apart_;  // where a choice of the same events may be in all_
   std::uint64_t steps_ = 0;
-  bool full_ = false;  // there were more choices than are reported
+  std::uint64_t work_ = 0;       // events looked at and copied
+  std::size_t events_kept_ = 0;  // of all choices
+  bool full_ = false;            // there were more choices than are reported
 };
 
 }  // namespace tocsin

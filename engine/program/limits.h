@@ -1,5 +1,5 @@
 // The named limits of what one key may hold (language.md, section 16). Each has its outcome: the oldest goes first, and
-// a counter of the rule counts it; never silent, never slow. What one program may have stands here
+// a counter of the rule counts it; never silent. What one program may have stands here
 // where the engine is built on it, what one rule set may contain in dsl/limits.h; `check` refuses both with R074.
 #pragma once
 
@@ -9,7 +9,7 @@
 namespace tocsin {
 
 // Events that one key keeps for one sequence, as candidates of its matches. A pattern without `within` would keep for
-// ever; 10,000 is far beyond what a person can follow in an alert, and searched in a millisecond.
+// ever; 10,000 is far beyond what a person can follow in an alert.
 inline constexpr std::size_t kSeenPerKeyMax = 10'000;
 
 // Events that each window of one key keeps for one rule: 1 M timestamps are 8 MB, for the one key that an attacker
@@ -26,11 +26,13 @@ inline constexpr std::size_t kFiredAbsencesPerKeyMax = 100;
 // Evidence ids of one step; the true count stands beside them. 100 is what a person reads and a sink takes.
 inline constexpr std::size_t kEvidencePerStepMax = 100;
 
-// Steps of the walk for one event: a pattern that needs more gives up for this event and says so (a counter, never
-// silent).
+// Steps of the walk for one event, and events that they look at and copy: a pattern that needs more gives up for this
+// event and says so (a counter, never silent). Most need some ten; these are a tenth of a second.
 inline constexpr std::uint64_t kSearchStepsMax = 2'000'000;
-// Choices reported for one event under `fire every match`.
+inline constexpr std::uint64_t kSearchWorkMax = 50'000'000;
+// Choices reported for one event under `fire every match`, and the events of all of them: 10,000 of 100 events each.
 inline constexpr std::size_t kMatchesPerEventMax = 10'000;
+inline constexpr std::size_t kMatchedEventsPerEventMax = 1'000'000;
 
 // Streams of one program: the matchers keep a bit per stream with every event.
 inline constexpr std::size_t kStreamsPerProgramMax = 256;
@@ -44,6 +46,10 @@ inline constexpr std::size_t kStepsPerPatternMax = 64;
 
 // `maybe` steps of one pattern: each may take part or not, and the search walks every choice of them.
 inline constexpr std::size_t kMaybesPerPatternMax = 12;
+
+// Bytes of a text that an expression makes (replace, concat, a text with `{}`): as much as a record may have where
+// nothing else is set. Beyond it the value is missing.
+inline constexpr std::size_t kMadeTextMax = std::size_t{1} << 20;
 
 // Values on the stack of one expression: nesting is limited to 64 when it is read, and lists have a value per item.
 inline constexpr std::size_t kStackMax = 4'096;

@@ -81,6 +81,7 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
     for (const Evidence& e : evidence) {
       (bytes += '\0').append(e.label);
       for (const Position& p : e.events) sources_.append(bytes, p);
+      for (const Position& p : e.beyond) sources_.append(bytes, p);
     }
   } else {
     if (const Event* first = report.first()) sources_.append(bytes, first->position);
