@@ -15,8 +15,8 @@
 #include "engine/base/contract.h"
 #include "engine/base/utf8.h"
 #include "engine/event/encode.h"
-#include "engine/event/write.h"
 #include "engine/program/functions.h"
+#include "engine/program/made_text.h"
 #include "engine/program/operators.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
@@ -234,11 +234,6 @@ struct Evaluator::Compiled {
     }
     return Value::boolean(false);
   }
-  static Value joined(std::span<const Value> parts, Scratch& scratch) {
-    std::string& out = scratch.buffer();
-    for (const Value& part : parts) append_text(out, part);
-    return Value::text(scratch.text(out));
-  }
 };
 
 Value Evaluator::Compiled::run(std::uint32_t begin, std::uint32_t end, std::uint32_t depth, const EvalContext& context,
@@ -394,7 +389,7 @@ Value Evaluator::Compiled::run(std::uint32_t begin, std::uint32_t end, std::uint
         break;
       case ExprOp::join:
         top -= inst.b;
-        *top = joined({top, inst.b}, scratch);
+        *top = joined_text({top, inst.b}, scratch);
         ++top;
         break;
     }

@@ -20,6 +20,7 @@
 #include "engine/event/order.h"
 #include "engine/event/write.h"
 #include "engine/program/json.h"
+#include "engine/program/made_text.h"
 #include "engine/program/operators.h"
 #include "engine/program/scratch.h"
 
@@ -128,7 +129,7 @@ Value mapped(Args args, Scratch& scratch) {
   if (!is_text(args[0])) return {};
   std::string& out = scratch.buffer();
   kMap(out, args[0].as_text());
-  return Value::text(scratch.text(out));
+  return made_text(out, scratch);
 }
 
 Value length_of(Args args, Scratch&) {
@@ -186,7 +187,7 @@ Value split_of(Args args, Scratch& scratch) {
   if (!are_texts(args)) return {};
   std::size_t count = 0;
   each_part(args[0].as_text(), args[1].as_text(), [&](std::string_view) { ++count; });
-  const std::span<Value> parts = scratch.arena().array<Value>(count);
+  const std::span<Value> parts = scratch.values(count);
   std::size_t i = 0;
   each_part(args[0].as_text(), args[1].as_text(), [&](std::string_view part) { parts[i++] = Value::text(part); });
   return Value::list(parts);
@@ -198,18 +199,15 @@ Value replace_of(Args args, Scratch& scratch) {
   if (what.empty()) return args[0];
   std::string& out = scratch.buffer();
   for (std::size_t at = text.find(what); at != std::string_view::npos; at = text.find(what)) {
+    if (!has_room(out, at + args[2].as_text().size())) return {};
     out.append(text.substr(0, at)).append(args[2].as_text());
     text.remove_prefix(at + what.size());
   }
-  return Value::text(scratch.text(out.append(text)));
+  if (!has_room(out, text.size())) return {};
+  return made_text(out.append(text), scratch);
 }
 
-Value concat_of(Args args, Scratch& scratch) {
-  if (any_missing(args)) return {};
-  std::string& out = scratch.buffer();
-  for (const Value& v : args) append_text(out, v);
-  return Value::text(scratch.text(out));
-}
+Value concat_of(Args args, Scratch& scratch) { return any_missing(args) ? Value() : joined_text(args, scratch); }
 
 // One star at a time: when what follows does not fit, the last star takes one more character. No recursion, so at worst
 // the length of the text times the length of the pattern.
@@ -286,10 +284,7 @@ Value number_of(Args args, Scratch&) {
 }
 
 Value text_of(Args args, Scratch& scratch) {
-  if (args[0].is_missing() || is_text(args[0])) return args[0];
-  std::string& out = scratch.buffer();
-  append_text(out, args[0]);
-  return Value::text(scratch.text(out));
+  return args[0].is_missing() || is_text(args[0]) ? args[0] : joined_text(args, scratch);
 }
 
 Value ip_of(Args args, Scratch& scratch) {

@@ -13,6 +13,7 @@
 #include "engine/base/text.h"
 #include "engine/event/ip.h"
 #include "engine/event/write.h"
+#include "engine/program/limits.h"
 #include "engine/program/scratch.h"
 #include "tests/support/any_value.h"
 
@@ -56,6 +57,25 @@ TEST_CASE("the table: names are unique, required arguments come first, each row 
     CHECK(!row.help.empty());
   }
   CHECK_FALSE(find_function("count").has_value());
+}
+
+// One that makes each letter a thousand bytes would take all memory: the limit is looked at before there is so much.
+TEST_CASE("a text that is made has a limit: at it, and one byte more; and what a large one took is given back") {
+  const std::string most(kMadeTextMax, 'x'), half(kMadeTextMax / 2, 'y'), all(100'000, 'a');
+  CHECK(call("replace", {t("a" + most.substr(1)), t("a"), t("b")}).as_text().size() == kMadeTextMax);
+  CHECK(call("replace", {t("a" + most.substr(1)), t("a"), t("bb")}).is_missing());
+  CHECK(call("replace", {t(all), t("a"), t(all)}).is_missing());
+  CHECK(call("replace", {t(all), t("b"), t(all)}).as_text() == all);
+  CHECK(call("concat", {t(half), t(half)}).as_text().size() == kMadeTextMax);
+  CHECK(call("concat", {t(half), t(half), n(1)}).is_missing());
+  CHECK(call("upper", {t(most)}).as_text().size() == kMadeTextMax);
+  CHECK(call("upper", {t(most + "x")}).is_missing());
+  CHECK(call("text", {t(most + "x")}).as_text().size() == kMadeTextMax + 1);  // not made
+  const std::vector<Value> many(10'000, t(most));
+  CHECK(call("text", {Value::list(many)}).is_missing());
+  CHECK(scratch.bytes_held() > kMadeTextMax);
+  scratch.reset();
+  CHECK(scratch.bytes_held() < (std::size_t{1} << 19));
 }
 
 TEST_CASE("numbers: integers stay integers while they fit, what is no number is missing") {

@@ -2,6 +2,7 @@
 // shard, reset between events. What it gave out is good until `reset`.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -27,8 +28,19 @@ class Scratch {
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
 
-  std::string_view text(std::string_view from) { return arena_.text(from); }
-  Value list(std::span<const Value> items) { return Value::list(arena_.copy(items)); }
+  std::string_view text(std::string_view from) {
+    is_large_ = is_large_ || from.size() > kKept;
+    return arena_.text(from);
+  }
+  std::span<Value> values(std::size_t n) {
+    is_large_ = is_large_ || n > kKept / sizeof(Value);
+    return arena_.array<Value>(n);
+  }
+  Value list(std::span<const Value> items) {
+    const std::span<Value> place = values(items.size());
+    std::ranges::copy(items, place.begin());
+    return Value::list(place);
+  }
   Value ip(const IpAddress& address) { return Value::ip(arena_.put(address)); }
   Value point(const Point& point) { return Value::point(arena_.put(point)); }
   Arena& arena() { return arena_; }
@@ -39,7 +51,15 @@ class Scratch {
     return buffers_[which];
   }
 
-  void reset() { arena_.clear(); }
+  void reset() {
+    arena_.clear();
+    if (!is_large_ && buffers_[0].capacity() <= kKept && buffers_[1].capacity() <= kKept) return;
+    arena_ = Arena();  // one large event is no reason to keep its memory for ever
+    for (std::string& buffer : buffers_) std::string().swap(buffer);
+    is_large_ = false;
+  }
+  // Between two events.
+  std::size_t bytes_held() const { return arena_.bytes_held() + buffers_[0].capacity() + buffers_[1].capacity(); }
 
   // ----- for the interpreter and the functions ----------------------------------------------------------
 
@@ -66,8 +86,10 @@ class Scratch {
  private:
   static constexpr std::size_t kRemembered = 64;  // constants in rules are few; data never gets here
 
+  static constexpr std::size_t kKept = std::size_t{256} << 10;  // of one text or list, after its event
   Arena arena_;
   std::string buffers_[2];
+  bool is_large_ = false;  // something in the arena is
   std::vector<std::pair<std::string, std::optional<TimeFormat>>> formats_;
   std::vector<std::pair<std::string, const Zone*>> zones_;
 };

@@ -1,0 +1,51 @@
+#include "engine/program/made_text.h"
+
+#include <numeric>
+
+#include "engine/event/write.h"
+
+namespace tocsin {
+namespace {
+
+// What a value takes at least when it is written, so that what can never fit is not written at all; escaped it is six
+// times as long at most.
+std::size_t least_size(const Value& value) {
+  switch (value.type()) {
+    case Type::text:
+      return value.as_text().size();
+    case Type::list: {
+      const auto items = value.as_list();
+      return std::accumulate(items.begin(), items.end(), std::size_t{0},
+                             [](std::size_t sum, const Value& item) { return sum + 1 + least_size(item); });
+    }
+    case Type::object: {
+      const auto members = value.as_object();
+      return std::accumulate(members.begin(), members.end(), std::size_t{0}, [](std::size_t sum, const Member& m) {
+        return sum + m.name.size() + least_size(m.value);
+      });
+    }
+    case Type::missing:
+    case Type::boolean:
+    case Type::integer:
+    case Type::floating:
+    case Type::time:
+    case Type::duration:
+    case Type::ip:
+    case Type::point:
+      break;
+  }
+  return 1;
+}
+
+}  // namespace
+
+Value joined_text(std::span<const Value> parts, Scratch& scratch) {
+  std::string& out = scratch.buffer();
+  for (const Value& part : parts) {
+    if (!has_room(out, least_size(part))) return {};
+    append_text(out, part);
+  }
+  return made_text(out, scratch);
+}
+
+}  // namespace tocsin
