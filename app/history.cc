@@ -160,9 +160,10 @@ class Run {
 
   void end(Crew& crew) {
     result_.pending = engine_.next_due();
-    if (history_.end.until) engine_.until(*history_.end.until);
-    if (history_.end.drain) engine_.drain();
+    if (history_.end.until) crew.until(*history_.end.until);
+    if (history_.end.drain) crew.drain();
     crew.give_out();
+    result_.stopped = crew.has_stopped();
     for (std::uint32_t i = 0; i < history_.rules->programs.size(); ++i)
       if (const auto due = engine_.next_due(ProgramId{i}))
         result_.pending_rules.push_back({history_.rules->programs[i].name, due->time});

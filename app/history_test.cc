@@ -8,7 +8,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -45,6 +47,7 @@ struct How {
   EngineOptions engine = {};
   ReferenceTexts files = {};
   std::vector<std::pair<Time, ReferenceTexts>> swaps = {};
+  std::size_t most = 0;  // outputs that are wanted; 0: all
 };
 
 Ran run(const std::string& rules, const std::string& input, const How& how = {}) {
@@ -70,8 +73,11 @@ Ran run(const std::string& rules, const std::string& input, const How& how = {})
   history.end = how.end;
   history.engine = how.engine;
   Ran out;
+  std::atomic<std::size_t> count{0};
   app::HistoryOutputs outputs;
+  if (how.most != 0) outputs.stopped = [&] { return count >= how.most; };
   outputs.alert = [&](const Alert& alert, const DocumentNames& names) {
+    ++count;
     std::string text;
     append_alert(text, alert, names);
     out.alerts.push_back(json::parse(text));
@@ -79,6 +85,7 @@ Ran run(const std::string& rules, const std::string& input, const How& how = {})
                            out.alerts.back()["time"].get<std::string>());
   };
   outputs.emitted = [&](const Emitted& emitted, const DocumentNames&) {
+    ++count;
     std::string text = compiled.rules->schema[emitted.type].name + " ";
     append_rfc3339(text, emitted.time);
     out.in_order.push_back(text);
@@ -357,6 +364,74 @@ TEST_CASE("evidence of one step") {
     REQUIRE(ran.alerts.size() == 1);
     CHECK(ran.alerts[0]["count"] == n);
     CHECK(ran.alerts[0]["evidence"]["b"].size() == std::min(n, kEvidencePerStepMax));
+  }
+}
+
+// Of `fire every match`: 3,000 a have more sets than anybody has time for, and each of them is long.
+TEST_CASE("events of all matches of one event") {
+  const auto matches_of = [](int n) {
+    std::string input;
+    for (int i = 0; i < n; ++i) input += event("a", "u", i);
+    return run("rule seq when one or more a then b within 1h by k  fire every match  alert low \"\"\n",
+               input + event("b", "u", n));
+  };
+  const Ran few = matches_of(10);
+  CHECK(few.alerts.size() == 1023);
+  CHECK(few.result.unjudged.empty());
+  const Ran many = matches_of(3'000);
+  std::size_t events = 0;
+  for (const json& alert : many.alerts) events += alert["count"].get<std::size_t>();
+  CHECK(events <= kMatchedEventsPerEventMax);
+  CHECK(events > kMatchedEventsPerEventMax - 3'001);
+  CHECK(many.result.unjudged.at("seq").cut_short == 1);
+}
+
+// F16: of all its events with their steps, also of those beyond what evidence names.
+TEST_CASE("ids of matches that differ behind their evidence") {
+  std::string input;
+  for (int i = 0; i < 103; ++i) input += event("a", "u", i);
+  const Ran ran = run("rule seq when (101 a then b) within 1h by k  fire every match  alert low \"\"\n",
+                      input + event("b", "u", 103));
+  std::set<std::string> ids;
+  for (const json& alert : ran.alerts) ids.insert(alert["alert_id"]);
+  CHECK(ran.alerts.size() > 200);
+  CHECK(ids.size() == ran.alerts.size());
+}
+
+// Every pair of an a and a b is tried for the c, and none fits.
+TEST_CASE("steps of the search for one event") {
+  const auto tried = [](int n) {
+    std::string input;
+    for (int i = 0; i < n; ++i) input += event("a", "u", i);
+    for (int i = 0; i < n; ++i) input += event("b", "u", n + i, i);
+    return run("rule seq when a as x then b as y then slow within 10h by k  where x.n > y.n + slow.n  alert low \"\"\n",
+               input + event("slow", "u", 2 * n + 1, 1));
+  };
+  const Ran at_it = tried(1'400), beyond = tried(1'420);
+  CHECK(at_it.alerts.empty());
+  CHECK(at_it.result.unjudged.empty());
+  CHECK(beyond.alerts.empty());
+  CHECK(beyond.result.unjudged.at("seq").cut_short == 1);
+}
+
+// What renews itself is played out to a time that one event has put thousands of years ahead: a piece at a time, and
+// whoever has seen enough may go.
+TEST_CASE("outputs that time alone brings") {
+  const std::string rules =
+      "rule open when a by k  resolve when b  remind every 1m  alert low \"\"\n"
+      "summary s of a by all every 1s even if empty  with n = count()\n";
+  std::string input;
+  for (const char* const key : {"u", "v", "w", "x"}) input += event("a", key, 0);
+  input += "{\"event\":\"a\",\"k\":\"u\",\"must\":\"x\",\"ts\":253402300799000}\n";
+  for (const std::uint32_t shards : {1u, 3u}) {
+    How how;
+    how.engine.shards = shards;
+    how.most = 100'000;
+    const Ran ran = run(rules, input, how);
+    CHECK(ran.result.stopped);
+    CHECK(ran.in_order.size() >= how.most);
+    CHECK(ran.in_order.size() < how.most + std::size_t{32} * shards * how.engine.outputs_at_once);
+    CHECK(std::ranges::is_sorted(ran.in_order, {}, [](const std::string& s) { return s.substr(s.find(' ')); }));
   }
 }
 

@@ -56,13 +56,22 @@ void for_each_case(const Look& look) {
   CHECK(outputs > tried);
 }
 
+// Shards stop after each output, after a few, or never.
+EngineOptions options(std::uint32_t shards, std::uint64_t seed) {
+  EngineOptions out;
+  out.shards = shards;
+  if (seed % 3 != 0) out.outputs_at_once = seed % 3 == 1 ? 1 : 2 + seed % 7;
+  return out;
+}
+
 }  // namespace
 
 TEST_CASE("any number of workers, whoever's turn it is: the same bytes") {
   for_each_case([](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
     for (const std::uint32_t shards : {1u, 2u, 3u, 8u})
       for (std::uint64_t turn = 0; turn < 3; ++turn) {
-        const Lines got = crew_lines(ready, c, 1 + (seed + turn) % 5, {.shards = shards}, seed * 10 + turn, false);
+        const Lines got =
+            crew_lines(ready, c, 1 + (seed + turn) % 5, options(shards, seed + turn), seed * 10 + turn, false);
         if (got == expected) continue;
         FAIL_CHECK("seed " << seed << ", " << shards << " workers, turn " << turn << "\n" << report(c));
         return;
@@ -73,7 +82,7 @@ TEST_CASE("any number of workers, whoever's turn it is: the same bytes") {
 TEST_CASE("on threads: the same bytes") {
   for_each_case([](std::uint64_t seed, const Ready& ready, const Case& c, const Lines& expected) {
     for (const std::uint32_t shards : {2u, 3u, 8u})
-      if (crew_lines(ready, c, 1 + seed % 3, {.shards = shards}, seed, true) != expected)
+      if (crew_lines(ready, c, 1 + seed % 3, options(shards, seed), seed, true) != expected)
         FAIL_CHECK("seed " << seed << ", " << shards << " threads\n" << report(c));
   });
 }
@@ -83,7 +92,7 @@ TEST_CASE("the partitions of several sources: the same bytes") {
     const std::size_t sources = 2 + seed % 2;
     const Lines expected = crew_lines(ready, c, 1, {}, seed, false, sources);
     for (const std::uint32_t shards : {1u, 2u, 3u})
-      if (crew_lines(ready, c, 1 + seed % 3, {.shards = shards}, seed + shards, seed % 4 == 0, sources) != expected)
+      if (crew_lines(ready, c, 1 + seed % 3, options(shards, seed), seed + shards, seed % 4 == 0, sources) != expected)
         FAIL_CHECK("seed " << seed << ", " << sources << " sources, " << shards << " workers\n" << report(c));
   });
 }

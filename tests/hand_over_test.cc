@@ -35,7 +35,7 @@ class Rules {
   void watch(Time from) {
     std::vector<EventTypeId> carried;
     for (std::size_t i = 0; i < rules_->schema.types.size(); ++i) carried.emplace_back(i);
-    for (const auto& shard : shards_) shard->begin_source(carried, from);
+    for (const auto& shard : shards_) shard->begin_watching(carried, from);
   }
   std::span<const std::unique_ptr<Shard>> shards() const { return shards_; }
 
@@ -49,7 +49,8 @@ class Rules {
     for (const FieldSlot& field : schema[event.type].fields)
       fields.push_back(field.name() == "k" ? Value::text(key) : field.name() == "v" ? Value::floating(v) : Value());
     event.fields = fields;
-    for (const auto& shard : shards_) shard->on_event(event);
+    const Event* one = &event;
+    for (const auto& shard : shards_) REQUIRE(shard->on_events({&one, 1}) == 1);
   }
   std::string fired() {
     std::vector<std::string> out;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::uint64_t kInHandPerWorker = 2;
 // A shard with so many parcels to judge holds back reading: what is read would only wait in memory.
 constexpr std::size_t kParcelsMax = 16;
+// What a shard may have given before others have come so far, in what it gives at once.
+constexpr std::size_t kHandsHeld = 16;
 // How long a worker without work sleeps at most: partitions that fall silent are told by the clock.
 constexpr auto kNap = std::chrono::milliseconds(5);
 // Between two times at which a shard puts its figures down.
@@ -28,7 +30,7 @@ Crew::Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock
       outputs_(std::move(outputs)),
       clock_(clock),
       keeper_(keeper),
-      outlet_(engine.shards(), outputs_.alert, outputs_.emitted),
+      outlet_(engine.shards(), kHandsHeld * engine.options().outputs_at_once, outputs_.alert, outputs_.emitted),
       workers_(engine.shards()),
       held_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       reading_on_(feeds.size()) {
@@ -74,7 +76,7 @@ void Crew::end() {
 void Crew::give_out() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Lane& lane = engine_.lane(i);
-    outlet_.give(i, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.frontier());
+    outlet_.give(i, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
   }
   outlet_.finish();
 }
@@ -101,7 +103,7 @@ void Crew::put_down(std::size_t number, Duration began) {
   }
   figures.waiting = lane.waiting();
   figures.busy = worker.busy;
-  figures.passed = lane.frontier().timers_before;
+  figures.passed = lane.passed();
   const std::scoped_lock lock(worker.mutex);
   worker.figures = std::move(figures);
 }
@@ -152,12 +154,23 @@ bool Crew::judge(std::size_t number, Duration now) {
   const std::uint64_t news = news_;
   if (worker.judged == news) return false;
   Lane& lane = engine_.lane(number);
-  engine_.judge(number, now);
+  if (lane.is_midway() && broken_off_) {  // nobody wants to know what would still come
+    worker.judged = news;
+    return false;
+  }
+  if (outlet_.waits_for_others(number)) return false;
+  const bool is_whole = engine_.judge(number, now);
   if (keeper_ != nullptr && keeper_->trouble(number)) {  // what it has found since may be wrong
     fail(*keeper_->trouble(number));
     return true;
   }
-  outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.frontier());
+  outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
+  if (!is_whole) {
+    is_broken_off();
+    ++news_;  // others may have waited for it
+    wake();
+    return true;
+  }
   if (lane.cut() != 0) {
     outlet_.cut(number);
     if (keeper_ != nullptr) keeper_->cut(number);
@@ -194,6 +207,18 @@ void Crew::work_off() {
     for (std::size_t i = 0; i < workers_.size(); ++i)
       more = judge(i, now) || (keeper_ != nullptr && keeper_->save(i)) || more;
   }
+}
+
+void Crew::until(Time through) {
+  engine_.pass(through);
+  work_off();
+}
+
+void Crew::drain() {
+  engine_.drain([this](Time through) {
+    until(through);
+    return !broken_off_;
+  });
 }
 
 Crew::Inlet& Crew::inlet_of(std::size_t partition, std::uint32_t& in_source) {
@@ -245,14 +270,7 @@ bool Crew::may_read() const {
 bool Crew::read(std::size_t number) {
   if (!may_read()) return false;
   Worker& worker = workers_[number];
-  if (outputs_.stopped) {
-    std::unique_lock lock(giving_);
-    if (outputs_.stopped()) {
-      lock.unlock();
-      stop();
-      return true;
-    }
-  }
+  if (is_broken_off()) return true;
   bool was_polled = false;
   for (std::size_t i = 0; i < inlets_.size(); ++i) {
     Inlet& inlet = *inlets_[worker.next_inlet++ % inlets_.size()];
@@ -262,6 +280,16 @@ bool Crew::read(std::size_t number) {
   }
   if (!was_polled || inlets_.size() > 1) return false;
   ++news_;  // time goes on without events, too
+  return true;
+}
+
+bool Crew::is_broken_off() {
+  if (!outputs_.stopped) return false;
+  std::unique_lock lock(giving_);
+  if (!outputs_.stopped()) return false;
+  lock.unlock();
+  broken_off_ = true;
+  stop();
   return true;
 }
 

@@ -62,7 +62,7 @@ class Crew {
     std::function<void(const DeadLetter&)> dead{};
     // A block has been handed over: its bytes, and how much of its source was done when it was read (Source::done).
     std::function<void(SourceId source, const EventBatch&, std::uint64_t bytes, double done)> block{};
-    std::function<bool()> stopped{};  // no more is read
+    std::function<bool()> stopped{};  // no more is read, and what time alone would still bring is left
   };
   // All of them outlive it. Sources have been started. `keeper`: keeps the state; none: nobody does.
   Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock& clock, Keeper* keeper = nullptr);
@@ -105,7 +105,9 @@ class Crew {
   // Moves as long as the worker does.
   std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
   bool has_stopped() const { return stopped_; }
-  // What is done to the engine afterwards comes out here.
+  // `Engine::until` and `drain`; when no thread is at work. What it brings comes out, the last of it by `give_out`.
+  void until(Time through);
+  void drain();
   void give_out();
   // Of all that was read.
   std::array<std::uint64_t, kDeadReasons> dead() const;
@@ -166,6 +168,7 @@ class Crew {
   enum class Read : std::uint8_t { block, nothing, busy };
 
   bool read(std::size_t worker);
+  bool is_broken_off();
   Read read_from(Inlet& inlet, Worker& worker);
   Inlet& inlet_of(std::size_t partition, std::uint32_t& in_source);
   bool may_read() const;
@@ -197,7 +200,7 @@ class Crew {
   std::atomic<std::uint64_t> in_hand_{0};               // blocks that were read and not yet handed over
   std::atomic<bool> finished_{false}, failed_{false};   // nothing more is read
   std::atomic<std::size_t> reading_on_{0};              // inlets that have not finished
-  std::atomic<bool> stopped_{false}, done_{false}, holds_{false};
+  std::atomic<bool> stopped_{false}, done_{false}, holds_{false}, broken_off_{false};
   Error error_;
 
   std::mutex sleeping_;

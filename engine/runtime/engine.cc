@@ -1,6 +1,7 @@
 #include "engine/runtime/engine.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,8 @@ Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Refer
                const EngineOptions& options)
     : options_(options), rules_(std::move(rules)) {
   for (auto& shard : make_shards(std::move(reference))) lanes_.push_back(std::make_unique<Lane>(std::move(shard)));
+  alerts_.resize(lanes_.size());
+  emitted_.resize(lanes_.size());
 }
 
 Engine::~Engine() = default;
@@ -116,22 +119,28 @@ void Engine::end(std::size_t partition, Duration now) {
 }
 
 void Engine::judge(Duration now) {
-  for (const auto& lane : lanes_) lane->judge(board_, now);
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    while (!judge(i, now)) {
+      std::ranges::move(lanes_[i]->shard().take_alerts(), std::back_inserter(alerts_[i]));
+      std::ranges::move(lanes_[i]->shard().take_emitted(), std::back_inserter(emitted_[i]));
+    }
 }
 
-void Engine::pass_through(Time through) {
-  board_.pass(through);
-  for (const auto& lane : lanes_) {
-    lane->judge(board_, {});
-    lane->shard().advance_through(through);
-  }
+void Engine::until(Time through) {
+  pass(through);
+  judge({});
 }
 
-void Engine::until(Time through) { pass_through(through); }
+void Engine::drain() {
+  drain([this](Time through) {
+    until(through);
+    return true;
+  });
+}
 
 // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is. Time goes to
 // each deadline that still stands when its turn comes; then to what those have brought.
-void Engine::drain() {
+void Engine::drain(const std::function<bool(Time)>& until) {
   struct Pending {
     Instant at;
     const Runner* runner = nullptr;
@@ -149,7 +158,7 @@ void Engine::drain() {
     if (all.empty()) return;
     std::ranges::sort(all, {}, &Pending::at);
     for (const Pending& pending : all)
-      if (const auto due = pending.runner->due_of_key(pending.key)) pass_through(due->time);
+      if (const auto due = pending.runner->due_of_key(pending.key); due && !until(due->time)) return;
   }
 }
 
@@ -158,10 +167,10 @@ void Engine::drain() {
 namespace {
 
 template <class Output>
-std::vector<Output> merged(std::vector<std::vector<Output>> parts) {
-  if (parts.size() == 1) return std::move(parts.front());
+std::vector<Output> merged(std::vector<std::vector<Output>>& parts) {
+  if (parts.size() == 1) return std::exchange(parts.front(), {});
   std::vector<Output> out;
-  for (auto& part : parts) std::ranges::move(part, std::back_inserter(out));
+  for (auto& part : parts) std::ranges::move(std::exchange(part, {}), std::back_inserter(out));
   std::ranges::stable_sort(out, {}, &Output::place);
   return out;
 }
@@ -169,15 +178,15 @@ std::vector<Output> merged(std::vector<std::vector<Output>> parts) {
 }  // namespace
 
 std::vector<Alert> Engine::take_alerts() {
-  std::vector<std::vector<Alert>> parts;
-  for (const auto& lane : lanes_) parts.push_back(lane->shard().take_alerts());
-  return merged(std::move(parts));
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    std::ranges::move(lanes_[i]->shard().take_alerts(), std::back_inserter(alerts_[i]));
+  return merged(alerts_);
 }
 
 std::vector<Emitted> Engine::take_emitted() {
-  std::vector<std::vector<Emitted>> parts;
-  for (const auto& lane : lanes_) parts.push_back(lane->shard().take_emitted());
-  return merged(std::move(parts));
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    std::ranges::move(lanes_[i]->shard().take_emitted(), std::back_inserter(emitted_[i]));
+  return merged(emitted_);
 }
 
 std::optional<Instant> Engine::next_due() const {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -70,9 +71,12 @@ class Engine {
   void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::span<const ShardSet> routes,
            std::vector<LateEvent>& late, Duration now, const Offsets& offsets);
   void close(std::size_t partition) { board_.end(partition); }
-  void judge(std::size_t shard, Duration now) { lanes_[shard]->judge(board_, now); }
+  // False: it goes on when what has come out has been taken.
+  [[nodiscard]] bool judge(std::size_t shard, Duration now) { return lanes_[shard]->judge(board_, now); }
+  void pass(Time through) { board_.pass(through); }
   Lane& lane(std::size_t shard) { return *lanes_[shard]; }
   const Lane& lane(std::size_t shard) const { return *lanes_[shard]; }
+  const EngineOptions& options() const { return options_; }
   std::size_t shards() const { return lanes_.size(); }
   std::unique_ptr<Router> make_router() const {
     return std::make_unique<Router>(*rules_, *placement_, index_ ? &*index_ : nullptr);
@@ -100,6 +104,7 @@ class Engine {
   // `--until T`: time goes on through T. `--drain`: until nothing is due but what time alone renews.
   void until(Time through);
   void drain();
+  void drain(const std::function<bool(Time)>& until);  // false: no further
   // What is still due, for "pending": the first of all, and that of one program.
   std::optional<Instant> next_due() const;
   std::optional<Instant> next_due(ProgramId program) const;
@@ -120,7 +125,6 @@ class Engine {
 
  private:
   void judge(Duration now);
-  void pass_through(Time through);
   std::vector<std::unique_ptr<Shard>> make_shards(std::shared_ptr<const ReferenceData> reference);
 
   EngineOptions options_;
@@ -132,6 +136,9 @@ class Engine {
   Board board_;
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<Intake> intakes_;  // by partition
+  // What had to be taken so that a lane could go on, by shard.
+  std::vector<std::vector<Alert>> alerts_;
+  std::vector<std::vector<Emitted>> emitted_;
   Duration wait_{};
   std::size_t sources_ = 0;  // the numbers that they have
   std::vector<const Event*> late_;

@@ -24,8 +24,10 @@ class Lane {
   // Any thread.
   void put(Parcel&& parcel);
 
-  // Judges all that has come and is before the frontier.
-  void judge(Board& board, Duration now);
+  // Judges all that has come and is before the frontier. False: what has come out so far is to be taken first, and the
+  // next call goes on from there.
+  [[nodiscard]] bool judge(Board& board, Duration now);
+  bool is_midway() const { return is_midway_; }
 
   Shard& shard() { return *shard_; }
   const Shard& shard() const { return *shard_; }
@@ -36,9 +38,9 @@ class Lane {
     swaps_.clear();  // made for the rules before
   }
   std::size_t waiting() const { return waiting_.waiting(); }
-  // Up to where it has judged; and the number of the cut that stands there, 0: none does. The shard has been cut; what
-  // it has to save is to be saved before the next one.
-  const Frontier& frontier() const { return news_.frontier; }
+  // Nothing earlier comes out any more; and the number of the cut that stands where it has judged to, 0: none does. The
+  // shard has been cut; what it has to save is to be saved before the next one.
+  Time passed() const { return passed_; }
   std::uint64_t cut() const { return news_.cut; }
   // The board has been resumed: what it tells first is known.
   void resume(std::size_t begins, std::uint64_t cuts) {
@@ -49,7 +51,12 @@ class Lane {
   std::size_t parcels() const;
 
  private:
-  void give(std::span<const Event* const> events, std::span<const LateEvent> late);
+  void look(Board& board, Duration now);
+  bool go_on();
+  bool give();
+  bool advance(Instant before);
+  template <class Stays>
+  bool give_before(const Stays& stays);
   void take_inbox();
 
   std::unique_ptr<Shard> shard_;
@@ -57,8 +64,12 @@ class Lane {
   News news_;
   std::deque<News::Begin> begins_;  // to come
   std::deque<News::Swap> swaps_;
-  std::vector<const Event*> due_;  // of the call in hand; kept for their memory
+  std::vector<const Event*> due_;  // up to the frontier; kept for their memory
   std::vector<LateEvent> late_;
+  std::span<const Event* const> due_left_;
+  std::span<const LateEvent> late_left_;
+  bool is_midway_ = false;  // between the frontier before and this one
+  Time passed_ = Frontier::kNothing;
   std::vector<Parcel> taken_;
 
   mutable std::mutex mutex_;

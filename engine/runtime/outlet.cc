@@ -20,15 +20,23 @@ void move_earlier(std::vector<Output>& from, Time before, std::vector<Output>& t
 
 }  // namespace
 
-void Outlet::give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted,
-                  const Frontier& frontier) {
+void Outlet::give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, Time passed) {
   const std::scoped_lock lock(mutex_);
   Part& part = shards_[shard].is_cut ? behind_[shard] : shards_[shard];
   std::ranges::move(alerts, std::back_inserter(part.alerts));
   std::ranges::move(emitted, std::back_inserter(part.emitted));
-  part.passed = frontier.timers_before;
-  const Time before = std::ranges::min(shards_, {}, &Part::passed).passed;
-  if (before != Frontier::kNothing) give_out(before);
+  part.passed = passed;
+  if (const Time before = passed_by_all(); before != Frontier::kNothing) give_out(before);
+}
+
+Time Outlet::passed_by_all() const { return std::ranges::min(shards_, {}, &Part::passed).passed; }
+
+// One that is cut waits for those that are not, and of those the one that has come least far does not wait.
+bool Outlet::waits_for_others(std::size_t shard) const {
+  const std::scoped_lock lock(mutex_);
+  const bool is_cut = shards_[shard].is_cut;
+  const Part& part = is_cut ? behind_[shard] : shards_[shard];
+  return part.alerts.size() + part.emitted.size() >= held_most_ && (is_cut || part.passed > passed_by_all());
 }
 
 void Outlet::cut(std::size_t shard) {

@@ -16,11 +16,18 @@ class Outlet {
   using GiveAlert = std::function<void(const Alert&)>;
   using GiveEmitted = std::function<void(const Emitted&)>;
 
-  Outlet(std::size_t shards, GiveAlert alert, GiveEmitted emitted)
-      : shards_(shards), behind_(shards), alert_(std::move(alert)), emitted_(std::move(emitted)) {}
+  // `held_most`: outputs of one shard that wait for other shards, when it is to go no further.
+  Outlet(std::size_t shards, std::size_t held_most, GiveAlert alert, GiveEmitted emitted)
+      : held_most_(held_most),
+        shards_(shards),
+        behind_(shards),
+        alert_(std::move(alert)),
+        emitted_(std::move(emitted)) {}
 
-  // A shard has judged up to `frontier`, and this is what came of it.
-  void give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, const Frontier& frontier);
+  // What has come out of a shard, and nothing before `passed` will.
+  void give(std::size_t shard, std::vector<Alert> alerts, std::vector<Emitted> emitted, Time passed);
+  // So much of the shard's waits here for others that it has to wait for them, too. Never all shards at once.
+  bool waits_for_others(std::size_t shard) const;
   // What the shard has given so far is all that it gives before the cut. When all have said so, `done` is called,
   // behind the last output of theirs and before any other.
   void cut(std::size_t shard);
@@ -37,8 +44,10 @@ class Outlet {
     bool is_cut = false;               // what it gives now is behind the cut, and stands in `behind`
   };
   void give_out(Time before);
+  Time passed_by_all() const;
 
-  std::mutex mutex_;
+  const std::size_t held_most_;
+  mutable std::mutex mutex_;
   std::vector<Part> shards_;
   std::vector<Part> behind_;  // the cut in hand, by shard
   std::function<void()> cut_done_;

@@ -60,6 +60,8 @@ struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
   std::size_t window_events = kWindowEventsPerKeyMax;
   std::uint32_t shards = 1;            // at most kShardsMax
+  // A shard that has so many alerts and emitted events to be taken goes no further; a few MB.
+  std::size_t outputs_at_once = 4'096;
   std::vector<std::string> sources{};  // their names, by SourceId: ids of alerts and sessions follow from them
 };
 

@@ -19,6 +19,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
       reference_(std::move(reference)),
       placement_(std::move(placement)),
       number_(number),
+      outputs_at_once_(options.outputs_at_once),
       sources_(options.sources),
       evaluator_(rules_->code) {
   RunContext context;
@@ -53,12 +54,6 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
 }
 
 Shard::~Shard() = default;
-
-void Shard::begin_source(std::span<const EventTypeId> carried, Time from) {
-  // Before the first event of the source, at its time: what begins to watch rings from here on.
-  advance({from, Phase::event});
-  begin_watching(carried, from);
-}
 
 void Shard::begin_watching(std::span<const EventTypeId> carried, Time from) {
   std::vector<bool> reads(runners_.size(), false);
@@ -204,7 +199,6 @@ void Shard::restored() {
 }
 
 void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
-  advance({from, Phase::over});
   reference_ = std::move(reference);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     runners_[i]->on_swap(from);
@@ -214,12 +208,16 @@ void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
 
 // Two walks over a hand of events: the first finds out what the events alone decide and fetches memory, so that cache
 // misses of many overlap; the second is their turn, one after the other.
-void Shard::on_events(std::span<const Event* const> events) {
-  while (!events.empty()) {
-    const auto hand = events.first(std::min(events.size(), kAhead));
-    look_ahead(hand);
-    for (std::size_t i = 0; i < hand.size(); ++i) on_event_ahead(*hand[i], i);
-    events = events.subspan(hand.size());
+std::size_t Shard::on_events(std::span<const Event* const> events) {
+  std::size_t seen = 0;
+  for (;;) {
+    for (; seen_of_hand_ < hand_; ++seen_of_hand_, ++seen)
+      if (!on_event_ahead(*events[seen], seen_of_hand_)) return seen;
+    const auto rest = events.subspan(seen);
+    if (rest.empty()) return seen;
+    hand_ = std::min(rest.size(), kAhead);
+    seen_of_hand_ = 0;
+    look_ahead(rest.first(hand_));
   }
 }
 
@@ -265,10 +263,11 @@ void Shard::bring_programs() const {
     for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[id.index * kLines + line]);
 }
 
-void Shard::on_event_ahead(const Event& event, std::size_t at) {
-  if (!deadlines_.empty()) advance({event.time, Phase::event});
+// False: it has not seen it; what there is, is to be taken first.
+bool Shard::on_event_ahead(const Event& event, std::size_t at) {
+  if (is_full() || (!deadlines_.empty() && !advance({event.time, Phase::event}))) return false;
   const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1], end = ahead_end_[at];
-  if (begin == end) return;
+  if (begin == end) return true;
   ordinal_ = 0;
   for (std::size_t i = begin; i < end; ++i) {
     const Ahead& ahead = ahead_[i];
@@ -277,10 +276,10 @@ void Shard::on_event_ahead(const Event& event, std::size_t at) {
   }
   if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
   scratch_.reset();
+  return true;
 }
 
 void Shard::on_late(const Event& event, Time watermark, bool among_events) {
-  advance({watermark, among_events ? Phase::event : Phase::over});
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
     runners_[id.index]->on_late(event, watermark, outputs_);
@@ -411,12 +410,12 @@ std::optional<Instant> Shard::due(bool renewing) const {
   return out;
 }
 
-void Shard::advance(Instant before) {
-  while (!deadlines_.empty() && *deadlines_.first() < before) on_instant(*deadlines_.first());
-}
-
-void Shard::advance_through(Time through) {
-  while (!deadlines_.empty() && deadlines_.first()->time <= through) on_instant(*deadlines_.first());
+bool Shard::advance(Instant before) {
+  while (!deadlines_.empty() && *deadlines_.first() < before) {
+    if (is_full()) return false;
+    on_instant(*deadlines_.first());
+  }
+  return true;
 }
 
 std::vector<Alert> Shard::take_alerts() {

@@ -1,7 +1,12 @@
 // One shard's world: events in the total order and event time in, alerts and emitted events out, in their order. One
 // thread, deterministic: the same events and advances give the same outputs, however they are cut into calls.
+//
+// What renews itself (`remind`, `even if empty`) has no end but that of event time, which one event may move by a
+// thousand years. So a shard from which EngineOptions::outputs_at_once are to be taken goes no further: see `on_events`
+// and `advance`.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <memory>
@@ -34,14 +39,12 @@ class Shard {
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
-  // begin to watch (T9).
-  void begin_source(std::span<const EventTypeId> carried, Time from);
-  // The same of a source that has begun long since, for programs that are new: they watch since `from`, and nothing is
-  // passed.
+  // begin to watch (T9). Also of one that has begun long since, for programs that are new. REQUIRES, of one that begins:
+  // advance({from, Phase::event}).
   void begin_watching(std::span<const EventTypeId> carried, Time from);
 
   // Lists and tables change whole, at one point of the event order: before all that happens at `from`. What was due
-  // before it has happened with the old ones. REQUIRES: made for the same rules.
+  // before it has happened with the old ones. REQUIRES: made for the same rules; advance({from, Phase::over}).
   void swap(std::shared_ptr<const ReferenceData> reference, Time from);
 
   // Puts something around each runner, which passes everything on to it: a profile. REQUIRES: nothing has been seen.
@@ -50,19 +53,17 @@ class Shard {
     for (std::size_t i = 0; i < runners_.size(); ++i) runners_[i] = around(ProgramId{i}, std::move(runners_[i]));
   }
 
-  // In the total order. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
-  void on_events(std::span<const Event* const> events);
-  void on_event(const Event& event) {
-    const Event* one = &event;
-    on_events({&one, 1});
-  }
+  // In the total order. How many it has seen: all, or so many that outputs are to be taken before it is given the rest,
+  // and that before anything else. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
+  [[nodiscard]] std::size_t on_events(std::span<const Event* const> events);
   // An event older than the watermark, which stood at `watermark` when it came: it may withdraw an alert (F14). It has
-  // its place there: among the events of that time by its offset, or before them all.
+  // its place there: among the events of that time by its offset, or before them all. REQUIRES: advanced to there.
   void on_late(const Event& event, Time watermark, bool among_events);
-  // Everything before `instant` has been seen: what is due before it happens now.
-  void advance(Instant before);
-  // What is due until `through`, its own instant included (end of input, T8).
-  void advance_through(Time through);
+  // Everything before `instant` has been seen: what is due before it happens now. False: there is more, when the
+  // outputs have been taken.
+  [[nodiscard]] bool advance(Instant before);
+  // Nothing comes out any more that is earlier, if nothing comes in before `next`.
+  Time passed(Time next) const { return deadlines_.empty() ? next : std::min(next, deadlines_.first()->time); }
   // When the next thing is due; `renewing` counts what time alone renews (remind, `even if empty`; T8).
   std::optional<Instant> due(bool renewing) const;
 
@@ -112,7 +113,7 @@ class Shard {
   void find_wanted(std::span<const Event* const> events);
   void look_ahead(std::span<const Event* const> events);
   void bring_programs() const;
-  void on_event_ahead(const Event& event, std::size_t at);
+  bool on_event_ahead(const Event& event, std::size_t at);
   void deliver(const Event& event, const Place& place);
   template <class MakePlace>
   void after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted);
@@ -121,11 +122,13 @@ class Shard {
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
+  bool is_full() const { return alerts_.size() + emitted_.size() >= outputs_at_once_; }
 
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
   std::shared_ptr<const Placement> placement_;
   const std::uint32_t number_;
+  const std::size_t outputs_at_once_;
   const SourceMarks sources_;
   Evaluator evaluator_;
   Scratch scratch_;
@@ -140,6 +143,7 @@ class Shard {
   std::array<std::size_t, kAhead> asked_end_{};
   std::vector<Ahead> ahead_;
   std::array<std::size_t, kAhead> ahead_end_{};
+  std::size_t hand_ = 0, seen_of_hand_ = 0;
   std::vector<bool> looks_ahead_;  // by program
   // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
   static constexpr std::size_t kLines = 8, kFewPrograms = 64;

@@ -81,7 +81,7 @@ struct Generation {
   Generation(const Rules& r, std::uint32_t shards, const World& world, Fate& fate, SourceLog& log,
              CheckpointStore& store, const KeeperLimits& limits)
       : rules(r),
-        engine(r.ready.rules, r.ready.data, {.shards = shards}),
+        engine(r.ready.rules, r.ready.data, {.shards = shards, .outputs_at_once = shards % 2 == 0 ? 2u : 4'096u}),
         names(names_for(r.ready)),
         source(fate, log),
         keeper(engine, store, {"input"}, limits) {
@@ -508,8 +508,8 @@ class Simulation {
   void end() {
     Generation& g = *generation_;
     g.crew->end();
-    if (world_.own.until_ms) g.engine.until(Time{*world_.own.until_ms * 1000});
-    if (world_.own.drain) g.engine.drain();
+    if (world_.own.until_ms) g.crew->until(Time{*world_.own.until_ms * 1000});
+    if (world_.own.drain) g.crew->drain();
     g.crew->give_out();
     while (!stored_all(5))
       if (is_lost() || is_too_long()) return;

@@ -384,8 +384,8 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
     while (!crew.is_done()) crew.step(random() % options.shards);
     crew.end();
   }
-  if (c.until_ms) life.engine.until(Time{*c.until_ms * 1000});
-  if (c.drain) life.engine.drain();
+  if (c.until_ms) crew.until(Time{*c.until_ms * 1000});
+  if (c.drain) crew.drain();
   crew.give_out();
   return parted(std::move(out));
 }
