@@ -7,9 +7,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <queue>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/hash.h"
@@ -126,6 +126,7 @@ class Keyed {
   State* bring(std::string_view key) { return bring({key, hash_bytes(key)}); }
   // How often a state has gone: what find() gave before is good as long as this stays the same.
   std::uint64_t erasures() const { return erasures_; }
+  // REQUIRES: there is none of this key.
   State& insert(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
     const auto at = states_.insert_or_assign(std::move(key), std::move(state)).first;
@@ -136,6 +137,7 @@ class Keyed {
     const auto at = states_.find(HashedKey{key, hash_bytes(key)});
     if (at == states_.end()) return;
     will_go(at->first, *at->second);
+    unschedule(*at->second);
     states_.erase(at);
     ++erasures_;
   }
@@ -177,6 +179,7 @@ class Keyed {
   // A state that comes out of durable state: as it is there, so it has not changed.
   State& restore(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
+    if (State* before = find(key)) unschedule(*before);
     states_.insert_or_assign(std::move(key), std::move(state));
     return out;
   }
@@ -203,6 +206,7 @@ class Keyed {
     for (; most > 0 && at != states_.end(); --most) {
       const auto one = at++;
       if (one->second->touched != Touched<std::string>::kClean) continue;
+      unschedule(*one->second);
       states_.erase(one);
       ++out;
     }
@@ -221,6 +225,7 @@ class Keyed {
     const std::size_t gone = boost::unordered::erase_if(states_, [&](const auto& entry) {
       if (!idle(entry.first, *entry.second)) return false;
       will_go(entry.first, *entry.second);
+      unschedule(*entry.second);
       return true;
     });
     erasures_ += gone;
@@ -249,37 +254,36 @@ class Keyed {
   // earlier rings, so an event that moves a deadline costs nothing here. REQUIRES: State::scheduled.
   void schedule(const std::string& key, State& state, std::optional<Instant> due) {
     if (!due || (state.scheduled && *state.scheduled <= *due)) return;
+    if (!state.scheduled) ++scheduled_;
     state.scheduled = due;
-    queue_.push({*due, key});
+    if (queue_.size() >= kFewQueued && queue_.size() > 2 * scheduled_) drop_stale();
+    queue_.push_back({*due, key});
+    std::push_heap(queue_.begin(), queue_.end());
   }
+  std::size_t queued() const { return queue_.size(); }
   // The next deadline that still stands. `due_of(state)` gives the state's own.
   template <class DueOf>
   std::optional<Instant> next(const DueOf& due_of) {
     while (!queue_.empty()) {
-      const Entry top = queue_.top();
-      State* state = find(top.key);
-      if (state != nullptr && state->scheduled == top.at) {
-        const std::optional<Instant> due = due_of(*state);
-        if (due == top.at) return top.at;
-        state->scheduled.reset();
-        queue_.pop();
-        schedule(top.key, *state, due);
-        continue;
-      }
-      queue_.pop();
+      State* state = standing(queue_.front());
+      const std::optional<Instant> due = state != nullptr ? due_of(*state) : std::nullopt;
+      if (state != nullptr && due == queue_.front().at) return due;
+      const Entry top = pop();
+      if (state == nullptr) continue;
+      unschedule(*state);
+      schedule(top.key, *state, due);
     }
     return std::nullopt;
   }
   // The keys with something due until `now`, in their order; each once. Their next deadlines want scheduling.
   std::vector<std::string> take(Instant now) {
     std::vector<std::string> out;
-    while (!queue_.empty() && queue_.top().at <= now) {
-      State* state = find(queue_.top().key);
-      if (state != nullptr && state->scheduled == queue_.top().at) {
-        state->scheduled.reset();
-        out.push_back(queue_.top().key);
-      }
-      queue_.pop();
+    while (!queue_.empty() && queue_.front().at <= now) {
+      State* state = standing(queue_.front());
+      Entry top = pop();
+      if (state == nullptr) continue;
+      unschedule(*state);
+      out.push_back(std::move(top.key));
     }
     std::sort(out.begin(), out.end());
     return out;
@@ -290,7 +294,30 @@ class Keyed {
     Instant at;
     std::string key;
     friend bool operator<(const Entry& a, const Entry& b) { return a.at != b.at ? a.at > b.at : a.key > b.key; }
+    friend bool operator==(const Entry&, const Entry&) = default;
   };
+  // Whose deadline this is still; null: nobody's.
+  State* standing(const Entry& entry) {
+    State* state = find(entry.key);
+    return state != nullptr && state->scheduled == entry.at ? state : nullptr;
+  }
+  Entry pop() {
+    std::pop_heap(queue_.begin(), queue_.end());
+    Entry out = std::move(queue_.back());
+    queue_.pop_back();
+    return out;
+  }
+  void unschedule(State& state) {
+    if constexpr (requires { state.scheduled; })
+      if (std::exchange(state.scheduled, std::nullopt)) --scheduled_;
+  }
+  // Keys that are erased early, and deadlines that come earlier, leave entries behind: of sessions that ended long
+  // before they could have fallen idle there are ever more. Each costs a look-up here, as it would at the top.
+  void drop_stale() {
+    std::erase_if(queue_, [this](const Entry& entry) { return standing(entry) == nullptr; });
+    std::sort(queue_.begin(), queue_.end(), [](const Entry& a, const Entry& b) { return b < a; });  // a heap, too
+    queue_.erase(std::unique(queue_.begin(), queue_.end()), queue_.end());
+  }
   void will_go(const std::string& key, State& state) {
     if (!touched_.is_on()) return;
     if (touched_.is_due(state.touched)) put(key, state);
@@ -310,7 +337,9 @@ class Keyed {
   static constexpr std::size_t kAround = 160, kUnpacked = 3;
 
   boost::unordered_flat_map<std::string, std::unique_ptr<State>, StringHash, StringEqual> states_;
-  std::priority_queue<Entry> queue_;
+  static constexpr std::size_t kFewQueued = 64;
+  std::vector<Entry> queue_;   // a heap, the earliest on top; not all of them stand
+  std::size_t scheduled_ = 0;  // states that have an entry
   std::uint64_t erasures_ = 0;
   std::size_t room_ = 0;
   Touched<std::string> touched_;
