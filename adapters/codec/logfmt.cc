@@ -40,7 +40,7 @@ class LogfmtDecoder final : public TextDecoder {
                       text, offset);
         }
       }
-      const auto wanted = by_name_.find(std::string(key));
+      const auto wanted = by_name_.find(key);
       if (wanted == by_name_.end() || !there) continue;
       if (has(wanted->second))
         return bury(DeadReason::duplicate_key, "`" + wanted->first + "` stands twice", text, offset);

@@ -1,6 +1,7 @@
 // What the text formats share: lines out of blocks, texts into events. A format says how a record falls into texts.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "adapters/codec/plan.h"
+#include "engine/base/hash.h"
 #include "engine/io/decoder.h"
 
 namespace tocsin {
@@ -37,7 +39,7 @@ class TextDecoder : public Decoder {
 
   const Plan plan_;
   const std::size_t record_max_;
-  std::unordered_map<std::string, Entry> by_name_;  // wanted fields by their dotted names
+  std::unordered_map<std::string, Entry, TextHash, std::equal_to<>> by_name_;  // wanted fields by their dotted names
   EventBatch* batch_ = nullptr;
 
  private:

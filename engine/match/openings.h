@@ -16,6 +16,7 @@ class Openings {
   explicit Openings(const Program& program) {
     for (const OpenDuring& o : program.open)
       if (!o.outside) calendars_.push_back(o.calendar);
+    stretches_.resize(calendars_.size());
   }
 
   bool any() const { return !calendars_.empty(); }
@@ -26,36 +27,46 @@ class Openings {
   // `t`, or the opening in which `now` lies when that is later.
   Time from(const ReferenceData* data, Time t, Time now) const {
     if (data == nullptr) return t;
-    for (const CalendarId c : calendars_)
-      if (data->open(c, now)) t = std::max(t, data->opened(c, now));
+    for (std::size_t i = 0; i < calendars_.size(); ++i) {
+      if (!data->open(calendars_[i], now)) continue;
+      ReferenceData::Stretch& stretch = stretches_[i];
+      if (now < stretch.seen || now >= stretch.until) stretch = data->stretch(calendars_[i], now);
+      t = std::max(t, stretch.since);
+    }
     return t;
   }
 
-  // The first opening after `t`; none within eight days. Hours begin at whole minutes. Asked once per key and closing.
+  // The first opening after `t`; none within eight days. Hours begin at whole minutes. All keys ask the same, one a
+  // little later than the other: what has been looked through is not looked through again.
   std::optional<Time> next(const ReferenceData& data, Time t) const {
     if (asked_ && t >= *asked_ && next_ && t < *next_) return next_;
-    asked_ = t;
+    const bool goes_on = asked_ && t >= *asked_ && !next_ && t < looked_through_;
+    const Time from = goes_on ? looked_through_ : t, through = minute_of(t) + days(8);
+    if (!goes_on) asked_ = t;
     next_.reset();
-    const std::int64_t minute = minutes(1).us;
     for (const CalendarId c : calendars_) {
-      bool open = data.open(c, t);
-      Time at{(t.us / minute + (t.us >= 0 ? 1 : 0)) * minute};
-      for (int i = 0; i < 8 * 24 * 60; ++i, at = at + minutes(1)) {
+      bool open = data.open(c, from);
+      for (Time at = minute_of(from) + minutes(1); at <= through && (!next_ || at < *next_); at = at + minutes(1)) {
         const bool now = data.open(c, at);
-        if (now && !open) {
-          if (!next_ || at < *next_) next_ = at;
-          break;
-        }
+        if (now && !open) next_ = at;
         open = now;
       }
     }
+    looked_through_ = through;
     return next_;
   }
 
  private:
+  static Time minute_of(Time t) {
+    const std::int64_t minute = minutes(1).us;
+    return Time{t.us - (t.us % minute + minute) % minute};
+  }
+
   std::vector<CalendarId> calendars_;
-  // Of the last question: all keys ask the same. A shard is one thread; swapped calendars ask anew within one opening.
+  // Of the last questions. A shard is one thread; calendars are the rules' own, and never change.
+  mutable std::vector<ReferenceData::Stretch> stretches_;  // by calendar
   mutable std::optional<Time> asked_, next_;
+  mutable Time looked_through_{};
 };
 
 }  // namespace tocsin

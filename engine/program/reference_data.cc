@@ -320,23 +320,28 @@ bool ReferenceData::open(CalendarId id, Time time) const {
                      [&](const OpenHours& hours) { return is_open(hours, weekday_of(local), minute); });
 }
 
-Time ReferenceData::opened(CalendarId id, Time at) const {
+ReferenceData::Stretch ReferenceData::stretch(CalendarId id, Time at) const {
   const Calendar& calendar = *calendars_[id.index];
   const Time local = to_local(calendar.zone, at);
   const std::int64_t day = days(1).us;
   const Time midnight{local.us - (local.us % day + day) % day};
   // It can only have changed at a beginning or an end of hours in the week before (with a day for hours past midnight,
-  // and one for a clock that was put back).
+  // and one for a clock that was put back), and will at the next of them, today or tomorrow.
   std::vector<Time> changes;
-  for (int back = 0; back <= 9; ++back)
+  for (int back = -1; back <= 9; ++back)
     for (const OpenHours& hours : calendar.open)
       for (const std::uint16_t minute : {hours.from_minute, hours.to_minute})
         changes.push_back(from_local(calendar.zone, midnight - days(back) + minutes(minute)));
   std::sort(changes.rbegin(), changes.rend());
   const bool now = open(id, at);
-  for (const Time change : changes)
-    if (change <= at && open(id, change - Duration{1}) != now) return change;
-  return kFirstTime;
+  Stretch out{kFirstTime, at, at};
+  for (const Time change : changes) {
+    if (change > at) out.until = change;
+    if (change > at || open(id, change - Duration{1}) == now) continue;
+    out.since = change;
+    break;
+  }
+  return out;
 }
 
 // ----- all of it ----------------------------------------------------------------------------------------

@@ -147,9 +147,10 @@ TEST_CASE("calendars: half-open hours in their zone, over both changes of the cl
   CHECK(data->open(c, at("2026-03-02T16:59:59.999999Z")));
   CHECK(data->open(c, at("2026-03-30T07:00:00Z")));        // summer time since the day before
   CHECK_FALSE(data->open(c, at("2026-03-01T10:00:00Z")));  // Sunday
-  CHECK(data->opened(c, at("2026-03-02T12:00:00Z")) == at("2026-03-02T08:00:00Z"));
-  CHECK(data->opened(c, at("2026-03-02T08:00:00Z")) == at("2026-03-02T08:00:00Z"));
-  CHECK(data->opened(c, at("2026-03-01T12:00:00Z")) == at("2026-02-27T17:00:00Z"));  // closed since Friday evening
+  CHECK(data->stretch(c, at("2026-03-02T12:00:00Z")).since == at("2026-03-02T08:00:00Z"));
+  CHECK(data->stretch(c, at("2026-03-02T08:00:00Z")).since == at("2026-03-02T08:00:00Z"));
+  CHECK(data->stretch(c, at("2026-03-01T12:00:00Z")).since ==
+        at("2026-02-27T17:00:00Z"));  // closed since Friday evening
   CHECK_FALSE(ReferenceData::make(with_calendar("Europe/Nowhere", {}), {}).has_value());
 }
 
@@ -160,14 +161,34 @@ TEST_CASE("calendars: hours past midnight belong to the day they begin on; days 
   CHECK(night->open(c, at("2026-03-07T05:59:00Z")));
   CHECK_FALSE(night->open(c, at("2026-03-07T06:00:00Z")));
   CHECK_FALSE(night->open(c, at("2026-03-07T23:00:00Z")));
-  CHECK(night->opened(c, at("2026-03-07T05:00:00Z")) == at("2026-03-06T22:00:00Z"));
+  CHECK(night->stretch(c, at("2026-03-07T05:00:00Z")).since == at("2026-03-06T22:00:00Z"));
   const auto days_through = data_of(with_calendar("UTC", {{0, 4, 0, 24 * 60}}));
-  CHECK(days_through->opened(c, at("2026-03-05T12:00:00Z")) == at("2026-03-02T00:00:00Z"));
+  CHECK(days_through->stretch(c, at("2026-03-05T12:00:00Z")).since == at("2026-03-02T00:00:00Z"));
   const auto weekend = data_of(with_calendar("UTC", {{5, 0, 0, 24 * 60}}));  // sat-mon
   CHECK(weekend->open(c, at("2026-03-02T12:00:00Z")));
   CHECK_FALSE(weekend->open(c, at("2026-03-03T12:00:00Z")));
   const auto always = data_of(with_calendar("UTC", {{0, 6, 0, 24 * 60}}));
-  CHECK(always->opened(c, at("2026-03-05T12:00:00Z")) == kFirstTime);
+  CHECK(always->stretch(c, at("2026-03-05T12:00:00Z")).since == kFirstTime);
+}
+
+// Where a caller has asked before, the answer holds until then: so it is the same as anew, minute by minute over both
+// changes of the clock.
+TEST_CASE("calendars: a stretch holds as long as it says") {
+  const CalendarId c(0);
+  for (const OpenHours hours : {OpenHours{0, 4, 9 * 60, 18 * 60}, OpenHours{6, 6, 2 * 60 + 30, 3 * 60 + 30},
+                                OpenHours{5, 0, 22 * 60, 6 * 60}, OpenHours{0, 6, 0, 24 * 60}}) {
+    const auto data = data_of(with_calendar("Europe/Paris", {hours}));
+    for (const char* const from : {"2026-03-27T00:00:00Z", "2026-10-23T00:00:00Z"}) {
+      ReferenceData::Stretch known{};
+      for (int minute = 0; minute < 4 * 24 * 60; minute += 7) {
+        const Time now = at(from) + minutes(minute);
+        const ReferenceData::Stretch fresh = data->stretch(c, now);
+        if (now < known.seen || now >= known.until) known = fresh;
+        CHECK(known.since == fresh.since);
+        CHECK(fresh.until > now);
+      }
+    }
+  }
 }
 
 TEST_CASE("zones: what the clock shows and back") {
