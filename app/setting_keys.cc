@@ -61,6 +61,10 @@ SettingPlace idle_after(Settings& settings, const SettingKey& /*key*/, const std
   return &source_named(settings, name).idle_after;
 }
 
+SettingPlace ahead_max(Settings& settings, const SettingKey& /*key*/, const std::string& name, bool /*make*/) {
+  return &source_named(settings, name).ahead_max;
+}
+
 // `time_unit` is --time-unit.
 SettingPlace codec(Settings& settings, const SettingKey& key, const std::string& name, bool /*make*/) {
   std::string option = parts_of(key.path).back();
@@ -179,6 +183,11 @@ const std::vector<SettingKey>& rows() {
        .kind = Kind::duration,
        .at = idle_after,
        .help = "a partition that is silent for so long is not waited for; 0s: it is, however long"},
+      {.path = "source.*.ahead_max",
+       .kind = Kind::duration,
+       .at = ahead_max,
+       .help =
+           "a record whose time is further ahead of its arrival is a dead letter; 0s: none is. `replay` does not ask"},
 
       {.path = "sink.*.file.path",
        .kind = Kind::path,

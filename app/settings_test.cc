@@ -45,6 +45,7 @@ file = { path = "in/*.ndjson", follow = true }
 format = "json"
 event_field = "type"
 idle_after = "30s"
+ahead_max = "10m"
 [source.a]
 stdin = true
 [source.net]
@@ -102,6 +103,8 @@ record = 4096
   CHECK(logins.codec.value("--event-field") == "type");
   CHECK(logins.codec.value("--input-format") == "json");
   CHECK(logins.idle_after == seconds(30));
+  CHECK(logins.ahead_max == minutes(10));
+  CHECK(s.source("net")->ahead_max == days(1));
   CHECK(std::get<TcpSource>(s.source("net")->address).listen == "127.0.0.1:9000");
   CHECK(std::get<UnixSource>(s.source("local")->address).path == "/run/x.sock");
   const GeneratorSource& made = std::get<GeneratorSource>(s.source("made")->address);

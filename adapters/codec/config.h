@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/event/schema.h"
 #include "engine/io/decoder.h"
 
@@ -49,6 +50,9 @@ struct CodecConfig {
   std::vector<LineRule> lines;
   char separator = ',';              // csv
   std::vector<std::string> columns;  // csv: instead of a header line
+  // How far the time of a record may be ahead of its arrival. A broken clock, or a year 9999 that stands for "never",
+  // would put event time there, and all that comes after it would be late. 0: as far as it likes, as history may.
+  Duration ahead_max{};
   std::size_t record_max = kRecordMax;
   std::size_t depth_max = kDepthMax;
 };

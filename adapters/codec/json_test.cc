@@ -239,6 +239,22 @@ TEST_CASE("json: a missing or unreadable timestamp has its own reason") {
   CHECK(decoded.letters.letters[0].detail == "`ts`");
 }
 
+// They arrive at second 1,000,000,000.
+TEST_CASE("json: a time too far ahead of its arrival, where the source has a limit") {
+  const std::string input =
+      "{\"ts\":1000086400000}\n{\"ts\":1000086400001}\n{\"ts\":\"9999-12-31T00:00:00Z\",\"user\":\"a\"}\n{\"ts\":1}\n";
+  CodecConfig config = fixed("login");
+  CHECK(decode(config, login_schema(), input).events.size() == 4);
+  config.ahead_max = days(1);
+  const Decoded decoded = decode(config, login_schema(), input);
+  CHECK(decoded.dead == Lines{"time_ahead 2", "time_ahead 3"});
+  CHECK(decoded.events.size() == 2);
+  CHECK(decoded.letters.of(DeadReason::time_ahead) == 2);
+  CHECK(decoded.letters.letters[1].detail ==
+        "its time is 9999-12-31T00:00:00.000000Z, more than 1d ahead of its arrival at 2001-09-09T01:46:40.000000Z");
+  CHECK(decoded.letters.letters[1].bytes == "{\"ts\":\"9999-12-31T00:00:00Z\",\"user\":\"a\"}");
+}
+
 TEST_CASE("json: the source may name the time field, its unit or its format, instead of the schema") {
   CodecConfig config = fixed("login");
   config.time_field = "meta.at";

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "engine/base/units.h"
 #include "engine/base/wording.h"
+#include "engine/base/write.h"
 
 namespace tocsin {
 namespace {
@@ -44,8 +46,14 @@ Result<Plan> Plan::make(const CodecConfig& config, const Schema& schema) {
   plan.event_field = config.event_field;
   for (const EventTypeId id : carried_events(config, schema)) {
     const EventType& type = schema[id];
-    TypePlan one{
-        .id = id, .type = &type, .entries = {}, .time_entry = kNoEntry, .time_slot = kNoEntry, .time = {}, .plain = {}};
+    TypePlan one{.id = id,
+                 .type = &type,
+                 .entries = {},
+                 .time_entry = kNoEntry,
+                 .time_slot = kNoEntry,
+                 .time = {},
+                 .ahead_max = config.ahead_max,
+                 .plain = {}};
     for (const FieldSlot& slot : type.fields) one.entries.push_back(entry_of(plan.paths, slot.path));
     if (!config.time_field.empty()) {
       one.time_entry = entry_of(plan.paths, split_path(config.time_field));
@@ -88,6 +96,14 @@ std::string complain_of_size(std::size_t size, bool cut, std::size_t most) {
   return std::string(cut ? "more than " : "") + counted(size, "byte") + ", and a record may have " + grouped(most);
 }
 
+Complaint complain_of_time_ahead(Time time, Time arrived, Duration most) {
+  std::string detail = "its time is ";
+  append_rfc3339(detail, time);
+  detail += ", more than " + duration_text(most) + " ahead of its arrival at ";
+  append_rfc3339(detail, arrived);
+  return {DeadReason::time_ahead, std::move(detail)};
+}
+
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot) {
   std::string name;
   for (const std::string& part : slot.path) name += (name.empty() ? "" : ".") + part;
@@ -109,6 +125,7 @@ Complaint complain_of_field(DeadReason reason, const FieldSlot& slot) {
     case DeadReason::no_line_fits:
     case DeadReason::missing_time:
     case DeadReason::unreadable_time:
+    case DeadReason::time_ahead:
       return {reason, "in `" + name + "`"};
   }
   return {reason, name};

@@ -26,6 +26,7 @@ struct TypePlan {
   Entry time_entry = kNoEntry;         // none: the record's own time
   std::uint32_t time_slot = kNoEntry;  // the slot that is the timestamp too; none: it is no field of the type
   TimeReader time;                     // of the timestamp, as the source writes it
+  Duration ahead_max{};                // CodecConfig's
   TimeReader plain;                    // of other time fields: RFC 3339, or numbers in the unit of the timestamp
 };
 
@@ -53,6 +54,7 @@ struct Complaint {
 };
 
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot);
+Complaint complain_of_time_ahead(Time time, Time arrived, Duration most);
 // Of a record that is too large. `cut`: its source gave no more than so much of it, and that is its size in the dead
 // letter.
 std::string complain_of_size(std::size_t size, bool cut, std::size_t most);
@@ -77,6 +79,10 @@ bool make_event(const TypePlan& plan, Fields& fields, const Position& position, 
       return false;
     }
     at = *time;
+    if (plan.ahead_max != Duration{} && at > own_time + plan.ahead_max) {
+      complaint = complain_of_time_ahead(at, own_time, plan.ahead_max);
+      return false;
+    }
   }
   const std::span<Value> row = into.row(type.fields.size());
   for (std::size_t i = 0; i < row.size(); ++i) {

@@ -142,6 +142,17 @@ TEST_CASE("text formats: missing and unreadable times, missing fields, invalid U
   CHECK(d.dead == Lines{"missing_time 2", "unreadable_time 3", "missing_field 4", "invalid_utf8 5", "too_large 6"});
 }
 
+TEST_CASE("text formats: a time too far ahead of its arrival, where the source has a limit") {
+  CodecConfig config = config_of(Format::csv);
+  const Schema schema = schema_of({event("e", {field("ts", Type::time)}, TimeUnit::seconds)});
+  const std::string input = "ts\n1000000060\n1000000061\n5\n";
+  CHECK(decode(config, schema, input).dead.empty());
+  config.ahead_max = minutes(1);
+  const Decoded d = decode(config, schema, input);
+  CHECK(d.dead == Lines{"time_ahead 3"});
+  CHECK(d.events.size() == 2);
+}
+
 TEST_CASE("logfmt: keys, quoted values, flags, nested names") {
   const Schema nested = schema_of({event("e", {field("ts", Type::time), field("http.path", Type::text),
                                                field("ok", Type::boolean), field("n", Type::integer)})});

@@ -178,6 +178,7 @@ class GeneratorSource final : public Source {
     Part& part = parts_[number];
     into.source = id_;
     into.partition = number;
+    into.arrived = before;
     into.first_offset = before_[number] + part.next_line();
     part.give(before, kBlock, into.bytes);
     into.next_offset = before_[number] + part.next_line();

@@ -209,6 +209,7 @@ tl::expected<std::vector<Generation::Input>, Daemon::Refusal> Daemon::inputs_for
     auto codec = codec_of(source.codec, rules.schema);
     if (!codec) return refuse(codec.error());
     codec->record_max = settings_.limits.record;
+    codec->ahead_max = source.ahead_max;
     if (auto sound = make_decoder(*codec, rules.schema); !sound) return refuse(sound.error());
     out.push_back({*codec, carried_events(*codec, rules.schema)});
   }

@@ -24,6 +24,7 @@ namespace tocsin {
   X(no_line_fits, "none of the source's regular expressions fits the line")                                      \
   X(missing_time, "the event's timestamp is missing")                                                            \
   X(unreadable_time, "the timestamp is no time in the format that was declared, or outside the years 1 to 9999") \
+  X(time_ahead, "the time is further ahead of the record's arrival than the source allows (`ahead_max`)")        \
   X(missing_field, "a declared field without `?` is missing")                                                    \
   X(wrong_type, "a declared field holds another type")                                                           \
   X(out_of_range, "a number does not fit its type")
