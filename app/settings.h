@@ -62,7 +62,7 @@ struct SourceSettings {
   SourceAddress address;
   Arguments codec;        // how its records are written, as the options of `replay` would say it: for codec_of()
   Duration idle_after{};  // 0: waited for, however long silent
-  // More than any clock that is merely in the wrong zone; a record whose time is further ahead is a dead letter. 0: none
+  // More than any clock that is merely in the wrong zone; what is further ahead is a dead letter. 0: nothing
   // is. Of the daemon: replay reads history, which has no arrival.
   Duration ahead_max = days(1);
 };

@@ -685,7 +685,7 @@ std::vector<SeenIndex> SequenceSearch::candidates_of(const Item& item, const Pla
   return out;
 }
 
-// Every set of the candidates, each of which fits behind those before it; on taken_, for `see`. With n of them there are
+// Every set of the candidates, each of which fits behind those before it; on taken_, for `see`. Of n of them there are
 // chains of n, so this does not recur.
 template <class See>
 void SequenceSearch::each_set(const Item& item, const std::vector<SeenIndex>& candidates, const See& see) {

@@ -59,7 +59,7 @@ class ReferenceData {
   // until the next morning and belong to the day on which they begin.
   bool open(CalendarId calendar, Time time) const;
 
-  // Since when it has been as it is at `seen`: the beginning of the open hours, or of the closed ones. Hours that follow
+  // Since when it has been as it is at `seen`: the beginning of open hours, or of closed ones. Hours that follow
   // each other without a gap are one. kFirstTime: it is never anything else. And until when that is so at least.
   struct Stretch {
     Time since{}, seen{}, until{};

@@ -39,7 +39,7 @@ class Shard {
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
-  // begin to watch (T9). Also of one that has begun long since, for programs that are new. REQUIRES, of one that begins:
+  // begin to watch (T9). Also of one that has begun long since, for new programs. REQUIRES, of one that begins:
   // advance({from, Phase::event}).
   void begin_watching(std::span<const EventTypeId> carried, Time from);
 
