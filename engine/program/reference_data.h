@@ -60,7 +60,7 @@ class ReferenceData {
   bool open(CalendarId calendar, Time time) const;
 
   // Since when it has been as it is at `seen`: the beginning of open hours, or of closed ones. Hours that follow
-  // each other without a gap are one. kFirstTime: it is never anything else. And until when that is so at least.
+  // each other without a gap are one. kFirstTime: it is never anything else. And until when no hours begin or end.
   struct Stretch {
     Time since{}, seen{}, until{};
   };
