@@ -156,6 +156,7 @@ bool Crew::judge(std::size_t number, Duration now) {
   Lane& lane = engine_.lane(number);
   if (lane.is_midway() && broken_off_) {  // nobody wants to know what would still come
     worker.judged = news;
+    if (is_done()) wake();
     return false;
   }
   if (outlet_.waits_for_others(number)) return false;
