@@ -24,6 +24,10 @@ inline constexpr std::size_t kRulesMax = 100'000;
 inline constexpr std::size_t kConstantPartsMax = 10'000;
 // Base events of one alias, counted as often as its aliases name them.
 inline constexpr std::size_t kAlternativesMax = 1'000;
+// Aliases one upon the other: each has the filters of all below it.
+inline constexpr std::size_t kAliasDepthMax = 100;
+// Filters of all aliases of one set, those of the aliases in them each time.
+inline constexpr std::size_t kAliasFiltersMax = 1'000'000;
 // Pieces of one alert text: words, and expressions between them.
 inline constexpr std::size_t kTextPiecesMax = 1'000;
 // Events of one test: it runs in memory.

@@ -253,29 +253,57 @@ void report_circle(Context& c, const std::vector<std::uint32_t>& path, std::uint
            "an alias stands on base events in the end; break the circle at one of these names");
 }
 
-void resolve_alias(Context& c, std::uint32_t id, std::vector<State>& states, std::vector<std::uint32_t>& path) {
-  if (states[id] == State::done) return;
-  if (states[id] == State::under_way) return report_circle(c, path, id);
-  states[id] = State::under_way;
-  path.push_back(id);
+struct Aliases {
+  std::vector<State> states;
+  std::vector<std::size_t> depths;  // 1: on base events
+  std::vector<std::uint32_t> path;  // those under way
+  std::size_t filters = 0;          // of all that are done
+};
+
+// What is beyond a limit is refused, and made small, so that what stands upon it costs little.
+void bound_alias(Context& c, std::uint32_t id, Aliases& all) {
+  AliasInfo& alias = c.model.aliases[id];
+  const auto refuse = [&](const std::string& what, const char* where, const char* help) {
+    c.report("R074", alias.at, what, where, help);
+    alias.alternatives.resize(std::min<std::size_t>(alias.alternatives.size(), 1));
+    for (Alternative& a : alias.alternatives) a.filters.clear();
+    all.depths[id] = 1;
+  };
+  if (alias.alternatives.size() > kAlternativesMax)
+    refuse("alias " + ticked(alias.name) + " names more than " + std::to_string(kAlternativesMax) + " events",
+           "with those of the aliases in it", "name each event once");
+  if (all.depths[id] > kAliasDepthMax)
+    refuse("alias " + ticked(alias.name) + " stands on more than " + std::to_string(kAliasDepthMax) +
+               " aliases, one upon the other",
+           "each is made of the one before", "write its filter on the base event");
+  for (const Alternative& a : alias.alternatives) all.filters += a.filters.size();
+  if (all.filters <= kAliasFiltersMax) return;
+  refuse("the aliases have more than " + std::to_string(kAliasFiltersMax) + " filters",
+         "those of the aliases in them counted each time", "name base events where an alias of many events is named");
+  all.filters = 0;
+}
+
+void resolve_alias(Context& c, std::uint32_t id, Aliases& all) {
+  if (all.states[id] == State::done) return;
+  if (all.states[id] == State::under_way) return report_circle(c, all.path, id);
+  all.states[id] = State::under_way;
+  all.path.push_back(id);
   const ast::Stream stream = c.model.aliases[id].stream;
   walk(stream, [&](const ast::Stream& s) {
     resolve_event_name(c, s.name);
-    if (const auto inner = c.model.alias_ids.find(s.name.text); inner != c.model.alias_ids.end())
-      resolve_alias(c, inner->second, states, path);
+    const auto inner = c.model.alias_ids.find(s.name.text);
+    if (inner == c.model.alias_ids.end()) return;
+    if (all.path.size() <= kAliasDepthMax) resolve_alias(c, inner->second, all);
+    all.depths[id] = std::max(all.depths[id], all.depths[inner->second] + 1);
   });
-  path.pop_back();
-  states[id] = State::done;
+  if (all.path.size() > kAliasDepthMax) all.depths[id] = kAliasDepthMax + 1;
+  all.path.pop_back();
+  all.states[id] = State::done;
   Scope scope;
   scope.where_word = "an alias";
   check_stream(c, c.model.aliases[id].stream, scope);
-  std::vector<Alternative>& all = c.model.aliases[id].alternatives = c.model.expand(c.model.aliases[id].stream);
-  if (all.size() <= kAlternativesMax) return;
-  c.report(
-      "R074", c.model.aliases[id].at,
-      "alias " + ticked(c.model.aliases[id].name) + " names more than " + std::to_string(kAlternativesMax) + " events",
-      "with those of the aliases in it", "name each event once");
-  all.resize(1);
+  c.model.aliases[id].alternatives = c.model.expand(c.model.aliases[id].stream);
+  bound_alias(c, id, all);
 }
 
 std::vector<std::string> names_of(const NameMap<std::uint32_t>& ids) {
@@ -367,9 +395,9 @@ void declare_emitted(Context& c) {
 }
 
 void resolve_aliases(Context& c) {
-  std::vector<State> states(c.model.aliases.size(), State::untouched);
-  std::vector<std::uint32_t> path;
-  for (std::uint32_t id = 0; id < states.size(); ++id) resolve_alias(c, id, states, path);
+  const std::size_t size = c.model.aliases.size();
+  Aliases all{std::vector(size, State::untouched), std::vector<std::size_t>(size, 1), {}, 0};
+  for (std::uint32_t id = 0; id < size; ++id) resolve_alias(c, id, all);
 }
 
 void resolve_stream(Context& c, ast::Stream& stream) {
