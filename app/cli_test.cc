@@ -12,6 +12,7 @@
 #include <sstream>
 #include <string>
 
+#include "app/calls.h"
 #include "app/help.h"
 #include "app/testing.h"
 #include "engine/base/contract.h"
@@ -62,6 +63,10 @@ TEST_CASE("check counts the rules that it could not read, and looks into the fil
   CHECK(contains(ran.out, "help: did you mean `tier`?"));
   CHECK(!contains(ran.out, "no column `id`"));
   CHECK(contains(ran.out, "checked 2 rules in 1 file: 2 errors ("));
+
+  folder.write("cards.csv", "id,tier\nann,gold\nann,silver\n");
+  CHECK(contains(run({"check", file}).out, "error[R082]: the file is no table as it stands\n"));
+  CHECK(contains(run({"check", file}).out, "line 3 has the id `ann` of line 2 again; delete one of them"));
 }
 
 TEST_CASE("exit 2: called wrongly, with the nearest word that is right") {
@@ -85,7 +90,7 @@ TEST_CASE("exit 2: called wrongly, with the nearest word that is right") {
   refused({"check", "--allow", "R999"}, "tocsin check: --allow: there is no code `R999`\n");
   refused({"check", "--allow", "R021"}, "tocsin check: --allow: R021 is an error (");
   refused({"check", "--fix", "-"}, "tocsin check: --fix mends files, and standard input is none\n");
-  refused({"explain"}, "tocsin explain: RULE|CODE is missing\n");
+  refused({"explain"}, "tocsin explain: NAME|CODE is missing\n");
   refused({"completions", "tcsh"}, "tocsin completions: SHELL is one of bash, zsh, fish, not `tcsh`");
   refused({"version", "check"}, "tocsin version: `check` is one word too many\n");
 }
@@ -261,6 +266,12 @@ TEST_CASE("docs/commands.md says what the table of commands says") {
   CHECK(Folder::read(file) == commands_page());
 }
 
+TEST_CASE("docs/functions.md says what the tables of functions and aggregates say") {
+  const std::string file = TOCSIN_SOURCE_DIR "/docs/functions.md";
+  if (std::getenv("TOCSIN_UPDATE") != nullptr) std::ofstream(file, std::ios::binary) << functions_page();
+  CHECK(Folder::read(file) == functions_page());
+}
+
 TEST_CASE("version names what a report needs, in both forms") {
   CHECK(run({"version"}).out.starts_with("tocsin 0."));
   CHECK(run({"--version"}).out == run({"version"}).out);
@@ -275,6 +286,21 @@ TEST_CASE("explain prints the page of a code, in either case") {
   CHECK(ran.out.starts_with("R021: unknown event (error)\n"));
   CHECK(run({"explain", "r021"}).out == ran.out);
   CHECK(run({"explain", "R999"}).code == 2);
+}
+
+TEST_CASE("explain tells what a function or an aggregate takes and gives") {
+  CHECK(run({"explain", "weekday"}).out ==
+        "function weekday(time[, \"zone\"])\n"
+        "gives: text; missing where an argument is, or where it cannot be worked out\n"
+        "the day of the week, \"mon\" to \"sun\", in UTC or a zone\n");
+  CHECK(run({"explain", "p99"}).out ==
+        "aggregate p99(x.field)\n"
+        "gives: float; of durations a duration; missing where there is no value\n"
+        "a quantile, p50 to p99.9; linear between the closest ranks\n");
+  CHECK(contains(run({"explain", "min"}).out, "aggregate min(x.field)\n"));
+  CHECK(contains(run({"explain", "min"}).out, "\nfunction min(any, any, ...)\n"));
+  CHECK(nlohmann::json::parse(run({"explain", "trim", "--json"}).out)["form"] == "trim(text)");
+  CHECK(run({"explain", "trim", "--format", "dot"}).code == 2);
 }
 
 TEST_CASE("fmt writes the one layout, says what would change, and touches nothing that it cannot read") {

@@ -140,7 +140,9 @@ Command replay() {
       .more =
           "Alerts go to standard output, one JSON object a line, in the order of event time; a summary of each rule to "
           "standard error. Nothing is sent anywhere. At the end of the input time goes to the last event and no "
-          "further; what is still pending is listed. A negative time is written with an equals sign: --until=-15m. "
+          "further; what is still pending is listed. A TIME is `2026-03-01T14:20:05Z`, a number in --time-unit (else "
+          "in ms, "
+          "whatever unit the events have), or a length before now, with an equals sign: --until=-15m. "
           "With --compare the answer is what PATHS would change, of the alerts and of what rules, sessions and "
           "summaries emit: + is new, - is lost, = is as it was, ~ has another content at the same time and for the "
           "same key, with each field as it was and as it is (20 of each kind; -v: all). A rule that `was` another is "
@@ -276,11 +278,17 @@ Command demo() {
 
 Command explain() {
   return {.name = "explain",
-          .one_line = "what a rule does, or what the code of a message means",
+          .one_line = "what a rule does, a function gives, or the code of a message means",
           .more =
               "A rule is read aloud in English, then shown as the machine that runs it, with what it costs. A code "
-              "such as R021 has a page: what it means, an example, and the same example mended.",
-          .operands = {{"RULE|CODE", 1, 1, {}, "the name of a rule, or the code of a message", Fills::rules_and_codes},
+              "such as R021 has a page: what it means, an example, and the same example mended. Of a function or an "
+              "aggregate it says what it takes and gives.",
+          .operands = {{"NAME|CODE",
+                        1,
+                        1,
+                        {},
+                        "the name of a rule or a function, or the code of a message",
+                        Fills::rules_and_codes},
                        kPaths},
           .options = {{.name = "--format",
                        .value = "FORMAT",
@@ -288,7 +296,7 @@ Command explain() {
                        .help = "text, or the automaton alone as a picture, or all as JSON"},
                       json_of(),
                       kStdinName},
-          .examples = {"tocsin explain R021", "tocsin explain brute_force rules",
+          .examples = {"tocsin explain R021", "tocsin explain weekday", "tocsin explain brute_force rules",
                        "tocsin explain brute_force rules --format svg > brute_force.svg"},
           .run = run_explain};
 }

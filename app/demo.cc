@@ -132,6 +132,7 @@ Result<HistoryResult> watch(const Wanted& wanted, const Prepared& prepared, Scre
   history.codec.event_field = "event";
   history.source = wanted.events.scenario;
   const Interrupt interrupt;
+  history.engine.given_up = &interrupt.flag();
   HistoryOutputs outputs;
   outputs.alert = [&](const Alert& alert, const DocumentNames& names) { screen.show(alert, names); };
   const Duration end = clock.elapsed() + wanted.lasts + kGrace;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <ostream>
 
+#include "app/calls.h"
 #include "app/command.h"
 #include "app/files.h"
 #include "app/graph.h"
@@ -54,6 +55,23 @@ Exit print_code(const dsl::CodeInfo& row, const std::string& format, Console& co
   }
   if (format != "text") return refuse(console, "explain", fmt::format("a code has no automaton to draw as {}", format));
   console.out << dsl::code_page(row, std::min(console.terminal_width, 100));
+  return Exit::done;
+}
+
+// A function or an aggregate, or both of one name.
+Exit print_calls(std::span<const Call> calls, const std::string& format, Console& console) {
+  if (format != "text" && format != "json")
+    return refuse(console, "explain", fmt::format("a function has no automaton to draw as {}", format));
+  for (const Call& call : calls) {
+    const Json document = {{"schema", "tocsin/explain/1"},
+                           {"kind", call.aggregate ? "aggregate" : "function"},
+                           {"name", call.name},
+                           {"form", call.form},
+                           {"gives", call.gives},
+                           {"of_nothing", call.aggregate ? Json(call.of_nothing) : Json(nullptr)},
+                           {"help", call.help}};
+    console.out << (format == "json" ? document.dump() + "\n" : (&call == calls.data() ? "" : "\n") + in_text(call));
+  }
   return Exit::done;
 }
 
@@ -322,8 +340,8 @@ Exit explain_rule(const std::string& name, std::span<const std::string> operands
   }
   const std::string near = dsl::nearest(name, names);
   return refuse(console, "explain",
-                fmt::format("there is no rule, session, summary or code `{}` in {}{}", name, fmt::join(paths, ", "),
-                            near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
+                fmt::format("there is no rule, session, summary, function or code `{}` in {}{}", name,
+                            fmt::join(paths, ", "), near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
 }
 
 }  // namespace
@@ -334,6 +352,8 @@ Exit run_explain(const Arguments& arguments, Console& console) {
   const std::span<const std::string> paths = std::span(arguments.operands()).subspan(1);
   // Rules may be called r021 too; whoever names files means a rule.
   const dsl::CodeInfo* row = paths.empty() || word.starts_with('R') ? dsl::find_code(as_code(word)) : nullptr;
+  // No rule may be called like one.
+  if (const std::vector<Call> calls = calls_named(word); !calls.empty()) return print_calls(calls, format, console);
   return row != nullptr ? print_code(*row, format, console) : explain_rule(word, paths, arguments, format, console);
 }
 

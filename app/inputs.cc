@@ -254,7 +254,8 @@ std::vector<Option> input_options() {
        .value = "FILE",
        .repeats = true,
        .help =
-           "the events: a file (also packed by zstd), or - for standard input; given again, all are read, each with "
+           "the events: a file (also packed by zstd), a folder (its files in the order of their names as one, lines "
+           "counted through), or - for standard input; given again, all are read, each with "
            "its own order of time, such as the parts of a rotated log: partitions 0, 1, ... of one source",
        .fills = Fills::files},
       {.name = "--input-format",

@@ -450,15 +450,20 @@ class Search {
     out_.match = *best;
   }
 
-  // Each condition alone without which it fires.
+  // Each condition alone without which it fires. `rule`: it, or the part of it that was not reached; where the rule
+  // fires without none of them, each without which the part is there.
   void refused_by(const ast::RuleDecl& rule) {
+    refused_by(whole_, "it comes");
+    if (out_.refused.empty() && &rule != &whole_) refused_by(rule, fmt::format("it gets to {}", of(rule)));
+  }
+  void refused_by(const ast::RuleDecl& rule, const std::string& what) {
     for (const Relaxed& relaxed : relaxations_of(rule, model_)) {
       const auto of = relaxed.other_keys ? Asker::Of::any_key
                       : relaxed.by_alert ? Asker::Of::the_key_with_used_up_events
                                          : Asker::Of::the_key;
       const auto match = asker_.ask(relaxed.rule, of);
       if (!match) continue;
-      std::string told = fmt::format("{} it comes at {}", relaxed.said, write_(match->time));
+      std::string told = fmt::format("{} {} at {}", relaxed.said, what, write_(match->time));
       if (relaxed.by)
         if (const auto in_the_way = last_inside(*relaxed.by, *match)) told += ": " + came_at(*relaxed.by, *in_the_way);
       if (relaxed.hides_events) told += hidden_by(relaxed.rule, *match);

@@ -163,13 +163,15 @@ std::string no_keys(const Csv& csv, std::size_t column, const std::string& name)
   return {};
 }
 
-Result<std::vector<std::string>> lines_of(const ListDef& def, const std::string& content) {
-  const auto fails = [&](const std::string& why) { return broken("list", def.name, def.file, why); };
+tl::unexpected<Error> fails(const std::string& why) { return failure(Error::Code::malformed, why); }
+
+// What a list has; an error says what is wrong with the content. `name`: of the column of a CSV file; empty: the lines.
+Result<std::vector<std::string>> lines_of(std::string_view name, const std::string& content) {
   if (const std::string why = no_text(content); !why.empty()) return fails(why);
   std::vector<std::string> lines;
   std::istringstream in(content);
   skip_mark(in);
-  if (def.column.empty()) {
+  if (name.empty()) {
     for (std::string line; std::getline(in, line);)
       if (line = trimmed(line); !line.empty()) lines.push_back(line);
     return lines;
@@ -177,16 +179,15 @@ Result<std::vector<std::string>> lines_of(const ListDef& def, const std::string&
   const Csv csv = read_csv(in);
   if (const std::string why = no_csv(csv); !why.empty()) return fails(why);
   const std::vector<std::string>& columns = csv.rows.front().cells;
-  const auto column = std::ranges::find(columns, def.column);
-  if (column == columns.end()) return fails("has no column `" + def.column + "`");
+  const auto column = std::ranges::find(columns, name);
+  if (column == columns.end()) return fails(fmt::format("has no column `{}`", name));
   const auto at = static_cast<std::size_t>(column - columns.begin());
   for (const Csv::Row& row : std::span(csv.rows).subspan(1))
     if (!row.cells[at].empty()) lines.push_back(row.cells[at]);
   return lines;
 }
 
-Result<TableText> table_of(const TableDef& def, const std::string& content) {
-  const auto fails = [&](const std::string& why) { return broken("table", def.name, def.file, why); };
+Result<TableText> table_of(std::string_view key_name, const std::string& content) {
   if (const std::string why = no_text(content); !why.empty()) return fails(why);
   std::istringstream in(content);
   skip_mark(in);
@@ -194,10 +195,9 @@ Result<TableText> table_of(const TableDef& def, const std::string& content) {
   if (const std::string why = no_csv(csv); !why.empty()) return fails(why);
   TableText table;
   table.columns = csv.rows.front().cells;
-  const auto key = std::ranges::find(table.columns, def.key);
-  if (key == table.columns.end()) return fails("has no column `" + def.key + "`, which is its key");
-  if (const std::string why = no_keys(csv, static_cast<std::size_t>(key - table.columns.begin()), def.key);
-      !why.empty())
+  const auto key = std::ranges::find(table.columns, key_name);
+  if (key == table.columns.end()) return fails(fmt::format("has no column `{}`, which is its key", key_name));
+  if (const std::string why = no_keys(csv, static_cast<std::size_t>(key - table.columns.begin()), *key); !why.empty())
     return fails(why);
   for (Csv::Row& row : std::span(csv.rows).subspan(1)) table.rows.push_back(std::move(row.cells));
   return table;
@@ -230,18 +230,33 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
   };
 }
 
+void look_into_contents(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts) {
+  options.broken_file = [texts](const dsl::CheckOptions::FileUse& use) -> std::string {
+    const auto content = read_whole(beside(texts, use.file, use.path).string());
+    if (!content) return {};
+    const auto why = [](const auto& result) { return result ? std::string() : result.error().message; };
+    return use.is_table ? why(table_of(use.column, *content)) : why(lines_of(use.column, *content));
+  };
+}
+
 Result<std::shared_ptr<const ReferenceData>> ReferenceFiles::with(const File& file,
                                                                   const std::optional<std::string>& content) const {
+  const auto put = [&](const char* what, const auto& def, const auto& read, const auto& put_in) {
+    using Data = Result<std::shared_ptr<const ReferenceData>>;
+    if (!content) return Data(not_there(what, def.name, def.file, file.path));
+    const auto text = read(*content);
+    return text ? put_in(*text) : Data(broken(what, def.name, def.file, text.error().message));
+  };
   if (file.list.exists()) {
     const ListDef& def = rules_->lists[file.list.index];
-    auto lines = content ? lines_of(def, *content) : not_there("list", def.name, def.file, file.path);
-    if (!lines) return tl::unexpected(lines.error());
-    return data_->with_list(file.list, *lines);
+    return put(
+        "list", def, [&](const std::string& text) { return lines_of(def.column, text); },
+        [&](const auto& lines) { return data_->with_list(file.list, lines); });
   }
   const TableDef& def = rules_->tables[file.table.index];
-  auto table = content ? table_of(def, *content) : not_there("table", def.name, def.file, file.path);
-  if (!table) return tl::unexpected(table.error());
-  return data_->with_table(file.table, *table);
+  return put(
+      "table", def, [&](const std::string& text) { return table_of(def.key, text); },
+      [&](const auto& table) { return data_->with_table(file.table, table); });
 }
 
 Result<ReferenceFiles> ReferenceFiles::read(const dsl::Compiled& compiled, std::span<const dsl::SourceText> texts) {

@@ -23,6 +23,9 @@ namespace tocsin::app {
 // Lets `check` ask which of these files are there, and which columns they have; `texts` stays alive as long as it asks.
 void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts);
 
+// Lets it read them, too, and say what `run` and `replay` would refuse.
+void look_into_contents(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts);
+
 // The path of what rule file number `file` calls `name`.
 std::filesystem::path beside(std::span<const dsl::SourceText> texts, std::uint32_t file, std::string_view name);
 

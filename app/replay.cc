@@ -181,6 +181,7 @@ class Replay {
     history.to = wanted_.to;
     history.end = wanted_.end;
     history.profile = streams_.profile;
+    history.engine.given_up = &interrupt_.flag();
     if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
     Result<HistoryResult> result = run_history(history, source, outputs(source));
     progress_.clear();
@@ -192,7 +193,8 @@ class Replay {
   std::string summary(const HistoryResult& result) const {
     std::string text = input_in_words(result);
     if (result.late > 0 && streams_.late == nullptr) text += "which events were late: --late FILE\n";
-    if (full()) text = fmt::format("stopped at alert {}; what follows was not read\n", alerts_) + text;
+    if (full())
+      text = fmt::format("stopped at alert {}; the numbers are of what was read until then\n", alerts_) + text;
     std::size_t width = 0;
     for (const Program& program : set_.compiled.rules->programs)
       if (is_rule(program)) width = std::max(width, program.name.size());

@@ -315,7 +315,7 @@ TEST_CASE("--max-alerts stops at that alert, and says so") {
   const Ran ran = scene.replay({"--input", "-", "--max-alerts", "2"}, {.input = input});
   CHECK(ran.code == 0);
   CHECK(lines_of(ran.out).size() == 2);
-  CHECK(ran.err.starts_with("stopped at alert 2; what follows was not read\n"));
+  CHECK(ran.err.starts_with("stopped at alert 2; the numbers are of what was read until then\n"));
   CHECK(contains(ran.err, "  three   1 alert of 1 key"));
   CHECK(contains(ran.err, "  silent  1 alert of 1 key"));
   const Ran fewer = scene.replay({"--input", "-", "--max-alerts", "200"}, {.input = input});

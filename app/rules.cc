@@ -24,6 +24,7 @@ void read(ReadSet& set, std::span<const dsl::SourceText> files, int require_test
   set.parsed = dsl::parse_all(files);
   dsl::CheckOptions options;
   look_into_files(options, files);
+  look_into_contents(options, files);
   options.require_tests = require_tests;
   dsl::Checked checked = dsl::check(set.parsed, options);
   for (const dsl::Parsed& file : set.parsed) std::ranges::copy(file.diagnostics, std::back_inserter(set.diagnostics));

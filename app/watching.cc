@@ -13,10 +13,11 @@ namespace tocsin::app {
 
 namespace {
 
-volatile std::sig_atomic_t interrupted = 0;
+std::atomic<bool> interrupted = false;
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal may set it
 
 extern "C" void on_interrupt(int) {
-  interrupted = 1;
+  interrupted = true;
   std::signal(SIGINT, SIG_DFL);
 }
 
@@ -43,11 +44,12 @@ std::string bar_of(double done) {
 }  // namespace
 
 Interrupt::Interrupt() {
-  interrupted = 0;
+  interrupted = false;
   std::signal(SIGINT, on_interrupt);
 }
 Interrupt::~Interrupt() { std::signal(SIGINT, SIG_DFL); }
-bool Interrupt::came() const { return interrupted != 0; }
+bool Interrupt::came() const { return interrupted; }
+const std::atomic<bool>& Interrupt::flag() const { return interrupted; }
 
 ProgressLine::ProgressLine(Console& console) : console_(console) {}
 

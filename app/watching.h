@@ -1,6 +1,7 @@
 // What a person sees and does while a command works on a long input: one line of progress, and Ctrl-C.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 
@@ -18,6 +19,7 @@ class Interrupt {
   Interrupt(const Interrupt&) = delete;
   Interrupt& operator=(const Interrupt&) = delete;
   bool came() const;
+  const std::atomic<bool>& flag() const;  // that it came
 };
 
 // `[=====>    ] 48 %  2026-03-01T14:20:05Z  2.1 M events/s  312 alerts  ETA 1m40s` on a terminal, drawn again ten times

@@ -22,6 +22,7 @@ const std::string kRules =
     "rule five when 5 login_failed within 1m by user  reset on login_ok  alert high \"{count} for {user}\"\n"
     "rule left when login_failed as f then login_ok as ok then logout within 1m by user  alert low \"{user}\"\n"
     "rule stays when login_ok then no logout within 30s by user  alert low \"{user}\"\n"
+    "rule pair when 2 login_failed then login_ok within 10m by user  alert low \"{user}\"\n"
     "rule half when count(login_failed) / count(login) > 50% and count(login) >= 4 within 1m by user  alert low "
     "\"x\"\n";
 
@@ -101,6 +102,28 @@ TEST_CASE("a sequence that stopped: the steps reached and what was missing") {
   CHECK(contains(nothing.out, "the nearest came to: no event that the rule reads has this key\n"));
   const Ran other = scene.why("left", at(0, "logout", "ann"), {"--key", "ann"});
   CHECK(contains(other.out, "the nearest came to: nothing that would begin a match\n"));
+}
+
+TEST_CASE("what it comes without is asked of the whole rule; of a part only what the part would be there without") {
+  const Scene scene;
+  // `2 login then login_ok` comes for nobody: ann's second login of any kind is the last.
+  const Ran part = scene.why(
+      "pair", at(0, "login", "ann", "failure") + at(1, "login", "ann", "success") + at(2, "login", "bob", "failure"),
+      {"--key", "ann"});
+  CHECK(contains(part.out, "the nearest came to: 1 of 2 `login_failed` within 10 minutes, at 1970-01-01T00:00:00"));
+  CHECK(!contains(part.out, "it comes at"));
+  CHECK(contains(
+      part.out,
+      "with any `login` in place of `login_failed` it gets to `2 login_failed within 10m` at 1970-01-01T00:00:01"));
+  CHECK(contains(part.out,
+                 "without `by user` (keys kept apart) it gets to `2 login_failed within 10m` at 1970-01-01T00:00:02"));
+  // Kept together, bob's failure is the second, and carol's success the end: what comes after that adds nothing.
+  const Ran whole = scene.why("pair",
+                              at(0, "login", "ann", "failure") + at(1, "login", "bob", "failure") +
+                                  at(2, "login", "carol", "success") + at(3, "login", "dan", "failure"),
+                              {"--key", "ann"});
+  CHECK(contains(whole.out, "without `by user` (keys kept apart) it comes at 1970-01-01T00:00:02"));
+  CHECK(!contains(whole.out, "it gets to"));
 }
 
 // Each rule tells the attempt, and then the event, by its id, or the time that ended it.

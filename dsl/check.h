@@ -209,6 +209,14 @@ struct CheckOptions {
   std::function<bool(std::uint32_t file, std::string_view path)> file_exists;
   // The names in the first line of such a CSV file; none when it cannot be read. Unset: columns are not looked at.
   std::function<std::optional<std::vector<std::string>>(std::uint32_t file, std::string_view path)> columns;
+  // What is wrong with the content of such a file; empty: nothing, or it cannot be read. `column`: what a list takes of
+  // a CSV file (empty: its lines), or a table's key. Unset: contents are not looked at.
+  struct FileUse {
+    std::uint32_t file = 0;
+    std::string_view path, column;
+    bool is_table = false;
+  };
+  std::function<std::string(const FileUse& use)> broken_file;
   int require_tests = 0;  // a rule with fewer tests is a warning
   // The texts of the files, for messages that name a place (`declared at rules/auth.rules:3`).
   std::span<const SourceText> sources;

@@ -635,6 +635,16 @@ std::vector<CodeInfo> error_codes() {
        "test \"fires\" rule r\n"
        "  at 0s login {ip: 10.0.0.30}\n"
        "  at 0s expect alert\n"},
+      {"R082", Level::error, "a file that is no list or table",
+       "A list has one value a line, or takes a column of a CSV file; a table is a CSV file whose first line names its "
+       "columns, with a value for each of them in every row, and rows that differ in the key. A file that is not there "
+       "yet is a warning (R117); one that is there and broken would keep the rules from starting.",
+       "event charge has card text\n"
+       "table tiers from \"tiers_with_a_row_twice.csv\" key id\n"
+       "rule r when charge(tiers[card].tier = \"gold\") by card  alert low \"{card}\"\n",
+       "event charge has card text\n"
+       "table tiers from \"tiers.csv\" key id\n"
+       "rule r when charge(tiers[card].tier = \"gold\") by card  alert low \"{card}\"\n"},
   };
 }
 

@@ -497,7 +497,7 @@ void check_firing(RuleCheck& r) {
   const bool sequence = is_sequence(r.rule.when);
   if (every && !sequence)
     r.c.report("R066", every->span, "`fire every match` needs a sequence to choose from",
-               "this pattern counts, it has no choices",
+               "this pattern is no sequence, so there is nothing to choose from",
                "write `fire always` to fire at every event for which it is true");
   for (const ast::Clause& clause : r.rule.clauses) {
     if (!std::holds_alternative<ast::Resume>(clause.node)) continue;

@@ -138,8 +138,9 @@ std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope)
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name);
-// Has the file of a list or table this column? Asked only where the file can be read.
-void check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at);
+// Has the file of a list or table this column? Asked only where the file can be read. False: it has none, and that is
+// reported.
+bool check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at);
 // `own`: the rule that asks, which nobody suggests to it.
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here,
                                        std::string_view own = {});

@@ -328,18 +328,27 @@ std::optional<std::uint32_t> find_item(Context& c, const NameMap<std::uint32_t>&
 
 // ----- reference data ----------------------------------------------------------------------------
 
-void check_file(Context& c, const ast::FromFile& from) {
-  if (!c.options.file_exists || c.options.file_exists(from.file.span.file, from.file.value)) return;
-  c.report("R117", from.file.span, "there is no file \"" + from.file.value + "\"",
-           "`test` and `replay` will not start without it",
-           "create it beside the rules, or correct its path: it counts from the folder of this file");
+// `column`: of a list, or the key of a table; null: the lines of a list.
+void check_file(Context& c, const ast::FromFile& from, const ast::Name* column, bool is_table) {
+  if (c.options.file_exists && !c.options.file_exists(from.file.span.file, from.file.value)) {
+    c.report("R117", from.file.span, "there is no file \"" + from.file.value + "\"",
+             "`test` and `replay` will not start without it",
+             "create it beside the rules, or correct its path: it counts from the folder of this file");
+    return;
+  }
+  if (column && !check_column(c, from, column->text, column->span)) return;
+  if (!c.options.broken_file) return;
+  const std::string why = c.options.broken_file(
+      {from.file.span.file, from.file.value, column ? std::string_view(column->text) : std::string_view(), is_table});
+  if (!why.empty())
+    c.report("R082", from.file.span, "the file is no " + std::string(is_table ? "table" : "list") + " as it stands",
+             why);
 }
 
 // What it has; any where a file or a topic says so.
 Type check_list(Context& c, ast::ListDecl& list) {
   if (const auto* from = std::get_if<ast::FromFile>(&list.source)) {
-    check_file(c, *from);
-    if (from->column) check_column(c, *from, from->column->text, from->column->span);
+    check_file(c, *from, from->column ? &*from->column : nullptr, false);
     return {};
   }
   auto* items = std::get_if<std::vector<ast::Expr>>(&list.source);
@@ -444,12 +453,12 @@ std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name) {
                    "`calendar " + name.text + " = mon-fri 09:00-18:00 in \"Europe/Paris\"`");
 }
 
-void check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at) {
-  if (!c.options.columns) return;
+bool check_column(Context& c, const ast::FromFile& from, std::string_view column, SourceSpan at) {
+  if (!c.options.columns) return true;
   const SourceSpan file = from.file.span;
   const auto [known, fresh] = c.columns.emplace(std::to_string(file.file) + ":" + from.file.value, std::nullopt);
   if (fresh) known->second = c.options.columns(file.file, from.file.value);
-  if (!known->second || std::ranges::find(*known->second, column) != known->second->end()) return;
+  if (!known->second || std::ranges::find(*known->second, column) != known->second->end()) return true;
   constexpr std::size_t kShown = 8;
   const std::vector<std::string>& columns = *known->second;
   std::string help = did_you_mean(column, columns);
@@ -457,6 +466,7 @@ void check_column(Context& c, const ast::FromFile& from, std::string_view column
   c.report("R079", at, "the file has no column " + ticked(column),
            "not one of the " + std::to_string(columns.size()) + " columns in its first line", help)
       .cause = Label{file, "this file"};
+  return false;
 }
 
 std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::string_view here, std::string_view own) {
@@ -465,7 +475,9 @@ std::optional<std::uint32_t> find_rule(Context& c, const ast::Name& name, std::s
   std::vector<std::string> names = names_of(c.model.rule_ids);
   std::erase(names, own);
   std::string help = did_you_mean(name.text, names);
-  if (help.empty() && !names.empty() && names.size() <= 8) help = "there is " + ticked_list(names);
+  if (help.empty() && !names.empty() && names.size() <= 8)
+    help = (names.size() == 1 ? "the other rule is " : "the other rules are ") + ticked_list(names);
+  if (help.empty()) help = "declare a rule of this name, or correct it here";
   c.report("R028", name.span, "unknown rule " + ticked(name.text), std::string(here), help);
   return std::nullopt;
 }
@@ -484,10 +496,8 @@ void check_zone(Context& c, const ast::Text& zone) {
 void check_data(Context& c) {
   for (ast::ListDecl& list : c.model.lists) c.list_types.push_back(check_list(c, list));
   for (const ast::TableDecl& table : c.model.tables)
-    if (const auto* from = std::get_if<ast::FromFile>(&table.source)) {
-      check_file(c, *from);
-      if (table.key) check_column(c, *from, table.key->text, table.key->span);
-    }
+    if (const auto* from = std::get_if<ast::FromFile>(&table.source))
+      if (table.key) check_file(c, *from, &*table.key, true);
   for (const ast::CalendarDecl& calendar : c.model.calendars) {
     check_zone(c, calendar.zone);
     for (const ast::OpenHours& open : calendar.open) check_hours(c, open);

@@ -617,6 +617,10 @@ std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Ty
     if (is(other, F::duration)) return "durations stand without quotes: `5s`, `10m`";
     if (is(other, F::time)) return "make a time of the text: " + ticked(time_of_text(text));
   }
+  // What it gives may be a word for what the number was meant to be: `weekday(ts) = 1`.
+  if (const auto* call = std::get_if<ast::Call>(&(is_literal(right) ? left : right).node); value && call)
+    if (const auto id = find_function(call->function.text); id && functions()[id->index].result == ArgType::text)
+      return ticked(call->function.text) + " gives " + std::string(functions()[id->index].help);
   if (value && is(other, F::text) && !value->spelling.text.empty())
     return "text stands in quotes: `\"" + value->spelling.text + "\"`";
   if (is(l, F::text) || is(r, F::text)) {

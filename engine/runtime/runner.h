@@ -2,6 +2,7 @@
 // in the total order, and the instants at which something is due; it gives alerts and emitted events.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -59,10 +60,13 @@ struct StateOut;  // changes.h
 struct EngineOptions {
   bool fast = true;  // false: the general matchers, and no index of predicates, as tests compare
   std::size_t window_events = kWindowEventsPerKeyMax;
-  std::uint32_t shards = 1;            // at most kShardsMax
+  std::uint32_t shards = 1;  // at most kShardsMax
   // A shard that has so many alerts and emitted events to be taken goes no further; a few MB.
   std::size_t outputs_at_once = 4'096;
   std::vector<std::string> sources{};  // their names, by SourceId: ids of alerts and sessions follow from them
+  // Once it is true no event is judged any more, not even of a block in hand: what has come out by then is good, what
+  // is left is not looked at.
+  const std::atomic<bool>* given_up = nullptr;
 };
 
 // What runners of one shard share.

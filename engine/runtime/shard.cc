@@ -21,6 +21,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
       number_(number),
       outputs_at_once_(options.outputs_at_once),
       sources_(options.sources),
+      given_up_(options.given_up),
       evaluator_(rules_->code) {
   RunContext context;
   context.fast = options.fast;
@@ -211,8 +212,13 @@ void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
 std::size_t Shard::on_events(std::span<const Event* const> events) {
   std::size_t seen = 0;
   for (;;) {
-    for (; seen_of_hand_ < hand_; ++seen_of_hand_, ++seen)
+    for (; seen_of_hand_ < hand_; ++seen_of_hand_, ++seen) {
+      if (given_up_ != nullptr && given_up_->load(std::memory_order_relaxed)) {
+        seen_of_hand_ = hand_ = 0;
+        return events.size();
+      }
       if (!on_event_ahead(*events[seen], seen_of_hand_)) return seen;
+    }
     const auto rest = events.subspan(seen);
     if (rest.empty()) return seen;
     hand_ = std::min(rest.size(), kAhead);

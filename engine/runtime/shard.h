@@ -130,6 +130,7 @@ class Shard {
   const std::uint32_t number_;
   const std::size_t outputs_at_once_;
   const SourceMarks sources_;
+  const std::atomic<bool>* const given_up_;
   Evaluator evaluator_;
   Scratch scratch_;
   std::vector<std::unique_ptr<Runner>> runners_;

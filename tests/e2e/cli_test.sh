@@ -91,6 +91,17 @@ set +m
 [ "$code" -eq 0 ] || [ "$code" -eq 130 ] || { echo "Ctrl-C in the demo: ended with $code"; failed=1; }
 holds "the demo sums up when it is stopped" grep -q 'alerts: ' "$temporary/err"
 
+# ... and where one block takes minutes: every event asks for a search among all those before it.
+cat > "$temporary/search.rules" <<'END'
+event e has k text, v float, ts time  timestamp ts in ms
+rule r when e as a then e as b then e as c then e as d within 1h by k where a.v + b.v + c.v + d.v = 1000  alert low "x"
+END
+for n in $(seq 4000); do echo "{\"ts\":$n,\"k\":\"a\",\"v\":$((n % 10))}"; done > "$temporary/search.ndjson"
+code=0
+timeout -k 20 -s INT 3 "$tocsin" replay "$temporary/search.rules" --input "$temporary/search.ndjson" --event e \
+  > "$temporary/out" 2> "$temporary/err" || code=$?
+[ "$code" -ne 137 ] || { echo "a replay did not stop within 20 s of Ctrl-C"; failed=1; }
+
 # A terminal: script(1) makes one, where the system lets it: a bare chroot has none to give.
 if ! script -qec true /dev/null > /dev/null 2>&1; then
   echo "left out: no terminal can be made here"
