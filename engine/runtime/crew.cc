@@ -16,6 +16,9 @@ constexpr std::uint64_t kInHandPerWorker = 2;
 constexpr std::size_t kParcelsMax = 16;
 // What a shard may have given before others have come so far, in what it gives at once.
 constexpr std::size_t kHandsHeld = 16;
+// So many pieces of an epoch a shard saves before it reads on (a piece: keeper.cc): one or two milliseconds. Far more
+// keys than one block of records can change meanwhile, so that the saving comes to its end.
+constexpr std::size_t kPiecesAtOnce = 32;
 // How long a worker without work sleeps at most: partitions that fall silent are told by the clock.
 constexpr auto kNap = std::chrono::milliseconds(5);
 // Between two times at which a shard puts its figures down.
@@ -127,9 +130,18 @@ void Crew::work(std::size_t worker) {
   wake();  // whoever sleeps is done, too
 }
 
-bool Crew::step(std::size_t worker) {
-  return judge(worker, clock_.elapsed()) || (keeper_ != nullptr && (keeper_->save(worker) || keeper_->evict(worker))) ||
-         read(worker);
+// Between the pieces that it saves a shard reads on, or events would wait until all is saved that an epoch has changed.
+bool Crew::step(std::size_t number) {
+  if (judge(number, clock_.elapsed())) return true;
+  if (keeper_ == nullptr) return read(number, kPoll);
+  Worker& worker = workers_[number];
+  if (worker.pieces < kPiecesAtOnce && keeper_->save(number)) {
+    ++worker.pieces;
+    return true;
+  }
+  const bool may_wait = worker.pieces < kPiecesAtOnce;  // nothing is left to save
+  worker.pieces = 0;
+  return keeper_->evict(number) || read(number, may_wait ? kPoll : Duration{}) || keeper_->save(number);
 }
 
 // Nothing more is read, nothing is on its way, and every shard has judged since the last of it came. It stays so: who
@@ -268,14 +280,14 @@ bool Crew::may_read() const {
   return true;
 }
 
-bool Crew::read(std::size_t number) {
+bool Crew::read(std::size_t number, Duration wait) {
   if (!may_read()) return false;
   Worker& worker = workers_[number];
   if (is_broken_off()) return true;
   bool was_polled = false;
   for (std::size_t i = 0; i < inlets_.size(); ++i) {
     Inlet& inlet = *inlets_[worker.next_inlet++ % inlets_.size()];
-    const Read read = read_from(inlet, worker);
+    const Read read = read_from(inlet, worker, inlets_.size() == 1 ? wait : Duration{});
     if (read == Read::block) return true;
     was_polled = was_polled || read == Read::nothing;
   }
@@ -294,13 +306,13 @@ bool Crew::is_broken_off() {
   return true;
 }
 
-Crew::Read Crew::read_from(Inlet& inlet, Worker& worker) {
+Crew::Read Crew::read_from(Inlet& inlet, Worker& worker, Duration wait) {
   std::unique_lock reading(inlet.mutex, std::try_to_lock);
   if (!reading.owns_lock() || inlet.finished || finished_) return Read::busy;
   hold_back(inlet);
   if (!inlet.paused.empty() && std::ranges::find(inlet.paused, false) == inlet.paused.end()) return Read::busy;
   worker.block.clear();
-  const Result<Polled> polled = inlet.feed.source->poll(worker.block, inlets_.size() == 1 ? kPoll : Duration{});
+  const Result<Polled> polled = inlet.feed.source->poll(worker.block, wait);
   note_trouble(inlet);
   if (!polled) {
     fail(polled.error());

@@ -156,6 +156,7 @@ class Crew {
     DeadLetters dead;
     Block block;
     std::size_t next_inlet = 0;
+    std::size_t pieces = 0;  // saved since it last looked for something to read
     std::atomic<std::uint64_t> beats{0};
     Duration put_down{};  // when its figures were
     Duration busy{};
@@ -167,9 +168,9 @@ class Crew {
   bool judge(std::size_t worker, Duration now);
   enum class Read : std::uint8_t { block, nothing, busy };
 
-  bool read(std::size_t worker);
+  bool read(std::size_t worker, Duration wait);
   bool is_broken_off();
-  Read read_from(Inlet& inlet, Worker& worker);
+  Read read_from(Inlet& inlet, Worker& worker, Duration wait);
   Inlet& inlet_of(std::size_t partition, std::uint32_t& in_source);
   bool may_read() const;
   void put_down(std::size_t worker, Duration now);
