@@ -100,7 +100,7 @@ Result<TimeReader> TimeReader::make(const TimeSpec& spec, TimeUnit unit) {
   }
   if (spec.zone.empty() || spec.zone == "UTC") return reader;
   try {
-    reader.zone_.emplace().zone = date::locate_zone(spec.zone);
+    reader.zone_.emplace(date::locate_zone(spec.zone));
   } catch (const std::runtime_error&) {
     return failure(Error::Code::malformed, "there is no time zone `" + spec.zone + "` in this system's database");
   }

@@ -49,7 +49,8 @@ class TimeReader {
   static bool in_range(Time time) { return time >= kFirstTime && time <= kLastTime; }
   // Remembers the last stretch of one offset: a look-up costs more than all the rest.
   struct Zone {
-    const date::time_zone* zone = nullptr;
+    explicit Zone(const date::time_zone* of) : zone(of) {}
+    const date::time_zone* zone;
     // Local times strictly inside [first, last] have this one offset.
     Time first{1}, last{0};
     Duration offset{};
