@@ -14,6 +14,7 @@
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/match/openings.h"
+#include "engine/match/ring.h"
 #include "engine/match/running_windows.h"
 #include "engine/match/stream_values.h"
 #include "engine/program/aggregates.h"
@@ -42,7 +43,7 @@ struct Entry {
 
 struct State : PatternState {
   std::optional<RunningWindows::State> running;  // instead of entries, where all windows can be kept running
-  std::deque<Entry> entries;
+  Ring<Entry> entries;
   Time from{};                      // watched since
   std::optional<Time> seen_at;      // C3
   std::optional<Time> first_event;  // A5: a key without events for D + W is new
@@ -389,7 +390,7 @@ class Condition : public PatternMatcher {
     while (!state.entries.empty() && unwanted(state.entries.front())) state.entries.pop_front();
     // What one window still wants may stand before much that none does.
     const std::size_t most = 2 * (windows_.size() + 1) * options_.window_events;
-    if (state.entries.size() > most) std::erase_if(state.entries, unwanted);
+    if (state.entries.size() > most) state.entries.erase_if(unwanted);
     while (state.entries.size() > most) state.entries.pop_front();
   }
 

@@ -12,6 +12,7 @@
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/match/openings.h"
+#include "engine/match/ring.h"
 #include "engine/program/scratch.h"
 
 namespace tocsin {
@@ -254,7 +255,7 @@ class Silence : public Instants<LastSeen> {
 };
 
 struct Run : PatternState {
-  std::deque<Seen> events;  // of the unbroken run; the first and as many as the evidence shows
+  Ring<Seen> events;  // of the unbroken run; the first and as many as the evidence shows
   std::uint64_t count = 0;
   bool fired = false;
   std::size_t bytes() const override {

@@ -3,7 +3,6 @@
 // works out from all events of the window is the same (tests/equality_test.cc).
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "engine/event/write.h"
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
+#include "engine/match/ring.h"
 #include "engine/match/stream_values.h"
 
 namespace tocsin {
@@ -23,7 +23,7 @@ namespace {
 // A value that is there, and its events.
 struct Row {
   std::string key, shown;
-  std::deque<Seen> events;
+  Ring<Seen> events;
 
   template <class Archive>
   void state_parts(Archive& a) {
@@ -43,7 +43,7 @@ struct State : PatternState {
     Time time{};
     Row* row = nullptr;  // null: an event without the value, which counts nowhere (E5) and is waited for all the same
   };
-  std::deque<Entry> entries;  // of the window, the oldest first
+  Ring<Entry> entries;  // of the window, the oldest first
   boost::unordered_flat_map<std::string, std::unique_ptr<Row>, TextHash, std::equal_to<>> rows;
   std::set<Row*, Before> order;
   std::vector<std::string> places;  // the first N, as they were told

@@ -3,8 +3,11 @@
 // oldest sample of a long window is cold.
 #pragma once
 
+#include <algorithm>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -12,6 +15,53 @@ namespace tocsin {
 
 template <class T>
 class Ring {
+  // By place, so that it may be used again after a push. `Owner`: the ring, const or not.
+  template <class Owner, class Item>
+  class Walk {
+   public:
+    using iterator_category = std::random_access_iterator_tag;
+    using value_type = T;
+    using difference_type = std::ptrdiff_t;
+    using pointer = Item*;
+    using reference = Item&;
+
+    Walk() = default;
+    Walk(Owner& ring, std::size_t at) : ring_(&ring), at_(at) {}
+
+    Item& operator*() const { return (*ring_)[at_]; }
+    Item* operator->() const { return &**this; }
+    Item& operator[](difference_type n) const { return *(*this + n); }
+    Walk& operator+=(difference_type n) {
+      at_ += static_cast<std::size_t>(n);
+      return *this;
+    }
+    Walk& operator-=(difference_type n) { return *this += -n; }
+    Walk& operator++() { return *this += 1; }
+    Walk& operator--() { return *this += -1; }
+    Walk operator++(int) {
+      const Walk before = *this;
+      ++*this;
+      return before;
+    }
+    Walk operator--(int) {
+      const Walk before = *this;
+      --*this;
+      return before;
+    }
+    friend Walk operator+(Walk walk, difference_type n) { return walk += n; }
+    friend Walk operator+(difference_type n, Walk walk) { return walk += n; }
+    friend Walk operator-(Walk walk, difference_type n) { return walk -= n; }
+    friend difference_type operator-(const Walk& a, const Walk& b) {
+      return static_cast<difference_type>(a.at_) - static_cast<difference_type>(b.at_);
+    }
+    friend bool operator==(const Walk& a, const Walk& b) { return a.at_ == b.at_; }
+    friend auto operator<=>(const Walk& a, const Walk& b) { return a.at_ <=> b.at_; }
+
+   private:
+    Owner* ring_ = nullptr;
+    std::size_t at_ = 0;
+  };
+
  public:
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
@@ -24,10 +74,23 @@ class Ring {
   T& back() { return (*this)[size_ - 1]; }
   const T& back() const { return (*this)[size_ - 1]; }
 
+  using iterator = Walk<Ring, T>;
+  using const_iterator = Walk<const Ring, const T>;
+  iterator begin() { return {*this, 0}; }
+  iterator end() { return {*this, size_}; }
+  const_iterator begin() const { return {*this, 0}; }
+  const_iterator end() const { return {*this, size_}; }
+  auto rbegin() const { return std::make_reverse_iterator(end()); }
+  auto rend() const { return std::make_reverse_iterator(begin()); }
+
   void push_back(T item) {
     if (size_ == capacity_) resize(capacity_ == 0 ? kLeast : capacity_ * 2);
     items_[(head_ + size_) & (capacity_ - 1)] = std::move(item);
     ++size_;
+  }
+  template <class... Parts>
+  void emplace_back(Parts&&... parts) {
+    push_back(T(std::forward<Parts>(parts)...));
   }
   // REQUIRES: not empty, both.
   void pop_front() {
@@ -41,6 +104,22 @@ class Ring {
     --size_;
   }
   void clear() { *this = Ring(); }
+  // Those from `first` up to `last`; the fewer that stand before or behind them move.
+  void erase(iterator first, iterator last) {
+    const auto gone = last - first, before = first - begin(), behind = end() - last;
+    if (before <= behind) {
+      std::move_backward(begin(), first, last);
+      for (auto left = gone; left > 0; --left) pop_front();
+    } else {
+      std::move(last, end(), first);
+      for (auto left = gone; left > 0; --left) pop_back();
+    }
+  }
+  void erase(iterator one) { erase(one, one + 1); }
+  template <class Unwanted>
+  void erase_if(const Unwanted& unwanted) {
+    erase(std::remove_if(begin(), end(), unwanted), end());
+  }
 
   Ring() = default;
   Ring(Ring&& other) noexcept { *this = std::move(other); }
@@ -53,7 +132,7 @@ class Ring {
   }
 
  private:
-  static constexpr std::size_t kLeast = 4;
+  static constexpr std::size_t kLeast = sizeof(T) <= 32 ? 4 : 1;  // events are large, and many keys have one
 
   void resize(std::size_t capacity) {
     auto items = std::make_unique<T[]>(capacity);

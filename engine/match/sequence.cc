@@ -1,4 +1,5 @@
 #include "engine/match/sequence.h"
+#include "engine/match/ring.h"
 
 #include <algorithm>
 #include <set>
@@ -17,7 +18,7 @@ struct State : PatternState {
   std::size_t held = 0;       // bytes
   // By number since the key began: the kept events of the stream whose absence the pattern ends in. Few as a rule, and
   // each choice that is due asks for those behind its last event.
-  std::deque<std::uint64_t> absent;
+  Ring<std::uint64_t> absent;
 
   std::size_t bytes() const override { return sizeof(State) + held + absent.size() * sizeof(std::uint64_t); }
   std::uint64_t end() const { return dropped + kept.seen.size(); }
@@ -175,7 +176,7 @@ class Sequence : public WithStateParts<State> {
 
    private:
     const Sequence& of_;
-    const std::deque<Seen>& seen_;
+    const Ring<Seen>& seen_;
     const Choice& choice_;
     Time at_;
     const EvalContext& base_;

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -17,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/match/ring.h"
 #include "engine/match/seen.h"
 #include "engine/match/sequence_plan.h"
 #include "engine/program/eval.h"
@@ -28,8 +28,8 @@ inline constexpr SeenIndex kNoEvent = std::numeric_limits<SeenIndex>::max();
 
 // What a key of a sequence keeps: its events, and for relations that read `previous` the one before each.
 struct Kept {
-  std::deque<Seen> seen;
-  std::deque<std::unique_ptr<Seen>> previous;  // empty unless some relation asks
+  Ring<Seen> seen;
+  Ring<std::unique_ptr<Seen>> previous;  // empty unless some relation asks
 
   template <class Archive>
   void state_parts(Archive& a) {
@@ -105,7 +105,7 @@ class TakenEvents {
 class ChoiceView : public MatchView {
  public:
   ChoiceView(const Program& program, const Pattern& pattern, const Evaluator& evaluator, const EvalContext& base,
-             const std::deque<Seen>& seen, const std::vector<Taken>& taken)
+             const Ring<Seen>& seen, const std::vector<Taken>& taken)
       : program_(program), pattern_(pattern), evaluator_(evaluator), base_(base), seen_(seen), taken_(taken) {}
 
   Value captured(StepId step, std::uint32_t capture, Which which) const override;
@@ -120,7 +120,7 @@ class ChoiceView : public MatchView {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   const EvalContext& base_;
-  const std::deque<Seen>& seen_;
+  const Ring<Seen>& seen_;
   const std::vector<Taken>& taken_;
 };
 
@@ -138,7 +138,7 @@ class SequenceSearch {
     ExprId where;                  // part of the choice (Q6)
     // The events of the stream that may not come behind all others, in order, by their number since the key began,
     // and the number of the first that is kept; null: nobody has counted them.
-    const std::deque<std::uint64_t>* absent = nullptr;
+    const Ring<std::uint64_t>* absent = nullptr;
     std::uint64_t first_kept = 0;
   };
 
@@ -247,7 +247,7 @@ class SequenceSearch {
   const Evaluator& evaluator_;
   const EvalContext& base_;
   const Kept& kept_;
-  const std::deque<Seen>& seen_;
+  const Ring<Seen>& seen_;
 
   // Of the run in hand.
   Limits limits_;

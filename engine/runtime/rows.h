@@ -1,7 +1,6 @@
 // The events of a session or of a summary's window, and what its `with` reads of them.
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 
 #include "engine/event/source_marks.h"
 #include "engine/match/lasting.h"
+#include "engine/match/ring.h"
 #include "engine/match/running.h"
 #include "engine/match/seen.h"
 #include "engine/program/eval.h"
@@ -51,7 +51,7 @@ class Rows : public MatchView {
       : program_(program), evaluator_(evaluator), context_(context) {}
 
   // The rows are `count` of the events from the `first`-th on. REQUIRES: they stay as they are.
-  void set_rows(const std::deque<Seen>& events, std::size_t first, std::size_t count) {
+  void set_rows(const Ring<Seen>& events, std::size_t first, std::size_t count) {
     events_ = &events;
     first_ = first;
     count_ = count;
@@ -76,7 +76,7 @@ class Rows : public MatchView {
   const Program& program_;
   const Evaluator& evaluator_;
   const EvalContext& context_;
-  const std::deque<Seen>* events_ = nullptr;
+  const Ring<Seen>* events_ = nullptr;
   std::size_t first_ = 0, count_ = 0;
   Time start_{}, end_{};
   std::string session_id_;

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdlib>
-#include <deque>
 #include <map>
 
 #include "engine/base/table_memory.h"
 #include "engine/base/write.h"
+#include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
 #include "engine/program/reference_data.h"
@@ -24,7 +24,7 @@ namespace {
 
 // Fires of one budget and key, in (T - D, T].
 struct Spent {
-  std::deque<Time> fires;
+  Ring<Time> fires;
   std::uint64_t suppressed = 0;
   Time last_refused{};
 
@@ -57,9 +57,9 @@ struct KeyState : InTableMemory<KeyState> {
   bool armed = true;
   bool forgotten = false;  // since its last event
   std::unique_ptr<PatternState> when, resolve;
-  std::optional<OpenAlert> open;
+  std::unique_ptr<OpenAlert> open;       // apart: most keys have none, and it is larger than all else together
   std::vector<Spent> spent;              // budgets of the rule's own key
-  std::vector<std::deque<Time>> sent;    // for each `escalate ... after N in D`: its newest N
+  std::vector<Ring<Time>> sent;          // for each `escalate ... after N in D`: its newest N
   std::map<EventTypeId, Seen> previous;  // E4
   std::optional<Time> last_event;        // of any base that the rule names (F10)
   FiredAbsences absences;                // F14
@@ -670,11 +670,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (absent_.exists() && rule_.alert && !s.absences.remember(program_, pattern(), alert, report))
       ++counters_.cut_short;
     if (!s.open) {
-      OpenAlert open;
-      open.alert = alert;
-      open.escalated.assign(rule_.escalations.size(), false);
-      if (rule_.remind.us != 0) open.remind = now.time + rule_.remind;
-      s.open = std::move(open);
+      s.open = std::make_unique<OpenAlert>();
+      s.open->alert = alert;
+      s.open->escalated.assign(rule_.escalations.size(), false);
+      if (rule_.remind.us != 0) s.open->remind = now.time + rule_.remind;
       open_keys_.opened(s.key.values());
       if (resolve_) s.resolve = resolve_->begin(now.time, true);
     }
@@ -728,7 +727,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (std::size_t i = 0; i < rule_.escalations.size(); ++i) {
       const Escalation& e = rule_.escalations[i];
       if (e.count == 0) continue;
-      std::deque<Time>& sent = s.sent[i];
+      Ring<Time>& sent = s.sent[i];
       sent.push_back(alert.fired);
       while (sent.size() > e.count || alert.fired - sent.front() > e.after) sent.pop_front();
       if (sent.size() < e.count) continue;

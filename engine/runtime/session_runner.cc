@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/match/forms.h"
+#include "engine/match/ring.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/keyed.h"
@@ -14,7 +15,7 @@ namespace {
 
 struct Session {
   OwnedValues key;
-  std::deque<Seen> events;  // empty: no session is open
+  Ring<Seen> events;  // empty: no session is open
   std::string id;
   std::uint64_t count = 0;
   std::optional<RunningRows> running;  // of all events

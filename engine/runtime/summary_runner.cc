@@ -4,6 +4,7 @@
 
 #include "engine/match/aligned.h"
 #include "engine/match/forms.h"
+#include "engine/match/ring.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/keyed.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct Summed {
   OwnedValues key;
-  std::deque<Seen> events;
+  Ring<Seen> events;
   std::optional<RunningRows> running;  // of the oldest `joined` of them
   std::size_t joined = 0;
   std::optional<Time> next;  // the next window's end
