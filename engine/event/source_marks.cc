@@ -6,8 +6,14 @@
 
 namespace tocsin {
 
+namespace {
+
+std::string mark_of(const std::string& name) { return '\0' + std::to_string(hash_bytes(name)) + '/'; }
+
+}  // namespace
+
 SourceMarks::SourceMarks(std::span<const std::string> names) {
-  for (const std::string& name : names) marks_.push_back(hash_bytes(name));
+  for (const std::string& name : names) marks_.push_back(mark_of(name));
 }
 
 void SourceMarks::append(std::string& bytes, const Position& position) const {
@@ -16,9 +22,7 @@ void SourceMarks::append(std::string& bytes, const Position& position) const {
     char digits[24];
     bytes.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
   };
-  bytes += '\0';
-  add_number(source < marks_.size() ? marks_[source] : hash_bytes(std::to_string(source)));
-  bytes += '/';
+  bytes += source < marks_.size() ? marks_[source] : mark_of(std::to_string(source));
   add_number(position.partition);
   bytes += '/';
   add_number(position.offset);

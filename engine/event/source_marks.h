@@ -20,7 +20,7 @@ class SourceMarks {
   void append(std::string& bytes, const Position& position) const;
 
  private:
-  std::vector<std::uint64_t> marks_;
+  std::vector<std::string> marks_;  // what stands before the partition
 };
 
 }  // namespace tocsin

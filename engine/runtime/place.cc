@@ -10,7 +10,9 @@ namespace {
 
 template <class Unsigned>
 void append_big_endian(std::string& out, Unsigned n) {
-  for (int shift = static_cast<int>(sizeof n) * 8 - 8; shift >= 0; shift -= 8) out += static_cast<char>(n >> shift);
+  char bytes[sizeof n];
+  for (std::size_t i = 0; i < sizeof n; ++i) bytes[i] = static_cast<char>(n >> 8 * (sizeof n - 1 - i));
+  out.append(bytes, sizeof n);
 }
 
 // Negative numbers before positive ones.
@@ -147,6 +149,7 @@ std::optional<Position> cause_of(std::string_view place) {
 }
 
 void append_alert(Place& cause, std::uint32_t rule, std::string_view key) {
+  cause.reserve(cause.size() + 1 + sizeof rule + key.size());
   cause += '\0';
   append_big_endian(cause, rule);
   cause += key;
