@@ -450,8 +450,8 @@ class Search {
     out_.match = *best;
   }
 
-  // Each condition alone without which it fires. `rule`: it, or the part of it that was not reached; where the rule
-  // fires without none of them, each without which the part is there.
+  // Each condition alone without which it fires. `rule`: it, or the part of it that was not reached; where the
+  // rule fires without any of them not, each without which the part is there.
   void refused_by(const ast::RuleDecl& rule) {
     refused_by(whole_, "it comes");
     if (out_.refused.empty() && &rule != &whole_) refused_by(rule, fmt::format("it gets to {}", of(rule)));

@@ -97,6 +97,43 @@ TEST_CASE("the partitions of several sources: the same bytes") {
   });
 }
 
+// Time that has not been judged keeps nobody waiting: `b` may stand among what is not looked at.
+TEST_CASE("given up in the middle: no absence is reported for events that nobody has looked at") {
+  const auto ready = make_ready(
+      "event a has k text, ts time  timestamp ts\n"
+      "event b has k text, ts time  timestamp ts  late 1h\n"
+      "rule gone when a then no b within 10s by k  alert low \"\"\n");
+  REQUIRE(ready);
+  const Schema& schema = ready->rules->schema;
+  const std::vector<Value> fields(2, Value::text("u"));  // more than is asked for
+  const auto event = [&](const char* type, int second) {
+    Event out;
+    out.type = *schema.find(type);
+    out.time = Time{} + seconds(second);
+    out.position = {SourceId{0}, 0, static_cast<std::uint64_t>(second) + 1};
+    out.fields = fields;
+    return out;
+  };
+  for (const bool gives_up : {false, true}) {
+    std::atomic<bool> given_up = false;
+    EngineOptions how;
+    how.given_up = &given_up;
+    Shard shard(ready->rules, ready->data, std::make_shared<const Placement>(*ready->rules, 1), 0, how);
+    shard.begin_watching(std::vector{*schema.find("a"), *schema.find("b")}, Time{});
+    const Event begins = event("a", 0), next = event("a", 5);
+    const Event* events[] = {&begins, &next};
+    CHECK(shard.on_events(std::span(events).first(1)) == 1);
+    given_up = gives_up;
+    CHECK(shard.on_events(std::span(events).last(1)) == 1);
+    CHECK(shard.advance({Time{} + seconds(60), Phase::event}));
+    shard.on_late(event("b", 7), Time{} + seconds(60), true);
+    std::string states;
+    for (const Alert& alert : shard.take_alerts())
+      states += alert.state == Alert::State::firing ? "fires " : "withdrawn ";
+    CHECK(states == std::string(gives_up ? "" : "fires withdrawn "));
+  }
+}
+
 TEST_CASE("what a rule that has gone has left is removed, a piece with each epoch, also over restarts") {
   Case c;
   c.rules.push_back({"rule r1", "a then b within 100s", "k", {"alert low \"r1\""}});

@@ -97,11 +97,8 @@ std::string complain_of_size(std::size_t size, bool cut, std::size_t most) {
 }
 
 Complaint complain_of_time_ahead(Time time, Time arrived, Duration most) {
-  std::string detail = "its time is ";
-  append_rfc3339(detail, time);
-  detail += ", more than " + duration_text(most) + " ahead of its arrival at ";
-  append_rfc3339(detail, arrived);
-  return {DeadReason::time_ahead, std::move(detail)};
+  return {DeadReason::time_ahead, "its time is " + rfc3339(time) + ", more than " + duration_text(most) +
+                                      " ahead of its arrival at " + rfc3339(arrived)};
 }
 
 Complaint complain_of_field(DeadReason reason, const FieldSlot& slot) {

@@ -18,6 +18,7 @@
 namespace tocsin {
 namespace {
 
+using operators::finite;
 using operators::nearest_duration;
 
 constexpr double kMicros = 1e6;
@@ -42,7 +43,7 @@ Quantities quantities(std::span<const Sample> samples) {
   return q;
 }
 
-Value number(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
+
 Value quantity(const Quantities& q, double d) {
   if (!std::isfinite(d)) return {};
   return q.durations ? nearest_duration(d) : Value::floating(d);
@@ -177,12 +178,12 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     }
     case AggregateKind::rate: {
       const double seconds = static_cast<double>((now - from).us) / kMicros;
-      return seconds > 0 && !samples.empty() ? number(static_cast<double>(samples.size()) / seconds) : Value();
+      return seconds > 0 && !samples.empty() ? finite(static_cast<double>(samples.size()) / seconds) : Value();
     }
     case AggregateKind::delta:
       return delta(samples);
     case AggregateKind::slope:
-      return number(line(quantities(samples)).slope());
+      return finite(line(quantities(samples)).slope());
     case AggregateKind::duration: {
       Duration total{};
       for (const Sample& s : samples) total = total + (s.until - std::max(s.time, from));
@@ -208,7 +209,7 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
       return top(samples, cell.number, scratch);
     case AggregateKind::ratio:
       if (second == 0) return {};
-      return number(static_cast<double>(samples.size()) / static_cast<double>(second));
+      return finite(static_cast<double>(samples.size()) / static_cast<double>(second));
   }
   return {};
 }
@@ -219,13 +220,13 @@ Value compared_with(const Baseline& baseline, std::span<const double> before, co
   double sum = 0;
   for (const double v : before) sum += v;
   const double mean = sum / n;
-  if (baseline.kind == Baseline::Kind::average) return number(mean);
+  if (baseline.kind == Baseline::Kind::average) return finite(mean);
   if (before.size() < 2) return {};
   double squares = 0;
   for (const double v : before) squares += (v - mean) * (v - mean);
   const double deviation = std::sqrt(squares / n);
   if (deviation == 0 || !current.is_number()) return {};
-  return number((current.number() - mean) / deviation);
+  return finite((current.number() - mean) / deviation);
 }
 
 }  // namespace tocsin

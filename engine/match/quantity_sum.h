@@ -10,6 +10,7 @@
 
 #include "engine/event/value.h"
 #include "engine/match/exact_sum.h"
+#include "engine/program/operators.h"
 
 namespace tocsin {
 
@@ -26,16 +27,14 @@ class QuantitySum {
   Value sum() const {
     if (is_duration()) return fits(duration_us_) ? Value::duration({static_cast<std::int64_t>(duration_us_)}) : Value();
     if (floats_ == 0 && fits(integer_)) return Value::integer(static_cast<std::int64_t>(integer_));
-    const double total = number();
-    return std::isfinite(total) ? Value::floating(total) : Value();
+    return operators::finite(number());
   }
 
   Value mean() const {
     if (count() == 0) return {};
     const double n = static_cast<double>(count());
     if (is_duration()) return Value::duration({std::llround(static_cast<double>(duration_us_) / n)});
-    const double mean = number() / n;
-    return std::isfinite(mean) ? Value::floating(mean) : Value();
+    return operators::finite(number() / n);
   }
 
  private:

@@ -12,6 +12,7 @@
 namespace tocsin {
 namespace {
 
+using operators::finite;
 using operators::nearest_duration;
 
 // A forecast keeps what a slope does.
@@ -19,7 +20,6 @@ AggregateKind kind_of(const Cell& cell) {
   return cell.baseline.kind == Baseline::Kind::forecast ? AggregateKind::slope : aggregates()[cell.function.index].kind;
 }
 
-Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 double us_of(Duration d) { return static_cast<double>(d.us); }
 
 template <class T, class Variant>

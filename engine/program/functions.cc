@@ -27,6 +27,7 @@
 namespace tocsin {
 namespace {
 
+using operators::finite;
 using Args = std::span<const Value>;
 
 bool is_text(const Value& v) { return v.type() == Type::text; }
@@ -34,9 +35,6 @@ bool are_texts(Args args) { return std::all_of(args.begin(), args.end(), is_text
 bool any_missing(Args args) {
   return std::any_of(args.begin(), args.end(), [](const Value& v) { return v.is_missing(); });
 }
-
-// A result that is no number (overflow, domain) is missing.
-Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 
 // A whole double as an integer, where it fits.
 Value whole(double d) {

@@ -37,8 +37,6 @@ Kind kind_of(const Value& v) {
 
 bool both(Kind kind, const Value& a, const Value& b) { return kind_of(a) == kind && kind_of(b) == kind; }
 
-Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
-
 bool same_kind_of_text(const Value& whole, const Value& part) {
   return whole.type() == Type::text && part.type() == Type::text;
 }

@@ -2,6 +2,7 @@
 // Missing stands for unknown. Shared by the interpreter's ways of running code, so that they cannot differ.
 #pragma once
 
+#include <cmath>
 #include <compare>
 #include <span>
 
@@ -47,6 +48,9 @@ Value ordered(const Value& a, const Value& b, Holds holds) {
 // A time that an expression makes: none outside the years that records may have (engine/base/text.h), so that whoever
 // shows it, adds to it or looks up its zone has room.
 Value made_time(Time time);
+
+// A result that is no number (overflow, domain) is missing.
+inline Value finite(double d) { return std::isfinite(d) ? Value::floating(d) : Value(); }
 
 // A length of time as a double, where it fits: towards zero, as the division of integers, and to the nearest.
 Value duration_of(double us);

@@ -179,7 +179,7 @@ bool Crew::judge(std::size_t number, Duration now) {
   }
   outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
   if (!is_whole) {
-    is_broken_off();
+    breaks_off();
     ++news_;  // others may have waited for it
     wake();
     return true;
@@ -283,7 +283,7 @@ bool Crew::may_read() const {
 bool Crew::read(std::size_t number, Duration wait) {
   if (!may_read()) return false;
   Worker& worker = workers_[number];
-  if (is_broken_off()) return true;
+  if (breaks_off()) return true;
   bool was_polled = false;
   for (std::size_t i = 0; i < inlets_.size(); ++i) {
     Inlet& inlet = *inlets_[worker.next_inlet++ % inlets_.size()];
@@ -296,7 +296,7 @@ bool Crew::read(std::size_t number, Duration wait) {
   return true;
 }
 
-bool Crew::is_broken_off() {
+bool Crew::breaks_off() {
   if (!outputs_.stopped) return false;
   std::unique_lock lock(giving_);
   if (!outputs_.stopped()) return false;

@@ -169,7 +169,7 @@ class Crew {
   enum class Read : std::uint8_t { block, nothing, busy };
 
   bool read(std::size_t worker, Duration wait);
-  bool is_broken_off();
+  bool breaks_off();
   Read read_from(Inlet& inlet, Worker& worker, Duration wait);
   Inlet& inlet_of(std::size_t partition, std::uint32_t& in_source);
   bool may_read() const;

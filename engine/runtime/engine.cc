@@ -120,10 +120,12 @@ void Engine::end(std::size_t partition, Duration now) {
 
 void Engine::judge(Duration now) {
   for (std::size_t i = 0; i < lanes_.size(); ++i)
-    while (!judge(i, now)) {
-      std::ranges::move(lanes_[i]->shard().take_alerts(), std::back_inserter(alerts_[i]));
-      std::ranges::move(lanes_[i]->shard().take_emitted(), std::back_inserter(emitted_[i]));
-    }
+    while (!judge(i, now)) collect(i);
+}
+
+void Engine::collect(std::size_t lane) {
+  std::ranges::move(lanes_[lane]->shard().take_alerts(), std::back_inserter(alerts_[lane]));
+  std::ranges::move(lanes_[lane]->shard().take_emitted(), std::back_inserter(emitted_[lane]));
 }
 
 void Engine::until(Time through) {
@@ -178,14 +180,12 @@ std::vector<Output> merged(std::vector<std::vector<Output>>& parts) {
 }  // namespace
 
 std::vector<Alert> Engine::take_alerts() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i)
-    std::ranges::move(lanes_[i]->shard().take_alerts(), std::back_inserter(alerts_[i]));
+  for (std::size_t i = 0; i < lanes_.size(); ++i) collect(i);
   return merged(alerts_);
 }
 
 std::vector<Emitted> Engine::take_emitted() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i)
-    std::ranges::move(lanes_[i]->shard().take_emitted(), std::back_inserter(emitted_[i]));
+  for (std::size_t i = 0; i < lanes_.size(); ++i) collect(i);
   return merged(emitted_);
 }
 

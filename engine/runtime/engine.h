@@ -125,6 +125,7 @@ class Engine {
 
  private:
   void judge(Duration now);
+  void collect(std::size_t lane);  // what its shard has brought
   std::vector<std::unique_ptr<Shard>> make_shards(std::shared_ptr<const ReferenceData> reference);
 
   EngineOptions options_;

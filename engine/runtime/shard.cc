@@ -213,7 +213,7 @@ std::size_t Shard::on_events(std::span<const Event* const> events) {
   std::size_t seen = 0;
   for (;;) {
     for (; seen_of_hand_ < hand_; ++seen_of_hand_, ++seen) {
-      if (given_up_ != nullptr && given_up_->load(std::memory_order_relaxed)) {
+      if (is_given_up()) {
         seen_of_hand_ = hand_ = 0;
         return events.size();
       }
@@ -286,6 +286,7 @@ bool Shard::on_event_ahead(const Event& event, std::size_t at) {
 }
 
 void Shard::on_late(const Event& event, Time watermark, bool among_events) {
+  if (is_given_up()) return;
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
     runners_[id.index]->on_late(event, watermark, outputs_);
@@ -418,6 +419,7 @@ std::optional<Instant> Shard::due(bool renewing) const {
 
 bool Shard::advance(Instant before) {
   while (!deadlines_.empty() && *deadlines_.first() < before) {
+    if (is_given_up()) return true;  // what would have kept it from coming due may be among what is not looked at
     if (is_full()) return false;
     on_instant(*deadlines_.first());
   }

@@ -122,6 +122,7 @@ class Shard {
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
+  bool is_given_up() const { return given_up_ != nullptr && given_up_->load(std::memory_order_relaxed); }
   bool is_full() const { return alerts_.size() + emitted_.size() >= outputs_at_once_; }
 
   std::shared_ptr<const RuleSet> rules_;
