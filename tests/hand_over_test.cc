@@ -139,3 +139,47 @@ TEST_CASE("a rule that is new counts from now on, though an old one has the same
   after.see("a", 6, "x", 5);
   CHECK(after.fired() == "young 3");
 }
+
+TEST_CASE("a budget goes on by what its keys are, and one that the rule has no more is forgotten") {
+  const std::string rule = "rule limited when a by k  alert low \"{a.v}\"  ";
+  const std::string per_v = "fire at most once per 1h per v  ", per_k = "fire at most once per 1h per k  ";
+  const std::string own = "fire at most 9 per 1h  ";
+  struct Change {
+    std::string before, after;
+    bool is_spent;  // of the same v, after
+  };
+  const Change changes[] = {
+      {per_v, per_v, true},
+      {per_v, "", false},
+      {per_v, own, false},
+      {own, per_v, false},
+      {per_v, per_k, false},
+      {per_v, "fire at most 2 per 1h per v  ", false},
+      {per_v, "fire at most once per 2h per v  ", true},
+  };
+  for (const Change& change : changes)
+    for (const std::uint32_t shards : {1u, 3u}) {
+      CAPTURE(change.before);
+      CAPTURE(change.after);
+      Rules before(kA + rule + change.before + "\n", shards), after(kA + rule + change.after + "\n", shards);
+      // More than are kept without asking which of them still matter.
+      for (int i = 1; i <= 1'100; ++i) before.see("a", i, "x" + std::to_string(i), i);
+      CHECK(!before.fired().empty());
+      hand_over(before.shards(), after.shards(), kSources);
+      after.see("a", 1'200, "y", 5);
+      CHECK(after.fired() == (change.is_spent ? "" : "limited 5.0"));
+    }
+}
+
+TEST_CASE("an open alert of a rule that does not remind any more reminds nobody") {
+  const std::string rule = "rule open when a by k  resolve when b  alert low \"\"  ";
+  Rules before(kA + std::string(kB) + rule + "remind every 20s\n");
+  before.see("a", 1, "x", 5);
+  CHECK(before.fired() == "open ");
+  Rules after(kA + std::string(kB) + rule + "\n");
+  hand_over(before.shards(), after.shards(), kSources);
+  after.see("a", 300, "y", 5);
+  CHECK(after.fired() == "open ");
+  after.see("b", 301, "x", 5);
+  CHECK(after.fired() == "open ");  // it is resolved
+}

@@ -31,7 +31,7 @@ struct Keeper::Part {
 // Addresses that are others today: which programs are kept together depends on all rules (placement.h).
 struct Keeper::Moves {
   struct Move {
-    std::string from, to, value;  // no `to`: it is older than what stands there
+    std::string from, to, value;  // no `to`: it is older than what stands there, or nobody's
   };
   std::vector<Move> all;
 };
@@ -124,6 +124,10 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     const ProgramId id = programs[address->program];
     const bool is_key = address->kind == StateKind::key;
     if (!id.exists()) sweeps_ = true;
+    if (id.exists() && !engine_.lane(0).shard().keeps(id, *address)) {
+      if (!watching) moves.all.push_back({std::string(bytes), {}, {}});
+      return {};
+    }
     std::string to;
     if (id.exists() && !watching)
       if (const StateAddress today = address_of_today(placement, id, *address); today.group != address->group)

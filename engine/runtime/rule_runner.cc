@@ -1,8 +1,9 @@
 // A rule: its pattern finds, this decides what becomes of it. Edges (F1, F2), learn, mute, budgets, open alerts and
 // their reminders and escalations, resets, forgetting: semantics.md F1-F18, one function per line where it can be.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
-#include <cstdlib>
 #include <map>
 
 #include "engine/base/table_memory.h"
@@ -10,6 +11,8 @@
 #include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
+#include "engine/program/dump.h"
+#include "engine/program/hash.h"
 #include "engine/program/reference_data.h"
 #include "engine/program/scratch.h"
 #include "engine/runtime/alert_maker.h"
@@ -58,7 +61,7 @@ struct KeyState : InTableMemory<KeyState> {
   bool forgotten = false;  // since its last event
   std::unique_ptr<PatternState> when, resolve;
   std::unique_ptr<OpenAlert> open;       // apart: most keys have none, and it is larger than all else together
-  std::vector<Spent> spent;              // budgets of the rule's own key
+  std::vector<Spent> spent;              // by budget; those with keys of their own have theirs elsewhere
   std::vector<Ring<Time>> sent;          // for each `escalate ... after N in D`: its newest N
   std::map<EventTypeId, Seen> previous;  // E4
   std::optional<Time> last_event;        // of any base that the rule names (F10)
@@ -134,6 +137,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     });
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
+    name_budgets();
     keys_end_ = keys_end();
     may_pass_by_ = context.fast && !uses_previous_ && rule_.learn.us == 0 && rule_.forget.us == 0;
     find_plain_inputs();
@@ -262,6 +266,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     const std::size_t left = keys_.save(most);
     return left > 0 ? left : shared_spent_.save(most);
   }
+  bool keeps(const StateAddress& address) const override {
+    return address.kind != StateKind::budget || shared_budget(address.key) != nullptr;
+  }
   bool load(const StateAddress& address, StateReader& in) override {
     if (address.kind == StateKind::key) return load_key(std::string(address.key), in);
     if (address.kind != StateKind::budget) return false;
@@ -354,10 +361,11 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     auto state = std::make_unique<KeyState>();
     key_parts(in, *state);
     if (!in.ok()) return false;
-    // Budgets and escalations may be others now (language.md, section 13).
+    // Budgets, escalations and reminders may be others now, or gone (docs/language.md, section 14).
     state->spent.resize(rule_.budgets.size());
     state->sent.resize(rule_.escalations.size());
     if (state->open) state->open->escalated.resize(rule_.escalations.size());
+    if (state->open && rule_.remind.us == 0) state->open->remind.reset();
     if (state->open) open_keys_.opened(state->key.values());
     const std::optional<Instant> due = due_of(*state, true);
     KeyState& s = keys_.restore(key, std::move(state));
@@ -615,10 +623,30 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
            (b.suppressed == 0 || now - b.last_refused >= budget.per);
   }
 
-  // Budgets with keys of their own (`per src`): those that are over are given up whenever they have doubled.
+  // A budget with keys of its own (`per src`) has a name in durable state, by what its keys are: its place in the rule
+  // is another's when a clause before it is gone. Of several with the same keys each has its turn.
+  void name_budgets() {
+    for (const Budget& budget : rule_.budgets) {
+      std::string& name = budget_names_.emplace_back();
+      if (budget.keys.empty()) continue;
+      std::string words;
+      for (const ExprId part : budget.keys) words += dump(*context_.rules, program_, part, {}, rule_.when) + '\n';
+      do name = fmt::format("{:08x}/", hash_of(words += '#') & 0xffff'ffff);
+      while (std::ranges::count(budget_names_, name) > 1);
+    }
+  }
+  // Whose key this is; null: of a budget that the rule does not have, or has no more.
+  const Budget* shared_budget(std::string_view key) const {
+    const std::string_view name = key.substr(0, key.find('/') + 1);
+    const auto at = std::ranges::find(budget_names_, name);
+    if (name.empty() || at == budget_names_.end()) return nullptr;
+    return &rule_.budgets[static_cast<std::size_t>(at - budget_names_.begin())];
+  }
+
+  // Budgets with keys of their own: those that are over are given up whenever they have doubled.
   void make_room_for_budgets(Time now) {
     shared_spent_.make_room(kFewKeys, [&](const std::string& key, const SharedSpent& spent) {
-      return is_over(spent, rule_.budgets[std::strtoul(key.c_str(), nullptr, 10)], now);
+      return is_over(spent, *shared_budget(key), now);
     });
   }
 
@@ -637,7 +665,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       const Budget& budget = rule_.budgets[i];
       Spent* b = &s.spent[i];
       if (!budget.keys.empty()) {
-        std::string bytes = std::to_string(i) + '/';
+        std::string bytes = budget_names_[i];
         for (const ExprId part : budget.keys) append_key(bytes, context_.evaluator->evaluate(part, context));
         b = &shared_spent(bytes);
       }
@@ -754,7 +782,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   Time watched_from_{};
   mutable Keyed<KeyState> keys_;
   OpenKeys open_keys_;
-  Keyed<SharedSpent> shared_spent_;  // budgets with keys of their own: number of the budget, `/`, key
+  std::vector<std::string> budget_names_;  // by budget; "": it is of the rule's key
+  Keyed<SharedSpent> shared_spent_;        // budgets with keys of their own: name of the budget, key
   KeyedVisits visits_;
   ProgramCounters counters_;
 };

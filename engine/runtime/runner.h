@@ -152,7 +152,9 @@ class Runner {
   virtual std::size_t save(std::size_t most) = 0;
   // It has been watching since then: what `watch` began comes by `load`.
   virtual void watched(Time /*from*/) {}
-  // What an address of this program holds. False: the bytes are no state of it.
+  // False: what stands there was left by a clause that the program has no more; it is nobody's, and dropped.
+  virtual bool keeps(const StateAddress&) const { return true; }
+  // What an address of this program holds. False: the bytes are no state of it. REQUIRES: keeps(address).
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
   // Are keys looked at one by one, and is nothing ever due for them? Then they may stay in durable state until an event

@@ -133,6 +133,8 @@ std::size_t Shard::save(std::size_t most) {
   return 0;
 }
 
+bool Shard::keeps(ProgramId id, const StateAddress& address) const { return runners_[id.index]->keeps(address); }
+
 bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
   if (address.kind != StateKind::program) return runners_[id.index]->load(address, in);
   Time from{};
@@ -185,6 +187,7 @@ void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std
         TOCSIN_ASSERT(address.has_value());
         const ProgramId id = successors[address->program];
         if (change.gone || !id.exists() || (address->kind == StateKind::program) != programs) continue;
+        if (!to.front()->keeps(id, *address)) continue;
         for (std::uint32_t i = 0; i < to.size(); ++i) {
           if (!programs && placement.shard_of(id, address->key) != i) continue;
           reader.open(change.value.substr(1));

@@ -83,6 +83,8 @@ class Shard {
   std::size_t save(std::size_t most);
   // What durable state holds at an address of program `id`. False: it is no state of that program. After all of it:
   // `restored`.
+  // Runner::keeps, of the program.
+  bool keeps(ProgramId id, const StateAddress& address) const;
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
   void watched_since(ProgramId id, Time from);
   // As Runner's.
