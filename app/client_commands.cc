@@ -8,10 +8,9 @@
 
 #include "app/command.h"
 #include "app/control/client.h"
+#include "app/daemon_client.h"
 #include "app/savepoint_command.h"
-#include "app/setting_keys.h"
 #include "app/table.h"
-#include "engine/base/text.h"
 #include "engine/base/wording.h"
 
 namespace tocsin::app {
@@ -19,96 +18,10 @@ namespace tocsin::app {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// What a status means for a script.
-Exit exit_of(unsigned status) {
-  if (status >= 200 && status < 300) return Exit::done;
-  if (status == 404 || status == 409 || status == 422) return Exit::no;
-  return status < 500 ? Exit::usage : Exit::unreachable;
-}
-
-struct Asked {
-  HttpAnswer answer;
-  Json json;  // null where the answer is none
-};
-
-// The daemon's answer; nothing: why has been said, and `exit` is the command's.
-class Client {
- public:
-  Client(std::string_view command, const Arguments& arguments, Console& console)
-      : command_(command), arguments_(arguments), console_(console) {}
-
-  Exit exit() const { return exit_; }
-
-  std::optional<Asked> ask(std::string_view method, std::string target, const Json& body = {}) {
-    HttpAsked asked{.method = method, .target = std::move(target)};
-    if (!body.is_null()) asked.body = body.dump();
-    if (const std::string word = arguments_.value("--timeout"); !word.empty()) {
-      const auto timeout = parse_duration(word);
-      if (!timeout || timeout->us <= 0) return refused("--timeout is a length of time, such as 10s");
-      asked.timeout = *timeout;
-    }
-    if (console_.environment) asked.token = console_.environment("TOCSIN_TOKEN").value_or("");
-    if (arguments_.has("--token-file")) {
-      Result<std::string> token = read_secret({arguments_.value("--token-file"), {}});
-      if (!token) return refused(token.error().message);
-      asked.token = std::move(*token);
-    }
-    if (asked.token.find_first_of("\r\n") != std::string::npos) return refused("the token has several lines");
-    const Result<DaemonAddress> address = daemon_address(arguments_, console_);
-    if (!address) return refused(address.error().message);
-    const Result<HttpAnswer> answer = ask_http(*address, asked);
-    if (!answer) {
-      console_.err << fmt::format("tocsin {}: {}\n", command_, answer.error().message);
-      if (!arguments_.has("--addr")) console_.err << "help: is `tocsin run` running? --addr or TOCSIN_ADDR say where\n";
-      exit_ = Exit::unreachable;
-      return std::nullopt;
-    }
-    return Asked{*answer, Json::parse(answer->body, nullptr, false)};
-  }
-
-  // As above, and said what was refused.
-  std::optional<Asked> ask_well(std::string_view method, std::string target, const Json& body = {}) {
-    std::optional<Asked> asked = ask(method, std::move(target), body);
-    if (!asked) return asked;
-    exit_ = exit_of(asked->answer.status);
-    if (exit_ == Exit::done && !asked->json.is_discarded()) return asked;
-    if (exit_ == Exit::done) exit_ = Exit::unreachable;
-    complain(*asked);
-    return std::nullopt;
-  }
-
-  void complain(const Asked& asked) {
-    const Json& json = asked.json;
-    const bool says = json.is_object() && json.contains("error");
-    console_.err << fmt::format(
-        "tocsin {}: {}\n", command_,
-        says ? json["error"].get<std::string>() : fmt::format("the daemon answers {}", asked.answer.status));
-    if (json.is_object() && json.contains("help")) console_.err << "help: " << json["help"].get<std::string>() << "\n";
-  }
-
- private:
-  std::nullopt_t refused(const std::string& message) {
-    exit_ = refuse(console_, command_, message);
-    return std::nullopt;
-  }
-
-  std::string_view command_;
-  const Arguments& arguments_;
-  Console& console_;
-  Exit exit_ = Exit::usage;
-};
+using Asked = DaemonClient::Asked;
 
 std::string number_of(const Json& json) { return grouped(json.get<std::uint64_t>()); }
 std::string bytes_of(const Json& json) { return rounded_bytes(json.get<std::uint64_t>()); }
-// A text of the daemon's, for a terminal: nothing in it that a terminal obeys.
-std::string shown(const Json& json) {
-  std::string out = json.is_string() ? json.get<std::string>() : json.is_null() ? "-" : json.dump();
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  return out;
-}
-
 void print_status(const Json& s, std::ostream& out) {
   const auto line = [&](std::string_view name, const std::string& text) {
     out << fmt::format("{:<12} {}\n", name, text);
@@ -196,8 +109,8 @@ void print_verdict(const Asked& asked, bool as_json, std::ostream& out) {
 }
 
 // A change that a desk has judged: its verdict is the answer, also when it is no.
-Exit change(Client& client, std::string_view method, std::string target, const Json& body, const Arguments& arguments,
-            Console& console) {
+Exit change(DaemonClient& client, std::string_view method, std::string target, const Json& body,
+            const Arguments& arguments, Console& console) {
   const std::optional<Asked> asked = client.ask(method, std::move(target), body);
   if (!asked) return client.exit();
   const Exit exit = exit_of(asked->answer.status);
@@ -211,7 +124,7 @@ Exit change(Client& client, std::string_view method, std::string target, const J
 
 // The document as it is, or as `print` shows it.
 template <class Print>
-Exit show(Client& client, std::string target, const Arguments& arguments, Console& console, const Print& print) {
+Exit show(DaemonClient& client, std::string target, const Arguments& arguments, Console& console, const Print& print) {
   const std::optional<Asked> asked = client.ask_well("GET", std::move(target));
   if (!asked) return client.exit();
   if (arguments.has("--json")) {
@@ -234,7 +147,7 @@ std::string word(const Arguments& arguments, std::size_t i) {
 }  // namespace
 
 Exit run_status(const Arguments& arguments, Console& console) {
-  Client client("status", arguments, console);
+  DaemonClient client("status", arguments, console);
   if (arguments.has("--checkpoints"))
     return show(client, "/api/v1/checkpoints", arguments, console,
                 [](const Json& json, std::ostream& out) { print_checkpoints(json.at("checkpoints"), out); });
@@ -248,7 +161,7 @@ Exit run_status(const Arguments& arguments, Console& console) {
 }
 
 Exit run_rules(const Arguments& arguments, Console& console) {
-  Client client("rules", arguments, console);
+  DaemonClient client("rules", arguments, console);
   const std::string what = word(arguments, 0), name = word(arguments, 1);
   if (!what.empty() && what != "list" && name.empty())
     return refuse(console, "rules", what + " needs the name of a rule");
@@ -260,7 +173,7 @@ Exit run_rules(const Arguments& arguments, Console& console) {
 }
 
 Exit run_alerts(const Arguments& arguments, Console& console) {
-  Client client("alerts", arguments, console);
+  DaemonClient client("alerts", arguments, console);
   std::string target = "/api/v1/alerts?limit=" + encode_url(arguments.value("--limit", "100"));
   if (arguments.has("--rule")) target += "&rule=" + encode_url(arguments.value("--rule"));
   return show(client, std::move(target), arguments, console,
@@ -268,7 +181,7 @@ Exit run_alerts(const Arguments& arguments, Console& console) {
 }
 
 Exit run_reload(const Arguments& arguments, Console& console) {
-  Client client("reload", arguments, console);
+  DaemonClient client("reload", arguments, console);
   const Json body = {{"dry_run", arguments.has("--dry-run")},
                      {"require_state_kept", arguments.has("--require-state-kept")},
                      {"rebuild", arguments.all("--rebuild")}};
@@ -285,7 +198,7 @@ void print_savepoints(const Json& savepoints, std::ostream& out) {
 }
 
 Exit ask_about_savepoints(const Arguments& arguments, Console& console) {
-  Client client("savepoint", arguments, console);
+  DaemonClient client("savepoint", arguments, console);
   const std::string what = word(arguments, 0), name = word(arguments, 1);
   if (what == "list")
     return show(client, "/api/v1/savepoints", arguments, console,

@@ -108,6 +108,7 @@ Exit run_config(const Arguments& arguments, Console& console);
 Exit run_status(const Arguments& arguments, Console& console);
 Exit run_rules(const Arguments& arguments, Console& console);
 Exit run_alerts(const Arguments& arguments, Console& console);
+Exit run_tap(const Arguments& arguments, Console& console);
 Exit run_reload(const Arguments& arguments, Console& console);
 Exit run_savepoint(const Arguments& arguments, Console& console);
 Exit run_version(const Arguments& arguments, Console& console);

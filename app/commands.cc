@@ -1,4 +1,6 @@
 // THE TABLE OF COMMANDS, and the table of exit codes. A new command is a row here and a file beside this one.
+#include <algorithm>
+
 #include "app/command.h"
 #include "app/demo.h"
 #include "app/inputs.h"
@@ -335,7 +337,8 @@ Command client(Command command) {
             .help = "what to authorise by over TCP; else the variable TOCSIN_TOKEN",
             .fills = Fills::files},
            {.name = "--json", .help = "the daemon's own document"}})
-    command.options.push_back(option);
+    if (std::ranges::find(command.options, option.name, &Option::name) == command.options.end())
+      command.options.push_back(option);
   return command;
 }
 
@@ -376,6 +379,40 @@ Command alerts() {
                              {.name = "--limit", .value = "N", .help = "so many; 100 where nothing is said"}},
                  .examples = {"tocsin alerts --rule brute_force --limit 10"},
                  .run = run_alerts});
+}
+
+Command tap() {
+  return client(
+      {.name = "tap",
+       .one_line = "samples of what goes by in a running daemon: events, alerts, what is late or cannot be read",
+       .more =
+           "As it comes, until Ctrl-C; reloads do not end it. Of an event it shows the fields that some rule reads, "
+           "and --where can look at those. The last line, on standard error, says how many there were: what goes by "
+           "faster than it can be looked at is counted and not shown, and the daemon never waits.",
+       .operands =
+           {{"WHAT",
+             0,
+             1,
+             {},
+             "events or events:NAME (of an event or alias), alerts or alerts:RULE, late, dead-letter; events of "
+             "all names where nothing is said",
+             Fills::nothing}},
+       .options = {{.name = "--where",
+                    .value = "EXPR",
+                    .help = "of events:NAME: only those for which this is true, as in a rule: 'amount > 100'"},
+                   {.name = "--limit", .letter = "-n", .value = "N", .help = "end behind so many"},
+                   {.name = "--for", .value = "TIME", .help = "end after so long"},
+                   {.name = "--rate", .value = "N/s", .help = "so many a second at most; 100/s where nothing is said"},
+                   {.name = "--fields", .value = "A,B", .help = "only these of each, such as time,user"},
+                   {.name = "--format",
+                    .value = "FORMAT",
+                    .choices = {"ndjson", "json", "table", "logfmt"},
+                    .help = "how they are printed; ndjson: one JSON object a line"},
+                   json_of()},
+       .examples = {"tocsin tap events:login -n 10",
+                    "tocsin tap events:payment --where 'amount > 1_000' --format table",
+                    "tocsin tap dead-letter --for 10s --fields reason,record"},
+       .run = run_tap});
 }
 
 Command reload() {
@@ -504,9 +541,9 @@ constexpr ExitRow kExits[] = {
 std::span<const ExitRow> exit_rows() { return kExits; }
 
 const std::vector<Command>& all_commands() {
-  static const std::vector<Command> commands{
-      check(),  fmt(),        test(),   replay(), why(),       demo(),    explain(),     run(), config_command(),
-      status(), live_rules(), alerts(), reload(), savepoint(), version(), completions(), man()};
+  static const std::vector<Command> commands{check(),   fmt(),    test(),           replay(),  why(),         demo(),
+                                             explain(), run(),    config_command(), status(),  live_rules(),  alerts(),
+                                             tap(),     reload(), savepoint(),      version(), completions(), man()};
   return commands;
 }
 

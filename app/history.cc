@@ -127,8 +127,8 @@ class Run {
       late_.insert(late.event);
       if (outputs_.late) outputs_.late(late, names_);
     };
-    out.block = [this](SourceId, const EventBatch& batch, std::uint64_t bytes, double done) {
-      note(batch, bytes, done);
+    out.block = [this](SourceId, const std::shared_ptr<const EventBatch>& batch, std::uint64_t bytes, double done) {
+      note(*batch, bytes, done);
     };
     out.stopped = outputs_.stopped;
     return out;

@@ -56,7 +56,7 @@ class Socket {
 class Exchange {
  public:
   Exchange(const DaemonAddress& address, Duration timeout)
-      : address_(address), until_(Clock::now() + std::chrono::microseconds(timeout.us)) {}
+      : address_(address), timeout_(timeout.us), until_(Clock::now() + timeout_) {}
 
   bool connect() { return address_.socket.empty() ? connect_tcp() : connect_local(); }
 
@@ -76,17 +76,19 @@ class Exchange {
     return true;
   }
 
-  // Up to the end of the connection.
-  bool receive(std::string& out) {
+  // Up to the end of the connection, or until `goes_on` says false.
+  bool receive(std::string& out, const std::function<bool()>& goes_on = {}) {
     std::array<char, 16 << 10> piece{};
     while (out.size() < kAnswerMax) {
+      if (goes_on && !goes_on()) return true;
       const ssize_t got = recv(socket_.file(), piece.data(), piece.size(), 0);
       if (got > 0) {
         out.append(piece.data(), static_cast<std::size_t>(got));
+        if (goes_on) until_ = Clock::now() + timeout_;
       } else if (got == 0) {
         return true;
       } else if (errno == EAGAIN) {
-        if (!wait(POLLIN)) return false;
+        if (!wait(POLLIN, goes_on)) return false;
       } else if (errno == ECONNRESET && !out.empty()) {
         return true;
       } else if (errno != EINTR) {
@@ -104,13 +106,14 @@ class Exchange {
     return false;
   }
 
-  bool wait(short events) {
+  bool wait(short events, const std::function<bool()>& goes_on = {}) {
+    const std::int64_t slice = goes_on ? 100 : 1'000;
     while (true) {
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until_ - Clock::now()).count();
       if (left < 0) return fail("not in time (--timeout)");
       pollfd ready{socket_.file(), events, 0};
-      const int said = poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left + 1, 1'000)));
-      if (said > 0) return true;
+      const int said = poll(&ready, 1, static_cast<int>(std::min<std::int64_t>(left + 1, slice)));
+      if (said > 0 || (goes_on && !goes_on())) return true;
       if (said < 0 && errno != EINTR) return fail(std::strerror(errno));
     }
   }
@@ -150,6 +153,7 @@ class Exchange {
   }
 
   const DaemonAddress& address_;
+  const std::chrono::microseconds timeout_;
   Clock::time_point until_;
   Socket socket_{-1};
   std::string reason_;
@@ -230,7 +234,9 @@ Result<DaemonAddress> daemon_address(const Arguments& arguments, const Console& 
   return parse_daemon_address("http://127.0.0.1:8470");
 }
 
-Result<HttpAnswer> ask_http(const DaemonAddress& address, const HttpAsked& asked) {
+namespace {
+
+std::string request_of(const DaemonAddress& address, const HttpAsked& asked) {
   const bool is_v6 = address.host.find(':') != std::string::npos;
   std::string text = fmt::format(
       "{} {}{} HTTP/1.0\r\nHost: {}\r\n", asked.method, address.prefix, asked.target,
@@ -239,13 +245,46 @@ Result<HttpAnswer> ask_http(const DaemonAddress& address, const HttpAsked& asked
   if (!asked.token.empty()) text += fmt::format("Authorization: Bearer {}\r\n", asked.token);
   if (!asked.body.empty() || asked.method != "GET")
     text += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", asked.body.size());
-  text += "\r\n" + asked.body;
+  return text + "\r\n" + asked.body;
+}
 
+}  // namespace
+
+Result<HttpAnswer> ask_http(const DaemonAddress& address, const HttpAsked& asked) {
   Exchange exchange(address, asked.timeout);
   std::string answer;
-  if (!exchange.connect() || !exchange.send(text) || !exchange.receive(answer))
+  if (!exchange.connect() || !exchange.send(request_of(address, asked)) || !exchange.receive(answer))
     return unreachable(address, exchange.reason());
   std::optional<HttpAnswer> parsed = parse_answer(answer);
+  if (!parsed) return unreachable(address, "what it says is no HTTP");
+  return std::move(*parsed);
+}
+
+Result<HttpAnswer> hear_http(const DaemonAddress& address, const HttpAsked& asked,
+                             const std::function<bool(std::string_view line)>& hear,
+                             const std::function<bool()>& waits) {
+  Exchange exchange(address, asked.timeout);
+  std::string text;
+  bool is_heard = false;  // the head says 200, and has been taken away
+  const auto goes_on = [&] {
+    if (!waits()) return false;
+    if (!is_heard) {
+      const std::size_t end = text.find("\r\n\r\n");
+      const auto head = end == std::string::npos ? std::nullopt : parse_answer(text.substr(0, end + 4));
+      if (!head || head->status != 200) return true;
+      is_heard = true;
+      text.erase(0, end + 4);
+    }
+    std::size_t from = 0;
+    for (std::size_t end; (end = text.find('\n', from)) != std::string::npos; from = end + 1)
+      if (!hear(std::string_view(text).substr(from, end - from))) return false;
+    text.erase(0, from);
+    return true;
+  };
+  if (!exchange.connect() || !exchange.send(request_of(address, asked)) || !exchange.receive(text, goes_on))
+    return unreachable(address, exchange.reason());
+  if (is_heard || !waits()) return HttpAnswer{200, {}};
+  std::optional<HttpAnswer> parsed = parse_answer(text);
   if (!parsed) return unreachable(address, "what it says is no HTTP");
   return std::move(*parsed);
 }

@@ -1,6 +1,7 @@
 // A small HTTP client for the commands that talk to a daemon: one request, one answer, one deadline for all of it.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,13 @@ struct HttpAnswer {
 
 // Fails with Error::Code::unreachable when nobody answers in time, and when what answers is no HTTP.
 Result<HttpAnswer> ask_http(const DaemonAddress& address, const HttpAsked& asked);
+
+// As above, of an answer that goes on: each of its lines, while both say true, `waits` at least ten times a second.
+// `timeout` is how long nothing may come. Of any status but 200 the answer is whole, and nothing is heard; what ends
+// within a line is not heard.
+Result<HttpAnswer> hear_http(const DaemonAddress& address, const HttpAsked& asked,
+                             const std::function<bool(std::string_view line)>& hear,
+                             const std::function<bool()>& waits);
 
 // Of a part of a path: everything but letters, digits and - . _ ~ as %XX.
 std::string encode_url(std::string_view text);

@@ -7,11 +7,13 @@
 //     never a question to a shard.
 //   - What takes time (reload, savepoint ...) is begun and answered through its Reply, once, from any thread, also
 //     after the client has gone. A Reply that is destroyed without a call answers 500.
+//   - What goes on (tap) is asked now and then what has come since, as long as the desk is there.
 //   - The desk outlives the API.
 #pragma once
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,12 +22,21 @@
 
 namespace tocsin::app {
 
+// An answer that goes on until one of both sides ends it. Control thread; it never waits.
+class LongAnswer {
+ public:
+  virtual ~LongAnswer() = default;
+  // Appends what has come since the last call; false: nothing will come any more.
+  virtual bool take(std::string& out) = 0;
+};
+
 // What came of something that was asked for: 200 done, 202 begun, 404 no such thing, 409 not now, 422 refused, 500
 // failed. The document is what a client prints or reads.
 struct Verdict {
   unsigned status = 200;
   std::string document =
       {};  // a JSON object; its `text` is what people read of it, lines as `tocsin reload` prints them
+  std::shared_ptr<LongAnswer> goes_on = {};  // instead of a document: lines, as they come
 };
 using Reply = std::function<void(Verdict)>;
 
@@ -44,6 +55,20 @@ struct SavepointAsked {
 struct AlertsAsked {
   std::string rule = {};   // "" of all
   std::size_t most = 100;  // newest first
+};
+
+// Samples of what goes by. Bounds of those who look on: how many, how fast, and the bytes that wait for the client of
+// one.
+inline constexpr std::size_t kTapsMost = 8, kTapBytes = 256 << 10;
+inline constexpr std::int64_t kTapRateMost = 10'000;
+struct TapAsked {
+  enum class Of { events, alerts, late, dead_letters };
+  Of of = Of::events;
+  std::string name = {};                   // of the events, or the rule; "" of all
+  std::string where = {};                  // of events: an expression of the rule language
+  std::uint64_t rate = 100;                // samples a second, at most
+  std::optional<std::uint64_t> most = {};  // it ends behind so many
+  std::optional<Duration> lasts = {};      // it ends after so long
 };
 
 class Desk {
@@ -66,6 +91,8 @@ class Desk {
   virtual void savepoint(const SavepointAsked& asked, Reply reply) = 0;
   virtual void delete_savepoint(const std::string& name, Reply reply) = 0;
   virtual void enable(const std::string& rule, bool enabled, Reply reply) = 0;
+  // 200 and what goes on; 409 too many look on already; 422 there is no such thing to look at.
+  virtual void tap(const TapAsked& asked, Reply reply) = 0;
   virtual void quit() = 0;  // as SIGTERM: returns at once
 };
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -56,8 +57,12 @@ Reply reply_to(Done done) {
   auto once = std::make_shared<Once>();
   once->done = std::move(done);
   return [once](Verdict verdict) {
-    if (const Done last = std::exchange(once->done, nullptr))
-      last({.status = verdict.status, .body = std::move(verdict.document)});
+    const Done last = std::exchange(once->done, nullptr);
+    if (!last) return;
+    ControlResponse response{.status = verdict.status, .body = std::move(verdict.document)};
+    if (verdict.goes_on != nullptr) response.type = "application/x-ndjson";
+    response.goes_on = std::move(verdict.goes_on);
+    last(std::move(response));
   };
 }
 
@@ -126,15 +131,58 @@ void metrics(Call& call) {
   call.done({.status = 200, .body = call.desk.metrics(), .type = "text/plain; version=0.0.4; charset=utf-8"});
 }
 
+// Of the query's value, where there is one; false: it is none, or not from 1 to `most`.
+template <class Number>
+bool take_number(const Call& call, std::string_view name, std::int64_t most, Number& out) {
+  const std::string word = call.value(name);
+  std::int64_t number = 0;
+  if (word.empty()) return true;
+  if (parse_integer(word, number) != NumberText::good || number < 1 || number > most) return false;
+  out = static_cast<std::uint64_t>(number);
+  return true;
+}
+
 void alerts(Call& call) {
   AlertsAsked asked{.rule = call.value("rule")};
-  if (const std::string most = call.value("limit"); !most.empty()) {
-    std::int64_t number = 0;
-    if (parse_integer(most, number) != NumberText::good || number < 1 || number > 100'000)
-      return call.done(complaint(400, "`limit` is a number from 1 to 100000"));
-    asked.most = static_cast<std::size_t>(number);
-  }
+  if (!take_number(call, "limit", 100'000, asked.most))
+    return call.done(complaint(400, "`limit` is a number from 1 to 100000"));
   call.done(document(alerts_json(call.desk.alerts(asked))));
+}
+
+// `events`, `events:login`, `alerts:brute_force`.
+bool take_what(std::string_view what, TapAsked& asked) {
+  constexpr std::pair<std::string_view, TapAsked::Of> kWhats[] = {{"events", TapAsked::Of::events},
+                                                                  {"alerts", TapAsked::Of::alerts},
+                                                                  {"late", TapAsked::Of::late},
+                                                                  {"dead-letter", TapAsked::Of::dead_letters}};
+  const std::size_t colon = std::min(what.find(':'), what.size());
+  const auto row = std::ranges::find(kWhats, what.substr(0, colon), &std::pair<std::string_view, TapAsked::Of>::first);
+  if (row == std::end(kWhats)) return false;
+  asked.of = row->second;
+  if (colon == what.size()) return true;
+  asked.name = what.substr(colon + 1);
+  return !asked.name.empty() && (asked.of == TapAsked::Of::events || asked.of == TapAsked::Of::alerts);
+}
+
+void tap(Call& call) {
+  TapAsked asked;
+  if (const std::string what = call.value("what"); !what.empty() && !take_what(what, asked))
+    return call.done(complaint(400, fmt::format("`{}` is nothing that can be looked at", what),
+                               "events[:NAME], alerts[:RULE], late or dead-letter"));
+  asked.where = call.value("where");
+  if (!asked.where.empty() && (asked.of != TapAsked::Of::events || asked.name.empty()))
+    return call.done(complaint(400, "`where` chooses among the events of one name: events:NAME"));
+  if (!is_valid_utf8(asked.where)) return call.done(complaint(400, "`where` is no UTF-8"));
+  if (!take_number(call, "rate", kTapRateMost, asked.rate))
+    return call.done(complaint(400, fmt::format("`rate` is a number of samples a second, from 1 to {}", kTapRateMost)));
+  if (!take_number(call, "limit", std::numeric_limits<std::int64_t>::max(), asked.most))
+    return call.done(complaint(400, "`limit` is a number, from 1 on"));
+  if (const std::string word = call.value("for"); !word.empty()) {
+    asked.lasts = parse_duration(word);
+    if (!asked.lasts || asked.lasts->us <= 0)
+      return call.done(complaint(400, "`for` is a length of time, such as 10s"));
+  }
+  call.desk.tap(asked, reply_to(std::move(call.done)));
 }
 
 void reload(Call& call) {
@@ -176,7 +224,7 @@ struct Route {
   void (*run)(Call&);
 };
 
-constexpr std::string_view kGet = "GET HEAD", kPost = "POST PUT";
+constexpr std::string_view kGet = "GET HEAD", kPost = "POST PUT", kGetAlone = "GET";
 constexpr Route kRoutes[] = {
     {{kGet, "/-/healthy", Wants::health, "200 while the daemon works, 503 and the reason when it is stuck"}, healthy},
     {{kGet, "/-/ready", Wants::health, "200 once state is loaded and sources are read"}, ready},
@@ -194,6 +242,10 @@ constexpr Route kRoutes[] = {
     {{kPost, "/api/v1/savepoints", Wants::change, "make one: {\"name\": .., \"stop\": false}"}, savepoint},
     {{"DELETE", "/api/v1/savepoints/*", Wants::change, "delete one"}, delete_savepoint},
     {{kGet, "/api/v1/alerts", Wants::read, "the last alerts, newest first: ?rule=..&limit=100"}, alerts},
+    {{kGetAlone, "/api/v1/tap", Wants::read,
+      "samples of what goes by, JSON lines as they come: "
+      "?what=events:NAME&where=EXPR&rate=100&limit=N&for=10s"},
+     tap},
     {{kGet, "/api/v1/problems", Wants::read, "what went wrong lately"}, problems},
     {{kGet, "/api/v1/config", Wants::read, "the settings that hold, secrets as ***"}, config},
     {{kPost, "/api/v1/reload", Wants::change,
@@ -311,6 +363,15 @@ std::string control_page() {
       "request must have come within 10 s, and 256 connections may be open.\n\n"
       "An answer that is no 200 or 202 is `{\"error\": .., \"help\": ..}`; a reload that was refused is 422 and says "
       "why.\n\n"
+      "What `/api/v1/tap` answers does not end by itself, but for `limit` and `for`. Each line is a document, as the "
+      "sinks have it, or of an event `{\"event\": .., \"time\": .., \"source\": .., \"fields\": {..}}` with the "
+      "fields that some rule reads. A line `{\"tap\": {..}}` comes every second and last: how many samples were "
+      "`shown`, "
+      "how many `matched`, were `skipped_by_rate`, were `lost` because the client reads too slowly, and how many of "
+      "whatever kind went by `not_looked_at` because they were too many; its `note` is for people, its `ended` says "
+      "why there is no more. What shards and sinks do never waits for it: at most " +
+      fmt::format("{} look on at once, and each has {} KiB for what its client has not read.\n\n", kTapsMost,
+                  kTapBytes >> 10) +
       "| methods | path | needs | |\n| --- | --- | --- | --- |\n";
   constexpr std::string_view kNeeds[] = {"health", "read", "change"};
   for (const Route& route : kRoutes)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,8 +30,9 @@ struct ControlResponse {
   unsigned status = 200;
   std::string body = {};
   std::string_view type = "application/json";
-  std::string_view allow = {};  // of 405
-  bool is_late = false;         // to be held back a moment, so that guessing takes long
+  std::string_view allow = {};               // of 405
+  bool is_late = false;                      // to be held back a moment, so that guessing takes long
+  std::shared_ptr<LongAnswer> goes_on = {};  // the body, as it comes; then the connection ends
 };
 
 struct RouteRow {

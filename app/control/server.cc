@@ -7,11 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
@@ -32,6 +34,9 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Tcp = asio::ip::tcp;
 using Local = asio::local::stream_protocol;
+
+// Between two looks at an answer that goes on.
+constexpr auto kLookAgain = std::chrono::milliseconds(50);
 
 std::chrono::microseconds chrono_of(Duration duration) { return std::chrono::microseconds(duration.us); }
 
@@ -116,6 +121,8 @@ class Connection : public std::enable_shared_from_this<Connection<Protocol>> {
 
   void write(ControlResponse response) {
     if (shared_.stopped) return;
+    goes_on_ = std::move(response.goes_on);
+    if (goes_on_ != nullptr) keep_alive_ = false;
     response_.emplace(static_cast<http::status>(response.status), version_);
     response_->set(http::field::content_type, std::string(response.type));
     response_->set(http::field::cache_control, "no-store");
@@ -132,10 +139,19 @@ class Connection : public std::enable_shared_from_this<Connection<Protocol>> {
       response_->content_length(response.body.size());  // of what GET would say
     else
       response_->body() = std::move(response.body);
-    if (!is_head_) response_->prepare_payload();
+    is_chunked_ = goes_on_ != nullptr && version_ >= 11;
+    if (goes_on_ != nullptr)
+      response_->chunked(is_chunked_);
+    else if (!is_head_)
+      response_->prepare_payload();
     stream_.expires_after(chrono_of(shared_.options.response_time));
     serializer_.emplace(*response_);
-    serializer_->split(is_head_);
+    serializer_->split(is_head_ || goes_on_ != nullptr);
+    if (goes_on_ != nullptr)
+      return http::async_write_header(stream_, *serializer_, [self = this->shared_from_this()](error_code error, auto) {
+        if (error) return self->close();
+        self->write_on();
+      });
     const auto written = [self = this->shared_from_this()](error_code error, std::size_t) {
       if (error) return self->close();
       if (!self->keep_alive_) return self->finish();
@@ -145,6 +161,34 @@ class Connection : public std::enable_shared_from_this<Connection<Protocol>> {
       http::async_write_header(stream_, *serializer_, written);
     else
       http::async_write(stream_, *serializer_, written);
+  }
+
+  // What has come since; where nothing has, it looks again in a moment. One piece is on its way at a time, and waits no
+  // longer than other answers for a client that does not read: what comes meanwhile the answer keeps, or lets go.
+  void write_on() {
+    if (shared_.stopped) return;
+    piece_.clear();
+    const bool more = goes_on_->take(piece_);
+    if (!more) goes_on_ = nullptr;
+    if (piece_.empty() && more) return look_again();
+    std::string_view end = more || !is_chunked_ ? "" : "0\r\n\r\n";
+    head_ = is_chunked_ && !piece_.empty() ? fmt::format("{:x}\r\n", piece_.size()) : "";
+    const std::string_view tail = head_.empty() ? "" : "\r\n";
+    const std::array<asio::const_buffer, 4> bytes{asio::buffer(head_), asio::buffer(piece_), asio::buffer(tail),
+                                                  asio::buffer(end)};
+    stream_.expires_after(chrono_of(shared_.options.response_time));
+    asio::async_write(stream_, bytes, [self = this->shared_from_this()](error_code error, std::size_t) {
+      if (error) return self->close();
+      if (self->goes_on_ == nullptr) return self->finish();
+      self->look_again();
+    });
+  }
+  void look_again() {
+    stream_.expires_never();
+    timer_.expires_after(kLookAgain);
+    timer_.async_wait([self = this->shared_from_this()](error_code error) {
+      if (!error) self->write_on();
+    });
   }
 
   // After the last answer: what the client still sends is read and dropped for a moment, or closing would reset the
@@ -174,9 +218,11 @@ class Connection : public std::enable_shared_from_this<Connection<Protocol>> {
   std::optional<http::request_parser<http::string_body>> parser_;
   std::optional<http::response<http::string_body>> response_;
   std::optional<http::response_serializer<http::string_body>> serializer_;
+  std::shared_ptr<LongAnswer> goes_on_;
+  std::string head_, piece_;  // of it, on their way
   Shared& shared_;
   std::shared_ptr<std::size_t> open_;
-  bool keep_alive_ = false, is_head_ = false;
+  bool keep_alive_ = false, is_head_ = false, is_chunked_ = false;
   unsigned version_ = 11;
 };
 

@@ -87,6 +87,33 @@ class FakeDesk : public Desk {
   void enable(const std::string& rule, bool enabled, Reply reply) override {
     reply({200, Json{{"rule", rule}, {"enabled", enabled}}.dump()});
   }
+  // Samples without end, as `where` says how large.
+  struct Samples : LongAnswer {
+    explicit Samples(TapAsked what) : asked(std::move(what)) {}
+    bool take(std::string& out) override {
+      if (asked.where == "large") return out.append(100'000, 'x'), true;
+      if (asked.where == "quiet") return true;
+      out +=
+          "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a "
+          "b\"},\"fields\":{\"n\":" +
+          std::to_string(++shown) + ",\"note\":\"x\\u001b[31m\",\"of\":null}}\n";
+      const bool ends = asked.most == shown;
+      out += "{\"tap\":{\"shown\":" + std::to_string(shown) +
+             ",\"matched\":4211,\"skipped_by_rate\":4111,\"lost\":0,\"not_looked_at\":7" +
+             (shown == 1 ? ",\"note\":\"the rules have changed\"" : "") + (ends ? ",\"ended\":\"limit\"" : "") + "}}\n";
+      return !ends;
+    }
+    TapAsked asked;
+    std::uint64_t shown = 0;
+  };
+  void tap(const TapAsked& asked, Reply reply) override {
+    const std::scoped_lock lock(mutex);
+    taps.push_back(asked);
+    if (asked.name == "none") return reply({422, "{\"error\":\"there is no `none`\",\"help\":\"try `some`\"}"});
+    auto samples = std::make_shared<Samples>(asked);
+    looking = samples;
+    reply({200, {}, std::move(samples)});
+  }
   void quit() override { ++quits; }
   ~FakeDesk() override {
     for (std::thread& thread : late) thread.join();
@@ -95,6 +122,8 @@ class FakeDesk : public Desk {
   std::string sick;
   std::mutex mutex;
   std::vector<ReloadAsked> reloads;
+  std::vector<TapAsked> taps;
+  std::weak_ptr<LongAnswer> looking;
   bool hold = false, drop = false;
   Reply held;
   std::vector<std::thread> late;
@@ -558,6 +587,111 @@ TEST_CASE("the commands: what they print, and their exit codes") {
   const Ran timed = with({"reload", "--timeout", "50ms"});
   CHECK(timed.code == 4);
   CHECK(contains(timed.err, "not in time"));
+}
+
+TEST_CASE("answers that go on: in chunks, or up to the end of the connection; let go when the client goes") {
+  Daemon daemon;
+  const std::string chunks = Raw(daemon).talk("GET /api/v1/tap?limit=2 HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(contains(chunks, "Content-Type: application/x-ndjson\r\n"));
+  CHECK(contains(chunks, "Transfer-Encoding: chunked\r\n"));
+  CHECK(contains(chunks, "\"ended\":\"limit\"}}\n\r\n0\r\n\r\n"));
+  CHECK(count(chunks, "\"event\"") == 2);
+  const std::string plain = Raw(daemon).talk("GET /api/v1/tap?limit=2 HTTP/1.0\r\nHost: localhost\r\n\r\n");
+  CHECK_FALSE(contains(plain, "chunked"));
+  CHECK(plain.ends_with("\"ended\":\"limit\"}}\n"));
+  CHECK(contains(Raw(daemon).talk(request("HEAD /api/v1/tap")), " 405 "));
+  for (const char* wrong : {"what=evnts", "what=late:x", "what=events:", "what=alerts&where=x", "where=x", "rate=0",
+                            "rate=10001", "limit=0", "for=soon", "what=events:a&where=%ff"}) {
+    CAPTURE(wrong);
+    CHECK(daemon.ask(daemon.tcp(), "GET", fmt::format("/api/v1/tap?{}", wrong)).status == 400);
+  }
+  daemon.desk.taps.clear();
+  daemon.ask(daemon.tcp(), "GET", "/api/v1/tap?what=events:login&where=n+%3e+1&rate=7&limit=3&for=1m");
+  REQUIRE(daemon.desk.taps.size() == 1);
+  const TapAsked& asked = daemon.desk.taps.front();
+  CHECK(asked.name == "login");
+  CHECK(asked.where == "n > 1");
+  CHECK(asked.rate == 7);
+  CHECK(asked.most == 3);
+  CHECK(asked.lasts == seconds(60));
+  {
+    const Raw gone(daemon);
+    gone.send("GET /api/v1/tap HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    std::string out;
+    gone.receive(out, 200);
+    CHECK(contains(out, "\"event\""));
+  }
+  for (int i = 0; i < 500 && !daemon.desk.looking.expired(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(daemon.desk.looking.expired());
+}
+
+TEST_CASE("an answer that goes on and is not read holds up nobody, and is let go in time") {
+  const Daemon daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
+  const Raw deaf(daemon);
+  deaf.send("GET /api/v1/tap?what=events:x&where=large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").status == 200);
+  const auto is_let_go = [&] {
+    for (int i = 0; i < 1'000; ++i) {
+      if (daemon.desk.looking.expired()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  for (int i = 0; i < 500 && daemon.desk.taps.empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(is_let_go());
+}
+
+TEST_CASE("tap: how samples are laid out, what is said of them, and exit codes") {
+  Daemon daemon;
+  const auto tap = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), "tap");
+    words.insert(words.end(), {"--addr", daemon.local()});
+    return run(words);
+  };
+  const Ran plain = tap({"events:login", "-n", "2"});
+  CHECK(plain.code == 0);
+  CHECK(plain.out ==
+        "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a b\"},"
+        "\"fields\":{\"n\":1,\"note\":\"x\\u001b[31m\",\"of\":null}}\n"
+        "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a b\"},"
+        "\"fields\":{\"n\":2,\"note\":\"x\\u001b[31m\",\"of\":null}}\n");
+  CHECK(plain.err ==
+        "tocsin tap: the rules have changed\n"
+        "shown 2, matched 4,211, skipped by rate 4,111; 7 went by too fast to be looked at\n");
+  CHECK(tap({"events:login", "-n", "1", "--fields", "user,n,none"}).out ==
+        "{\"user\":\"a b\",\"n\":1,\"none\":null}\n");
+  CHECK(Json::parse(tap({"-n", "2", "--json", "--fields", "n"}).out) == Json::parse("[{\"n\":1},{\"n\":2}]"));
+  CHECK(tap({"events:login", "-n", "1", "--format", "logfmt"}).out ==
+        "event=login time=2026-03-01T14:00:00.000000Z key.user=\"a b\" fields.n=1 fields.note=\"x\\\\u001b[31m\" "
+        "fields.of=\n");
+  CHECK(tap({"events:login", "-n", "2", "--format", "table"}).out ==
+        "time                         user  n  note         of\n"
+        "2026-03-01T14:00:00.000000Z  a b   1  x\\u001b[31m  \n"
+        "2026-03-01T14:00:00.000000Z  a b   2  x\\u001b[31m  \n");
+  CHECK(tap({"events:login", "-n", "1", "--format", "table", "--fields", "user,n"}).out == "user  n\na b   1\n");
+  daemon.desk.taps.clear();
+  CHECK(tap({"--rate", "5/s", "-n", "1", "-q"}).err == "tocsin tap: the rules have changed\n");
+  CHECK(daemon.desk.taps.front().rate == 5);
+  const Ran none = tap({"events:none", "--json"});
+  CHECK(none.code == 1);
+  CHECK(none.out.empty());
+  CHECK(none.err == "tocsin tap: there is no `none`\nhelp: try `some`\n");
+  CHECK(tap({"evnts"}).code == 2);
+  CHECK(tap({"--for", "soon"}).code == 2);
+  CHECK(tap({"-n", "none"}).code == 2);
+  CHECK(run({"tap", "--addr", "unix:" + daemon.folder.path() + "/none"}).code == 4);
+  const Ran quiet = tap({"events:x", "--where", "quiet", "--timeout", "100ms"});
+  CHECK(quiet.code == 4);
+  CHECK(contains(quiet.err, "not in time"));
+  std::thread ending([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    daemon.server.reset();
+  });
+  const Ran stopped = tap({"events:login"});
+  ending.join();
+  CHECK(stopped.code == 4);
+  CHECK(contains(stopped.err, "the daemon has stopped"));
 }
 
 TEST_CASE("a client is not fooled by what is no daemon") {

@@ -22,12 +22,21 @@ namespace {
 // How often threads without work look again.
 constexpr auto kPause = std::chrono::milliseconds(2);
 constexpr auto kWatchEvery = std::chrono::milliseconds(100);
+// How often what goes by is looked at, when somebody looks on. What comes in between is bounded (Taps), so it is also
+// how much of a core that can take.
+constexpr auto kTapEvery = std::chrono::milliseconds(10);
 // A worker that has not come round for so long is stuck; when all are to end, sooner.
 constexpr Duration kStuckAfter = seconds(30), kStuckAtTheEnd = seconds(5);
 // How long the old rules stand still at most when the disk does not take what the new ones would begin from.
 constexpr Duration kReloadPatience = seconds(5);
 // Rules that could not begin are tried again by themselves after so long.
 constexpr Duration kReloadAgain = minutes(1);
+
+std::vector<std::string> source_names(const Settings& settings) {
+  std::vector<std::string> out;
+  for (const SourceSettings& source : settings.sources) out.push_back(source.name);
+  return out;
+}
 
 Exit exit_of(const Error& error) {
   return error.code == Error::Code::malformed || error.code == Error::Code::refused ? Exit::state_refused : Exit::usage;
@@ -42,7 +51,8 @@ Daemon::Daemon(Given given, Console& console)
       log_(settings_.log, settings_.limits.problems_kept, clock_, console.err),
       notify_(console.environment ? console.environment("NOTIFY_SOCKET").value_or("") : ""),
       started_(clock_.now()),
-      outbound_(settings_, clock_),
+      taps_(source_names(settings_), clock_, [this] { return current_set(); }),
+      outbound_(settings_, clock_, taps_),
       around_{clock_, [this](const std::string& said) { log_.problem("adapters", said); },
               [this](const std::string& sink, const std::string& id, const std::string& body, const std::string& why) {
                 log_.problem("sink." + sink, why, "such messages go to the dead letters");
@@ -53,6 +63,7 @@ Daemon::~Daemon() {
   threads_stop_ = publishing_stops_ = true;
   watching_ = {};  // joins it, as the others
   checkpointing_ = {};
+  tapping_ = {};
   publishing_ = {};
   control_.reset();
   sinks_.clear();  // their threads may have something to say to what is taken down next
@@ -61,6 +72,11 @@ Daemon::~Daemon() {
 std::shared_ptr<Generation> Daemon::current() const {
   const std::scoped_lock lock(mutex_);
   return generation_;
+}
+
+std::shared_ptr<const CompiledSet> Daemon::current_set() const {
+  const std::shared_ptr<Generation> generation = current();
+  return {generation, &generation->set};
 }
 
 void Daemon::is_at(std::string_view stage, std::string_view what) {
@@ -79,6 +95,7 @@ Exit Daemon::run() {
   if (const Exit opened = open_control(); opened != Exit::done) return opened;
   publishing_ = std::jthread([this] { publisher_thread(); });
   checkpointing_ = std::jthread([this] { checkpoint_thread(); });
+  tapping_ = std::jthread([this] { tap_thread(); });
   Ended ended = run_generation(true);
   while (ended == Ended::reload) ended = run_generation(change_rules());
   end();
@@ -238,8 +255,7 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
   options.shards = settings_.shards != 0
                        ? settings_.shards
                        : std::clamp(std::thread::hardware_concurrency(), 1u, std::uint32_t{kShardsMax});
-  for (const SourceSettings& source : settings_.sources) out->names.sources.push_back(source.name);
-  options.sources = out->names.sources;
+  options.sources = out->names.sources = source_names(settings_);
   out->engine = std::make_unique<Engine>(out->set.compiled.rules, out->set.reference, options);
   std::vector<Crew::Feed> feeds;
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
@@ -306,8 +322,9 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
     }
   Crew::Limits limits;
   limits.held_bytes = settings_.state.memory / 2;
-  out->crew = std::make_unique<Crew>(*out->engine, std::move(feeds), outbound_.outputs(out->names, *out->keeper),
-                                     clock_, out->keeper.get());
+  out->crew = std::make_unique<Crew>(*out->engine, std::move(feeds),
+                                     outbound_.outputs(out->names, *out->keeper, out->set.compiled.rules), clock_,
+                                     out->keeper.get());
   out->crew->set_limits(limits);
   Steward::Pace pace;
   pace.epoch = settings_.state.epoch;
@@ -420,6 +437,8 @@ void Daemon::end() {
   is_at("stopping", "the last checkpoint is being merged");
   threads_stop_ = true;
   checkpointing_ = {};  // joins it
+  tapping_ = {};
+  taps_.end();
   make_asked_savepoint(true);
   outbound_.bind(nullptr);
   control_.reset();
@@ -465,6 +484,10 @@ void Daemon::checkpoint_thread() {
     checkpoint();
     next = std::max(began + settings_.state.checkpoint.every, clock_.elapsed() + settings_.state.checkpoint.min_pause);
   }
+}
+
+void Daemon::tap_thread() {
+  while (!threads_stop_) std::this_thread::sleep_for(taps_.step() ? kTapEvery : kWatchEvery / 2);
 }
 
 // One that takes longer than it may has failed, though the base is the new one: that it takes so long is what somebody

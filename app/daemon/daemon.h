@@ -4,6 +4,7 @@
 //   steward     epochs: begins, stores; publisher: gives them to the sinks
 //   checkpoint  merges epochs into the base, makes savepoints
 //   watch       looks whether shards move, rule files change, somebody has asked for something
+//   tap         shows samples of what goes by to those who look on
 //
 // A generation is a set of rules with all that was made for it. Other rules are another generation, which goes on from
 // the last epoch of the one before, as after a restart: so there is one way from state to a running engine. It is made
@@ -31,6 +32,7 @@
 #include "app/daemon/notify.h"
 #include "app/daemon/outbound.h"
 #include "app/daemon/plan.h"
+#include "app/daemon/taps.h"
 #include "app/registry.h"
 #include "app/settings.h"
 #include "app/wall_clock.h"
@@ -80,6 +82,7 @@ class Daemon final : public Desk {
   void savepoint(const SavepointAsked& asked, Reply reply) override;
   void delete_savepoint(const std::string& name, Reply reply) override;
   void enable(const std::string& rule, bool enabled, Reply reply) override;
+  void tap(const TapAsked& asked, Reply reply) override { taps_.open(asked, std::move(reply)); }
   void quit() override { stop(); }
 
  private:
@@ -121,6 +124,7 @@ class Daemon final : public Desk {
   void publish_rest(Duration until);
   void publisher_thread();
   void checkpoint_thread();
+  void tap_thread();
   void watch_thread();
   void watch_shards(Duration now);
   void watch_troubles(const Generation& generation);
@@ -131,6 +135,7 @@ class Daemon final : public Desk {
   void checkpoint();
   void make_asked_savepoint(bool at_end);
   std::shared_ptr<Generation> current() const;
+  std::shared_ptr<const CompiledSet> current_set() const;
   // What the daemon is about, for people, while it judges nothing.
   void is_at(std::string_view stage, std::string_view what);
 
@@ -146,6 +151,7 @@ class Daemon final : public Desk {
   CheckpointHistory* history_ = nullptr;
   std::vector<OpenSink> sinks_;
   std::unique_ptr<Publisher> publisher_;
+  Taps taps_;
   Outbound outbound_;
   Surroundings around_;
 
@@ -180,7 +186,7 @@ class Daemon final : public Desk {
   std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
   Duration try_again_{};
 
-  std::jthread publishing_, checkpointing_, watching_;
+  std::jthread publishing_, checkpointing_, tapping_, watching_;
   std::unique_ptr<ControlServer> control_;
 };
 

@@ -364,6 +364,53 @@ TEST_CASE("ids of alerts and sessions are those of a replay of the source alone,
   }
 }
 
+TEST_CASE("who looks on sees events, what rules emit, alerts, late ones and broken records, also behind a reload") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  const std::string emits = "rule visit\n  when login_failed by user\n  emit seen with times = count\n";
+  running.rules(std::string(kEvent) + kThree + emits +
+                "rule twice\n  when 2 seen within 1h by user\n  alert \"{user}: twice\"\n");
+  running.begin();
+  const auto tap = [&](const TapAsked& asked) {
+    std::promise<Verdict> verdict;
+    running.daemon->tap(asked, [&](Verdict v) { verdict.set_value(std::move(v)); });
+    Verdict out = verdict.get_future().get();
+    REQUIRE_MESSAGE(out.status == 200, out.document);
+    return out.goes_on;
+  };
+  using Of = TapAsked::Of;
+  const auto events = tap({.name = "login_failed", .where = "user != \"zoe\""}), seen = tap({.name = "seen"});
+  const auto alerts = tap({.of = Of::alerts, .name = "three"}), late = tap({.of = Of::late});
+  const auto dead = tap({.of = Of::dead_letters});
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  const auto shows = [](LongAnswer& tapped, const std::string& words) {
+    std::string out;
+    return soon([&] {
+      tapped.take(out);
+      return contains(out, words);
+    });
+  };
+  more << event("ann", 1) << event("zoe", 2) << event("ann", 3) << event("ann", 4) << "{]\n"
+       << event("bob", 20) << event("cid", 5) << std::flush;
+  CHECK(shows(*events, "\"source\":\"in/0/4\",\"fields\":{\"ts\":\"2026-03-01T14:00:04.000000Z\",\"user\":\"ann\"}"));
+  CHECK(shows(*seen, "\"event\":\"seen\""));
+  CHECK(shows(*alerts, "ann: three"));
+  CHECK(shows(*late, "\"watermark\":\"2026-03-01T14:00:20.000000Z\",\"source\":\"in/0/7\""));
+  CHECK(shows(*dead, "\"reason\":\"broken"));
+  running.rules("event login_failed has user text, at text?, ts time\n  timestamp ts\n" + std::string(kTwo) + kThree);
+  CHECK(running.reload().status == 200);
+  more << event("zoe", 21) << event("bob", 22) << event("bob", 23) << event("cid", 24) << std::flush;
+  std::string out;
+  CHECK(soon([&] {
+    events->take(out);
+    return contains(out, "14:00:23");
+  }));
+  CHECK_FALSE(contains(out, "zoe"));
+  CHECK(shows(*alerts, "bob: three"));
+  running.daemon->stop();
+  CHECK(shows(*alerts, "\"ended\":\"stopping\""));
+}
+
 TEST_CASE("a daemon that does not end in time is told, once it was to have ended") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};

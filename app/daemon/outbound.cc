@@ -27,9 +27,10 @@ const std::vector<std::string>& sinks_of_emitted(const Program& program, const E
 
 }  // namespace
 
-Outbound::Outbound(const Settings& settings, const Clock& clock)
+Outbound::Outbound(const Settings& settings, const Clock& clock, Taps& taps)
     : settings_(settings),
       clock_(clock),
+      taps_(taps),
       late_(one_or_none(settings.routes.late)),
       dead_letter_(one_or_none(settings.routes.dead_letter)),
       sources_(settings.sources.size()) {}
@@ -55,15 +56,22 @@ std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
   return out;
 }
 
-Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper) {
+Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules) {
   Crew::Outputs out;
   out.alert = [this, &names, &keeper](const Alert& alert) { on_alert(alert, names, keeper); };
-  out.emitted = [this, &names, &keeper](const Emitted& emitted) { on_emitted(emitted, names, keeper); };
+  out.emitted = [this, &names, &keeper, rules](const Emitted& emitted) {
+    // An event that a session has enriched went by before, as it was.
+    if (!emitted.enriched && taps_.wants(Taps::Of::events)) taps_.offer(rules, emitted);
+    on_emitted(emitted, names, keeper);
+  };
   out.late = [this, &names, &keeper](const LateEvent& late) {
     ++late_count_;
-    if (late_.empty()) return;
+    const bool is_tapped = taps_.wants(Taps::Of::late);
+    if (late_.empty() && !is_tapped) return;
     std::string body;
     append_late(body, late, names);
+    if (is_tapped) taps_.offer(Taps::Of::late, {}, body);
+    if (late_.empty()) return;
     told_.clear();
     append_message(told_, late_, {id_of(late.event->position, names), {}, body, late.event->time});
     keeper.add_told(told_);
@@ -71,15 +79,20 @@ Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper) {
   out.dead = [this, &names, &keeper](const DeadLetter& letter) {
     ++dead_count_;
     ++sources_[letter.position.source.index].records;
-    if (dead_letter_.empty()) return;
+    const bool is_tapped = taps_.wants(Taps::Of::dead_letters);
+    if (dead_letter_.empty() && !is_tapped) return;
     std::string body;
     append_dead_letter(body, letter, names);
+    if (is_tapped) taps_.offer(Taps::Of::dead_letters, {}, body);
+    if (dead_letter_.empty()) return;
     told_.clear();
     append_message(told_, dead_letter_, {id_of(letter.position, names), {}, body, {}});
     keeper.add_told(told_);
   };
-  out.block = [this](SourceId source, const EventBatch& batch, std::uint64_t bytes, double) {
-    sources_[source.index].records += batch.size();
+  out.block = [this, rules = std::move(rules)](SourceId source, const std::shared_ptr<const EventBatch>& batch,
+                                               std::uint64_t bytes, double) {
+    if (taps_.wants(Taps::Of::events)) taps_.offer(rules, batch);
+    sources_[source.index].records += batch->size();
     sources_[source.index].bytes += bytes;
   };
   return out;
@@ -115,6 +128,7 @@ void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& 
   message_.clear();
   append_message(message_, sinks, {alert.id, alert.key_bytes, body_, alert.time});
   const Epoch epoch = keeper.add_output(message_);
+  if (taps_.wants(Taps::Of::alerts)) taps_.offer(Taps::Of::alerts, names.rules->programs[alert.rule.index].name, body_);
   const std::scoped_lock lock(mutex_);
   kept_.push_front({{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch});
   while (kept_.size() > settings_.limits.alerts_kept) kept_.pop_back();
@@ -147,6 +161,7 @@ void Outbound::undeliverable(const std::string& sink, const std::string& id, con
   document += ",\"size\":" + std::to_string(body.size()) + ",\"record\":";
   append_json_text(document, body);
   document += '}';
+  if (taps_.wants(Taps::Of::dead_letters)) taps_.offer(Taps::Of::dead_letters, {}, document);
   append_message(message, dead_letter_, {id, {}, document, {}});
   ++dead_count_;
   const std::scoped_lock lock(mutex_);

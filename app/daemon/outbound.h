@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/control/answers.h"
+#include "app/daemon/taps.h"
 #include "app/settings.h"
 #include "engine/io/clock.h"
 #include "engine/runtime/crew.h"
@@ -23,13 +24,13 @@ namespace tocsin::app {
 // Outlives reloads: what it counts goes on.
 class Outbound {
  public:
-  Outbound(const Settings& settings, const Clock& clock);
+  Outbound(const Settings& settings, const Clock& clock, Taps& taps);
 
   // The sinks that rules name and the configuration does not have: each a sentence. Nothing is lost in silence.
   std::vector<std::string> unknown_sinks(const RuleSet& rules) const;
 
-  // For a crew whose state `keeper` keeps. All of them outlive the crew.
-  Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper);
+  // For a crew whose state `keeper` keeps. All of them outlive the crew. `rules`: those of the names.
+  Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules);
 
   // A message that a sink has given up is a dead letter of the keeper in force; any thread.
   void undeliverable(const std::string& sink, const std::string& id, const std::string& body, const std::string& why);
@@ -66,6 +67,7 @@ class Outbound {
 
   const Settings& settings_;
   const Clock& clock_;
+  Taps& taps_;
   std::vector<std::string> late_, dead_letter_;  // the sinks of both: one or none
   struct SourceCounts {
     std::atomic<std::uint64_t> records{0}, bytes{0};

@@ -49,7 +49,8 @@ TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the
   const CompiledSet set = compiled(folder, "alerts");
   const Settings settings = with_sinks();
   const tests::HandClock clock;
-  Outbound outbound(settings, clock);
+  Taps taps({}, clock, {});
+  Outbound outbound(settings, clock, taps);
   MemoryStore store;
   Kept before(set, store), after(set, store);
   outbound.bind(&before.keeper);
@@ -73,7 +74,8 @@ TEST_CASE("outbound: a sink that a rule names and nobody has configured is named
   const Folder folder;
   const Settings settings = with_sinks();
   const tests::HandClock clock;
-  const Outbound outbound(settings, clock);
+  Taps taps({}, clock, {});
+  const Outbound outbound(settings, clock, taps);
   CHECK(outbound.unknown_sinks(*compiled(folder, "dead").compiled.rules).empty());
   const auto unknown = outbound.unknown_sinks(*compiled(folder, "pager").compiled.rules);
   REQUIRE(unknown.size() == 1);

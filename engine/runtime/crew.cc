@@ -459,7 +459,7 @@ void Crew::pass_on(std::size_t partition, Decoded& decoded) {
       for (const DeadLetter& letter : decoded.dead) outputs_.dead(letter);
     if (outputs_.late)
       for (const LateEvent& one : late) outputs_.late(one);
-    if (outputs_.block) outputs_.block(decoded.source, *decoded.batch, decoded.bytes, decoded.done);
+    if (outputs_.block) outputs_.block(decoded.source, decoded.batch, decoded.bytes, decoded.done);
   }
   decoded.batch.reset();
   ++news_;

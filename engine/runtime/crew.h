@@ -61,7 +61,8 @@ class Crew {
     std::function<void(const LateEvent&)> late{};
     std::function<void(const DeadLetter&)> dead{};
     // A block has been handed over: its bytes, and how much of its source was done when it was read (Source::done).
-    std::function<void(SourceId source, const EventBatch&, std::uint64_t bytes, double done)> block{};
+    std::function<void(SourceId source, const std::shared_ptr<const EventBatch>&, std::uint64_t bytes, double done)>
+        block{};
     std::function<bool()> stopped{};  // no more is read, and what time alone would still bring is left
   };
   // All of them outlive it. Sources have been started. `keeper`: keeps the state; none: nobody does.

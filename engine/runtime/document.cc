@@ -172,6 +172,23 @@ void append_emitted(std::string& out, const Emitted& emitted, const DocumentName
   out += "}}";
 }
 
+void append_event(std::string& out, const Event& event, const DocumentNames& names) {
+  const EventType& type = names.rules->schema[event.type];
+  out += '{';
+  add(out, "event", type.name);
+  out += ',';
+  add_time(out, "time", event.time);
+  out += ',';
+  add(out, "source", id_of(event.position, names));
+  out += ",\"fields\":{";
+  for (std::size_t i = 0; i < type.fields.size(); ++i) {
+    if (i > 0) out += ',';
+    add_name(out, type.fields[i].name());
+    append_json(out, event.fields[i]);
+  }
+  out += "}}";
+}
+
 void append_late(std::string& out, const LateEvent& late, const DocumentNames& names) {
   out += '{';
   add(out, "event", names.rules->schema[late.event->type].name);

@@ -33,6 +33,8 @@ std::string id_of(const Position& position, const DocumentNames& names);
 void append_alert(std::string& out, const Alert& alert, const DocumentNames& names, Time detected = {});
 // `{"event":..,"time":..,"key":{..},"fields":{..}}`
 void append_emitted(std::string& out, const Emitted& emitted, const DocumentNames& names);
+// `{"event":..,"time":..,"source":"..","fields":{..}}`: those fields that some rule reads.
+void append_event(std::string& out, const Event& event, const DocumentNames& names);
 // `{"event":..,"time":..,"watermark":..,"source":".."}`
 void append_late(std::string& out, const LateEvent& late, const DocumentNames& names);
 // `{"source":..,"reason":..,"detail":..,"size":..,"record":..}`; bytes that are no UTF-8 are replaced.

@@ -35,6 +35,8 @@ epoch = "50ms"
 every = "200ms"
 [http]
 listen = "127.0.0.1:0"
+[control]
+socket = "control"
 END
 event() { echo "{\"user\":\"$1\",\"ts\":\"2026-03-01T14:$2Z\"}" >> logins.ndjson; }
 
@@ -72,8 +74,34 @@ soon "the first rule remembers" has alerts.ndjson "cid: 3 failed"
 soon "the new rule fires" has alerts.ndjson "dan twice"
 [ "$(grep -c "ann: 3 failed" alerts.ndjson)" -eq 1 ] || fail "an alert came twice"
 
+echo "who looks on, over a reload, and until the daemon ends"
+ask() { "$tocsin" "$@" --addr unix:control; }
+ask tap events:login_failed --where 'user != "kay"' --fields user > tapped 2> tap-log &
+tap=$!
+ask tap alerts:twice -n 1 > tapped-alerts 2>> tap-log &
+tap_alerts=$!
+sleep 0.5
+event kay 00:12
+event flo 00:12
+event flo 00:12
+event gil 00:13
+soon "it shows events" has tapped '{"user":"gil"}'
+wait "$tap_alerts" || fail "the tap has not ended behind one alert"
+has tapped-alerts "flo twice" || fail "it shows another alert"
+sed -i 's/} twice/} two times/' rules/b.rules
+ask reload > reloaded || fail "the reload is refused"
+event hal 00:13
+soon "it shows events behind a reload" has tapped '{"user":"hal"}'
+! has tapped kay || fail "it shows what was not asked for"
+sed -i 's/} two times/} twice/' rules/b.rules
+ask reload > reloaded || fail "the reload is refused"
+
 echo "SIGTERM, and it goes on where it was, on another number of shards"
 end 0 TERM
+code=0
+wait "$tap" || code=$?
+[ "$code" -eq 4 ] || fail "the tap of a daemon that has ended: exit code $code"
+has tap-log "shown 4, matched 4" || fail "the tap has not said how many there were: $(cat tap-log)"
 event dan 00:13
 begin --shards 3
 event eve 00:14
