@@ -484,12 +484,17 @@ Command run() {
           "and how far sources and sinks have come, becomes durable a few times a second: after a crash it goes on "
           "from there, and with file sources and file sinks no alert is lost or doubled. Other rules are taken while "
           "it runs, when their files change or at SIGHUP, all or nothing. SIGTERM: what has been judged becomes "
-          "durable and is delivered, then it ends with exit code 0; a second one ends it at once.",
+          "durable and is delivered, then it ends with exit code 0; a second one ends it at once. --dev is for "
+          "writing rules: one with a mistake is told and left out, and the others run.",
       .operands = {kPaths},
       .options = {config(),
                   set(),
+                  {.name = "--dev",
+                   .help = "state in memory, rule files looked at twice a second, those that are broken left out, and "
+                           "what to type next"},
                   {.name = "--shards", .value = "N", .help = "so many threads judge; 0: one a core (`shards`)"}},
-      .examples = {"tocsin run -c tocsin.toml", "tocsin run -c tocsin.toml --set state.epoch=50ms rules/security"},
+      .examples = {"tocsin run -c tocsin.toml", "tocsin run -c tocsin.toml --dev",
+                   "tocsin run -c tocsin.toml --set state.epoch=50ms rules/security"},
       .run = run_run};
 }
 

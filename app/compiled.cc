@@ -11,6 +11,7 @@
 #include "app/rules.h"
 #include "dsl/load.h"
 #include "dsl/render.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::app {
 
@@ -54,6 +55,11 @@ Exit tell_errors(std::string_view command, const CompiledSet& set, Console& cons
   std::ranges::copy_if(set.compiled.diagnostics, std::back_inserter(errors),
                        [](const dsl::Diagnostic& d) { return d.level() == dsl::Level::error; });
   console.err << dsl::render(errors, set.files, dsl::Format::human, {console.err_colours, console.err_width(), {}});
+  if (set.compiled.ok()) {
+    console.err << fmt::format("tocsin {}: what has a mistake is left out; {} run\n", command,
+                               counted(set.compiled.rules->programs.size(), "rule"));
+    return Exit::done;
+  }
   console.err << fmt::format("tocsin {}: nothing runs while the rules have errors\n", command);
   return Exit::no;
 }
@@ -69,11 +75,14 @@ void tell_unread_topics(std::string_view command, const RuleSet& rules, Console&
   for (const TableDef& table : rules.tables) tell("table", table.name, table.topic);
 }
 
-Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
+Exit prepare(std::string_view command, CompiledSet& set, bool leaves_out, Console& console) {
   dsl::CheckOptions options;
   look_into_files(options, set.files);
   set.compiled = dsl::compile(set.files, options);
-  if (!set.compiled.ok()) return tell_errors(command, set, console);
+  if (!set.compiled.ok()) {
+    if (leaves_out) set.compiled = compile_sound_part(set.files, options);
+    if (const Exit told = tell_errors(command, set, console); told != Exit::done) return told;
+  }
   if (command == "test" && set.compiled.model.tests.empty()) return Exit::done;  // nothing of it runs
   const auto reference = ReferenceFiles::read(set.compiled, set.files);
   if (!reference) return unreadable(console, command, reference.error());
@@ -85,6 +94,36 @@ Exit prepare(std::string_view command, CompiledSet& set, Console& console) {
 
 }  // namespace
 
+dsl::Compiled compile_sound_part(std::span<const dsl::SourceText> files, const dsl::CheckOptions& options) {
+  std::vector<dsl::Parsed> trees = dsl::parse_all(files);
+  dsl::Compiled out = dsl::compile(trees, options);
+  const std::vector<dsl::Diagnostic> told = out.diagnostics;
+  const auto leave_out = [&](const std::vector<dsl::Diagnostic>& all) {
+    std::size_t left_out = 0;
+    for (const dsl::Diagnostic& said : all) {
+      const dsl::SourceSpan at = said.here.span;
+      if (said.level() != dsl::Level::error) continue;
+      left_out += std::erase_if(trees[at.file].file.items, [&](const ast::Item& item) {
+        return item.span.begin <= at.begin && at.begin < item.span.end;
+      });
+    }
+    return left_out > 0;
+  };
+  for (dsl::Parsed& tree : trees) {
+    const std::vector<dsl::Diagnostic> broken = std::exchange(tree.diagnostics, {});
+    leave_out(broken);        // what was read of those is a guess
+    tree.unreadable.clear();  // from here on they are as if they were not there
+    tree.unreadable_rules = 0;
+    tree.mended.clear();
+  }
+  for (bool goes_on = !out.ok(); goes_on;) {
+    out = dsl::compile(trees, options);
+    goes_on = !out.ok() && leave_out(out.diagnostics);
+  }
+  out.diagnostics = told;
+  return out;
+}
+
 CompiledPaths compile_paths(std::string_view command, const std::vector<std::string>& paths, const Arguments& arguments,
                             Console& console) {
   CompiledPaths out;
@@ -93,7 +132,7 @@ CompiledPaths compile_paths(std::string_view command, const std::vector<std::str
   for (dsl::SourceSet& source : *sources) {
     CompiledSet& set = out.sets.emplace_back();
     set.files = std::move(source.files);
-    if (const Exit exit = prepare(command, set, console); exit != Exit::done) out.exit = exit;
+    if (const Exit exit = prepare(command, set, arguments.has("--dev"), console); exit != Exit::done) out.exit = exit;
   }
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,7 +34,12 @@ struct CompiledPaths {
   Exit exit = Exit::done;  // else what was wrong has been said on standard error
 };
 
-// Exit::no when the rules have errors, Exit::usage when a file cannot be read, those of lists and tables included.
+// What is sound of the texts: what has a mistake is left out, and what then lacks something. The mistakes are those of
+// all of it. Nothing that can be left out is to blame: no rules.
+dsl::Compiled compile_sound_part(std::span<const dsl::SourceText> files, const dsl::CheckOptions& options);
+
+// Exit::no when the rules have errors (with --dev they are told and left out), Exit::usage when a file cannot be read,
+// those of lists and tables included.
 CompiledPaths compile_paths(std::string_view command, const std::vector<std::string>& paths, const Arguments& arguments,
                             Console& console);
 

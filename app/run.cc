@@ -73,6 +73,11 @@ class Signals {
 
 std::vector<FlagSetting> flags_of(const Arguments& arguments) {
   std::vector<FlagSetting> out;
+  if (arguments.has("--dev")) {
+    out.push_back({"--dev", "state.dir", ""});
+    out.push_back({"--dev", "reload.watch", "true"});
+    out.push_back({"--dev", "reload.every", "500ms"});
+  }
   if (arguments.has("--shards")) out.push_back({"--shards", "shards", arguments.value("--shards")});
   return out;
 }

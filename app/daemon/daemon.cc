@@ -74,6 +74,13 @@ std::shared_ptr<Generation> Daemon::current() const {
   return generation_;
 }
 
+// As ours, but what is complained of goes there.
+Console Daemon::console_with(std::ostream& said) const {
+  Console out{console_.in, console_.out, said};
+  out.environment = console_.environment;
+  return out;
+}
+
 std::shared_ptr<const CompiledSet> Daemon::current_set() const {
   const std::shared_ptr<Generation> generation = current();
   return {generation, &generation->set};
@@ -91,7 +98,7 @@ Exit Daemon::run() {
   if (const Exit opened = open_state(); opened != Exit::done) return opened;
   watching_ = std::jthread([this] { watch_thread(); });  // from here on: to read the state may take long
   if (const Exit opened = open_sinks(); opened != Exit::done) return opened;
-  if (const Exit made = first_generation(); made != Exit::done) return made;
+  if (const Exit made = first_generation(); made != Exit::done || current() == nullptr) return made;
   if (const Exit opened = open_control(); opened != Exit::done) return opened;
   publishing_ = std::jthread([this] { publisher_thread(); });
   checkpointing_ = std::jthread([this] { checkpoint_thread(); });
@@ -191,6 +198,8 @@ Exit Daemon::open_control() {
   auto started = ControlServer::start(*options, *this);
   if (!started) return refuse(started.error());
   control_ = std::move(*started);
+  if (is_dev())
+    hint(options->socket.empty() ? fmt::format("http://127.0.0.1:{}", control_->port()) : "unix:" + options->socket);
   if (control_->port() != 0)
     log_.info("control", fmt::format("listens at {}, port {}", options->listen, control_->port()));
   if (!options->socket.empty()) log_.info("control", "listens at " + options->socket);
@@ -198,22 +207,54 @@ Exit Daemon::open_control() {
 }
 
 Exit Daemon::first_generation() {
-  CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console_);
-  if (compiled.exit != Exit::done) return compiled.exit;
-  if (compiled.sets.size() != 1) {
-    log_.problem("rules", fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size()));
-    return Exit::usage;
+  for (;;) {
+    const Exit exit = try_first_generation();
+    if (exit == Exit::done || !is_dev() || stops_) return stops_ ? Exit::done : exit;
+    std::this_thread::sleep_for(5 * kWatchEvery);
   }
+}
+
+Exit Daemon::try_first_generation() {
+  std::ostringstream said;
+  Console console = is_dev() ? console_with(said) : console_;
+  CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console);
+  const auto refuse = [&](const std::string& where, const std::string& why, Exit exit) {
+    if (is_dev())
+      tell_broken(fmt::format("{}{}: {}\ntocsin run: it begins as soon as that is mended\n", said.str(), where, why));
+    else
+      log_.problem(where, why);
+    return exit;
+  };
+  if (compiled.exit != Exit::done) return is_dev() ? refuse("rules", "nothing can run", compiled.exit) : compiled.exit;
+  if (compiled.sets.size() != 1)
+    return refuse("rules", fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size()),
+                  Exit::usage);
   const Made made = made_generation(std::move(compiled.sets.front()));
-  if (!made) {
-    log_.problem(made.error().where, made.error().why);
-    return made.error().exit;
-  }
+  if (!made) return refuse(made.error().where, made.error().why, made.error().exit);
+  tell_broken(said.str());
   outbound_.bind((*made)->keeper.get());
   const std::scoped_lock lock(mutex_);
   reload_status_.hash = (*made)->hash;
   generation_ = *made;
   return Exit::done;
+}
+
+// What is wrong with the rules does not keep a daemon of --dev from running. It is told when it is another.
+void Daemon::tell_broken(const std::string& said) {
+  if (said == broken_) return;
+  console_.err << said << std::flush;
+  broken_ = said;
+}
+
+// For who begins: what to type beside it.
+void Daemon::hint(const std::string& address) {
+  console_.err << fmt::format(
+      "tocsin run --dev: state is in memory, and rule files are taken as soon as they change\n"
+      "  what comes in    tocsin tap events --addr {0}\n"
+      "  what it finds    tocsin tap alerts --addr {0}\n"
+      "  how it is        tocsin status --addr {0}\n"
+      "  the end          Ctrl-C\n",
+      address);
 }
 
 // How the records of each source are read under these rules.
@@ -650,10 +691,10 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
     if (reply) reply(std::move(verdict));
   };
   std::ostringstream said;
-  Console console{console_.in, console_.out, said};
-  console.environment = console_.environment;
+  Console console = console_with(said);
   CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console);
   if (compiled.exit != Exit::done) return answer(refuse_rules(422, said.str()));
+  if (is_dev()) tell_broken(said.str());
   if (compiled.sets.size() != 1)
     return answer(
         refuse_rules(422, fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size())));

@@ -110,6 +110,11 @@ class Daemon final : public Desk {
   Exit open_sinks();
   Exit open_control();
   Exit first_generation();
+  Exit try_first_generation();
+  bool is_dev() const { return given_.arguments.has("--dev"); }
+  void tell_broken(const std::string& said);
+  void hint(const std::string& address);
+  Console console_with(std::ostream& said) const;
   Made made_generation(CompiledSet rules);
   tl::expected<std::vector<Generation::Input>, Refusal> inputs_for(const RuleSet& rules) const;
   Result<void> give_first(const Generation& generation);
@@ -183,6 +188,7 @@ class Daemon final : public Desk {
   std::uint64_t beating_ = 0;                    // the generation that they are of
   std::map<std::string, std::string> troubles_;  // that go on: where, what
   Duration looked_{};
+  std::string broken_;   // what was told of broken rules, by --dev; before the watch looks at rules, the main thread's
   std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
   Duration try_again_{};
 

@@ -68,7 +68,7 @@ class Running {
   }
   void begin() {
     const std::size_t before = times_begun();
-    daemon.emplace(Daemon::Given{settings, "{}", {}}, console_);
+    daemon.emplace(Daemon::Given{settings, "{}", arguments}, console_);
     thread_ = std::thread([this] { exit_ = daemon->run(); });
     REQUIRE(soon([&] { return times_begun() > before; }));
   }
@@ -101,6 +101,7 @@ class Running {
   bool alerted(const std::string& words) const { return text("alerts.ndjson").find(words) != std::string::npos; }
 
   Settings settings;
+  Arguments arguments;
   struct Place : Folder {
     std::string operator/(const std::string& name) const { return path() + "/" + name; }
   } folder;
@@ -362,6 +363,39 @@ TEST_CASE("ids of alerts and sessions are those of a replay of the source alone,
     };
     CHECK(soon(found));
   }
+}
+
+TEST_CASE("with --dev what has a mistake is told and left out, and what cannot begin is waited for") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.state.dir.clear();
+  running.settings.reload = {.watch = true, .every = milliseconds(20)};
+  running.arguments.add("--dev", {});
+  running.rules("event login_failed has user txt\n");
+  std::thread mending([&] {
+    CHECK(soon([&] { return running.said("tocsin run: it begins as soon as that is mended"); }));
+    CHECK(running.said("`txt` does not fit here"));
+    running.rules(std::string(kEvent) + kThree + "rule broken\n  when login_faild(usr = 1)\n");
+  });
+  running.begin();
+  mending.join();
+  CHECK(running.said("tocsin run --dev: state is in memory"));
+  CHECK(running.said("tocsin tap events --addr unix:" + running.folder / "control"));
+  CHECK(running.said("what has a mistake is left out; 1 rule run"));
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  more << event("ann", 1) << event("ann", 2) << event("ann", 3) << event("bob", 4) << std::flush;
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  std::promise<Verdict> tapped;
+  running.daemon->tap({.name = "login_failed", .where = "user = \"x\""},
+                      [&](Verdict v) { tapped.set_value(std::move(v)); });
+  CHECK(tapped.get_future().get().status == 200);
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(soon([&] { return running.daemon->status().rules == 2; }));
+  running.rules(std::string(kEvent) + kThree + "rule two\n  when 2 login_failed withn 5m\n");
+  CHECK(soon([&] { return running.daemon->status().rules == 1; }));
+  CHECK(running.said("`withn` does not fit here"));
+  more << event("bob", 5) << event("bob", 6) << event("cid", 7) << std::flush;
+  CHECK(soon([&] { return running.alerted("bob: three"); }));  // what it remembers has stayed
 }
 
 TEST_CASE("who looks on sees events, what rules emit, alerts, late ones and broken records, also behind a reload") {

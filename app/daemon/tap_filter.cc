@@ -67,11 +67,12 @@ tl::expected<std::unique_ptr<TapFilter>, TapFilter::Refusal> TapFilter::make(con
                   [](const ast::Item& item) { return std::holds_alternative<ast::TestDecl>(item.node); });
   dsl::CheckOptions options;
   look_into_files(options, files);
-  const dsl::Compiled compiled = dsl::compile(trees, options);
+  dsl::Compiled compiled = dsl::compile(trees, options);
   for (const dsl::Diagnostic& said : compiled.diagnostics)
     if (said.level() == dsl::Level::error && said.here.span.file + 1 == files.size())
       return refuse(said.message, said.help);
   if (trees.back().file.items.size() != 1) return refuse("`where` is no condition on one event");
+  if (!compiled.ok()) compiled = compile_sound_part(files, options);  // as `run --dev` does
   if (!compiled.ok()) return refuse("the rule files are being changed", "try again");
   const Stream* stream = only_stream(*compiled.rules, rule);
   if (stream == nullptr) return refuse("`where` is no condition on one event");

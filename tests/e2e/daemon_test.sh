@@ -133,6 +133,17 @@ sleep 0.5
 end 0 TERM # it has not refused its state
 rm rules/c.rules
 
+echo "to write rules by: a broken one is left out, and nothing is kept"
+mv alerts.ndjson alerts.before
+echo "rule broken" > rules/c.rules
+begin --dev
+soon "what to type is told" has log "tocsin tap alerts --addr unix:control"
+soon "the mistake is told" has log "what has a mistake is left out; 2 rules run"
+soon "the others run" has alerts.ndjson "hal: 3 failed"
+rm rules/c.rules
+end 0 TERM
+mv alerts.before alerts.ndjson
+
 echo "two of them on one state"
 begin
 soon "it runs again" has log "runs 2 rules on"
