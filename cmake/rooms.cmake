@@ -4,7 +4,7 @@
 #   room(base SOURCES text.cc FRIENDS tl::expected TESTS text_test.cc)      library tocsin_base
 #     FRIENDS  what its headers and sources may use: rooms and packages. cmake/arrows.txt says the same of includes.
 #     PRIVATE_FRIENDS  packages that only its sources see
-#     TESTS    unit tests beside the unit; they join TEST_PROGRAM, that of the house's part (engine_test, dsl_test, app_test)
+#     TESTS    unit tests beside the unit; they join TEST_PROGRAM, that of the house's part (engine_test, dsl_test, app_test, daemon_test)
 #     TEST_FRIENDS  what these tests may use besides
 #   test_program(engine_test)             a doctest program; main() is given, so no file defines one
 #   fuzz_target(parse_fuzz SOURCES .. FRIENDS ..)

@@ -2,220 +2,20 @@
 // status and reload.
 #include "app/control/server.h"
 
-#include <arpa/inet.h>
-#include <doctest/doctest.h>
-#include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <chrono>
 #include <cstdlib>
-#include <mutex>
-#include <nlohmann/json.hpp>
-#include <thread>
+#include <fstream>
 
-#include "app/control/client.h"
-#include "app/control/metrics.h"
 #include "app/control/routes.h"
-#include "app/testing.h"
+#include "app/control/testing.h"
 
 namespace tocsin::app {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr const char* kToken = "0123456789abcdef0123456789abcdef";
-
-class FakeDesk : public Desk {
- public:
-  Health healthy() const override { return {sick}; }
-  Health ready() const override { return {"state is being loaded"}; }
-  DaemonStatus status() const override {
-    DaemonStatus out;
-    out.version = "1";
-    out.stage = "running";
-    out.ready = ready();
-    out.sources = {{.name = "logins", .kind = "file", .records = 12}};
-    out.sinks = {{.name = "alerts", .kind = "file", .delivered = 3, .problem = "disk full"}};
-    out.checkpoint.emplace();
-    out.checkpoint->bytes = 2048;
-    return out;
-  }
-  std::vector<RuleStatus> rules() const override {
-    return {{.name = "brute_force", .severity = "high", .alerts = 3}, {.name = "odd/näme", .enabled = false}};
-  }
-  std::vector<ShardStatus> shards() const override { return {{.number = 0, .busy = 0.5}}; }
-  std::vector<CheckpointNote> checkpoints() const override {
-    std::vector<CheckpointNote> notes(1);
-    notes.front().failure = "no space";
-    return notes;
-  }
-  std::vector<SavepointStatus> savepoints() const override { return {{.name = "s1", .bytes = 2048}}; }
-  std::vector<KeptAlert> alerts(const AlertsAsked& asked) const override {
-    return {{.id = "aa",
-             .rule = asked.rule,
-             .document = "{\"text\":\"x\\u001b[31m\",\"most\":" + std::to_string(asked.most) + "}",
-             .deliveries = {{"alerts", "delivered"}}}};
-  }
-  std::vector<ProblemStatus> problems() const override { return {{.where = "sink.alerts", .what = "disk \"full\""}}; }
-  std::string config() const override { return "{\"schema\":\"tocsin/config/1\"}"; }
-  std::string metrics() const override {
-    return metrics_text({.status = status(), .rules = rules(), .shards = shards(), .checkpoints = checkpoints()});
-  }
-
-  void reload(const ReloadAsked& asked, Reply reply) override {
-    const std::scoped_lock lock(mutex);
-    reloads.push_back(asked);
-    if (hold) return void(held = std::move(reply));
-    if (drop) return;
-    reply({asked.require_state_kept ? 422u : 200u, "{\"text\":\"rules: 2 kept\\n\"}"});
-  }
-  void savepoint(const SavepointAsked& asked, Reply reply) override {
-    // As a daemon does: later, from another thread.
-    late.emplace_back([asked, reply = std::move(reply)] {
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      reply({202, "{\"name\":\"" + asked.name + "\"}"});
-    });
-  }
-  void delete_savepoint(const std::string& name, Reply reply) override {
-    reply({name == "s1" ? 200u : 404u, "{\"text\":\"" + name + "\"}"});
-  }
-  void enable(const std::string& rule, bool enabled, Reply reply) override {
-    reply({200, Json{{"rule", rule}, {"enabled", enabled}}.dump()});
-  }
-  // Samples without end, as `where` says how large.
-  struct Samples : LongAnswer {
-    explicit Samples(TapAsked what) : asked(std::move(what)) {}
-    bool take(std::string& out) override {
-      if (asked.where == "large") return out.append(100'000, 'x'), true;
-      if (asked.where == "quiet") return true;
-      out +=
-          "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a "
-          "b\"},\"fields\":{\"n\":" +
-          std::to_string(++shown) + ",\"note\":\"x\\u001b[31m\",\"of\":null}}\n";
-      const bool ends = asked.most == shown;
-      out += "{\"tap\":{\"shown\":" + std::to_string(shown) +
-             ",\"matched\":4211,\"skipped_by_rate\":4111,\"lost\":0,\"not_looked_at\":7" +
-             (shown == 1 ? ",\"note\":\"the rules have changed\"" : "") + (ends ? ",\"ended\":\"limit\"" : "") + "}}\n";
-      return !ends;
-    }
-    TapAsked asked;
-    std::uint64_t shown = 0;
-  };
-  void tap(const TapAsked& asked, Reply reply) override {
-    const std::scoped_lock lock(mutex);
-    taps.push_back(asked);
-    if (asked.name == "none") return reply({422, "{\"error\":\"there is no `none`\",\"help\":\"try `some`\"}"});
-    auto samples = std::make_shared<Samples>(asked);
-    looking = samples;
-    reply({200, {}, std::move(samples)});
-  }
-  void quit() override { ++quits; }
-  ~FakeDesk() override {
-    for (std::thread& thread : late) thread.join();
-  }
-
-  std::string sick;
-  std::mutex mutex;
-  std::vector<ReloadAsked> reloads;
-  std::vector<TapAsked> taps;
-  std::weak_ptr<LongAnswer> looking;
-  bool hold = false, drop = false;
-  Reply held;
-  std::vector<std::thread> late;
-  std::atomic<int> quits{0};
-};
-
-// A server over a desk, with both its addresses.
-struct Daemon {
-  Folder folder;
-  FakeDesk desk;
-  ControlOptions options;
-  std::unique_ptr<ControlServer> server;
-
-  explicit Daemon(const std::function<void(ControlOptions&)>& change = {}) {
-    options.listen = "127.0.0.1:0";
-    options.socket = folder.path() + "/t.sock";
-    options.access.token = kToken;
-    options.late = milliseconds(1);
-    if (change) change(options);
-    auto started = ControlServer::start(options, desk);
-    REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().message));
-    server = std::move(*started);
-  }
-  std::string tcp() const { return fmt::format("http://127.0.0.1:{}", server->port()); }
-  std::string local() const { return "unix:" + options.socket; }
-  HttpAnswer ask(const std::string& address, std::string_view method, const std::string& target,
-                 const std::string& body = {}, const std::string& token = {}) const {
-    const auto answer =
-        ask_http(*parse_daemon_address(address), {.method = method, .target = target, .body = body, .token = token});
-    REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error().message));
-    return *answer;
-  }
-};
-
-// Bytes as they are, to the port; what comes back until the other side closes, or `wait` is over.
-class Raw {
- public:
-  explicit Raw(const Daemon& daemon) : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(daemon.server->port());
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    REQUIRE(::connect(file_, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
-  }
-  ~Raw() { ::close(file_); }
-  Raw(const Raw&) = delete;
-  Raw& operator=(const Raw&) = delete;
-  void send(std::string_view text) const {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(file_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-  }
-  void half_close() const { ::shutdown(file_, SHUT_WR); }
-  // Whether the other side has closed.
-  bool receive(std::string& out, int wait_ms = 5'000) const {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
-    char piece[4096];
-    while (true) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
-      pollfd ready{file_, POLLIN, 0};
-      if (left <= 0 || poll(&ready, 1, static_cast<int>(left)) <= 0) return false;
-      const ssize_t got = recv(file_, piece, sizeof piece, 0);
-      if (got <= 0) return true;
-      out.append(piece, static_cast<std::size_t>(got));
-    }
-  }
-  std::string talk(std::string_view text) const {
-    send(text);
-    std::string out;
-    receive(out);
-    return out;
-  }
-
- private:
-  int file_;
-};
-
-std::string request(std::string_view line, std::string_view headers = {}, std::string_view body = {}) {
-  return fmt::format("{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{}\r\n{}", line, headers, body);
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
-
 TEST_CASE("every route answers, with a document of its schema") {
-  const Daemon daemon;
+  const Served daemon;
   CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").body == "ok\n");
   const HttpAnswer ready = daemon.ask(daemon.tcp(), "GET", "/-/ready");
   CHECK(ready.status == 503);
@@ -242,7 +42,7 @@ TEST_CASE("every route answers, with a document of its schema") {
 }
 
 TEST_CASE("changes: by the Unix socket, or by the token; not otherwise") {
-  Daemon daemon;
+  Served daemon;
   CHECK(daemon.ask(daemon.local(), "POST", "/-/reload").status == 200);
   CHECK(daemon.ask(daemon.tcp(), "POST", "/-/reload").status == 401);
   CHECK(daemon.ask(daemon.tcp(), "POST", "/-/reload", {}, std::string(kToken) + "x").status == 401);
@@ -262,13 +62,13 @@ TEST_CASE("changes: by the Unix socket, or by the token; not otherwise") {
   CHECK(Json::parse(daemon.ask(daemon.local(), "POST", "/api/v1/rules/a%2fb/disable").body) ==
         Json{{"rule", "a/b"}, {"enabled", false}});
 
-  const Daemon open([](ControlOptions& options) { options.access.token.clear(); });
+  const Served open([](ControlOptions& options) { options.access.token.clear(); });
   CHECK(open.ask(open.tcp(), "POST", "/-/quit", {}, kToken).status == 403);
   CHECK(open.ask(open.tcp(), "GET", "/metrics").status == 200);
 }
 
 TEST_CASE("bodies that mean nothing are refused") {
-  Daemon daemon;
+  Served daemon;
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "{\"rebuild\":";
   for (const std::string& body :
@@ -289,7 +89,7 @@ TEST_CASE("bodies that mean nothing are refused") {
 }
 
 TEST_CASE("hosts and origins: no page and no borrowed name gets in") {
-  const Daemon daemon([](ControlOptions& options) { options.access.hosts = {"tocsin.example"}; });
+  const Served daemon([](ControlOptions& options) { options.access.hosts = {"tocsin.example"}; });
   const auto status = [&](const std::string& headers) {
     return Raw(daemon).talk("GET /api/v1/status HTTP/1.1\r\nConnection: close\r\n" + headers + "\r\n").substr(9, 3);
   };
@@ -314,7 +114,7 @@ TEST_CASE("hosts and origins: no page and no borrowed name gets in") {
 
 TEST_CASE("the read token, and what is beyond this machine") {
   const std::string reader(40, 'r');
-  const Daemon daemon([&](ControlOptions& options) { options.access.read_token = reader; });
+  const Served daemon([&](ControlOptions& options) { options.access.read_token = reader; });
   CHECK(daemon.ask(daemon.tcp(), "GET", "/api/v1/status").status == 401);
   CHECK(daemon.ask(daemon.tcp(), "GET", "/api/v1/status", {}, reader).status == 200);
   CHECK(daemon.ask(daemon.tcp(), "GET", "/api/v1/status", {}, kToken).status == 200);
@@ -376,7 +176,7 @@ TEST_CASE("the Unix socket: for its owner alone, in place of a dead one, and gon
 }
 
 TEST_CASE("a port in use is said") {
-  const Daemon daemon;
+  const Served daemon;
   FakeDesk desk;
   const auto second =
       ControlServer::start({.listen = fmt::format("127.0.0.1:{}", daemon.server->port()), .socket = {}}, desk);
@@ -385,7 +185,7 @@ TEST_CASE("a port in use is said") {
 }
 
 TEST_CASE("slow clients: cut off in time, and nobody waits for them") {
-  const Daemon daemon([](ControlOptions& options) { options.request_time = milliseconds(400); });
+  const Served daemon([](ControlOptions& options) { options.request_time = milliseconds(400); });
   std::vector<std::unique_ptr<Raw>> slow;
   for (int i = 0; i < 50; ++i) {
     slow.push_back(std::make_unique<Raw>(daemon));
@@ -407,14 +207,14 @@ TEST_CASE("slow clients: cut off in time, and nobody waits for them") {
 }
 
 TEST_CASE("a client that does not read what it asked for is let go") {
-  const Daemon daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
+  const Served daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
   const Raw deaf(daemon);
   for (int i = 0; i < 20'000; ++i) deaf.send("GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").status == 200);
 }
 
 TEST_CASE("what is too large: headers, bodies, lines without an end") {
-  const Daemon daemon([](ControlOptions& options) { options.body_max = 100'000; });
+  const Served daemon([](ControlOptions& options) { options.body_max = 100'000; });
   CHECK(contains(Raw(daemon).talk(request("GET /api/v1/status", "X: " + std::string(20'000, 'x') + "\r\n")), " 431 "));
   std::string many;
   for (int i = 0; i < 2'000; ++i) many += fmt::format("X{}: y\r\n", i);
@@ -439,7 +239,7 @@ TEST_CASE("what is too large: headers, bodies, lines without an end") {
 }
 
 TEST_CASE("too many connections: turned away at once, and the Unix socket still answers") {
-  const Daemon daemon([](ControlOptions& options) { options.connections_max = 8; });
+  const Served daemon([](ControlOptions& options) { options.connections_max = 8; });
   std::vector<std::unique_ptr<Raw>> held;
   for (int i = 0; i < 8; ++i) {
     held.push_back(std::make_unique<Raw>(daemon));
@@ -461,7 +261,7 @@ TEST_CASE("too many connections: turned away at once, and the Unix socket still 
 }
 
 TEST_CASE("pipelining, half-closed connections, HEAD") {
-  const Daemon daemon;
+  const Served daemon;
   std::string many;
   for (int i = 0; i < 99; ++i) many += "GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n";
   CHECK(count(Raw(daemon).talk(many + request("GET /-/healthy")), "HTTP/1.1 200") == 100);
@@ -480,7 +280,7 @@ TEST_CASE("pipelining, half-closed connections, HEAD") {
 }
 
 TEST_CASE("answers that are late, come twice, or never") {
-  Daemon daemon;
+  Served daemon;
   daemon.desk.drop = true;
   CHECK(daemon.ask(daemon.local(), "POST", "/-/reload").status == 500);
   daemon.desk.drop = false;
@@ -517,14 +317,14 @@ TEST_CASE("answers that are late, come twice, or never") {
 }
 
 TEST_CASE("behind a prefix") {
-  const Daemon daemon([](ControlOptions& options) { options.prefix = "/tocsin"; });
+  const Served daemon([](ControlOptions& options) { options.prefix = "/tocsin"; });
   CHECK(daemon.ask(daemon.tcp() + "/tocsin", "GET", "/-/healthy").status == 200);
   CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").status == 404);
   CHECK(daemon.ask(daemon.local(), "GET", "/-/healthy").status == 200);
 }
 
 TEST_CASE("metrics: each with its help and kind, labels escaped, nothing of a key") {
-  const Daemon daemon;
+  const Served daemon;
   const std::string text = daemon.ask(daemon.tcp(), "GET", "/metrics").body;
   CHECK(contains(text, "# TYPE tocsin_alerts_total counter\n"));
   CHECK(contains(text, "tocsin_alerts_total{rule=\"brute_force\"} 3\n"));
@@ -544,184 +344,6 @@ TEST_CASE("docs/control.md says what the tables say") {
   const std::string page = std::string(TOCSIN_SOURCE_DIR) + "/docs/control.md";
   if (std::getenv("TOCSIN_UPDATE") != nullptr) std::ofstream(page, std::ios::binary) << control_page();
   CHECK(control_page() == Folder::read(page));
-}
-
-TEST_CASE("the commands: what they print, and their exit codes") {
-  Daemon daemon;
-  const auto with = [&](std::vector<std::string> words) {
-    words.insert(words.end(), {"--addr", daemon.local()});
-    return run(words);
-  };
-  const Ran status = with({"status"});
-  CHECK_MESSAGE(status.code == 0, status.err);
-  CHECK(contains(status.out, "ready        no: state is being loaded"));
-  CHECK(contains(status.out, "PROBLEM: disk full"));
-  CHECK(Json::parse(with({"status", "--json"}).out)["schema"] == "tocsin/status/1");
-  CHECK(with({"status", "--ready"}).code == 1);
-  CHECK(contains(with({"rules"}).out, "brute_force  high"));
-  CHECK(contains(with({"rules", "show", "odd/näme"}).out, "disabled"));
-  CHECK(with({"rules", "show", "none"}).code == 1);
-  CHECK(with({"rules", "disable"}).code == 2);
-  CHECK(contains(with({"rules", "disable", "a b"}).out, "\"rule\": \"a b\""));
-  CHECK(contains(with({"alerts", "--rule", "x", "--limit", "3"}).out, "aa  x  x [31m  [alerts: delivered]"));
-  CHECK(with({"alerts", "--limit", "none"}).code == 2);
-  CHECK(with({"reload", "--dry-run"}).out == "rules: 2 kept\n");
-  CHECK(daemon.desk.reloads.back().dry_run);
-  CHECK(with({"reload", "--require-state-kept"}).code == 1);
-  CHECK(contains(with({"savepoint", "list"}).out, "s1"));
-  CHECK(with({"savepoint", "create", "x"}).code == 0);
-  CHECK(with({"savepoint", "delete", "s1"}).code == 0);
-  CHECK(with({"savepoint", "delete", "s2"}).code == 1);
-  CHECK(with({"savepoint", "delete"}).code == 2);
-  CHECK(with({"savepoint", "creat"}).code == 2);
-
-  const Folder folder;
-  CHECK(run({"reload", "--addr", daemon.tcp()}).code == 2);
-  CHECK(run({"reload", "--addr", daemon.tcp(), "--token-file", folder.write("token", kToken)}).code == 0);
-  CHECK(run({"reload", "--addr", daemon.tcp()}, {.environment = {{"TOCSIN_TOKEN", kToken}}}).code == 0);
-  CHECK(run({"status"}, {.environment = {{"TOCSIN_ADDR", daemon.tcp()}}}).code == 0);
-  CHECK(run({"status", "--addr", "unix:" + folder.path() + "/none"}).code == 4);
-  CHECK(run({"status", "--addr", "ftp://x"}).code == 2);
-  CHECK(run({"status", "--addr", daemon.local(), "--timeout", "soon"}).code == 2);
-  daemon.desk.hold = true;
-  const Ran timed = with({"reload", "--timeout", "50ms"});
-  CHECK(timed.code == 4);
-  CHECK(contains(timed.err, "not in time"));
-}
-
-TEST_CASE("answers that go on: in chunks, or up to the end of the connection; let go when the client goes") {
-  Daemon daemon;
-  const std::string chunks = Raw(daemon).talk("GET /api/v1/tap?limit=2 HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  CHECK(contains(chunks, "Content-Type: application/x-ndjson\r\n"));
-  CHECK(contains(chunks, "Transfer-Encoding: chunked\r\n"));
-  CHECK(contains(chunks, "\"ended\":\"limit\"}}\n\r\n0\r\n\r\n"));
-  CHECK(count(chunks, "\"event\"") == 2);
-  const std::string plain = Raw(daemon).talk("GET /api/v1/tap?limit=2 HTTP/1.0\r\nHost: localhost\r\n\r\n");
-  CHECK_FALSE(contains(plain, "chunked"));
-  CHECK(plain.ends_with("\"ended\":\"limit\"}}\n"));
-  CHECK(contains(Raw(daemon).talk(request("HEAD /api/v1/tap")), " 405 "));
-  for (const char* wrong : {"what=evnts", "what=late:x", "what=events:", "what=alerts&where=x", "where=x", "rate=0",
-                            "rate=10001", "limit=0", "for=soon", "what=events:a&where=%ff"}) {
-    CAPTURE(wrong);
-    CHECK(daemon.ask(daemon.tcp(), "GET", fmt::format("/api/v1/tap?{}", wrong)).status == 400);
-  }
-  daemon.desk.taps.clear();
-  daemon.ask(daemon.tcp(), "GET", "/api/v1/tap?what=events:login&where=n+%3e+1&rate=7&limit=3&for=1m");
-  REQUIRE(daemon.desk.taps.size() == 1);
-  const TapAsked& asked = daemon.desk.taps.front();
-  CHECK(asked.name == "login");
-  CHECK(asked.where == "n > 1");
-  CHECK(asked.rate == 7);
-  CHECK(asked.most == 3);
-  CHECK(asked.lasts == seconds(60));
-  {
-    const Raw gone(daemon);
-    gone.send("GET /api/v1/tap HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    std::string out;
-    gone.receive(out, 200);
-    CHECK(contains(out, "\"event\""));
-  }
-  for (int i = 0; i < 500 && !daemon.desk.looking.expired(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(daemon.desk.looking.expired());
-}
-
-TEST_CASE("an answer that goes on and is not read holds up nobody, and is let go in time") {
-  const Daemon daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
-  const Raw deaf(daemon);
-  deaf.send("GET /api/v1/tap?what=events:x&where=large HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").status == 200);
-  const auto is_let_go = [&] {
-    for (int i = 0; i < 1'000; ++i) {
-      if (daemon.desk.looking.expired()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  };
-  for (int i = 0; i < 500 && daemon.desk.taps.empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(is_let_go());
-}
-
-TEST_CASE("tap: how samples are laid out, what is said of them, and exit codes") {
-  Daemon daemon;
-  const auto tap = [&](std::vector<std::string> words) {
-    words.insert(words.begin(), "tap");
-    words.insert(words.end(), {"--addr", daemon.local()});
-    return run(words);
-  };
-  const Ran plain = tap({"events:login", "-n", "2"});
-  CHECK(plain.code == 0);
-  CHECK(plain.out ==
-        "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a b\"},"
-        "\"fields\":{\"n\":1,\"note\":\"x\\u001b[31m\",\"of\":null}}\n"
-        "{\"event\":\"login\",\"time\":\"2026-03-01T14:00:00.000000Z\",\"key\":{\"user\":\"a b\"},"
-        "\"fields\":{\"n\":2,\"note\":\"x\\u001b[31m\",\"of\":null}}\n");
-  CHECK(plain.err ==
-        "tocsin tap: the rules have changed\n"
-        "shown 2, matched 4,211, skipped by rate 4,111; 7 went by too fast to be looked at\n");
-  CHECK(tap({"events:login", "-n", "1", "--fields", "user,n,none"}).out ==
-        "{\"user\":\"a b\",\"n\":1,\"none\":null}\n");
-  CHECK(Json::parse(tap({"-n", "2", "--json", "--fields", "n"}).out) == Json::parse("[{\"n\":1},{\"n\":2}]"));
-  CHECK(tap({"events:login", "-n", "1", "--format", "logfmt"}).out ==
-        "event=login time=2026-03-01T14:00:00.000000Z key.user=\"a b\" fields.n=1 fields.note=\"x\\\\u001b[31m\" "
-        "fields.of=\n");
-  CHECK(tap({"events:login", "-n", "2", "--format", "table"}).out ==
-        "time                         user  n  note         of\n"
-        "2026-03-01T14:00:00.000000Z  a b   1  x\\u001b[31m  \n"
-        "2026-03-01T14:00:00.000000Z  a b   2  x\\u001b[31m  \n");
-  CHECK(tap({"events:login", "-n", "1", "--format", "table", "--fields", "user,n"}).out == "user  n\na b   1\n");
-  daemon.desk.taps.clear();
-  CHECK(tap({"--rate", "5/s", "-n", "1", "-q"}).err == "tocsin tap: the rules have changed\n");
-  CHECK(daemon.desk.taps.front().rate == 5);
-  const Ran none = tap({"events:none", "--json"});
-  CHECK(none.code == 1);
-  CHECK(none.out.empty());
-  CHECK(none.err == "tocsin tap: there is no `none`\nhelp: try `some`\n");
-  CHECK(tap({"evnts"}).code == 2);
-  CHECK(tap({"--for", "soon"}).code == 2);
-  CHECK(tap({"-n", "none"}).code == 2);
-  CHECK(run({"tap", "--addr", "unix:" + daemon.folder.path() + "/none"}).code == 4);
-  const Ran quiet = tap({"events:x", "--where", "quiet", "--timeout", "100ms"});
-  CHECK(quiet.code == 4);
-  CHECK(contains(quiet.err, "not in time"));
-  std::thread ending([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    daemon.server.reset();
-  });
-  const Ran stopped = tap({"events:login"});
-  ending.join();
-  CHECK(stopped.code == 4);
-  CHECK(contains(stopped.err, "the daemon has stopped"));
-}
-
-TEST_CASE("a client is not fooled by what is no daemon") {
-  const int file = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof at;
-  REQUIRE(bind(file, reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
-  REQUIRE(listen(file, 16) == 0);
-  REQUIRE(getsockname(file, reinterpret_cast<sockaddr*>(&at), &size) == 0);
-  const std::string address = fmt::format("http://127.0.0.1:{}", ntohs(at.sin_port));
-  for (const std::string& answer :
-       {std::string(), std::string("SSH-2.0-x\r\n"), std::string("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nshort"),
-        std::string("HTTP/1.1 xxx\r\n\r\n"), std::string("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n")}) {
-    CAPTURE(answer);
-    std::thread other([&] {
-      const int peer = accept(file, nullptr, nullptr);
-      static_cast<void>(!::write(peer, answer.data(), answer.size()));
-      ::shutdown(peer, SHUT_WR);
-      char ignored[512];
-      while (read(peer, ignored, sizeof ignored) > 0) {
-      }
-      ::close(peer);
-    });
-    CHECK(run({"status", "--addr", address}).code == 4);
-    other.join();
-  }
-  CHECK(run({"status", "--addr", address, "--timeout", "50ms"}).code == 4);  // connects, and nobody says a word
-  ::close(file);
 }
 
 }  // namespace

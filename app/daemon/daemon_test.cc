@@ -1,120 +1,18 @@
 // If one of these fails, a reload or a stop takes more with it than it may: rules that ran, connections, events.
 #include "app/daemon/daemon.h"
 
-#include <doctest/doctest.h>
-#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <functional>
-#include <future>
-#include <map>
-#include <set>
-#include <sstream>
-#include <thread>
 
-#include "app/testing.h"
+#include "app/daemon/testing.h"
 
 namespace tocsin::app {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kEvent = "event login_failed has user text, ts time\n  timestamp ts\n";
-constexpr const char* kThree = "rule three\n  when 3 login_failed within 5m by user\n  alert \"{user}: three\"\n";
-constexpr const char* kTwo = "rule two\n  when 2 login_failed within 5m by user\n  alert \"{user}: two\"\n";
-
-std::string event(const std::string& user, int second) {
-  return fmt::format("{{\"user\":\"{}\",\"ts\":\"2026-03-01T14:00:{:02}Z\"}}\n", user, second);
-}
-
-bool soon(const std::function<bool()>& is_so) {
-  for (int i = 0; i < 1'000; ++i) {
-    if (is_so()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
-// A daemon on a thread of its own, in a folder: rules in `rules/a.rules`, alerts in `alerts.ndjson`.
-class Running {
- public:
-  explicit Running(SourceAddress address) {
-    SourceSettings source;
-    source.name = "in";
-    source.address = std::move(address);
-    source.codec.add("--input-format", "json");
-    source.codec.add("--event", "login_failed");
-    settings.sources = {source};
-    settings.sinks = {{"alerts", FileSink{folder / "alerts.ndjson"}}};
-    settings.routes.alerts = {"alerts"};
-    settings.rules = {folder / "rules"};
-    settings.shards = 2;
-    settings.state.dir = folder / "state";
-    settings.state.epoch = milliseconds(20);
-    settings.reload.watch = false;
-    settings.http.listen.clear();
-    settings.control_socket = folder / "control";
-    rules(std::string(kEvent) + kThree);
-    log_.open(folder / "log");
-  }
-  ~Running() {
-    if (daemon) CHECK(stop() == Exit::done);
-  }
-  void begin() {
-    const std::size_t before = times_begun();
-    daemon.emplace(Daemon::Given{settings, "{}", arguments}, console_);
-    thread_ = std::thread([this] { exit_ = daemon->run(); });
-    REQUIRE(soon([&] { return times_begun() > before; }));
-  }
-  std::size_t times_begun() const {
-    std::size_t out = 0;
-    const std::string log = text("log");
-    for (std::size_t at = 0; (at = log.find(" daemon: runs ", at)) != std::string::npos; ++at) ++out;
-    return out;
-  }
-  Exit stop() {
-    daemon->stop();
-    thread_.join();
-    daemon.reset();
-    return exit_;
-  }
-
-  void rules(const std::string& text) { folder.write("rules/a.rules", text); }
-  Verdict reload() {
-    std::promise<Verdict> verdict;
-    daemon->reload({}, [&](Verdict v) { verdict.set_value(std::move(v)); });
-    auto answer = verdict.get_future();
-    REQUIRE(answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
-    return answer.get();
-  }
-  std::string text(const std::string& name) const {
-    std::ifstream in(folder / name);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-  bool said(const std::string& words) const { return text("log").find(words) != std::string::npos; }
-  bool alerted(const std::string& words) const { return text("alerts.ndjson").find(words) != std::string::npos; }
-
-  Settings settings;
-  Arguments arguments;
-  struct Place : Folder {
-    std::string operator/(const std::string& name) const { return path() + "/" + name; }
-  } folder;
-  std::optional<Daemon> daemon;
-
- private:
-  std::istringstream in_;
-  std::ostringstream out_;
-  std::ofstream log_;
-  Console console_{in_, out_, log_};
-  std::thread thread_;
-  Exit exit_ = Exit::bug;
-};
 
 struct Connection {
   explicit Connection(const std::string& path) : socket(::socket(AF_UNIX, SOCK_STREAM, 0)) {
@@ -315,54 +213,6 @@ TEST_CASE("checkpoints that fail too often in a row, or take too long, are said:
   running.begin();
   CHECK(running.daemon->checkpoints().size() >= 2);  // those of the process before
   CHECK_FALSE(running.daemon->checkpoints().front().failure.empty());
-}
-
-// shows F16: the source's name tells its events apart, not which place it has among the others
-TEST_CASE("ids of alerts and sessions are those of a replay of the source alone, whatever other sources there are") {
-  const std::string rules = std::string(kEvent) +
-                            "rule seen\n  when login_failed by user\n  alert \"{user}\"\n"
-                            "session s of login_failed by user ends after 1s idle\n"
-                            "rule visit when s by session_id\n  alert \"{session_id}\"\n";
-  std::map<std::string, std::string> text{{"first", event("ann", 1)}, {"second", event("bob", 1) + event("cid", 5)}};
-  const auto ids_in = [](const std::string& alerts) {
-    std::set<std::string> out;
-    for (std::size_t at = 0; (at = alerts.find("\"alert_id\":\"", at)) != std::string::npos; at += 12)
-      out.insert(alerts.substr(at + 12, 32));
-    return out;
-  };
-  std::set<std::string> replayed;
-  std::string config = "rules = \"rules\"\n";
-  for (const auto& [name, lines] : text)
-    config += fmt::format("[source.{}]\nformat = \"json\"\nevent = \"login_failed\"\n", name);
-  {
-    const Folder folder;
-    folder.write("rules/a.rules", rules);
-    const std::string toml = folder.write("t.toml", config);
-    for (const auto& [name, lines] : text) {
-      const Ran ran = run({"replay", "-c", toml, "--source", name, "--drain", "--input", folder.write(name, lines)});
-      CHECK(ran.code == 0);
-      replayed.merge(ids_in(ran.out));
-    }
-  }
-  CHECK(replayed.size() == 6);
-  for (const bool turned : {false, true}) {
-    Running running(UnixSource{});
-    running.rules(rules);
-    SourceSettings source = running.settings.sources.front();
-    running.settings.sources.clear();
-    for (const auto& [name, lines] : text) {
-      source.name = name;
-      source.address = FileSource{running.folder.write(name, lines + event("eve", 30)), true};
-      running.settings.sources.push_back(source);
-    }
-    if (turned) std::ranges::reverse(running.settings.sources);
-    running.begin();
-    const auto found = [&] {
-      const std::set<std::string> all = ids_in(running.text("alerts.ndjson"));
-      return std::ranges::includes(all, replayed);
-    };
-    CHECK(soon(found));
-  }
 }
 
 TEST_CASE("with --dev what has a mistake is told and left out, and what cannot begin is waited for") {
