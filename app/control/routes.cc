@@ -348,7 +348,8 @@ std::span<const RouteRow> control_routes() {
 std::string control_page() {
   std::string out =
       "# The control API\n\nWritten from the tables in `app/control/routes.cc` and `metrics.cc`; a test compares them "
-      "(`TOCSIN_UPDATE=1 daemon_test` writes it anew). Settings are in [configuration.md](configuration.md), the commands "
+      "(`TOCSIN_UPDATE=1 daemon_test` writes it anew). Settings are in [configuration.md](configuration.md), the "
+      "commands "
       "that "
       "ask it in [commands.md](commands.md).\n\n"
       "A daemon answers on a Unix socket, which only its owner may use, and on TCP. By the Unix socket everything may "
