@@ -26,11 +26,9 @@ void read(ReadSet& set, std::span<const dsl::SourceText> files, int require_test
   look_into_files(options, files);
   look_into_contents(options, files);
   options.require_tests = require_tests;
-  dsl::Checked checked = dsl::check(set.parsed, options);
-  for (const dsl::Parsed& file : set.parsed) std::ranges::copy(file.diagnostics, std::back_inserter(set.diagnostics));
-  std::ranges::move(checked.diagnostics, std::back_inserter(set.diagnostics));
-  dsl::sort_and_unique(set.diagnostics);
-  set.model = std::move(checked.model);
+  dsl::Compiled compiled = dsl::compile(set.parsed, options);  // what cannot be compiled is a mistake, too
+  set.diagnostics = std::move(compiled.diagnostics);
+  set.model = std::move(compiled.model);
 }
 
 }  // namespace

@@ -258,6 +258,8 @@ TEST_CASE("what is beyond a limit is told once, and takes no time of its own") {
                                   event + "rule r when any 2 of (" + many("a") + ") within 5m by k" + alert,
                                   event + "rule r when " + many("a", " then ") + " within 5m by k" + alert,
                                   event + "rule r when a by " + many("x# = k") + alert,
+                                  event + "rule r when a(k in [" + many("\"v#\"") + "]) by k" + alert,
+                                  event + "rule r when a(concat(" + many("k") + ") = \"\") by k" + alert,
                                   event + "rule r when a by k  with " + many("f# = 0") + alert,
                                   event + "rule r when a by k  emit e with " + many("f# = 0") + alert}) {
     CAPTURE(text.substr(0, 60));

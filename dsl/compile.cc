@@ -1,7 +1,6 @@
 #include "dsl/compile.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <iterator>
 #include <utility>
 
@@ -9,10 +8,34 @@
 #include "dsl/emit.h"
 #include "dsl/parser.h"
 #include "dsl/simplify.h"
-#include "engine/base/contract.h"
 #include "engine/program/verify.h"
 
 namespace tocsin::dsl {
+
+namespace {
+
+SourceSpan place_of(std::string_view name, const Model& model) {
+  for (const RuleInfo& rule : model.rules)
+    if (rule.name == name) return rule.at;
+  for (const SessionInfo& session : model.sessions)
+    if (session.decl.name.text == name) return session.decl.name.span;
+  for (const SummaryInfo& summary : model.summaries)
+    if (summary.decl.name.text == name) return summary.decl.name.span;
+  return {};
+}
+
+// Whoever runs rules must not end for one that check() has let pass: it is refused like any other mistake.
+Diagnostic told(const Fault& fault, const RuleSet& rules, const Model& model) {
+  Diagnostic out;
+  out.code = "R074";
+  const std::string name = fault.program.exists() ? rules.programs[fault.program.index].name : "";
+  out.message = name.empty() ? "these rules cannot run" : "`" + name + "` cannot run";
+  out.here = {place_of(name, model), fault.what};
+  out.help = "make several rules of it; if it is not a large one, the mistake is tocsin's: please report it";
+  return out;
+}
+
+}  // namespace
 
 Compiled compile(std::span<const SourceText> texts, CheckOptions options) {
   std::vector<Parsed> files;
@@ -32,10 +55,10 @@ Compiled compile(const std::vector<Parsed>& files, const CheckOptions& options) 
                                   [](const Diagnostic& d) { return d.level() == Level::error; });
   if (failed) return out;
   RuleSet rules = emit(out.model);
-  const std::vector<std::string> faults = verify(rules);
-  for (const std::string& fault : faults) std::fprintf(stderr, "tocsin: %s\n", fault.c_str());
-  TOCSIN_ASSERT(faults.empty());
-  out.rules = std::make_shared<const RuleSet>(std::move(rules));
+  const std::vector<Fault> faults = verify(rules);
+  for (const Fault& fault : faults) out.diagnostics.push_back(told(fault, rules, out.model));
+  sort_and_unique(out.diagnostics);
+  if (faults.empty()) out.rules = std::make_shared<const RuleSet>(std::move(rules));
   return out;
 }
 

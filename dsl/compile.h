@@ -21,8 +21,7 @@ struct Compiled {
   bool ok() const { return rules != nullptr; }
 };
 
-// The n-th text is file n in spans. Throws nothing. A program that `verify` refuses is our own bug: it is told on
-// stderr, and the contract is broken.
+// The n-th text is file n in spans. Throws nothing. A program that `verify` refuses is a diagnostic, too.
 Compiled compile(std::span<const SourceText> texts, CheckOptions options = {});
 // The same from trees: file i of their spans is the i-th.
 Compiled compile(const std::vector<Parsed>& files, const CheckOptions& options = {});

@@ -1,7 +1,8 @@
 // Core forms to Programs: a checked model in, a RuleSet out, with streams per base event, captures of what later
 // filters and texts read, slots of what some rule reads, constants and expressions each once over the whole set.
 //
-// REQUIRES: the model was checked without errors. What comes out passes verify(); anything else is a bug here.
+// REQUIRES: the model was checked without errors. What comes out passes verify(), but for what is beyond
+// a limit that only the program shows; anything else is a bug here.
 #pragma once
 
 #include "dsl/check.h"

@@ -28,6 +28,10 @@ inline constexpr std::size_t kAlternativesMax = 1'000;
 inline constexpr std::size_t kAliasDepthMax = 100;
 // Filters of all aliases of one set, those of the aliases in them each time.
 inline constexpr std::size_t kAliasFiltersMax = 1'000'000;
+// Values of `in [..]` and of one function: all of them are looked at for each event. A list is looked up.
+inline constexpr std::size_t kValuesMax = 4'000;
+// Keys under which one event can be seen: `by k = (a.x, a.y)` has two, and each further such part twice as many.
+inline constexpr std::size_t kKeysPerEventMax = 64;
 // Pieces of one alert text: words, and expressions between them.
 inline constexpr std::size_t kTextPiecesMax = 1'000;
 // Events of one test: it runs in memory.

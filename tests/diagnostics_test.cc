@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "dsl/check.h"
 #include "dsl/code_pages.h"
+#include "dsl/compile.h"
 #include "dsl/load.h"
 #include "dsl/render.h"
 
@@ -54,9 +54,7 @@ Found find_mistakes(const SourceText& source, bool files_exist = true, int requi
     const bool twice = use.path.find("twice") != std::string_view::npos;
     return std::string(twice ? "line 3 has the id `7` of line 2 again; delete one of them" : "");
   };
-  Found found{parsed.front().diagnostics, {}};
-  std::ranges::copy(check(parsed, options).diagnostics, std::back_inserter(found.diagnostics));
-  sort_and_unique(found.diagnostics);
+  Found found{compile(parsed, options).diagnostics, {}};
   found.text = render(found.diagnostics, std::span(&source, 1), Format::human);
   return found;
 }

@@ -244,6 +244,30 @@ void watched_list(Context& c, const ast::By& by, ast::Key& key, KeyInfo& info) {
              "beside another key", "use one key, or `x in list " + key.list->text + "` as a filter");
 }
 
+// An event is looked at once for each of its keys: a part of several in each of ten keys makes 1,024 of them.
+void limit_keys_of_event(Context& c, const std::vector<KeyInfo>& keys, EventId event) {
+  std::map<std::uint32_t, std::size_t> ways{{kNone, 1}};  // by the step that the parts so far play
+  for (const KeyInfo& key : keys) {
+    std::map<std::uint32_t, std::size_t> longer;
+    std::size_t all = 0;
+    for (const KeyInfo::Part& part : key.parts)
+      if (part.event == event)
+        for (const auto& [step, n] : ways) {
+          if (step != kNone && part.step != kNone && step != part.step) continue;
+          longer[part.step == kNone ? step : part.step] += n;
+          all += n;
+        }
+    if (all > kKeysPerEventMax) {
+      c.report(
+          "R074", key.at,
+          "one " + ticked(c.model.events[event].name) + " has more than " + std::to_string(kKeysPerEventMax) + " keys",
+          "each part of this with each of those before it", "let fewer keys have several parts of one event");
+      return;
+    }
+    ways = std::move(longer);
+  }
+}
+
 void resolve_keys(Context& c, std::vector<ast::Clause>& clauses, std::vector<KeyInfo>& keys,
                   const std::vector<Keyed>& events, const std::vector<StepInfo>& steps) {
   auto* by = find<ast::By>(clauses);
@@ -258,6 +282,7 @@ void resolve_keys(Context& c, std::vector<ast::Clause>& clauses, std::vector<Key
       plain_key(c, key, keys[i], events);
     watched_list(c, *by, key, keys[i]);
   }
+  for (const Keyed& event : events) limit_keys_of_event(c, keys, event.event);
 }
 
 // ----- the fields of what is emitted --------------------------------------------------------------
@@ -337,12 +362,10 @@ void check_mute(RuleCheck& r, ast::Mute& mute) {
   const auto id = find_rule(c, mute.rule, "no rule has this name", r.rule.name);
   if (!id) return;
   r.rule.mutes_while = *id;
-  bool unused_flag = false;
   std::vector<std::string> theirs, ours;
   if (const auto* by = find_clause<ast::By>(c.model.rules[*id].clauses))
     for (const ast::Key& key : by->keys) theirs.push_back(name_of_key(key));
   for (const KeyInfo& key : r.rule.keys) ours.push_back(key.name);
-  (void)unused_flag;
   for (ast::Path& path : mute.same) {
     const std::string name = text_of(path);
     const bool here = std::find(ours.begin(), ours.end(), name) != ours.end();

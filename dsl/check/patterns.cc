@@ -536,6 +536,13 @@ void lint_unused_window(PatternCheck& p, const ast::Length& within, const ast::C
       .cause = Label{own->over->span, "its window is this"};
 }
 
+// A field alone has been told already.
+bool looks_at_events(ast::Expr& condition) {
+  bool looks = false;
+  walk(condition, Overloaded{[&](const ast::StreamPath&) { looks = true; }, [&](const ast::Path&) { looks = true; }});
+  return looks;
+}
+
 void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, Scope scope) {
   const std::string phrase = pattern.phrase ? phrase_words(*pattern.phrase) : "";
   scope.phrase = phrase;
@@ -552,6 +559,9 @@ void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, 
     add_events(p.streams, events);
     p.named.emplace_back(&*sp.stream, events);
   });
+  if (!looks_at_events(f.expr))
+    p.c.report("R048", f.expr.span, "this condition looks at no event", "the same whatever happens",
+               "write what it counts or adds up, such as `count(x) > 5 within 5m`");
   if (pattern.within) lint_unused_window(p, *pattern.within, f);
 }
 

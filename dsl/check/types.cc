@@ -702,7 +702,12 @@ std::optional<Duration> window_of(const ast::Aggregate& a, const Scope& s) { ret
 
 // Every key keeps each of them.
 void check_windows_back(Context& c, SourceSpan span, Duration past, Duration window) {
-  if (window.us <= 0 || past.us / window.us <= kWindowsMax) return;
+  if (window.us <= 0) {
+    c.report("R055", span, "there is no past to look back on: the window has no length",
+             "windows of " + duration_text(window), "give the aggregate a window, such as `over 1h`");
+    return;
+  }
+  if (past.us / window.us <= kWindowsMax) return;
   c.report("R074", span, "more than " + grouped(kWindowsMax) + " windows to look back on",
            grouped(static_cast<std::uint64_t>(past.us / window.us)) + " windows of " + duration_text(window),
            "look back on less, " + ticked(duration_text(Duration{window.us * kWindowsMax})) +
@@ -1165,6 +1170,11 @@ Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
   std::vector<Type> types;
   for (ast::Expr& arg : call.args) types.push_back(type_of(c, arg, s));
   const Function& f = functions()[id->index];
+  if (call.args.size() > kValuesMax) {
+    c.report("R074", call.args[kValuesMax].span, "more than " + grouped(kValuesMax) + " values of " + ticked(f.name),
+             "one too many", "split it into several");
+    return result_of(f, types);
+  }
   const std::size_t most = f.variadic ? SIZE_MAX : f.args.size();
   if (call.args.size() < f.required || call.args.size() > most) {
     const std::string wants = f.required == most ? std::to_string(f.required)
@@ -1376,6 +1386,9 @@ void check_number(Context& c, const tocsin::Aggregate& row, ast::Aggregate& a, S
   const bool good = row.kind == AggregateKind::ema
                         ? number > 0 && number <= 1
                         : number >= 1 && literal && std::holds_alternative<std::int64_t>(literal->value);
+  if (good && row.kind != AggregateKind::ema && number > static_cast<double>(kCountMax))
+    c.report("R074", a.args[0].span, "a count of more than " + grouped(kCountMax), "nobody reads as many",
+             "ask for fewer, such as `top(x.f, 3)`");
   if (!good)
     c.report("R055", a.args[0].span,
              row.kind == AggregateKind::ema ? "the weight of `ema` lies above 0 and at most at 1"
@@ -1484,6 +1497,11 @@ Type type_of_in(Context& c, ast::In& in, Scope& s) {
   }
   auto* items = std::get_if<ast::InItems>(&in.where);
   if (!items) return kBool;
+  if (items->items.size() > kValuesMax) {
+    c.report("R074", items->items[kValuesMax].span, "more than " + grouped(kValuesMax) + " values in brackets",
+             "one too many", "write them as a list, and `in list NAME`: it is looked up at once, however long it is");
+    items->items.resize(kValuesMax);
+  }
   for (ast::Expr& item : items->items) check_comparable(c, *in.what, what, item, type_of(c, item, s), in.what->span, s);
   return kBool;
 }

@@ -24,7 +24,7 @@ class Verifier {
  public:
   explicit Verifier(RuleSet& set) : set_(set) {}
 
-  std::vector<std::string> run() {
+  std::vector<Fault> run() {
     for (std::size_t i = 0; i < set_.code.exprs.size(); ++i) expr(i);
     schema();
     for (const ListDef& list : set_.lists)
@@ -40,8 +40,8 @@ class Verifier {
  private:
   template <class... Args>
   void fault(fmt::format_string<Args...> format, Args&&... args) {
-    std::string where = at_ < set_.programs.size() ? set_.programs[at_].name + ": " : "";
-    faults_.push_back(where + fmt::format(format, std::forward<Args>(args)...));
+    faults_.push_back(
+        {at_ < set_.programs.size() ? ProgramId(at_) : ProgramId(), fmt::format(format, std::forward<Args>(args)...)});
   }
 
   template <class Tag>
@@ -77,9 +77,7 @@ class Verifier {
       most = std::max(most, ++depth);
     }
     if (depth != 1) return fault("expression {} leaves {} values, not one", id, depth);
-    if (most > static_cast<std::int64_t>(kStackMax))
-      fault("expression {} needs a stack of {}, more than {}", id, most, kStackMax);
-    expr.depth = static_cast<std::uint16_t>(most);
+    expr.depth = static_cast<std::uint16_t>(std::min<std::int64_t>(most, UINT16_MAX));
   }
 
   // What belongs to one program (slots, steps, cells) is looked at where the program uses the expression.
@@ -172,6 +170,7 @@ class Verifier {
     if (!id.exists()) return;
     if (!in_range(stand.what, id, set_.code.exprs.size())) return;
     const Expr& expr = set_.code.exprs[id.index];
+    if (expr.depth > kStackMax) fault("{} looks at {} values at once, more than {}", stand.what, expr.depth, kStackMax);
     for (std::uint32_t i = expr.begin; i < expr.end && i < set_.code.instructions.size(); ++i) {
       const ExprInst& inst = set_.code.instructions[i];
       use(inst, stand);
@@ -212,7 +211,7 @@ class Verifier {
 
   void program(const Program& p) {
     if (p.streams.size() > kStreamsPerProgramMax)
-      fault("{} streams, more than {}", p.streams.size(), kStreamsPerProgramMax);
+      fault("{} kinds of events, each with its filter, more than {}", p.streams.size(), kStreamsPerProgramMax);
     for (const ProgramId other : p.after)
       if (other.index >= at_) fault("it stands before program {}, whose events it uses", other.index);
     for (const OpenDuring& open : p.open) in_range("a calendar", open.calendar, set_.calendars.size());
@@ -448,11 +447,11 @@ class Verifier {
 
   RuleSet& set_;
   std::size_t at_ = SIZE_MAX;
-  std::vector<std::string> faults_;
+  std::vector<Fault> faults_;
 };
 
 }  // namespace
 
-std::vector<std::string> verify(RuleSet& set) { return Verifier(set).run(); }
+std::vector<Fault> verify(RuleSet& set) { return Verifier(set).run(); }
 
 }  // namespace tocsin

@@ -10,7 +10,13 @@
 
 namespace tocsin {
 
-// In plain words, each with the program it is in; empty: well formed. Fills in Expr::depth.
-std::vector<std::string> verify(RuleSet& set);
+// What is wrong, in plain words. `program`: the number of the one it is in; none: it is of the whole set.
+struct Fault {
+  ProgramId program;
+  std::string what;
+};
+
+// Empty: well formed. Fills in Expr::depth.
+std::vector<Fault> verify(RuleSet& set);
 
 }  // namespace tocsin

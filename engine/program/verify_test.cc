@@ -117,7 +117,7 @@ RuleSet good() {
 
 TEST_CASE("a good set has no faults, and its expressions know their depth") {
   RuleSet set = good();
-  CHECK(verify(set) == std::vector<std::string>{});
+  CHECK(verify(set).empty());
   CHECK(set.code.exprs[2].depth == 2);
 }
 
@@ -219,9 +219,8 @@ TEST_CASE("each broken thing is found, once and by its name") {
   for (const Row& row : rows) {
     RuleSet set = good();
     row.breaks(set);
-    const std::vector<std::string> faults = verify(set);
     std::string all;
-    for (const std::string& fault : faults) all += fault + "\n";
+    for (const Fault& fault : verify(set)) all += fault.what + "\n";
     CHECK_MESSAGE(all.find(row.fault) != std::string::npos, row.fault << " not in:\n" << all);
   }
 }
