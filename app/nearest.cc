@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -15,6 +16,7 @@
 #include "dsl/print.h"
 #include "dsl/reading.h"
 #include "dsl/values.h"
+#include "engine/base/text.h"
 #include "engine/event/key.h"
 
 namespace tocsin::app {
@@ -144,9 +146,7 @@ class Search {
   void operator()(const ast::Ranking&) { refused_by(whole_); }
   void operator()(const ast::Condition& f) {
     if (!info_.when.hold || !held(f)) {
-      std::vector<const ast::Binary*> comparisons;
-      conjuncts(f.expr, comparisons);
-      for (const ast::Binary* comparison : comparisons) value_of(*comparison);
+      for (const Measured& one : measured(f.expr)) value_of(one);
     }
     refused_by(whole_);
   }
@@ -427,27 +427,29 @@ class Search {
     return breaks;
   }
 
-  // How near the left side of one comparison came.
-  void value_of(const ast::Binary& comparison) {
-    const auto weaker = value_alone(whole_, comparison);
-    if (!weaker) return;
-    const bool upwards = wants_more(comparison);
-    const Alert* best = nullptr;
-    const std::vector<Alert> all = asker_.ask_all(*weaker);
-    const auto number_in = [](const Alert& a) { return std::strtod(a.text.c_str(), nullptr); };
-    for (const Alert& alert : all)
-      if (best == nullptr || (upwards ? number_in(alert) > number_in(*best) : number_in(alert) < number_in(*best)))
-        best = &alert;
+  // How near one comparison came.
+  void value_of(const Measured& measured) {
+    const auto all = asker_.ask_value(whole_, measured);
+    if (!all) return;
     if (!out_.reached.empty()) out_.reached += "; ";
-    ast::Expr whole;
-    whole.node = comparison;
-    if (best == nullptr) {
-      out_.reached += fmt::format("`{}` was never judged", print(whole));
+    if (all->empty()) {
+      out_.reached += fmt::format("`{}` was never judged", measured.whole);
       return;
     }
-    out_.reached += fmt::format("`{}` came to {} at {}, `{}` is wanted", print(*comparison.left), best->text,
-                                write_(best->time), print(whole));
-    out_.match = *best;
+    const auto far = [&](const Alert& alert) {  // from what is wanted; of equal ones the first counts
+      const double number = number_in(alert.text);
+      using Wanted = Measured::Wanted;
+      if (measured.wanted == Wanted::other) return measured.target ? std::abs(number - *measured.target) : 0;
+      return measured.wanted == Wanted::more ? -number : number;
+    };
+    const Alert& best = *std::ranges::min_element(*all, {}, far);
+    out_.reached += fmt::format("`{}` came to {} at {}, `{}` is wanted", print(measured.what), best.text,
+                                write_(best.time), measured.whole);
+    out_.match = best;
+  }
+  static double number_in(const std::string& text) {
+    const std::optional<Duration> length = parse_duration(text);
+    return length ? static_cast<double>(length->us) : std::strtod(text.c_str(), nullptr);
   }
 
   // Each condition alone without which it fires. `rule`: it, or the part of it that was not reached; where the

@@ -164,16 +164,9 @@ class Trace {
   }
 
   void values(const ast::Condition& condition) {
-    std::vector<const ast::Binary*> comparisons;
-    conjuncts(condition.expr, comparisons);
-    for (const ast::Binary* comparison : comparisons) {
-      const auto rule = value_alone(whole_, *comparison);
-      if (!rule) continue;
-      ast::Expr whole;
-      whole.node = *comparison;
-      for (const Alert& alert : asker_.ask_all(*rule))
-        tell(alert, fmt::format("`{}`: it is {}", print(whole), alert.text));
-    }
+    for (const Measured& one : measured(condition.expr))
+      for (const Alert& alert : asker_.ask_value(whole_, one).value_or(std::vector<Alert>()))
+        tell(alert, fmt::format("`{}`: it is {}", one.whole, alert.text));
   }
 
   // The largest number that is there at each event.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "dsl/limits.h"
 #include "dsl/print.h"
 #include "dsl/reading.h"
 #include "engine/event/key.h"
@@ -138,35 +139,61 @@ ast::RuleDecl alone(const ast::RuleDecl& rule, ast::Step step) {
   return out;
 }
 
-void conjuncts(const ast::Expr& expr, std::vector<const ast::Binary*>& out) {
-  const auto* binary = std::get_if<ast::Binary>(&expr.node);
-  if (binary == nullptr) return;
-  if (binary->op == ast::BinaryOp::logical_and) {
-    conjuncts(*binary->left, out);
-    conjuncts(*binary->right, out);
-  } else if (binary->op != ast::BinaryOp::logical_or) {
-    out.push_back(binary);
+namespace {
+
+Measured::Wanted wanted_by(ast::BinaryOp op) {
+  using Op = ast::BinaryOp;
+  if (op == Op::greater || op == Op::greater_equal) return Measured::Wanted::more;
+  return op == Op::less || op == Op::less_equal ? Measured::Wanted::less : Measured::Wanted::other;
+}
+
+Measured::Wanted turned(Measured::Wanted wanted) {
+  using Wanted = Measured::Wanted;
+  return wanted == Wanted::more ? Wanted::less : wanted == Wanted::less ? Wanted::more : wanted;
+}
+
+bool compares(ast::BinaryOp op) {
+  using Op = ast::BinaryOp;
+  return op == Op::equal || op == Op::not_equal || wanted_by(op) != Measured::Wanted::other;
+}
+
+std::optional<double> number_of(const ast::Expr& expr) {
+  const auto* literal = std::get_if<ast::Literal>(&expr.node);
+  if (literal == nullptr) return std::nullopt;
+  if (const auto* whole = std::get_if<std::int64_t>(&literal->value)) return static_cast<double>(*whole);
+  if (const auto* number = std::get_if<double>(&literal->value)) return *number;
+  return std::nullopt;
+}
+
+void add_measured(const ast::Expr& expr, const std::string& negated, std::vector<Measured>& out) {
+  const std::string whole = negated.empty() ? print(expr) : negated;
+  const auto add = [&](const ast::Expr& side, Measured::Wanted wanted, std::optional<double> target) {
+    if (!dsl::looks_at_events(side)) return false;
+    out.push_back({side, negated.empty() ? wanted : turned(wanted), target, whole});
+    return true;
+  };
+  if (const auto* unary = std::get_if<ast::Unary>(&expr.node)) {
+    if (unary->op == ast::UnaryOp::logical_not) add_measured(*unary->operand, negated.empty() ? whole : "", out);
+  } else if (const auto* between = std::get_if<ast::Between>(&expr.node)) {
+    add(*between->what, Measured::Wanted::other, number_of(*between->low));
+  } else if (const auto* binary = std::get_if<ast::Binary>(&expr.node)) {
+    if (binary->op == ast::BinaryOp::logical_and || binary->op == ast::BinaryOp::logical_or) {
+      add_measured(*binary->left, negated, out);
+      add_measured(*binary->right, negated, out);
+    } else if (compares(binary->op)) {
+      const Measured::Wanted wanted = wanted_by(binary->op);
+      add(*binary->left, wanted, number_of(*binary->right)) ||
+          add(*binary->right, turned(wanted), number_of(*binary->left));
+    }
   }
 }
 
-bool wants_more(const ast::Binary& comparison) {
-  return comparison.op == ast::BinaryOp::greater || comparison.op == ast::BinaryOp::greater_equal;
-}
+}  // namespace
 
-std::optional<ast::RuleDecl> value_alone(const ast::RuleDecl& rule, const ast::Binary& comparison) {
-  const bool less = comparison.op == ast::BinaryOp::less || comparison.op == ast::BinaryOp::less_equal;
-  if (!wants_more(comparison) && !less) return std::nullopt;
-  ast::RuleDecl weaker = partial(rule);
-  ast::Binary always = comparison;
-  ast::Literal bound;
-  bound.value = less ? 1e300 : -1e300;
-  always.right->node = bound;
-  ast::Expr expr;
-  expr.node = std::move(always);
-  pattern_of(weaker).form = ast::Condition{std::move(expr)};
-  pattern_of(weaker).hold.reset();
-  set_alert(weaker, interpolated("value"));
-  return weaker;
+std::vector<Measured> measured(const ast::Expr& condition) {
+  std::vector<Measured> out;
+  add_measured(condition, "", out);
+  return out;
 }
 
 // ----- what could be less strict ------------------------------------------------------------------------------------
@@ -336,6 +363,29 @@ Asker::Asker(const CompiledSet& set, const dsl::RuleInfo& info, const Question& 
 std::optional<Alert> Asker::ask(const ast::RuleDecl& rule, Of of) {
   std::vector<Alert> all = ask_all(rule, of);
   return all.empty() ? std::nullopt : std::optional(std::move(all.back()));
+}
+
+std::optional<std::vector<Alert>> Asker::ask_value(const ast::RuleDecl& rule, const Measured& measured) {
+  ast::RuleDecl weaker = partial(rule);
+  pattern_of(weaker).hold.reset();
+  set_alert(weaker, interpolated("value"));
+  // Below every value, of whichever type it is: what is measured is then the comparison's left side, and so `value`.
+  const decltype(ast::Literal::value) least[] = {-1e300, Duration{-dsl::kDurationMax.us}};
+  for (const auto& below : least) {
+    ast::Literal literal;
+    literal.value = below;
+    ast::Binary always;
+    always.op = ast::BinaryOp::greater;
+    always.left->node = measured.what.node;
+    always.left->span = measured.what.span;
+    always.right->node = literal;
+    ast::Expr expr;
+    expr.node = std::move(always);
+    pattern_of(weaker).form = ast::Condition{std::move(expr)};
+    std::vector<Alert> all = ask_all(weaker);
+    if (meant_something_) return all;
+  }
+  return std::nullopt;
 }
 
 std::vector<Alert> Asker::ask_all(const ast::RuleDecl& rule, Of of) {

@@ -65,13 +65,15 @@ bool starts_over(const dsl::RuleInfo& info);
 // The base events of a stream, without any filter; nothing when the stream has none, or is one of them.
 std::optional<ast::Stream> base_of(const dsl::Model& model, const ast::Stream& stream);
 
-// The comparisons of which a condition is made by `and`.
-void conjuncts(const ast::Expr& expr, std::vector<const ast::Binary*>& out);
-// The condition of which only this comparison is left, true whatever its left side is, which is the alert's text;
-// nothing when it compares no sizes.
-std::optional<ast::RuleDecl> value_alone(const ast::RuleDecl& rule, const ast::Binary& comparison);
-// Does the comparison want the left side to be larger?
-bool wants_more(const ast::Binary& comparison);
+// One comparison of a condition, seen from what it measures: the side with an aggregate.
+struct Measured {
+  enum class Wanted { more, less, other };
+  ast::Expr what;
+  Wanted wanted = Wanted::other;
+  std::optional<double> target;  // the number that it is compared with, where one is written
+  std::string whole;             // as written: "50 < sum(a.v)"
+};
+std::vector<Measured> measured(const ast::Expr& condition);
 
 struct Relaxed {
   std::string said;  // "without `reset on login_ok`"
@@ -99,6 +101,9 @@ class Asker {
 
   // Without what has an event that the alert before has used up, where the rule starts over (F3).
   std::vector<Alert> ask_all(const ast::RuleDecl& rule, Of of = Of::the_key);
+
+  // What is measured, each time that it is judged: the alert's text. Nothing: it cannot be asked for alone.
+  std::optional<std::vector<Alert>> ask_value(const ast::RuleDecl& rule, const Measured& measured);
 
   // Could the last one that was asked be compiled? A part of a rule may lack what its clauses name.
   bool meant_something() const { return meant_something_; }

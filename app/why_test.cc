@@ -270,6 +270,39 @@ Ran why_of(const std::string& rule, const std::string& words, std::vector<std::s
   return run(more, {.input = ticks(words)});
 }
 
+TEST_CASE("a condition: how near each comparison came, whichever side, type and form it has") {
+  const Folder folder;
+  const std::string rules =
+      folder.write("a.rules",
+                   "event st has k text, up bool, v int, d duration, ts time\n"
+                   "  timestamp ts in s  late 0s\n"
+                   "rule turned when 50 < sum(st.v) within 8h by k  alert low \"\"\n"
+                   "rule equal when sum(st.v) = 6 within 8h by k  alert low \"\"\n"
+                   "rule either when count(st) > 5 or sum(st.v) > 90 within 8h by k  alert low \"\"\n"
+                   "rule inside when sum(st.v) between 100 and 200 within 8h by k  alert low \"\"\n"
+                   "rule negated when not (sum(st.v) < 50) within 8h by k  alert low \"\"\n"
+                   "rule lasts when duration(st(up = true)) > 5h within 8h by k  alert low \"\"\n"
+                   "rule longest when max(st.d) > 2 * max(st.d) within 8h by k  alert low \"\"\n");
+  const std::string events =
+      "{\"k\":\"a\",\"up\":true,\"v\":5,\"d\":90,\"ts\":0}\n{\"k\":\"a\",\"up\":false,\"v\":6,\"d\":30,\"ts\":60}\n";
+  const std::pair<const char*, const char*> rows[] = {
+      {"turned", "`sum(st.v)` came to 11 at 1970-01-01T00:01:00.000000Z, `50 < sum(st.v)` is wanted"},
+      {"equal", "`sum(st.v)` came to 5 at 1970-01-01T00:00:00.000000Z, `sum(st.v) = 6` is wanted"},
+      {"either",
+       "`count(st)` came to 2 at 1970-01-01T00:01:00.000000Z, `count(st) > 5` is wanted; `sum(st.v)` came to 11 at "
+       "1970-01-01T00:01:00.000000Z, `sum(st.v) > 90` is wanted"},
+      {"inside", "`sum(st.v)` came to 11 at 1970-01-01T00:01:00.000000Z, `sum(st.v) between 100 and 200` is wanted"},
+      {"negated", "`sum(st.v)` came to 11 at 1970-01-01T00:01:00.000000Z, `not sum(st.v) < 50` is wanted"},
+      {"lasts",
+       "`duration(st(up = true))` came to 0s at 1970-01-01T00:00:00.000000Z, `duration(st(up = true)) > 5h` is wanted"},
+      {"longest", "`max(st.d)` came to 1m30s at 1970-01-01T00:00:00.000000Z, `max(st.d) > 2 * max(st.d)` is wanted"}};
+  for (const auto& [rule, reached] : rows) {
+    const Ran ran =
+        run({"why", rules, "--rule", rule, "--key", "a", "--input", "-", "--event", "st"}, {.input = events});
+    CHECK_MESSAGE(contains(ran.out, std::string("the nearest came to: ") + reached), ran.out << ran.err);
+  }
+}
+
 TEST_CASE("a silence: the last event of the key, also where it is the last of the input") {
   const std::string words = "x0 x10 y11 x15 y16";
   const auto last = [](const char* time) {

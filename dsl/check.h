@@ -231,6 +231,9 @@ struct Checked {
 // The result does not refer to `files`, but its spans do.
 Checked check(std::span<const Parsed> files, const CheckOptions& options = {});
 
+// Does the expression say another thing when other events come? (A field of one has been told where it cannot stand.)
+bool looks_at_events(const ast::Expr& expr);
+
 // The first clause of one kind; null: there is none.
 template <class T>
 const T* find_clause(const std::vector<ast::Clause>& clauses) {

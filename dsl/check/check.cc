@@ -5,6 +5,7 @@
 #include <array>
 
 #include "dsl/check/context.h"
+#include "dsl/check/walk.h"
 
 namespace tocsin::dsl {
 
@@ -142,6 +143,13 @@ std::string text_of(const ast::Path& path) {
 }
 
 }  // namespace checking
+
+bool looks_at_events(const ast::Expr& expr) {
+  bool looks = false;
+  checking::walk(expr,
+                 Overloaded{[&](const ast::StreamPath&) { looks = true; }, [&](const ast::Path&) { looks = true; }});
+  return looks;
+}
 
 Checked check(std::span<const Parsed> files, const CheckOptions& options) {
   using namespace checking;

@@ -536,13 +536,6 @@ void lint_unused_window(PatternCheck& p, const ast::Length& within, const ast::C
       .cause = Label{own->over->span, "its window is this"};
 }
 
-// A field alone has been told already.
-bool looks_at_events(ast::Expr& condition) {
-  bool looks = false;
-  walk(condition, Overloaded{[&](const ast::StreamPath&) { looks = true; }, [&](const ast::Path&) { looks = true; }});
-  return looks;
-}
-
 void check_condition(PatternCheck& p, ast::Pattern& pattern, ast::Condition& f, Scope scope) {
   const std::string phrase = pattern.phrase ? phrase_words(*pattern.phrase) : "";
   scope.phrase = phrase;
