@@ -101,8 +101,8 @@ TEST_CASE("only fields that some rule reads are decoded, besides time and tiebre
       compile_text(std::string(kEvents) + "rule r when 5 login_failed within 5m by user alert low \"x\"");
   REQUIRE_MESSAGE(compiled.ok(), errors_of(compiled));
   CHECK(dump_schema(*compiled.rules) ==
-        "event login ts time (timestamp), seq int (tiebreak), outcome text, user text\n"
-        "event reading ts time (timestamp)\n");
+        "event login ts time (timestamp), seq int (tiebreak), outcome text, user text late 10s\n"
+        "event reading ts time (timestamp) in us\n");
 }
 
 TEST_CASE("equal filters of different rules are one expression") {

@@ -163,6 +163,16 @@ TEST_CASE("a reload in which nothing that runs has changed begins no other gener
   running.rules(std::string(kEvent) + "list bad = [\"x\", \"z\"]\n" + kThree);
   CHECK(running.reload().status == 200);
   CHECK(running.daemon->status().reload.generation == 2);
+  // How long events are waited for, and what a number is as a time, runs as well.
+  std::string event = kEvent;
+  const std::size_t end = event.find('\n', event.find("timestamp"));
+  REQUIRE(end != std::string::npos);
+  running.rules(event.insert(end, "  late 7s") + "list bad = [\"x\", \"z\"]\n" + kThree);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().reload.generation == 3);
+  running.rules(event.insert(end, " in s") + "list bad = [\"x\", \"z\"]\n" + kThree);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().reload.generation == 4);
 }
 
 TEST_CASE("a rule that is disabled alerts nobody, goes on remembering, and stays so over reload and restart") {

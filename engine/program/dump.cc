@@ -460,6 +460,24 @@ std::string_view name_of(Severity severity) {
   return {};
 }
 
+namespace {
+
+std::string_view name_of(TimeUnit unit) {
+  switch (unit) {
+    case TimeUnit::seconds:
+      return "s";
+    case TimeUnit::milliseconds:
+      return "ms";
+    case TimeUnit::microseconds:
+      return "us";
+    case TimeUnit::nanoseconds:
+      return "ns";
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string dump_schema(const RuleSet& set) {
   static constexpr std::string_view kTypes[] = {"missing",  "bool", "int",   "float", "text", "time",
                                                 "duration", "ip",   "point", "list",  "any"};
@@ -475,6 +493,9 @@ std::string dump_schema(const RuleSet& set) {
       if (type.timestamp && type.timestamp->index == i) out += " (timestamp)";
       if (type.tiebreak && type.tiebreak->index == i) out += " (tiebreak)";
     }
+    if (type.timestamp && type.unit != TimeUnit::milliseconds) out += fmt::format(" in {}", name_of(type.unit));
+    if (type.late.us != 0)
+      out += " late " + std::string(type.late_adaptive ? "adaptive up to " : "") + duration_text(type.late);
     out += '\n';
   }
   return out;
