@@ -389,7 +389,7 @@ Value Evaluator::Compiled::run(std::uint32_t begin, std::uint32_t end, std::uint
         break;
       case ExprOp::join:
         top -= inst.b;
-        *top = joined_text({top, inst.b}, scratch);
+        *top = told_text({top, inst.b}, scratch);
         ++top;
         break;
     }

@@ -14,6 +14,7 @@
 #include "engine/event/ip.h"
 #include "engine/event/write.h"
 #include "engine/program/limits.h"
+#include "engine/program/made_text.h"
 #include "engine/program/scratch.h"
 #include "tests/support/any_value.h"
 
@@ -71,6 +72,13 @@ TEST_CASE("a text that is made has a limit: at it, and one byte more; and what a
   CHECK(call("upper", {t(most)}).as_text().size() == kMadeTextMax);
   CHECK(call("upper", {t(most + "x")}).is_missing());
   CHECK(call("text", {t(most + "x")}).as_text().size() == kMadeTextMax + 1);  // not made
+  const auto told = [](std::vector<Value> parts) { return std::string(told_text(parts, scratch).as_text()); };
+  CHECK(told({t(half), t(half)}) == half + half);
+  CHECK(told({t(half), t(half), n(1)}) == half + half.substr(2) + "..");
+  CHECK(told({t("a"), t(most), t("b")}) == "a" + most.substr(3) + "..");
+  CHECK(told({t(most.substr(3)), t("\u00e4"), t("bc")}) == most.substr(3) + "..");  // no half character
+  const std::vector<Value> long_list(600'000, n(1));
+  CHECK(told({t("a "), Value::list(long_list), t(" b")}) == "a ..");
   const std::vector<Value> many(10'000, t(most));
   CHECK(call("text", {Value::list(many)}).is_missing());
   CHECK(scratch.bytes_held() > kMadeTextMax);

@@ -37,6 +37,8 @@ std::size_t least_size(const Value& value) {
   return 1;
 }
 
+bool is_inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }  // of UTF-8
+
 }  // namespace
 
 Value joined_text(std::span<const Value> parts, Scratch& scratch) {
@@ -46,6 +48,32 @@ Value joined_text(std::span<const Value> parts, Scratch& scratch) {
     append_text(out, part);
   }
   return made_text(out, scratch);
+}
+
+Value told_text(std::span<const Value> parts, Scratch& scratch) {
+  if (const Value whole = joined_text(parts, scratch); !whole.is_missing()) return whole;
+  constexpr std::string_view kMore = "..";
+  std::string& out = scratch.buffer();
+  for (const Value& part : parts) {
+    const std::size_t before = out.size(), room = kMadeTextMax - kMore.size() - before;
+    if (part.type() == Type::text) {
+      out += part.as_text().substr(0, room + 1);
+    } else if (least_size(part) <= room) {
+      append_text(out, part);
+    } else {
+      break;  // half of a list is no list
+    }
+    if (out.size() - before <= room) continue;
+    if (part.type() != Type::text) out.resize(before);
+    break;
+  }
+  const std::size_t most = kMadeTextMax - kMore.size();
+  if (out.size() > most) {
+    std::size_t end = most;
+    while (end > 0 && is_inside_character(out[end])) --end;
+    out.resize(end);
+  }
+  return made_text(out += kMore, scratch);
 }
 
 }  // namespace tocsin

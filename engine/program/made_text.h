@@ -22,4 +22,7 @@ inline bool has_room(const std::string& built, std::size_t bytes) {
 // The values one behind the other, as append_text writes them.
 Value joined_text(std::span<const Value> parts, Scratch& scratch);
 
+// The same of a text that is for people: of one that would be too long as much as fits, and `..`.
+Value told_text(std::span<const Value> parts, Scratch& scratch);
+
 }  // namespace tocsin
