@@ -25,6 +25,8 @@ namespace {
 
 constexpr Duration kForEver{std::numeric_limits<std::int64_t>::max() / 4};
 
+constexpr Instant kNever{{std::numeric_limits<std::int64_t>::min()}, Phase::waited};
+
 // A match of a counted group, as the entry that it is here.
 struct Inner {
   std::vector<Evidence> evidence;
@@ -50,7 +52,7 @@ struct State : PatternState {
   Time last_event{};
   std::optional<Time> holding;  // `for D`: since when the condition has held
   bool held = false;            // ... for long enough
-  Instant judged{{std::numeric_limits<std::int64_t>::min()}, Phase::waited};
+  Instant judged = kNever;
   std::vector<std::unique_ptr<PatternState>> nested;
   std::vector<bool> nested_armed;                 // a counted group happens at its default fires (C7, F1)
   std::map<std::size_t, std::string> last_value;  // changes: by cell
@@ -75,7 +77,13 @@ class Condition : public PatternMatcher {
   void save(const PatternState& state, StateWriter& out) const override {
     parts(out, const_cast<State&>(static_cast<const State&>(state)));  // a writer changes nothing
   }
-  void load(PatternState& state, StateReader& in) const override { parts(in, static_cast<State&>(state)); }
+  void load(PatternState& base, StateReader& in) const override {
+    auto& state = static_cast<State&>(base);
+    parts(in, state);
+    if (!running_ || !in.ok()) return;
+    const auto judged = state.judged == kNever ? std::nullopt : std::optional(state.judged);
+    if (!running_->settle(*state.running, judged)) in.fail();
+  }
 
   Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
             const MatchOptions& options)

@@ -26,7 +26,7 @@ struct State : PatternState {
   std::uint64_t count = 0;  // of the streak
   std::size_t bytes() const override { return sizeof(State) + ring.capacity() * sizeof(Mark); }
 
-  // `next` stays within the ring: Counter::load looks.
+  // What is read may be the ring of another N: Counter::load looks.
   template <class Archive>
   void state_parts(Archive& a) {
     a(ring, next, count);
@@ -73,7 +73,11 @@ class Counter : public WithStateParts<State> {
   void load(PatternState& base, StateReader& in) const override {
     auto& state = static_cast<State&>(base);
     in(state);
-    if (state.ring.size() > n_ || state.next >= n_ || (state.ring.size() < n_ && state.next != 0)) in.fail();
+    if (state.next != 0 && state.next >= state.ring.size()) return in.fail();
+    std::rotate(state.ring.begin(), state.ring.begin() + state.next, state.ring.end());  // the oldest first
+    state.next = 0;
+    if (state.ring.size() > n_)
+      state.ring.erase(state.ring.begin(), state.ring.end() - static_cast<std::ptrdiff_t>(n_));
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}

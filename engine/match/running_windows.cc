@@ -66,14 +66,32 @@ void RunningWindows::entry_parts(Archive& a, Entry& entry) const {
   label_parts(a, program_, entry.label);
 }
 
-// What `begin` makes stays as many: cells, and windows before each.
+// What `begin` makes stays as many: cells. How many windows stand before each, and how long they are, may be another
+// matter than when they were written: all samples are read into the newest, and who reads them advances.
+template <class Archive>
+void RunningWindows::before_parts(Archive& a, const Cell& of, CellState& state) {
+  const std::size_t count = a.count(state.before.size());
+  if constexpr (Archive::kReads) {
+    std::vector<RunningAggregate> read;
+    for (std::size_t i = 0; i < count && a.ok(); ++i) a(read.emplace_back(of));
+    RunningAggregate all(of);
+    for (auto window = read.rbegin(); window != read.rend(); ++window)
+      while (!window->empty()) window->hand_on(all);
+    while (!state.current.empty()) state.current.hand_on(all);
+    state.current = std::move(all);
+  } else {
+    for (RunningAggregate& window : state.before) a(window);
+  }
+}
+
 template <class Archive>
 void RunningWindows::parts(Archive& a, State& state) const {
-  for (CellState& cell : state.cells) {
-    a(cell.current);
-    for (RunningAggregate& window : cell.before) a(window);
-    a(cell.second, cell.places, cell.bases, cell.last_value, cell.has_last_value);
-    if (cell.lasting != nullptr) a(*cell.lasting);
+  for (std::size_t i = 0; i < state.cells.size(); ++i) {
+    CellState& windows = state.cells[i];
+    a(windows.current);
+    if (!windows.before.empty()) before_parts(a, cell(i), windows);
+    a(windows.second, windows.places, windows.bases, windows.last_value, windows.has_last_value);
+    if (windows.lasting != nullptr) a(*windows.lasting);
   }
   const std::size_t count = a.count(state.entries.size());
   for (std::size_t i = 0; i < count && a.ok(); ++i) {
@@ -81,8 +99,6 @@ void RunningWindows::parts(Archive& a, State& state) const {
     entry_parts(a, state.entries[i]);
   }
   a(state.first_number, state.first_event, state.last_event);
-  if constexpr (Archive::kReads)
-    if (!is_sound(state)) a.fail();
 }
 
 // Do the marks of every shown window name entries that there are?
@@ -98,6 +114,24 @@ void RunningWindows::save(const State& state, StateWriter& out) const {
   parts(out, const_cast<State&>(state));  // a writer changes nothing
 }
 void RunningWindows::load(State& state, StateReader& in) const { parts(in, state); }
+
+// Windows may have another length than when they were written. What one that grew would show has lost its entries: it
+// counts what was kept.
+bool RunningWindows::settle(State& state, std::optional<Instant> judged) const {
+  if (judged) advance(state, judged->time, judged->phase == Phase::waited);
+  for (const Shown& shown : shown_) {
+    CellState& windows = state.cells[shown.cell];
+    while (!marks(state, shown).empty() && marks(state, shown).front().number < state.first_number) {
+      if (shown.second) {
+        windows.second.pop_front();
+        continue;
+      }
+      windows.current.evict();
+      if (!windows.places.empty()) windows.places.pop_front();
+    }
+  }
+  return is_sound(state);
+}
 
 void RunningWindows::clear(State& state) {
   for (CellState& cell : state.cells) {

@@ -75,9 +75,12 @@ class RunningWindows {
   static void clear(State& state);
   static std::size_t bytes(const State& state);
 
-  // As PatternMatcher's. REQUIRES: `load` onto a state that `begin` has just made.
+  // As PatternMatcher's. REQUIRES: `load` onto a state that `begin` has just made, then `settle`.
   void save(const State& state, StateWriter& out) const;
   void load(State& state, StateReader& in) const;
+  // To what the windows of today are at the instant to which they had advanced; none: nothing was counted yet. False:
+  // the bytes are no state of them.
+  bool settle(State& state, std::optional<Instant> judged) const;
 
   // What was counted. Nothing is worked out before it is asked for: most judgements end without an alert. REQUIRES: all
   // that it is made of outlives it, and the state stays as it is.
@@ -113,6 +116,8 @@ class RunningWindows {
  private:
   template <class Archive>
   void parts(Archive& a, State& state) const;
+  template <class Archive>
+  static void before_parts(Archive& a, const Cell& of, CellState& state);
   template <class Archive>
   void entry_parts(Archive& a, Entry& entry) const;
   bool is_sound(const State& state) const;

@@ -45,18 +45,19 @@ Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   return board_.swap(std::move(reference), from);
 }
 
-void Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference) {
+Result<void> Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference) {
   rules_ = std::move(rules);
   std::vector<std::unique_ptr<Shard>> before, after = make_shards(std::move(reference));
   for (const auto& lane : lanes_) before.push_back(lane->take_shard());
   std::vector<std::string> names;  // any that tell them apart
   for (std::size_t i = 0; i < sources_; ++i) names.push_back(std::to_string(i));
-  hand_over(before, after, names);
+  if (auto handed = hand_over(before, after, names); !handed) return handed;
   board_.drop_swaps();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.passed());
     lanes_[i]->set_shard(std::move(after[i]));
   }
+  return {};
 }
 
 void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {

@@ -16,6 +16,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/base/result.h"
 #include "engine/event/batch.h"
 #include "engine/runtime/board.h"
 #include "engine/runtime/intake.h"
@@ -49,7 +50,7 @@ class Engine {
   // on as it is, by the bytes that it would be stored as; the others begin to watch now. Swaps to come were made for
   // the rules before: `reference` is in force instead. REQUIRES: the outputs have been taken; what waits in the engine
   // was decoded by a schema that is equal to the new one.
-  void install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+  Result<void> install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
 
   // As the shards'.
   template <class Around>

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 
@@ -17,7 +18,9 @@ namespace {
 void add_pattern(std::string& out, const RuleSet& rules, const Program& program, PatternId id,
                  const MatchOptions& options) {
   out += ' ';
-  out += name_of(choose_matcher(rules, program, id, options).kind);
+  const MatcherKind kind = choose_matcher(rules, program, id, options).kind;
+  out += name_of(kind);
+  if (kind == MatcherKind::running_window) out += "/2";  // it says how many windows stand before each
   for (const CellId cell : cells_read(rules, program.patterns[id.index], options).cells) {
     const Cell& c = program.cells[cell.index];
     fmt::format_to(std::back_inserter(out), " {}:{}:{}:{}", aggregates()[c.function.index].name, c.stream.index,
@@ -26,6 +29,12 @@ void add_pattern(std::string& out, const RuleSet& rules, const Program& program,
 }
 
 }  // namespace
+
+std::optional<ProgramId> before_in(const RuleSet& before, const Program& program) {
+  const auto same = std::ranges::find(before.programs, program.name, &Program::name);
+  if (same == before.programs.end()) return std::nullopt;
+  return ProgramId(static_cast<std::size_t>(same - before.programs.begin()));
+}
 
 std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   const std::vector<bool> asked = asked_whether_they_fire(rules);

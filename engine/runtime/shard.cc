@@ -10,6 +10,7 @@
 #include "engine/base/contract.h"
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
+#include "engine/runtime/kept_shape.h"
 
 namespace tocsin {
 
@@ -149,23 +150,15 @@ void Shard::watched_since(ProgramId id, Time from) {
   runners_[id.index]->watched(from);
 }
 
-namespace {
-
-ProgramId same_in(const RuleSet& rules, const Program& program) {
-  const auto same = std::ranges::find_if(
-      rules.programs, [&](const Program& p) { return p.name == program.name && p.shape == program.shape; });
-  if (same == rules.programs.end()) return {};
-  return ProgramId(static_cast<std::size_t>(same - rules.programs.begin()));
-}
-
-}  // namespace
-
-void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
-               std::span<const std::string> sources) {
+Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
+                       std::span<const std::string> sources) {
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
   const Placement& placement = to.front()->placement();
-  std::vector<ProgramId> successors;  // by program of `from`; none: it is gone, or of another shape
-  for (const Program& program : before.programs) successors.push_back(same_in(after, program));
+  std::vector<ProgramId> successors(before.programs.size());  // none: it is gone, or begins anew
+  const std::vector<std::uint64_t> kept = kept_shapes(before), keeps = kept_shapes(after);
+  for (std::size_t i = 0; i < after.programs.size(); ++i)
+    if (const auto old = before_in(before, after.programs[i]); old && kept[old->index] == keeps[i])
+      successors[old->index] = ProgramId(i);
   const StateNames names(before.schema, sources);
   const StateNames new_names(after.schema, sources, names.layouts());
   std::vector<std::uint32_t> numbers(before.programs.size());
@@ -191,11 +184,12 @@ void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std
         for (std::uint32_t i = 0; i < to.size(); ++i) {
           if (!programs && placement.shard_of(id, address->key) != i) continue;
           reader.open(change.value.substr(1));
-          const bool loaded = to[i]->load(id, *address, reader);
-          TOCSIN_ASSERT(loaded && reader.at_end());
+          if (!to[i]->load(id, *address, reader) || !reader.ok() || !reader.at_end())
+            return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }
       }
   for (const auto& shard : to) shard->restored();
+  return {};
 }
 
 void Shard::restored() {

@@ -14,6 +14,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/base/result.h"
 #include "engine/base/table_memory.h"
 #include "engine/event/event.h"
 #include "engine/program/predicate_index.h"
@@ -168,10 +169,11 @@ class Shard {
   std::vector<Emitted> emitted_;
 };
 
-// What programs of the same name and shape remember goes from all shards to others, as bytes, for each of which durable
-// state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
+// What programs remember that are kept (kept_shape.h) goes from all shards to others, as bytes, for each of which
+// durable state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
 // been taken, and it sees no event any more. Each of `to` takes what is its own, so their number may be another one.
-void hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
-               std::span<const std::string> sources);
+// What cannot be read is refused, as it would be where it is durable.
+Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
+                       std::span<const std::string> sources);
 
 }  // namespace tocsin

@@ -261,7 +261,7 @@ class CaseSource final : public Source {
 // `write(output)` gives its line.
 template <class Write>
 Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
-                     std::size_t install_every, const Write& write) {
+                     std::size_t install_every, const Ready* other, const Write& write) {
   const CodecConfig codec = codec_of_cases();
   const Schema& schema = ready.rules->schema;
   Engine engine(ready.rules, ready.data, options);
@@ -291,7 +291,9 @@ Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, 
     partitions[partition].second->decode(block, *batch, dead);
     engine.take(partitions[partition].first, batch, now = now + milliseconds(1));
     collect();
-    if (install_every != 0 && ++blocks % install_every == 0) engine.install(ready.rules, ready.data);
+    if (install_every == 0 || ++blocks % install_every != 0) continue;
+    const Ready& next = other != nullptr && blocks / install_every % 2 == 1 ? *other : ready;
+    if (const auto installed = engine.install(next.rules, next.data); !installed) return {installed.error().message};
   }
   for (auto& [number, partition] : partitions) engine.end(partition.first, now);
   if (silent) engine.end(*silent, now);
@@ -305,9 +307,9 @@ Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, 
 }  // namespace
 
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options,
-                   std::size_t install_every) {
+                   std::size_t install_every, const Ready* other) {
   const DocumentNames names = names_for(ready);
-  return engine_outputs(ready, c, block, options, install_every, [&](const auto& output) {
+  return engine_outputs(ready, c, block, options, install_every, other, [&](const auto& output) {
     if constexpr (std::is_same_v<std::decay_t<decltype(output)>, Alert>)
       return line_of(output, *ready.rules);
     else
@@ -317,7 +319,7 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block, EngineO
 
 Lines engine_documents(const Ready& ready, const Case& c) {
   const DocumentNames names = names_for(ready);
-  return engine_outputs(ready, c, 1, {}, 0, [&](const auto& output) { return with_document(output, names); });
+  return engine_outputs(ready, c, 1, {}, 0, nullptr, [&](const auto& output) { return with_document(output, names); });
 }
 
 namespace {

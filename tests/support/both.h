@@ -38,10 +38,10 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why = null
 using Lines = std::vector<std::string>;
 
 // `block`: events of one partition that come together. `options.fast` false: the general matchers alone.
-// `install_every`: so many blocks the rules are installed anew, the same ones: all state goes through its bytes; 0:
-// never.
+// `install_every`: so many blocks the rules are installed anew: all state goes through its bytes; 0: never. They are the
+// same ones, or in turn those of `other`, of the same programs. Where that is refused it is the one line that comes.
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
-                   std::size_t install_every = 0);
+                   std::size_t install_every = 0, const Ready* other = nullptr);
 // The same by a crew, a worker for each shard: on threads, or step by step, whoever's turn the seed says. Partitions
 // come in an order of its own, too; they are those of so many sources, in turn. REQUIRES: no silent partition.
 Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOptions options, std::uint64_t seed,
