@@ -290,3 +290,44 @@ TEST_CASE("whichever number of a rule changes, forth and back: what was kept is 
   MESSAGE(tried << " rule sets, of which " << kept << " keep what they have");
   CHECK(kept * 4 > tried);
 }
+
+TEST_CASE("what was kept for an alert's text is never shown as another field") {
+  struct Change {
+    std::string before, after;
+    std::string shown;  // by the alert
+  };
+  // Of the last a, which came before the change; and of an aggregate, which begins anew with the rule.
+  const Change changes[] = {
+      {"<{a.k}>", "<{a.k}>", "r <x>"},
+      {"<{a.k}>", "<{a.v}>", "r <missing>"},
+      {"<{a.k}> <{a.v}>", "<{a.v}> <{a.k}>", "r <2.0> <x>"},
+      {"<{a.v}>", "<{a.k}> <{a.v}>", "r <missing> <2.0>"},
+      {"<{values(a.k)}>", "<{values(a.k)}>", "r <x>"},
+      {"<{values(a.k)}>", "<{values(a.v)}>", ""},
+  };
+  for (const Change& change : changes) {
+    const auto rule = [&](const std::string& text) {
+      return kA + ("rule r when fewer than 3 a within 10s by k  alert low \"" + text + "\"\n");
+    };
+    CAPTURE(change.before);
+    CAPTURE(change.after);
+    Rules before(rule(change.before)), after(rule(change.after));
+    before.see("a", 1, "x", 1);
+    before.see("a", 2, "x", 2);
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+    after.see("a", 15, "y", 3);
+    CHECK(after.fired() == change.shown);
+  }
+}
+
+TEST_CASE("a step that is called otherwise keeps what it counted") {
+  const auto rule = [](const std::string& name) {
+    return kA + ("rule r when 3 a as " + name + " within 1h by k  alert low \"{values(" + name + ".v)}\"\n");
+  };
+  Rules before(rule("x")), after(rule("y"));
+  before.see("a", 1, "x", 1);
+  before.see("a", 2, "x", 2);
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  after.see("a", 3, "x", 3);
+  CHECK(after.fired() == "r 1.0, 2.0, 3.0");
+}

@@ -88,11 +88,12 @@ class Condition : public PatternMatcher {
   Condition(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
             const MatchOptions& options)
       : program_(program), pattern_(pattern), evaluator_(evaluator), options_(options), openings_(program) {
+    captures_ = capture_words(rules, program, pattern.steps.front());
     CellsRead read = cells_read(rules, pattern, options);
     cells_ = read.cells;
     condition_cells_ = read.of_condition;
     if (options.fast && not_running(program, pattern, read).empty())
-      running_.emplace(program, pattern, evaluator, std::move(read), options);
+      running_.emplace(program, pattern, evaluator, std::move(read), options, captures_);
     for (const CellId id : cells_) {
       windows_.push_back({id, false});
       if (program.cells[id.index].second.exists()) windows_.push_back({id, true});
@@ -318,10 +319,12 @@ class Condition : public PatternMatcher {
   template <class Archive>
   void parts(Archive& a, State& state) const {
     if (running_) matcher_parts(a, *running_, *state.running);
+    CaptureWords captures = captures_;
+    if (!running_) a(captures);
     const std::size_t count = a.count(state.entries.size());
     for (std::size_t i = 0; i < count && a.ok(); ++i) {
       if constexpr (Archive::kReads) state.entries.emplace_back();
-      entry_parts(a, state.entries[i]);
+      entry_parts(a, state.entries[i], captures);
     }
     const std::size_t windows = state.gone.size();
     a(state.from, state.seen_at, state.first_event, state.last_event, state.holding, state.held, state.judged,
@@ -334,15 +337,16 @@ class Condition : public PatternMatcher {
   }
 
   template <class Archive>
-  void entry_parts(Archive& a, Entry& entry) const {
+  void entry_parts(Archive& a, Entry& entry, const CaptureWords& captures) const {
     a(entry.seen, entry.number, entry.changed);
-    label_parts(a, program_, entry.label);
+    label_parts(a, program_, entry.label, label_of_type(program_, pattern_.steps.front(), entry.seen.event().type));
     bool is_match = entry.inner != nullptr;
     a(is_match);
     if (!is_match) return;
     if constexpr (Archive::kReads) {
       auto inner = std::make_shared<Inner>();
       inner_parts(a, *inner);
+      if (captures != captures_) inner->captures = captures_of_today(inner->captures, captures, captures_);
       entry.inner = std::move(inner);
     } else {
       inner_parts(a, const_cast<Inner&>(*entry.inner));
@@ -357,7 +361,7 @@ class Condition : public PatternMatcher {
     for (std::size_t i = 0; i < rows && a.ok(); ++i) {
       if constexpr (Archive::kReads) inner.evidence.emplace_back();
       Evidence& row = inner.evidence[i];
-      label_parts(a, program_, row.label);
+      label_parts(a, program_, row.label, {});
       a(row.count, row.events);
     }
   }
@@ -996,6 +1000,7 @@ class Condition : public PatternMatcher {
   const Pattern& pattern_;
   const Evaluator& evaluator_;
   MatchOptions options_;
+  CaptureWords captures_;
   std::optional<RunningWindows> running_;
   std::vector<CellId> cells_;  // those of the condition first
   std::size_t condition_cells_ = 0;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/program/dump.h"
+#include "engine/program/hash.h"
 #include "engine/program/scratch.h"
 
 namespace tocsin {
@@ -35,6 +37,36 @@ std::optional<std::string_view> label_named(const Program& program, std::string_
     for (const Alternative& alternative : stream.alternatives)
       if (alternative.label == text) return alternative.label;
   return std::nullopt;
+}
+
+std::string_view label_of_type(const Program& program, const Step& step, EventTypeId type) {
+  if (!step.label.empty() || !step.stream.exists()) return step.label;
+  const auto& alternatives = program.streams[step.stream.index].alternatives;
+  const auto of = std::ranges::find(alternatives, type, &Alternative::type);
+  return of == alternatives.end() ? step.label : of->label;
+}
+
+CaptureWords capture_words(const RuleSet& rules, const Program& program, const Step& step) {
+  CaptureWords out;
+  for (std::size_t i = 0; i < step.captures.size(); ++i) {
+    std::string words = step.capture_names[i];
+    for (std::size_t n = 0; n < step.captures[i].size(); ++n) {
+      const Stream& stream = program.streams[step.stream.index];
+      if (!step.captures[i][n].exists()) continue;
+      words += '\n' + dump(rules, program, step.captures[i][n], stream.alternatives[n].type, stream.nested);
+    }
+    out.push_back(static_cast<std::uint32_t>(hash_of(words)));
+  }
+  return out;
+}
+
+OwnedValues captures_of_today(const OwnedValues& kept, const CaptureWords& then, const CaptureWords& today) {
+  std::vector<Value> values(today.size());
+  for (std::size_t i = 0; i < today.size(); ++i) {
+    const auto at = static_cast<std::size_t>(std::ranges::find(then, today[i]) - then.begin());
+    if (at < kept.values().size()) values[i] = kept.values()[at];
+  }
+  return OwnedValues(values);
 }
 
 void EventsReport::add_match(const std::vector<Evidence>& evidence, std::span<const Value> captures) {

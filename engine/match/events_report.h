@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/match/report.h"
+#include "engine/match/seen.h"
 #include "engine/program/eval.h"
 #include "engine/program/program.h"
 
@@ -23,17 +24,23 @@ std::string_view label_of(const Program& program, const Step& step, const Event&
 // it has none.
 std::optional<std::string_view> label_named(const Program& program, std::string_view text);
 
-// A label in durable state: as it is written; read, it is the program's own again.
+// A label in durable state: as it is written; read, it is the program's own again. `renamed`: what stands for one that
+// the program does not have any more.
 template <class Archive>
-void label_parts(Archive& a, const Program& program, std::string_view& label) {
+void label_parts(Archive& a, const Program& program, std::string_view& label, std::string_view renamed) {
   std::string text(label);
   a(text);
-  if constexpr (Archive::kReads) {
-    const auto known = label_named(program, text);
-    label = known.value_or("");
-    if (!known) a.fail();
-  }
+  if constexpr (Archive::kReads) label = label_named(program, text).value_or(renamed);
 }
+// What the step calls events of the type.
+std::string_view label_of_type(const Program& program, const Step& step, EventTypeId type);
+
+// What is kept of an event for the alert has no name but a number. Another text keeps other values, or in another
+// order: so durable state says by these words which they were, and what is read is put where it belongs today. What was
+// not kept is missing.
+using CaptureWords = std::vector<std::uint32_t>;
+CaptureWords capture_words(const RuleSet& rules, const Program& program, const Step& step);
+OwnedValues captures_of_today(const OwnedValues& kept, const CaptureWords& then, const CaptureWords& today);
 
 class EventsReport : public Report {
  public:

@@ -26,8 +26,13 @@ bool is_out(Time t, Time bound, bool after) { return after ? t <= bound : t < bo
 }  // namespace
 
 RunningWindows::RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator,
-                               CellsRead read, const MatchOptions& options)
-    : program_(program), pattern_(pattern), evaluator_(evaluator), read_(std::move(read)), options_(options) {
+                               CellsRead read, const MatchOptions& options, CaptureWords captures)
+    : program_(program),
+      pattern_(pattern),
+      evaluator_(evaluator),
+      read_(std::move(read)),
+      options_(options),
+      captures_(std::move(captures)) {
   at_.resize(program.cells.size());
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     at_[read_.cells[i].index] = i;
@@ -61,9 +66,12 @@ RunningWindows::State RunningWindows::begin() const {
 }
 
 template <class Archive>
-void RunningWindows::entry_parts(Archive& a, Entry& entry) const {
+void RunningWindows::entry_parts(Archive& a, Entry& entry, const CaptureWords& captures) const {
   a(entry.time, entry.position, entry.type, entry.ordinal, entry.more);
-  label_parts(a, program_, entry.label);
+  label_parts(a, program_, entry.label, label_of_type(program_, pattern_.steps.front(), entry.type));
+  if constexpr (Archive::kReads)
+    if (entry.more != nullptr && captures != captures_)
+      entry.more->captures = captures_of_today(entry.more->captures, captures, captures_);
 }
 
 // What `begin` makes stays as many: cells. How many windows stand before each, and how long they are, may be another
@@ -93,10 +101,12 @@ void RunningWindows::parts(Archive& a, State& state) const {
     a(windows.second, windows.places, windows.bases, windows.last_value, windows.has_last_value);
     if (windows.lasting != nullptr) a(*windows.lasting);
   }
+  CaptureWords captures = captures_;
+  a(captures);
   const std::size_t count = a.count(state.entries.size());
   for (std::size_t i = 0; i < count && a.ok(); ++i) {
     if constexpr (Archive::kReads) state.entries.push_back({});
-    entry_parts(a, state.entries[i]);
+    entry_parts(a, state.entries[i], captures);
   }
   a(state.first_number, state.first_event, state.last_event);
 }

@@ -24,7 +24,7 @@ class RunningWindows {
  public:
   // REQUIRES: not_running() is empty.
   RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator, CellsRead read,
-                 const MatchOptions& options);
+                 const MatchOptions& options, std::vector<std::uint32_t> captures);
 
   struct Entry {  // what evidence needs of an event that a window counts
     struct More {
@@ -118,8 +118,9 @@ class RunningWindows {
   void parts(Archive& a, State& state) const;
   template <class Archive>
   static void before_parts(Archive& a, const Cell& of, CellState& state);
+  // `captures`: which they were when they were written.
   template <class Archive>
-  void entry_parts(Archive& a, Entry& entry) const;
+  void entry_parts(Archive& a, Entry& entry, const std::vector<std::uint32_t>& captures) const;
   bool is_sound(const State& state) const;
 
   struct Shown {  // a window whose events are evidence
@@ -151,7 +152,8 @@ class RunningWindows {
   const Evaluator& evaluator_;
   CellsRead read_;
   MatchOptions options_;
-  std::vector<std::size_t> at_;  // by CellId: its place in read_.cells
+  std::vector<std::uint32_t> captures_;  // CaptureWords, of step 0
+  std::vector<std::size_t> at_;          // by CellId: its place in read_.cells
   std::vector<Shown> shown_;
   Duration new_after_{};
   bool one_label_ = false;

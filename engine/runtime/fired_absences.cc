@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/program/hash.h"
 #include "engine/program/limits.h"
 
 namespace tocsin {
@@ -25,6 +26,15 @@ OwnedValues steps_of(const Pattern& pattern, const Report& report) {
   return OwnedValues(values);
 }
 
+std::uint64_t words_of(const Pattern& pattern) {
+  std::string out;
+  for (const Step& step : pattern.steps) {
+    out += '\n';
+    for (const std::string& name : step.capture_names) out += name + ' ';
+  }
+  return hash_of(out);
+}
+
 }  // namespace
 
 // A match that is over, as a filter of x reads it.
@@ -33,13 +43,14 @@ class FiredAbsences::Steps : public MatchView {
   Steps(const Pattern& pattern, const OwnedValues& values) : pattern_(pattern), values_(values.values()) {}
   Value captured(StepId step, std::uint32_t capture, Which which) const override {
     const auto at = static_cast<std::size_t>(std::find(std::begin(kWhich), std::end(kWhich), which) - kWhich);
-    return values_[begin_of(step) + 1 + capture * std::size(kWhich) + at];
+    return value(begin_of(step) + 1 + capture * std::size(kWhich) + at);
   }
-  Value step_time(StepId step) const override { return values_[begin_of(step)]; }
+  Value step_time(StepId step) const override { return value(begin_of(step)); }
   Value cell(CellId) const override { return {}; }
   Value fact(Fact) const override { return {}; }
 
  private:
+  Value value(std::size_t i) const { return i < values_.size() ? values_[i] : Value(); }
   std::size_t begin_of(StepId step) const {
     std::size_t begin = 0;
     for (std::size_t s = 0; s < step.index; ++s) begin += 1 + pattern_.steps[s].captures.size() * std::size(kWhich);
@@ -71,7 +82,10 @@ bool FiredAbsences::remember(const Program& program, const Pattern& pattern, con
     fired.from = last->time;
   }
   fired.forgotten = now + std::clamp(now - fired.from, hours(1), days(1));
-  if (relates(program.streams[absent_of(pattern).index])) fired.of_its_steps = steps_of(pattern, report);
+  if (relates(program.streams[absent_of(pattern).index])) {
+    fired.of_its_steps = steps_of(pattern, report);
+    fired.words = words_of(pattern);
+  }
   fired_.push_back(std::move(fired));
   if (fired_.size() <= kFiredAbsencesPerKeyMax) return true;
   fired_.erase(fired_.begin());
@@ -83,8 +97,10 @@ std::vector<Alert> FiredAbsences::disproved_by(const Event& event, EvalContext c
                                                const Evaluator& evaluator) {
   std::vector<Alert> out;
   const Stream& absent = program.streams[absent_of(pattern).index];
+  const std::uint64_t words = fired_.empty() ? 0 : words_of(pattern);
   const auto fits = [&](const Fired& fired) {
-    const Steps steps(pattern, fired.of_its_steps);
+    static const OwnedValues kNone;
+    const Steps steps(pattern, fired.words == words ? fired.of_its_steps : kNone);
     context.match = &steps;
     return std::any_of(absent.alternatives.begin(), absent.alternatives.end(), [&](const Alternative& a) {
       return a.type == event.type && (!a.filter.exists() || evaluator.holds(a.filter, context)) &&

@@ -48,10 +48,11 @@ class FiredAbsences {
     Time from{}, until{};
     Time forgotten{};          // F14: its D after `until`, one hour at least, one day at most
     OwnedValues of_its_steps;  // what a filter of x may read of the match
+    std::uint64_t words = 0;   // ... and which values these are: another alert text keeps others
 
     template <class Archive>
     void state_parts(Archive& a) {
-      a(alert, after, from, until, forgotten, of_its_steps);
+      a(alert, after, from, until, forgotten, of_its_steps, words);
     }
   };
   class Steps;

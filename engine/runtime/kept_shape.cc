@@ -8,6 +8,7 @@
 
 #include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
+#include "engine/program/dump.h"
 #include "engine/program/hash.h"
 #include "engine/runtime/counter_runner.h"
 
@@ -20,11 +21,15 @@ void add_pattern(std::string& out, const RuleSet& rules, const Program& program,
   out += ' ';
   const MatcherKind kind = choose_matcher(rules, program, id, options).kind;
   out += name_of(kind);
-  if (kind == MatcherKind::running_window) out += "/2";  // it says how many windows stand before each
-  for (const CellId cell : cells_read(rules, program.patterns[id.index], options).cells) {
-    const Cell& c = program.cells[cell.index];
+  const CellsRead read = cells_read(rules, program.patterns[id.index], options);
+  for (std::size_t i = 0; i < read.cells.size(); ++i) {
+    const Cell& c = program.cells[read.cells[i].index];
     fmt::format_to(std::back_inserter(out), " {}:{}:{}:{}", aggregates()[c.function.index].name, c.stream.index,
                    static_cast<int>(c.window.kind), c.second.exists() ? c.second.index : 0);
+    if (i < read.of_condition || !c.stream.exists()) continue;  // the shape says what the condition counts
+    const Stream& stream = program.streams[c.stream.index];
+    for (const Alternative& a : stream.alternatives)
+      for (const ExprId value : a.values) out += ' ' + dump(rules, program, value, a.type, stream.nested);
   }
 }
 
@@ -50,6 +55,7 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
     if (!asked[i] && is_counted(rules, program)) {
       how += " counted";
     } else {
+      how += " 2";  // of what the matchers write
       add_pattern(how, rules, program, rule->when, match_options(program));
       if (rule->resolve.exists()) add_pattern(how, rules, program, rule->resolve, MatchOptions{});
     }

@@ -38,8 +38,8 @@ std::optional<Ready> make_ready(const std::string& text, std::string* why = null
 using Lines = std::vector<std::string>;
 
 // `block`: events of one partition that come together. `options.fast` false: the general matchers alone.
-// `install_every`: so many blocks the rules are installed anew: all state goes through its bytes; 0: never. They are the
-// same ones, or in turn those of `other`, of the same programs. Where that is refused it is the one line that comes.
+// `install_every`: so many blocks the rules are installed anew: all state goes through its bytes; 0: never. They are
+// the same ones, or in turn those of `other`, of the same programs. Where that is refused, it is the only line.
 Lines engine_lines(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
                    std::size_t install_every = 0, const Ready* other = nullptr);
 // The same by a crew, a worker for each shard: on threads, or step by step, whoever's turn the seed says. Partitions
