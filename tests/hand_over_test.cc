@@ -8,6 +8,7 @@
 
 #include "engine/program/dump.h"
 #include "engine/runtime/kept_shape.h"
+#include "engine/runtime/ledger.h"
 #include "engine/runtime/shard.h"
 #include "tests/support/both.h"
 #include "tests/support/compare.h"
@@ -55,6 +56,12 @@ class Rules {
     event.fields = fields;
     const Event* one = &event;
     for (const auto& shard : shards_) REQUIRE(shard->on_events({&one, 1}) == 1);
+  }
+  std::vector<std::string> ids() {
+    std::vector<std::string> out;
+    for (const auto& shard : shards_)
+      for (const Alert& alert : shard->take_alerts()) out.push_back(alert.id);
+    return out;
   }
   std::string fired() {
     std::vector<std::string> out;
@@ -330,4 +337,37 @@ TEST_CASE("a step that is called otherwise keeps what it counted") {
   REQUIRE(hand_over(before.shards(), after.shards(), kSources));
   after.see("a", 3, "x", 3);
   CHECK(after.fired() == "r 1.0, 2.0, 3.0");
+}
+
+TEST_CASE("a rule that is renamed keeps what it remembers, and an open alert the id that it was sent with") {
+  const std::string clauses = " when 2 a within 1m by k  resolve when b  alert low \"{count}\"\n";
+  Rules before(kA + std::string(kB) + "rule old" + clauses),
+      after(kA + std::string(kB) + "rule young was old" + clauses);
+  before.see("a", 1, "x", 5);
+  before.see("a", 2, "y", 5);
+  before.see("a", 3, "y", 5);
+  const std::vector<std::string> sent = before.ids();
+  REQUIRE(sent.size() == 1);
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  after.see("b", 4, "y", 5);
+  CHECK(after.ids() == sent);
+  after.see("a", 5, "x", 5);
+  CHECK(after.fired() == "young 2");
+}
+
+TEST_CASE("the ledger gives the number of a rule to the one that was it, once") {
+  const std::string rule = " when 2 a within 1m by k  alert low \"\"\n",
+                    other = " when 3 a within 1h by k  alert low \"\"\n";
+  const auto numbers = [](Ledger& ledger, const std::string& rules) {
+    std::string why;
+    const auto ready = make_ready(kA + rules, &why);
+    INFO(why);
+    REQUIRE(ready);
+    return ledger.numbers_of(*ready->rules);
+  };
+  Ledger ledger;
+  CHECK(numbers(ledger, "rule x" + rule + "rule y" + rule) == std::vector<std::uint32_t>{0, 1});
+  CHECK(numbers(ledger, "rule z was x" + rule + "rule y" + rule) == std::vector<std::uint32_t>{0, 1});
+  CHECK(numbers(ledger, "rule z was x" + other + "rule y" + rule) == std::vector<std::uint32_t>{0, 1});
+  CHECK(numbers(ledger, "rule x" + rule + "rule z" + rule) == std::vector<std::uint32_t>{2, 0});
 }

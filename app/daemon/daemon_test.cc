@@ -148,6 +148,31 @@ TEST_CASE("a source that cannot be opened again keeps the new rules from beginni
   CHECK(soon([&] { return running.alerted("bob: two"); }));
 }
 
+TEST_CASE("a rule that is renamed goes on with what it had, over a reload and over a restart") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2) + event("bob", 2));
+  const auto renamed = [&](const std::string& now, const std::string& was) {
+    const std::string three = kThree;
+    running.rules(kEvent + ("rule " + now + " was " + was) + three.substr(three.find('\n')));
+  };
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 3; }));
+  renamed("third", "three");
+  const Verdict verdict = running.reload();
+  CHECK(verdict.status == 200);
+  CHECK(verdict.document.find(R"("added":[],"changed":["third"],"reset":[],"removed":[])") != std::string::npos);
+  more << event("ann", 3) << event("bob", 4) << std::flush;
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  CHECK(running.stop() == Exit::done);
+  renamed("last", "third");
+  running.begin();
+  more << event("bob", 5) << std::flush;
+  CHECK(soon([&] { return running.alerted("bob: three"); }));
+  CHECK_FALSE(running.said("is gone or another one now"));
+}
+
 TEST_CASE("a reload in which nothing that runs has changed begins no other generation") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};

@@ -31,24 +31,26 @@ std::string quoted(std::string_view text) {
 
 Plan plan_of(const RuleSet& before, const RuleSet& after) {
   Plan out;
-  const auto find = [](const RuleSet& rules, const std::string& name) {
-    return std::ranges::find(rules.programs, name, &Program::name);
-  };
+  std::vector<bool> lives(before.programs.size(), false);
   const std::vector<std::uint64_t> shapes_before = kept_shapes(before), shapes_after = kept_shapes(after);
   for (std::size_t i = 0; i < after.programs.size(); ++i) {
     const Program& program = after.programs[i];
-    const auto old = find(before, program.name);
-    if (old == before.programs.end())
+    const auto old = before_in(before, program);
+    if (!old) {
       out.added.push_back(program.name);
-    else if (shapes_before[static_cast<std::size_t>(old - before.programs.begin())] != shapes_after[i])
+      continue;
+    }
+    lives[old->index] = true;
+    const Program& was = before.programs[old->index];
+    if (shapes_before[old->index] != shapes_after[i])
       out.reset.push_back(program.name);
-    else if (old->dials != program.dials)
+    else if (was.dials != program.dials || was.name != program.name)
       out.changed.push_back(program.name);
     else
       ++out.kept;
   }
-  for (const Program& program : before.programs)
-    if (find(after, program.name) == after.programs.end()) out.removed.push_back(program.name);
+  for (std::size_t i = 0; i < lives.size(); ++i)
+    if (!lives[i]) out.removed.push_back(before.programs[i].name);
   return out;
 }
 

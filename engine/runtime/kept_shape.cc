@@ -36,7 +36,9 @@ void add_pattern(std::string& out, const RuleSet& rules, const Program& program,
 }  // namespace
 
 std::optional<ProgramId> before_in(const RuleSet& before, const Program& program) {
-  const auto same = std::ranges::find(before.programs, program.name, &Program::name);
+  auto same = std::ranges::find(before.programs, program.name, &Program::name);
+  if (same == before.programs.end() && !program.was.empty())
+    same = std::ranges::find(before.programs, program.was, &Program::name);
   if (same == before.programs.end()) return std::nullopt;
   return ProgramId(static_cast<std::size_t>(same - before.programs.begin()));
 }

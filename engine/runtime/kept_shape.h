@@ -14,8 +14,8 @@ namespace tocsin {
 // By ProgramId. They are embedded in durable state (ledger.h).
 std::vector<std::uint64_t> kept_shapes(const RuleSet& rules);
 
-// Whose state it is that a program of a later set goes on with where both are kept alike: of the program of its name.
-// None: it is new.
+// Whose state it is that a program of a later set goes on with where both are kept alike: of the program of its name,
+// or where none has that, of the name that it had (`rule new was old`). None: it is new.
 std::optional<ProgramId> before_in(const RuleSet& before, const Program& program);
 
 }  // namespace tocsin

@@ -1,6 +1,7 @@
 #include "engine/runtime/ledger.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "engine/event/state_bytes.h"
 #include "engine/runtime/kept_shape.h"
@@ -50,8 +51,14 @@ std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
   const std::vector<std::uint64_t> shapes = kept_shapes(rules);
   std::vector<std::uint32_t> out;
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const std::string& name = rules.programs[i].name;
-    auto at = std::ranges::find_if(programs, [&](const Known& k) { return k.name == name && k.shape == shapes[i]; });
+    const auto& [name, was] = std::tie(rules.programs[i].name, rules.programs[i].was);
+    const auto known = [&](const std::string& called) {
+      return std::ranges::find_if(programs, [&](const Known& k) { return k.name == called && k.shape == shapes[i]; });
+    };
+    auto at = known(name);
+    // Renamed: the number goes over, once and for all.
+    if (!was.empty() && std::ranges::find(programs, name, &Known::name) == programs.end())
+      if (at = known(was); at != programs.end()) at->name = name;
     if (at == programs.end()) at = programs.insert(at, {name, shapes[i]});
     out.push_back(static_cast<std::uint32_t>(at - programs.begin()));
   }
