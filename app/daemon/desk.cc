@@ -162,7 +162,7 @@ std::vector<CheckpointNote> Daemon::checkpoints() const {
 }
 
 std::vector<KeptAlert> Daemon::alerts(const AlertsAsked& asked) const {
-  return outbound_.kept(asked.rule, asked.most, publisher_->standing().delivered);
+  return outbound_.kept(asked.rule, asked.most, publisher_->standing().sinks);
 }
 
 std::string Daemon::metrics() const {

@@ -130,7 +130,7 @@ void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& 
   const Epoch epoch = keeper.add_output(message_);
   if (taps_.wants(Taps::Of::alerts)) taps_.offer(Taps::Of::alerts, names.rules->programs[alert.rule.index].name, body_);
   const std::scoped_lock lock(mutex_);
-  kept_.push_front({{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch});
+  kept_.push_front({{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch, {}});
   while (kept_.size() > settings_.limits.alerts_kept) kept_.pop_back();
 }
 
@@ -166,6 +166,10 @@ void Outbound::undeliverable(const std::string& sink, const std::string& id, con
   ++dead_count_;
   const std::scoped_lock lock(mutex_);
   ++given_up_[sink];
+  const auto kept = std::ranges::find_if(kept_, [&](const Kept& one) {  // an alert and what is said of it again: one id
+    return one.alert.id == id && one.alert.document == body;
+  });
+  if (kept != kept_.end()) kept->given_up[sink] = why;
   if (keeper_ != nullptr && !dead_letter_.empty()) keeper_->add_told(message);
 }
 
@@ -177,15 +181,20 @@ Outbound::Counts Outbound::counts() const {
   return out;
 }
 
-std::vector<KeptAlert> Outbound::kept(const std::string& rule, std::size_t most, Epoch delivered) const {
+std::vector<KeptAlert> Outbound::kept(const std::string& rule, std::size_t most,
+                                      std::span<const SinkDelivery> sinks) const {
+  const auto result = [&](const Kept& kept, const std::string& name) -> std::string {
+    if (const auto why = kept.given_up.find(name); why != kept.given_up.end()) return "failed: " + why->second;
+    const auto sink = std::ranges::find(sinks, name, &SinkDelivery::sink);
+    return sink != sinks.end() && kept.epoch <= sink->delivery.epoch ? "delivered" : "waiting";
+  };
   const std::scoped_lock lock(mutex_);
   std::vector<KeptAlert> out;
   for (const Kept& kept : kept_) {
     if (out.size() >= most) break;
     if (!rule.empty() && kept.alert.rule != rule) continue;
     out.push_back(kept.alert);
-    for (const std::string& sink : kept.sinks)
-      out.back().deliveries.push_back({sink, kept.epoch <= delivered ? "delivered" : "waiting"});
+    for (const std::string& sink : kept.sinks) out.back().deliveries.push_back({sink, result(kept, sink)});
   }
   return out;
 }

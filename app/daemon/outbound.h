@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -51,14 +52,15 @@ class Outbound {
     std::map<std::string, std::uint64_t> given_up;  // messages, by sink
   };
   Counts counts() const;
-  // Newest first. `delivered`: the newest epoch that all sinks have.
-  std::vector<KeptAlert> kept(const std::string& rule, std::size_t most, Epoch delivered) const;
+  // Newest first, and what has become of each by each of its sinks, which have come so far.
+  std::vector<KeptAlert> kept(const std::string& rule, std::size_t most, std::span<const SinkDelivery> sinks) const;
 
  private:
   struct Kept {
     KeptAlert alert;
     std::vector<std::string> sinks;
     Epoch epoch;
+    std::map<std::string, std::string> given_up;  // why, by sink
   };
   bool is_disabled(const Program& program) const;
   const std::vector<std::string>& sinks_of_alert(const RuleSet& rules, const Alert& alert) const;

@@ -70,6 +70,39 @@ TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the
   outbound.undeliverable("alerts", "id2", "{}", "404");  // nobody is there any more
 }
 
+TEST_CASE("outbound: each sink of an alert has come as far as it has") {
+  const Folder folder;
+  const CompiledSet set = compiled(folder, "alerts\", \"dead");
+  const Settings settings = with_sinks();
+  const tests::HandClock clock;
+  Taps taps({}, clock, {});
+  Outbound outbound(settings, clock, taps);
+  MemoryStore store;
+  Kept kept(set, store);
+  DocumentNames names;
+  names.rules = set.compiled.rules.get();
+  const Crew::Outputs outputs = outbound.outputs(names, kept.keeper, set.compiled.rules);
+  Alert alert;
+  alert.rule = ProgramId(0);
+  alert.id = "id1";
+  outputs.alert(alert);
+  const auto results = [&](std::uint64_t alerts, std::uint64_t dead) {
+    const std::vector<SinkDelivery> sinks{{"alerts", {Epoch{alerts}}}, {"dead", {Epoch{dead}}}};
+    std::string out;
+    const std::vector<KeptAlert> all = outbound.kept("", 10, sinks);
+    for (const KeptAlert::Delivery& one : all.front().deliveries)
+      out += one.sink + " " + one.result + "; ";
+    return out;
+  };
+  CHECK(results(0, 0) == "alerts waiting; dead waiting; ");
+  CHECK(results(0, 1'000) == "alerts waiting; dead delivered; ");
+  CHECK(results(1'000, 1'000) == "alerts delivered; dead delivered; ");
+  outbound.undeliverable("alerts", "id1", "another message of its", "404");
+  CHECK(results(1'000, 0) == "alerts delivered; dead waiting; ");
+  outbound.undeliverable("alerts", "id1", outbound.kept("", 1, {}).front().document, "404");
+  CHECK(results(1'000, 0) == "alerts failed: 404; dead waiting; ");
+}
+
 TEST_CASE("outbound: a sink that a rule names and nobody has configured is named") {
   const Folder folder;
   const Settings settings = with_sinks();

@@ -153,6 +153,62 @@ code=0
 [ "$code" -eq 5 ] || fail "a second one on the same state: exit code $code"
 end 0 TERM
 
+echo "a stop that would take longer than it may: it ends in time, and the next start goes on from the last epoch"
+mkdir slow
+cat > slow/a.rules << 'END'
+event e has k text, v int, ts time
+  timestamp ts in ms
+rule few
+  when 3 e(v = 10) within 1h by k
+  alert "{k}: three"
+END
+cat > slow/b.rules << 'END'
+rule many_ways
+  when e as a then e as b then e as c then e as d within 1h by k
+  where a.v + b.v + c.v + d.v = 1000
+  alert low ""
+END
+cat > slow.toml << 'END'
+rules = "slow/"
+shutdown_grace = "2s"
+[source.in]
+file = { path = "slow.ndjson", follow = true }
+format = "json"
+event = "e"
+[sink.alerts]
+file = { path = "slow-alerts.ndjson" }
+[sinks]
+default = ["alerts"]
+[state]
+dir = "slow-state"
+epoch = "50ms"
+[control]
+socket = "slow-control"
+[http]
+listen = ""
+END
+for i in 1 2; do echo "{\"k\":\"x\",\"v\":10,\"ts\":$i}"; done > slow.ndjson
+"$tocsin" run -c slow.toml 2> slow-log &
+daemon=$!
+soon "it runs" has slow-log "runs 2 rules"
+sleep 0.5
+{
+  seq -f '{"k":"x","v":1,"ts":%.0f}' 10 4000
+  echo '{"k":"x","v":10,"ts":5000}'
+  echo '{"k":"y","v":1,"ts":6000}'
+} >> slow.ndjson
+sleep 1
+before=$SECONDS
+end 1 TERM
+[ $((SECONDS - before)) -le 10 ] || fail "it took $((SECONDS - before)) s"
+has slow-log "has not ended within shutdown_grace" || fail "nobody has said why: $(cat slow-log)"
+rm slow/b.rules
+"$tocsin" run -c slow.toml 2>> slow-log &
+daemon=$!
+soon "what was read and not judged is read again" has slow-alerts.ndjson "x: three"
+end 0 TERM
+[ "$(wc -l < slow-alerts.ndjson)" -eq 1 ] || fail "an alert came twice"
+
 echo "a configuration with a mistake"
 sed -i 's/epoch/epcoh/' tocsin.toml
 code=0
