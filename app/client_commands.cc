@@ -36,6 +36,12 @@ void print_status(const Json& s, std::ostream& out) {
                             number_of(s["reload"]["generation"])));
   if (s["reload"].contains("error"))
     line("reload", "refused, the rules before it run on: " + shown(s["reload"]["error"]));
+  if (s["reload"].contains("rebuild")) {
+    std::string rules;
+    for (const Json& rule : s["reload"]["rebuild"]["rules"]) rules += (rules.empty() ? "" : ", ") + shown(rule);
+    const double done = s["reload"]["rebuild"]["done"].get<double>();
+    line("rebuild", fmt::format("{}: {:.0f} % of what their sources still have is read", rules, 100 * done));
+  }
   line("events", fmt::format("{}, {} late, {} dead letters", number_of(s["events"]), number_of(s["late"]),
                              number_of(s["dead_letters"])));
   line("alerts", number_of(s["alerts"]));
@@ -182,6 +188,7 @@ Exit run_alerts(const Arguments& arguments, Console& console) {
 
 Exit run_reload(const Arguments& arguments, Console& console) {
   DaemonClient client("reload", arguments, console);
+  if (arguments.has("--rebuild")) client.wait_at_most(hours(24));  // the daemon has a limit of its own
   const Json body = {{"dry_run", arguments.has("--dry-run")},
                      {"require_state_kept", arguments.has("--require-state-kept")},
                      {"rebuild", arguments.all("--rebuild")}};

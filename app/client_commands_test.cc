@@ -14,6 +14,7 @@ TEST_CASE("the commands: what they print, and their exit codes") {
   CHECK_MESSAGE(status.code == 0, status.err);
   CHECK(contains(status.out, "ready        no: state is being loaded"));
   CHECK(contains(status.out, "PROBLEM: disk full"));
+  CHECK(contains(status.out, "rebuild      pair, odd: 43 % of what their sources still have is read\n"));
   CHECK(Json::parse(with({"status", "--json"}).out)["schema"] == "tocsin/status/1");
   CHECK(with({"status", "--ready"}).code == 1);
   CHECK(contains(with({"rules"}).out, "brute_force  high"));

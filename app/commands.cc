@@ -427,8 +427,8 @@ Command reload() {
                    {.name = "--rebuild",
                     .value = "RULE",
                     .repeats = true,
-                    .help = "back-fill this rule from what its sources still have"}},
-       .examples = {"tocsin reload --dry-run", "tocsin reload --timeout 30s"},
+                    .help = "back-fill this rule from what its sources still have; waits until that is done"}},
+       .examples = {"tocsin reload --dry-run", "tocsin reload --rebuild new_country", "tocsin reload --timeout 30s"},
        .run = run_reload});
 }
 

@@ -26,6 +26,7 @@ std::optional<std::pair<DaemonAddress, HttpAsked>> DaemonClient::request(std::st
                                                                          const Json& body) {
   HttpAsked asked{.method = method, .target = std::move(target)};
   if (!body.is_null()) asked.body = body.dump();
+  asked.timeout = timeout_;
   if (const std::string word = arguments_.value("--timeout"); !word.empty()) {
     const auto timeout = parse_duration(word);
     if (!timeout || timeout->us <= 0) return refused("--timeout is a length of time, such as 10s");

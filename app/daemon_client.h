@@ -30,6 +30,8 @@ class DaemonClient {
       : command_(command), arguments_(arguments), console_(console) {}
 
   Exit exit() const { return exit_; }
+  // Where `--timeout` says nothing.
+  void wait_at_most(Duration timeout) { timeout_ = timeout; }
 
   // The daemon's answer; nothing: why has been said, and `exit` is the command's.
   std::optional<Asked> ask(std::string_view method, std::string target, const Json& body = {});
@@ -50,6 +52,7 @@ class DaemonClient {
   std::string_view command_;
   const Arguments& arguments_;
   Console& console_;
+  Duration timeout_ = HttpAsked().timeout;
   Exit exit_ = Exit::usage;
 };
 

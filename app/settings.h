@@ -135,6 +135,7 @@ struct LogSettings {
 struct ReloadSettings {
   bool watch = true;
   Duration every = seconds(5);  // how often files are looked at
+  Duration rebuild_within = hours(1);
 };
 
 struct LimitSettings {

@@ -47,7 +47,20 @@ class AheadClock final : public Clock {
   Duration ahead = hours(1), at{};
 };
 
+struct Again {};
+
 struct Follower {
+  // From the oldest line on that leads to `at`.
+  Follower(const std::string& path, const Progress& at, Again, bool header = false)
+      : source(open_file_source({.path = path, .line_max = 1000, .follow = true, .header = header}, SourceId(0), {},
+                                &clock)
+                   .value()),
+        next(0) {
+    const std::atomic<bool> given_up{false};
+    const auto from = source->start_at_oldest({&at, 1}, given_up);
+    REQUIRE(from);
+    next = from->front().next_offset;
+  }
   explicit Follower(const std::string& path, const Progress& from = {0, 0}, bool header = false)
       : source(open_file_source({.path = path,
                                  .line_max = 1000,
@@ -360,7 +373,75 @@ TEST_CASE("follow: however it grows, is rotated and read again, each line has on
         text.remove_prefix(line.size() + 1);
         if (number > seen.size()) seen.push_back(line);
       }
+      follower->next = block.next_offset;
     }
     CHECK(seen == lines);
+
+    // The oldest files are removed: what is left comes again, from its first line on, with the numbers that it had.
+    int gone = 0;
+    for (; gone < files && random() % 3 != 0; ++gone) fs::remove(folder / ("log-" + std::to_string(1000 + gone + 1)));
+    Follower again(folder / "log", stored.next_offset != 0 && random() % 2 == 0 ? stored : follower->progress(),
+                   Again{});
+    const std::string read = again.read();
+    std::size_t left = 0;
+    for (int i = gone; i <= files; ++i) {
+      std::ifstream in(i < files ? folder / ("log-" + std::to_string(1000 + i + 1)) : folder / "log");
+      for (std::string line; std::getline(in, line);) ++left;
+    }
+    std::string expected;
+    for (std::size_t i = lines.size() - std::min(left, lines.size()); i < lines.size(); ++i)
+      expected += std::to_string(i + 1) + ":" + lines[i] + " ";
+    CHECK(read == expected);
   }
+}
+
+TEST_CASE("follow: what is there still comes again from its oldest line on, packed or with columns, too") {
+  const Folder folder;
+  const auto packed = [&](const std::string& name, const std::string& text) {
+    std::string out(ZSTD_compressBound(text.size()), '\0');
+    out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+    folder.append(name, out);
+  };
+  folder.append("log.1", "a,b\n1,2\n3,4");  // its last line is finished by nobody
+  Progress at;
+  {
+    Follower follower(folder / "log*", {0, 0}, true);
+    CHECK(follower.read() == "1:a,b 2:1,2 ");
+    folder.append("log", "a,b\n5,6\n");
+    CHECK(follower.read() == "3:3,4 5:5,6 ");
+    at = follower.progress();
+  }
+  std::error_code none;
+  fs::remove(folder / "log.1", none);
+  packed("log.1.zst", "a,b\n1,2\n3,4");
+  folder.append("log", "7,8\n");
+  {
+    Follower again(folder / "log*", at, Again{}, true);
+    CHECK(again.read() == "1:a,b 2:1,2 3:3,4 5:5,6 6:7,8 ");
+  }
+  // A file that had been moved away before the first start was never read.
+  packed("log.2.zst", "a,b\n9,9\n");
+  {
+    Follower again(folder / "log*", at, Again{}, true);
+    CHECK(again.read() == "1:a,b 2:1,2 3:3,4 5:5,6 6:7,8 ");
+  }
+  // The numbers are those that it had, also where what stood before them has gone.
+  fs::remove(folder / "log.1.zst", none);
+  fs::remove(folder / "log.2.zst", none);
+  Follower again(folder / "log*", at, Again{}, true);
+  CHECK(again.read() == "4:a,b 5:5,6 6:7,8 ");
+}
+
+TEST_CASE("follow: who counts the lines that are there still can be told to leave it") {
+  const Folder folder;
+  folder.append("log", "one\ntwo\n");
+  Follower follower(folder / "log");
+  follower.read();
+  const Progress at = follower.progress();
+  AheadClock clock;
+  const auto source = open_file_source({.path = folder / "log", .follow = true}, SourceId(0), {}, &clock).value();
+  const std::atomic<bool> given_up{true};
+  CHECK_FALSE(source->start_at_oldest({&at, 1}, given_up));
+  const auto pipe = open_file_source({.path = "-"}, SourceId(0), {}).value();
+  CHECK_FALSE(pipe->can_go_back());
 }

@@ -115,6 +115,14 @@ class FileSource final : public Source {
     return reader_ == nullptr ? open_first().map([](bool) {}) : Result<void>{};
   }
 
+  Result<std::vector<Progress>> start_at_oldest(std::span<const Progress> at,
+                                                const std::atomic<bool>& given_up) override {
+    if (at.empty() || at.front().bookmark.empty()) return std::vector<Progress>(at.begin(), at.end());  // nothing yet
+    return Place::read(at.front().bookmark)
+        .and_then([&](const Place& place) { return go_to_oldest(place, given_up); })
+        .map([&] { return std::vector<Progress>{{0, line_, {}}}; });
+  }
+
   std::string bookmark(std::uint32_t, std::uint64_t next_offset) const override {
     if (places_.empty()) return {};
     auto behind = std::ranges::upper_bound(places_, next_offset, {}, &Place::line);
@@ -376,6 +384,52 @@ class FileSource final : public Source {
     for (const FoundFile& file : *files)
       if (!is_read_before(file.name, place.name)) return use(file).map([](bool) {});
     return config_.follow ? Result<void>{} : open_first().map([](bool) {});
+  }
+
+  // Lines are counted back from the place through the files that were read before it, up to the first line of all.
+  Result<void> go_to_oldest(const Place& place, const std::atomic<bool>& given_up) {
+    const auto files = files_->files(true);
+    if (!files) return tl::unexpected(files.error());
+    if (const auto found = go_back(place); !found) return found;
+    auto file = std::ranges::find(*files, identity_, &FoundFile::identity);
+    if (file == files->end()) return {};  // it was moved just now, or nothing of it had been read
+    const auto before = lines_of(*file, byte_, given_up);
+    if (!before) return tl::unexpected(before.error());
+    line_ -= std::min(*before, line_ - 1);
+    while (line_ > 1 && file != files->begin()) {
+      const auto lines = lines_of(*std::prev(file), std::nullopt, given_up);
+      if (!lines) return tl::unexpected(lines.error());
+      if (*lines >= line_) break;  // not all of it was read
+      line_ -= *lines;
+      --file;
+    }
+    auto opened = FileReader::open(file->path);
+    if (!opened) return tl::unexpected(opened.error());
+    places_.clear();
+    header_.clear();
+    first_wanted_ = line_;
+    adopt(std::move(*opened), *file, {});
+    return begin_file();
+  }
+
+  // Of its first bytes; of all of them where none are named: then its last line counts without a line break, too.
+  static Result<std::uint64_t> lines_of(const FoundFile& file, std::optional<std::uint64_t> bytes,
+                                        const std::atomic<bool>& given_up) {
+    const auto reader = FileReader::open(file.path);
+    if (!reader) return tl::unexpected(reader.error());
+    std::uint64_t out = 0;
+    bool is_open = false;
+    for (std::string buffer(std::size_t{1} << 18, '\0'); !given_up;) {
+      const std::uint64_t left = bytes ? *bytes - (*reader)->position() : buffer.size();
+      if (left == 0) return out;
+      const auto got = (*reader)->read(buffer.data(), std::min<std::uint64_t>(buffer.size(), left), seconds(1));
+      if (!got) return tl::unexpected(got.error());
+      if (!*got) continue;
+      if (**got == 0) return out + (is_open && !bytes ? 1 : 0);
+      out += static_cast<std::uint64_t>(std::count(buffer.data(), buffer.data() + **got, '\n'));
+      is_open = buffer[**got - 1] != '\n';
+    }
+    return failure(Error::Code::refused, "it was given up");
   }
 
   Result<void> begin_file() {

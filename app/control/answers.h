@@ -39,6 +39,12 @@ struct ReloadStatus {
   std::string error = {};        // why it was refused: the rules before it run on; "" it was not
 };
 
+// Rules that a reload reads again what was before them for.
+struct RebuildStatus {
+  std::vector<std::string> rules = {};
+  double done = 0;  // share of what there was to read when it began
+};
+
 struct DaemonStatus {
   std::string version = {};
   Time started{};
@@ -52,6 +58,7 @@ struct DaemonStatus {
   std::optional<CheckpointNote> checkpoint = {};
   std::string checkpoint_advice = {};  // what to change, where they fail, are slow or large; "" nothing
   ReloadStatus reload;
+  std::optional<RebuildStatus> rebuild = {};  // under way
   std::vector<SourceStatus> sources = {};
   std::vector<SinkStatus> sinks = {};
   std::uint64_t problems = 0;  // since the start

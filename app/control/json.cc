@@ -80,6 +80,7 @@ Json array_of(const Items& items, const One& one) {
 std::string status_json(const DaemonStatus& s) {
   Json reload = {{"generation", s.reload.generation}, {"hash", s.reload.hash}, {"time", time_of(s.reload.at)}};
   add(reload, "error", s.reload.error);
+  if (s.rebuild) reload["rebuild"] = {{"rules", s.rebuild->rules}, {"done", s.rebuild->done}};
   Json checkpoint = s.checkpoint ? checkpoint_of(*s.checkpoint) : Json();
   if (s.checkpoint) add(checkpoint, "advice", s.checkpoint_advice);
   return text_of({{"schema", "tocsin/status/1"},

@@ -58,6 +58,7 @@ constexpr MetricRow kRows[] = {
     {"tocsin_config_generation", Kind::gauge, "", "The generation of the rules that run"},
     {"tocsin_config_last_reload_successful", Kind::gauge, "", "0 when the last reload was refused"},
     {"tocsin_config_last_reload_timestamp_seconds", Kind::gauge, "", "When a reload was last tried"},
+    {"tocsin_rebuild_done_ratio", Kind::gauge, "", "Share of what is read again for rules that are being rebuilt"},
     {"tocsin_rules", Kind::gauge, "", "Rules that run"},
     {"tocsin_problems_total", Kind::counter, "", "Problems since the start"},
 };
@@ -116,6 +117,7 @@ void add_status(Families& out, const DaemonStatus& s, Time now) {
   out.add("tocsin_config_generation", s.reload.generation);
   out.add("tocsin_config_last_reload_successful", s.reload.error.empty());
   if (s.reload.at) out.add("tocsin_config_last_reload_timestamp_seconds", seconds_of(*s.reload.at));
+  if (s.rebuild) out.add("tocsin_rebuild_done_ratio", s.rebuild->done);
   out.add("tocsin_rules", s.rules);
   out.add("tocsin_problems_total", s.problems);
 }

@@ -43,6 +43,7 @@ class FakeDesk : public Desk {
     out.sinks = {{.name = "alerts", .kind = "file", .delivered = 3, .problem = "disk full"}};
     out.checkpoint.emplace();
     out.checkpoint->bytes = 2048;
+    out.rebuild = RebuildStatus{{"pair", "odd"}, 0.43};
     return out;
   }
   std::vector<RuleStatus> rules() const override {

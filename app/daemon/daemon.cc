@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <ostream>
 #include <sstream>
 
@@ -29,12 +30,22 @@ constexpr auto kTapEvery = std::chrono::milliseconds(10);
 constexpr Duration kStuckAfter = seconds(30), kStuckAtTheEnd = seconds(5);
 // How long the old rules stand still at most when the disk does not take what the new ones would begin from.
 constexpr Duration kReloadPatience = seconds(5);
+// Where a generation fails whose rules cannot be rebuilt.
+constexpr std::string_view kRebuild = "rebuild";
 // Rules that could not begin are tried again by themselves after so long.
 constexpr Duration kReloadAgain = minutes(1);
 
 std::vector<std::string> source_names(const Settings& settings) {
   std::vector<std::string> out;
   for (const SourceSettings& source : settings.sources) out.push_back(source.name);
+  return out;
+}
+
+// Of these names; those that there are not any more are left out.
+std::vector<ProgramId> programs_of(const RuleSet& rules, const std::vector<std::string>& names) {
+  std::vector<ProgramId> out;
+  for (std::size_t i = 0; i < rules.programs.size(); ++i)
+    if (std::ranges::find(names, rules.programs[i].name) != names.end()) out.emplace_back(i);
   return out;
 }
 
@@ -60,6 +71,7 @@ Daemon::Daemon(Given given, Console& console)
               }} {}
 
 Daemon::~Daemon() {
+  give_up_rebuild();
   threads_stop_ = publishing_stops_ = true;
   watching_ = {};  // joins it, as the others
   checkpointing_ = {};
@@ -115,6 +127,7 @@ void Daemon::stop() {
   const std::scoped_lock lock(mutex_);
   stage_ = "stopping";
   if (ends_at_ == Duration{}) ends_at_ = clock_.elapsed() + settings_.shutdown_grace;
+  if (rebuild_ != nullptr) rebuild_->give_up();
   if (generation_ != nullptr) generation_->crew->stop();
 }
 
@@ -214,7 +227,7 @@ Exit Daemon::first_generation() {
   }
 }
 
-Exit Daemon::try_first_generation() {
+Exit Daemon::try_first_generation(bool rebuilds) {
   std::ostringstream said;
   Console console = is_dev() ? console_with(said) : console_;
   CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console);
@@ -229,11 +242,24 @@ Exit Daemon::try_first_generation() {
   if (compiled.sets.size() != 1)
     return refuse("rules", fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size()),
                   Exit::usage);
-  const Made made = made_generation(std::move(compiled.sets.front()));
+  Result<Anew> anew;
+  if (rebuilds) anew = unfinished(*compiled.sets.front().compiled.rules);
+  if (!anew) return refuse("state", anew.error().message, exit_of(anew.error()));
+  const Made made = made_generation(std::move(compiled.sets.front()), *anew);
+  if (!made && made.error().where == kRebuild) {
+    if (stops_) return Exit::done;
+    log_.problem("rules", "not rebuilt, as a reload had wanted: " + made.error().why,
+                 "they begin anew; `tocsin reload --rebuild RULE` tries it once more");
+    forget_rebuilding();
+    return try_first_generation(false);
+  }
   if (!made) return refuse(made.error().where, made.error().why, made.error().exit);
   tell_broken(said.str());
   outbound_.bind((*made)->keeper.get());
+  rebuilt_behind_ = anew->behind;
+  std::shared_ptr<Rebuild> done;  // let go without the lock
   const std::scoped_lock lock(mutex_);
+  done = std::exchange(rebuild_, nullptr);
   reload_status_.hash = (*made)->hash;
   generation_ = *made;
   return Exit::done;
@@ -276,7 +302,7 @@ tl::expected<std::vector<Generation::Input>, Daemon::Refusal> Daemon::inputs_for
 
 // Sources that can go back are opened once more, beside those of the generation before, which are left as they are; the
 // others are theirs and the new one's, and begin anew last of all, when nothing can fail any more.
-Daemon::Made Daemon::made_generation(CompiledSet rules) {
+Daemon::Made Daemon::made_generation(CompiledSet rules, Anew anew) {
   const std::shared_ptr<const Generation> before = current();
   auto out = std::make_shared<Generation>();
   const auto refuse = [](std::string where, const Error& error, Exit exit) {
@@ -297,6 +323,7 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
                        ? settings_.shards
                        : std::clamp(std::thread::hardware_concurrency(), 1u, std::uint32_t{kShardsMax});
   options.sources = out->names.sources = source_names(settings_);
+  options.apart = programs_of(out->rules(), anew.rules);
   out->engine = std::make_unique<Engine>(out->set.compiled.rules, out->set.reference, options);
   std::vector<Crew::Feed> feeds;
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
@@ -336,8 +363,19 @@ Daemon::Made Daemon::made_generation(CompiledSet rules) {
   KeeperLimits kept;
   kept.memory = settings_.state.dir.empty() ? SIZE_MAX : settings_.state.memory / 2;  // half is for what waits
   out->keeper = std::make_unique<Keeper>(*out->engine, *store_, out->names.sources, kept);
-  auto resumed = out->keeper->restore(comes_again);
-  if (!resumed) return refuse("state", resumed.error(), exit_of(resumed.error()));
+  std::string where = "state";
+  Keeper::Rebuilt rebuilt{options.apart, [&](const Cut& cut) -> Result<Engine*> {
+                            where = kRebuild;
+                            return rebuilt_to(cut, *out, anew).map([&](Engine* engine) {
+                              where = "state";
+                              return engine;
+                            });
+                          }};
+  auto resumed = out->keeper->restore(comes_again, rebuilt);
+  if (!resumed) return refuse(where, resumed.error(), exit_of(resumed.error()));
+  if (anew.rebuild != nullptr)
+    for (const Rebuild::Found& found : anew.rebuild->found())
+      if (found.warming_until) out->warming_until[found.rule] = *found.warming_until;
   out->lost = std::move(resumed->lost);
   if (before == nullptr)
     if (const auto opened = publisher_->open(resumed->sinks, resumed->newest, std::move(resumed->outboxes)); !opened)
@@ -448,6 +486,8 @@ std::optional<std::string> Daemon::store_all(Duration until) {
 // In the order of what may not be lost: the last epoch, its messages, the checkpoint. A part of the time is left for
 // that which comes behind.
 void Daemon::end() {
+  is_at("stopping", "what rules remember anew is given up");
+  give_up_rebuild();
   std::vector<Reply> waiting;
   Duration ends_at;
   {
@@ -578,6 +618,7 @@ void Daemon::watch_thread() {
     if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) {
       generation->steward->look(now);
       watch_troubles(*generation);
+      watch_rebuilt(*generation);
     }
     log_.look();
     switch_rules();
@@ -637,6 +678,8 @@ void Daemon::look_at_rules(Duration now) {
   }
   if (asked) return apply(asked->first, std::move(asked->second));
   const bool was_told = looks_.exchange(false);
+  // Files that have changed meanwhile wait until it is done, but for somebody who says that they are to be taken.
+  if (!was_told && is_rebuilding()) return;
   if (!was_told && !(settings_.reload.watch && now >= looked_ + settings_.reload.every)) return;
   looked_ = now;
   apply({.by_itself = !was_told}, nullptr);
@@ -703,9 +746,19 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
     return answer(refuse_rules(422, unknown.front()));
   if (const auto inputs = inputs_for(*set.compiled.rules); !inputs)
     return answer(refuse_rules(422, inputs.error().where + ": " + inputs.error().why));
+  const bool looks = asked.dry_run && is_rebuilding();  // ... and leaves that alone
+  if (looks && !asked.rebuild.empty()) return answer({409, document_of_refusal("rules are being rebuilt just now")});
+  if (!looks) give_up_rebuild();
   const std::shared_ptr<Generation> before = current();
   Plan plan = plan_of(before->rules(), *set.compiled.rules);
   const std::string hash = hash_of(set);
+  if (!asked.rebuild.empty()) {
+    if (!asked.dry_run) {  // by itself it would only be taken without
+      refused_ = hash;
+      try_again_ = Duration{std::numeric_limits<std::int64_t>::max()};
+    }
+    return begin_rebuild(asked, {std::move(set), std::move(plan), std::move(reply)});
+  }
   if (hash == before->hash || is_same(before->set, set)) {
     {
       const std::scoped_lock lock(mutex_);
@@ -727,13 +780,13 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   notify_.reloading();
   {
     const std::scoped_lock lock(mutex_);
-    if (stage_ == "running") {
+    if (stage_ == "running" && !wanted_) {
       wanted_ = Wanted{std::move(set), std::move(plan), std::move(reply)};
       before->crew->stop();
       return;
     }
   }
-  answer({409, document_of_refusal("the daemon is stopping")});
+  answer({409, document_of_refusal(stops_ ? "the daemon is stopping" : "another reload is under way")});
 }
 
 // The crew has stopped. True: others are in force; false: they could not begin, and the old ones go on.
@@ -747,10 +800,16 @@ bool Daemon::change_rules() {
   }
   bool is_taken = false;
   Verdict verdict = take_rules(wanted, is_taken);
+  // The old rules go on, and so do their epochs.
+  if (!is_taken && wanted.rebuild != nullptr &&
+      (!stops_ || !remember_rebuilding({wanted.rebuild->names(), nullptr, 0})))
+    forget_rebuilding();
   if (!is_taken) current()->crew->go_on();
+  std::shared_ptr<Rebuild> rebuild;  // let go without the lock: it may be large
   {
     const std::scoped_lock lock(mutex_);
     wanted_.reset();
+    rebuild = std::exchange(rebuild_, nullptr);
   }
   if (wanted.reply) wanted.reply(std::move(verdict));
   return is_taken;
@@ -760,10 +819,18 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
   if (const auto why = store_all(clock_.elapsed() + kReloadPatience))
     return refuse_rules(409, "other rules begin from what is stored, and nothing can be stored: " + *why,
                         "mend that, then try again");
-  const Made made = made_generation(std::move(wanted.set));
+  Anew anew;
+  if (wanted.rebuild != nullptr) {
+    anew = {wanted.rebuild->names(), wanted.rebuild, current()->steward->figures().epoch.number};
+    if (const auto kept = remember_rebuilding(anew); !kept)
+      return refuse_rules(409, "nothing can be stored: " + kept.error().message, "mend that, then try again");
+  }
+  const Made made = made_generation(std::move(wanted.set), anew);
   if (!made)
     return refuse_rules(409, made.error().where + ": " + made.error().why,
-                        "mend that, then `tocsin reload`; it is tried again every minute, too");
+                        wanted.rebuild != nullptr
+                            ? "mend that, then try again"
+                            : "mend that, then `tocsin reload`; it is tried again every minute, too");
   const Generation& now = **made;
   outbound_.bind(now.keeper.get());
   std::shared_ptr<Generation> before;  // let go without the lock: it may be large
@@ -773,9 +840,12 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
     before = std::exchange(generation_, *made);
     reload_status_ = {now.number, now.hash, clock_.now(), {}};
   }
-  const Plan& plan = wanted.plan;
-  log_.info("rules", fmt::format("{} kept, {} changed, {} reset, {} new, {} gone", plan.kept, plan.changed.size(),
-                                 plan.reset.size(), plan.added.size(), plan.removed.size()));
+  Plan& plan = wanted.plan;
+  if (wanted.rebuild != nullptr) add_found(plan, wanted.rebuild->found());
+  rebuilt_behind_ = anew.behind;
+  log_.info("rules",
+            fmt::format("{} kept, {} changed, {} reset, {} new, {} rebuilt, {} gone", plan.kept, plan.changed.size(),
+                        plan.reset.size(), plan.added.size(), plan.rebuilt.size(), plan.removed.size()));
   is_taken = true;
   return {200, document_of(plan, now.number, false)};
 }

@@ -32,6 +32,7 @@
 #include "app/daemon/notify.h"
 #include "app/daemon/outbound.h"
 #include "app/daemon/plan.h"
+#include "app/daemon/rebuild.h"
 #include "app/daemon/taps.h"
 #include "app/registry.h"
 #include "app/settings.h"
@@ -92,6 +93,14 @@ class Daemon final : public Desk {
     CompiledSet set;
     Plan plan;
     Reply reply;
+    std::shared_ptr<Rebuild> rebuild = nullptr;  // null: no rule is to be rebuilt
+  };
+  // Rules of which what they remember comes from what the sources still have; `rebuild`: that has begun. `behind`: as
+  // Rebuilding::behind.
+  struct Anew {
+    std::vector<std::string> rules{};
+    std::shared_ptr<Rebuild> rebuild{};
+    std::uint64_t behind = 0;
   };
   // A rule that somebody wants switched on or off.
   struct Switch {
@@ -110,12 +119,12 @@ class Daemon final : public Desk {
   Exit open_sinks();
   Exit open_control();
   Exit first_generation();
-  Exit try_first_generation();
+  Exit try_first_generation(bool rebuilds = true);
   bool is_dev() const { return given_.arguments.has("--dev"); }
   void tell_broken(const std::string& said);
   void hint(const std::string& address);
   Console console_with(std::ostream& said) const;
-  Made made_generation(CompiledSet rules);
+  Made made_generation(CompiledSet rules, Anew anew);
   tl::expected<std::vector<Generation::Input>, Refusal> inputs_for(const RuleSet& rules) const;
   Result<void> give_first(const Generation& generation);
   void keep_rest();
@@ -135,6 +144,21 @@ class Daemon final : public Desk {
   void watch_troubles(const Generation& generation);
   void look_at_rules(Duration now);
   void apply(const ReloadAsked& asked, Reply reply);
+
+  // Rules that are rebuilt (rebuild_desk.cc).
+  Result<Anew> unfinished(const RuleSet& rules);
+  std::vector<Rebuild::From> sources_again(const std::vector<Generation::Input>& inputs,
+                                           const Generation& generation) const;
+  Result<Engine*> rebuilt_to(const Cut& cut, const Generation& generation, Anew& anew);
+  void begin_rebuild(const ReloadAsked& asked, Wanted wanted);
+  void rebuild_thread(bool is_dry_run, Wanted wanted);
+  Result<void> catch_up(Rebuild& rebuild, bool is_dry_run) const;
+  void give_up_rebuild();
+  bool is_rebuilding() const;
+  Result<void> remember_rebuilding(const Anew& anew);
+  void forget_rebuilding();
+  void watch_rebuilt(const Generation& generation);
+
   void switch_rules();
   Verdict switch_rule(const Switch& asked);
   void checkpoint();
@@ -172,12 +196,15 @@ class Daemon final : public Desk {
   std::vector<CheckpointNote> notes_;  // newest first
   std::uint64_t events_before_ = 0;    // of the generations before
   Duration ends_at_{};                 // 0: it has not been told to
+  std::shared_ptr<Rebuild> rebuild_;   // that is under way; null: none is
+  std::jthread rebuilding_;
 
   std::atomic<bool> stops_{false}, looks_{false}, threads_stop_{false}, publishing_stops_{false};
   std::atomic<bool> judges_{false};  // a crew is at work
   std::atomic<std::int64_t> merging_since_{0};
-  std::atomic<bool> is_safe_{false};  // all that was judged is durable
-  std::atomic<int> failed_{0};        // an Exit
+  std::atomic<bool> is_safe_{false};              // all that was judged is durable
+  std::atomic<std::uint64_t> rebuilt_behind_{0};  // Rebuilding::behind, until a later epoch is durable; 0: nothing is
+  std::atomic<int> failed_{0};                    // an Exit
 
   // The watch thread's own.
   struct Beat {

@@ -200,6 +200,179 @@ TEST_CASE("a reload in which nothing that runs has changed begins no other gener
   CHECK(running.daemon->status().reload.generation == 4);
 }
 
+namespace {
+
+std::size_t times(const std::string& text, const std::string& part) {
+  std::size_t out = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++out;
+  return out;
+}
+
+// One that has read a few events by the rule `three`, of a file that may be written on.
+struct WithAPast : Running {
+  WithAPast() : Running(FileSource{}) {
+    settings.sources.front().address = FileSource{folder / "in.ndjson", true};
+    folder.write("in.ndjson", event("ann", 1) + event("ann", 2) + event("bob", 3));
+    begin();
+    has_read(3);
+    more.open(folder / "in.ndjson", std::ios::app);
+  }
+  void has_read(std::uint64_t records) {
+    REQUIRE(soon([&] { return daemon->status().sources.front().records == records; }));
+  }
+  void add(const std::string& text) { more << text << std::flush; }
+  std::ofstream more;
+};
+
+}  // namespace
+
+TEST_CASE("a rule is rebuilt from what its file still has, and nothing of the past is alerted") {
+  WithAPast running;
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  const Verdict planned = running.reload({.dry_run = true, .rebuild = {"two"}});
+  CHECK(planned.status == 200);
+  CHECK(contains(planned.document, "+ two  rebuilt from what its sources have since 2026-03-01T14:00:01.000000Z"));
+  CHECK(running.daemon->status().reload.generation == 1);
+  CHECK_FALSE(fs::exists(running.folder / "state/rebuilding"));
+
+  const Verdict verdict = running.reload({.rebuild = {"two"}});
+  CHECK(verdict.status == 200);
+  CHECK(contains(verdict.document, "rules: 1 added, 0 changed, 1 kept, 0 removed"));
+  CHECK(contains(verdict.document, "+ two  rebuilt from what its sources have since 2026-03-01T14:00:01.000000Z"));
+  CHECK(contains(verdict.document,
+                 R"("rebuilt":[{"rule":"two","since":"2026-03-01T14:00:01.000000Z","warming_until":null}])"));
+  CHECK(running.daemon->status().reload.generation == 2);
+  CHECK_FALSE(running.daemon->status().rebuild);
+  running.add(event("bob", 4) + event("ann", 5) + event("cid", 6));
+  CHECK(soon([&] { return running.alerted("bob: two") && running.alerted("ann: three"); }));
+  CHECK_FALSE(running.alerted("ann: two"));  // that was in the past, and has gone on since
+  CHECK(soon([&] { return !fs::exists(running.folder / "state/rebuilding"); }));
+
+  // What it remembers is durable.
+  CHECK(running.stop() == Exit::done);
+  running.begin();
+  running.add(event("cid", 7) + event("dan", 8));
+  CHECK(soon([&] { return running.alerted("cid: two"); }));
+  CHECK(times(running.text("alerts.ndjson"), ": two") == 2);
+}
+
+TEST_CASE("a rule that is there already is rebuilt, too: it had begun too late") {
+  WithAPast running;
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  const Verdict verdict = running.reload({.rebuild = {"two"}});
+  CHECK(contains(verdict.document, "rules: 0 added, 1 changed, 1 kept, 0 removed"));
+  CHECK(contains(verdict.document, "~ two  rebuilt from what its sources have since 2026-03-01T14:00:01.000000Z"));
+  running.add(event("bob", 4) + event("cid", 6));
+  CHECK(soon([&] { return running.alerted("bob: two"); }));
+  CHECK_FALSE(running.alerted("ann: two"));
+}
+
+TEST_CASE("a daemon that ends before a rule is rebuilt begins with that, and with nothing once it is durable") {
+  WithAPast running;
+  CHECK(running.stop() == Exit::done);
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  const std::string note = running.folder.write("state/rebuilding", "tocsin rebuilding 1\n0\ntwo\nnone\n");
+  running.begin();
+  CHECK(running.said("`two`: rebuilt before all else"));
+  running.add(event("bob", 4) + event("cid", 5));
+  CHECK(soon([&] { return running.alerted("bob: two"); }));
+  CHECK_FALSE(running.alerted("ann: two"));
+  CHECK(soon([&] { return !fs::exists(note); }));
+  const std::uint64_t epoch = running.daemon->status().epoch;
+  CHECK(running.stop() == Exit::done);
+
+  // An epoch behind the one that it names is there: all has been done.
+  running.folder.write("state/rebuilding", fmt::format("tocsin rebuilding 1\n{}\ntwo\n", epoch - 1));
+  const std::size_t said = times(running.text("log"), "rebuilt before all else");
+  running.begin();
+  CHECK(times(running.text("log"), "rebuilt before all else") == said);
+  CHECK_FALSE(fs::exists(note));
+  running.add(event("cid", 6) + event("dan", 7));
+  CHECK(soon([&] { return running.alerted("cid: two"); }));
+}
+
+TEST_CASE("what cannot be rebuilt is refused, and the old rules run on") {
+  WithAPast running;
+  const auto refused = [&](const std::string& rules, const ReloadAsked& asked, const std::string& why) {
+    running.rules(rules);
+    const Verdict verdict = running.reload(asked);
+    CHECK(verdict.status >= 400);
+    INFO(verdict.document);
+    CHECK(contains(verdict.document, why));
+    CHECK(running.daemon->status().reload.generation == 1);
+    CHECK_FALSE(fs::exists(running.folder / "state/rebuilding"));
+  };
+  refused(std::string(kEvent) + kThree + kTwo, {.rebuild = {"tow"}}, "there is no rule `tow` to be rebuilt");
+  refused("event login_failed has user text\n" + std::string(kThree), {.rebuild = {"three"}},
+          "it needs `login_failed`, whose records have no time of their own");
+  refused(std::string(kEvent) + kTwo, {.require_state_kept = true, .rebuild = {"two"}},
+          "would lose what they remember");
+  // The past is read again from the file that is there, and the line where it stood is not in it any more.
+  fs::rename(running.folder / "in.ndjson", running.folder / "away");
+  refused(std::string(kEvent) + kThree + kTwo, {.rebuild = {"two"}}, "cannot be rebuilt: source.in");
+  refused(std::string(kEvent) + kThree + kTwo, {.dry_run = true, .rebuild = {"two"}}, "cannot be rebuilt: source.in");
+  running.add(event("ann", 4) + event("bob", 5));
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+}
+
+TEST_CASE("a source that cannot be read again is named") {
+  Running running(UnixSource{});
+  running.settings.sources.front().address = UnixSource{running.folder / "in"};
+  running.begin();
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  const Verdict verdict = running.reload({.rebuild = {"two"}});
+  CHECK(verdict.status == 422);
+  CHECK(contains(
+      verdict.document,
+      "rule `two` cannot be rebuilt: it needs `login_failed` of source `in`, and what that gave cannot be read "
+      "again"));
+  CHECK(contains(verdict.document, "without --rebuild it begins anew"));
+}
+
+TEST_CASE(
+    "to rebuild a rule is given up when it takes too much memory or time, and when somebody wants another reload") {
+  WithAPast running;
+  CHECK(running.stop() == Exit::done);
+  std::string many;
+  for (int i = 0; i < 200'000; ++i) many += event(fmt::format("user{}", i), 10);
+  running.add(many);
+  SUBCASE("memory") {
+    running.settings.state.memory = 4 << 20;
+    running.begin();
+    running.rules(std::string(kEvent) + kThree + kTwo);
+    const Verdict verdict = running.reload({.rebuild = {"two"}});
+    CHECK(verdict.status == 409);
+    CHECK(contains(verdict.document, "it needs more memory than 1.0 MiB, a quarter of state.memory"));
+  }
+  SUBCASE("time") {
+    running.settings.reload.rebuild_within = Duration{1};
+    running.begin();
+    running.rules(std::string(kEvent) + kThree + kTwo);
+    const Verdict verdict = running.reload({.rebuild = {"two"}});
+    CHECK(verdict.status == 409);
+    CHECK(contains(verdict.document, "it took longer than reload.rebuild_within"));
+  }
+  SUBCASE("another one") {
+    running.begin();
+    running.has_read(200'000);
+    running.rules(std::string(kEvent) + kThree + kTwo);
+    std::promise<Verdict> first;
+    running.daemon->reload({.rebuild = {"two"}}, [&](Verdict v) { first.set_value(std::move(v)); });
+    REQUIRE(soon([&] { return running.daemon->status().rebuild.has_value(); }));
+    CHECK(running.daemon->status().rebuild->rules == std::vector<std::string>{"two"});
+    CHECK(fs::exists(running.folder / "state/rebuilding"));
+    const Verdict second = running.reload();
+    const Verdict verdict = first.get_future().get();
+    CHECK(verdict.status == 409);
+    CHECK(contains(verdict.document, "another reload was asked for meanwhile"));
+    CHECK(second.status == 200);
+    CHECK(running.daemon->status().reload.generation == 2);
+  }
+  CHECK_FALSE(running.daemon->status().rebuild);
+  CHECK_FALSE(fs::exists(running.folder / "state/rebuilding"));
+}
+
 TEST_CASE("a rule that is disabled alerts nobody, goes on remembering, and stays so over reload and restart") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};

@@ -108,6 +108,7 @@ DaemonStatus Daemon::status() const {
     status.watermark = watermark_of(*generation_->engine, SourceId(i));
   }
   if (const Time passed = generation_->engine->passed(); passed != Frontier::kNothing) out.watermark = passed;
+  if (rebuild_ != nullptr) out.rebuild = RebuildStatus{rebuild_->names(), rebuild_->done()};
   return out;
 }
 
@@ -115,11 +116,15 @@ std::vector<RuleStatus> Daemon::rules() const {
   const std::set<std::string> disabled = outbound_.disabled();
   const std::scoped_lock lock(mutex_);
   const RuleSet& rules = generation_->rules();
+  const Time passed = generation_->engine->passed();
   std::vector<RuleStatus> out;
   for (const Program& program : rules.programs) {
     RuleStatus& rule = out.emplace_back();
     rule.name = program.name;
     rule.enabled = !disabled.contains(program.name);
+    if (const auto warm = generation_->warming_until.find(program.name);
+        warm != generation_->warming_until.end() && passed < warm->second)
+      rule.warming_until = warm->second;
     if (const auto* body = std::get_if<RuleBody>(&program.body); body != nullptr && body->alert)
       rule.severity = name_of(body->alert->severity);
   }
@@ -176,7 +181,6 @@ std::string Daemon::metrics() const {
 }
 
 void Daemon::reload(const ReloadAsked& asked, Reply reply) {
-  if (!asked.rebuild.empty()) return reply({422, document_of_refusal("rebuilding rules is not in this version")});
   {
     const std::scoped_lock lock(mutex_);
     if (!asked_) {

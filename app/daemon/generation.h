@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,8 @@ struct Generation {
   std::unique_ptr<Crew> crew;
   std::unique_ptr<Steward> steward;
   std::vector<std::string> lost;  // rules whose state nobody wants any more
+  // Rules that were rebuilt, and may miss matches until then.
+  std::map<std::string, Time> warming_until;
 
   const RuleSet& rules() const { return *set.compiled.rules; }
 };

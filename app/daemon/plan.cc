@@ -21,6 +21,13 @@ std::string list_of(const std::vector<std::string>& names) {
   return out + "]";
 }
 
+std::string verdict_of(const Plan::Rebuilt& rule) {
+  if (!rule.since) return "rebuilt: its sources have nothing for it yet";
+  if (!rule.warming_until) return "rebuilt from what its sources have since " + rfc3339(*rule.since);
+  return fmt::format("rebuilt, warming until {}: its sources have nothing before {}", rfc3339(*rule.warming_until),
+                     rfc3339(*rule.since));
+}
+
 std::string quoted(std::string_view text) {
   std::string out;
   append_json_text(out, text);
@@ -54,6 +61,20 @@ Plan plan_of(const RuleSet& before, const RuleSet& after) {
   return out;
 }
 
+void rebuild(Plan& plan, const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    const bool is_new = std::erase(plan.added, name) > 0;
+    if (!is_new && std::erase(plan.changed, name) == 0 && std::erase(plan.reset, name) == 0) --plan.kept;
+    plan.rebuilt.push_back({name, is_new, {}, {}});
+  }
+}
+
+void add_found(Plan& plan, const std::vector<Rebuild::Found>& found) {
+  for (Plan::Rebuilt& one : plan.rebuilt)
+    for (const Rebuild::Found& what : found)
+      if (what.rule == one.rule) one.since = what.since, one.warming_until = what.warming_until;
+}
+
 bool is_same(const CompiledSet& before, const CompiledSet& after) {
   const RuleSet &a = *before.compiled.rules, &b = *after.compiled.rules;
   const auto same_program = [&](const Program& x, const Program& y) {
@@ -80,22 +101,31 @@ std::string lost_by(const Plan& plan) {
 }
 
 std::string text_of(const Plan& plan) {
-  std::string out = fmt::format("rules: {} added, {} changed, {} kept, {} removed\n", plan.added.size(),
-                                plan.changed.size() + plan.reset.size(), plan.kept, plan.removed.size());
+  const auto added = static_cast<std::size_t>(std::ranges::count(plan.rebuilt, true, &Plan::Rebuilt::is_new));
+  std::string out = fmt::format("rules: {} added, {} changed, {} kept, {} removed\n", plan.added.size() + added,
+                                plan.changed.size() + plan.reset.size() + plan.rebuilt.size() - added, plan.kept,
+                                plan.removed.size());
   const auto add = [&](char sign, const std::vector<std::string>& names, std::string_view verdict) {
     for (const std::string& name : names) out += fmt::format("  {} {}  {}\n", sign, name, verdict);
   };
   add('+', plan.added, "new: it begins now");
   add('~', plan.changed, "kept");
   add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped");
+  for (const Plan::Rebuilt& one : plan.rebuilt)
+    out += fmt::format("  {} {}  {}\n", one.is_new ? '+' : '~', one.rule, verdict_of(one));
   add('-', plan.removed, "gone, with what it remembered");
   return out;
 }
 
 std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run) {
+  std::string rebuilt;
+  const auto time_of = [](const std::optional<Time>& time) { return time ? quoted(rfc3339(*time)) : "null"; };
+  for (const Plan::Rebuilt& one : plan.rebuilt)
+    rebuilt += fmt::format(R"({}{{"rule":{},"since":{},"warming_until":{}}})", rebuilt.empty() ? "" : ",",
+                           quoted(one.rule), time_of(one.since), time_of(one.warming_until));
   return fmt::format(
-      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"removed":{},"text":{}}})",
-      generation, dry_run, plan.kept, list_of(plan.added), list_of(plan.changed), list_of(plan.reset),
+      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"rebuilt":[{}],"removed":{},"text":{}}})",
+      generation, dry_run, plan.kept, list_of(plan.added), list_of(plan.changed), list_of(plan.reset), rebuilt,
       list_of(plan.removed), quoted(text_of(plan)));
 }
 

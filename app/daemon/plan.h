@@ -3,24 +3,36 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/compiled.h"
+#include "app/daemon/rebuild.h"
+#include "engine/base/time.h"
 #include "engine/program/program.h"
 
 namespace tocsin::app {
 
-// Kept (`=`), other texts or dials (`~`), reset (`!`), new (`+`), gone (`-`).
+// Kept (`=`), other texts or dials (`~`), reset (`!`), new (`+`), gone (`-`); or, of the first four, rebuilt.
 struct Plan {
+  struct Rebuilt {
+    std::string rule;
+    bool is_new = false;
+    std::optional<Time> since, warming_until;  // as Rebuild::Found
+  };
   std::vector<std::string> added, changed, reset, removed;
+  std::vector<Rebuilt> rebuilt;
   std::size_t kept = 0;
 
   bool loses_state() const { return !reset.empty() || !removed.empty(); }
 };
 
 Plan plan_of(const RuleSet& before, const RuleSet& after);
+// These are rebuilt, whatever would become of them without. REQUIRES: they are rules of `after`.
+void rebuild(Plan& plan, const std::vector<std::string>& names);
+void add_found(Plan& plan, const std::vector<Rebuild::Found>& found);
 
 // Nothing that runs is another: comments, tests, the order of lines in a list are.
 bool is_same(const CompiledSet& before, const CompiledSet& after);

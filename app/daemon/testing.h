@@ -80,9 +80,9 @@ class Running {
   }
 
   void rules(const std::string& text) { folder.write("rules/a.rules", text); }
-  Verdict reload() {
+  Verdict reload(const ReloadAsked& asked = {}) {
     std::promise<Verdict> verdict;
-    daemon->reload({}, [&](Verdict v) { verdict.set_value(std::move(v)); });
+    daemon->reload(asked, [&](Verdict v) { verdict.set_value(std::move(v)); });
     auto answer = verdict.get_future();
     REQUIRE(answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
     return answer.get();

@@ -13,9 +13,11 @@
 // One thread at a time: calls may come from several threads, none of them concurrently.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/base/time.h"
@@ -47,6 +49,14 @@ class Source {
   // Called once, before the first poll. A partition that is not named begins where the configuration says. Offsets go
   // on from there also where a source cannot go back, so that none is given twice.
   virtual Result<void> start(std::span<const Progress> from) = 0;
+
+  // Instead of `start`: begins with the oldest record that is still there and leads, without a gap, to where another
+  // source of the same configuration stands; with the offsets that it had there. Where each partition begins. May take
+  // long, and breaks off when it is given up. REQUIRES: can_go_back().
+  virtual Result<std::vector<Progress>> start_at_oldest(std::span<const Progress> /*at*/,
+                                                        const std::atomic<bool>& /*given_up*/) {
+    return failure(Error::Code::refused, "what it gave cannot be read again");
+  }
 
   // The next block of some partition; waits at most `wait`. REQUIRES: `into` is clear; its buffer is reused.
   virtual Result<Polled> poll(Block& into, Duration wait) = 0;

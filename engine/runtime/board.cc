@@ -156,9 +156,28 @@ void Board::drop_swaps() {
 
 void Board::pass(Time through) {
   const std::scoped_lock lock(mutex_);
-  const Frontier to = Frontier::through(through);
+  go_on(Frontier::through(through));
+}
+
+void Board::reach(const Frontier& frontier) {
+  const std::scoped_lock lock(mutex_);
+  clock_.reach(frontier.timers_before);
+  go_on(frontier);
+}
+
+void Board::go_on(const Frontier& to) {
   frontier_.events_before = std::max(frontier_.events_before, to.events_before);
   frontier_.timers_before = std::max(frontier_.timers_before, to.timers_before);
+}
+
+void Board::follow(const Frontier& most) {
+  const std::scoped_lock lock(mutex_);
+  clock_.follow(most);
+}
+
+void Board::rest(std::size_t partition, bool rests) {
+  const std::scoped_lock lock(mutex_);
+  clock_.rest(partition, rests);
 }
 
 void Board::look(Duration now, News& news) {
@@ -179,9 +198,7 @@ void Board::look(Duration now, News& news) {
 
 // A source has begun when nothing can come any more that is earlier than the first of its events.
 void Board::advance(Duration now) {
-  const Frontier clock = clock_.advance(now);
-  frontier_.events_before = std::max(frontier_.events_before, clock.events_before);
-  frontier_.timers_before = std::max(frontier_.timers_before, clock.timers_before);
+  go_on(clock_.advance(now));
   const std::size_t before = begins_.size();
   for (Source& source : sources_) {
     if (source.begun || !source.first || *source.first >= frontier_.events_before) continue;

@@ -101,6 +101,14 @@ class Board {
   // Time has gone on through `through`, without events (T8).
   void pass(Time through);
 
+  // For one that follows another board, which stood at `most`: time comes so far, and no further.
+  void follow(const Frontier& most);
+  // All that the other one had read has come: time is where it was there, if it was idle partitions that had let it go
+  // on, too.
+  void reach(const Frontier& frontier);
+  // Nothing comes from the partition for now: it holds nobody back, until it no longer rests.
+  void rest(std::size_t partition, bool rests);
+
   // From here on it is noted what has come and is not judged yet, so that a cut can tell from where to go on.
   void track();
   // Is the partition ahead of the stream, so that what it brings has to wait for others?
@@ -146,6 +154,7 @@ class Board {
   void note(Partition& partition, const Came& block);
   void forget_judged(Partition& partition);
   void advance(Duration now);
+  void go_on(const Frontier& to);
 
   mutable std::mutex mutex_;
   StreamClock clock_;

@@ -253,7 +253,7 @@ std::optional<TypePlan> type_plan(const RuleSet& rules, const Program& program, 
 
 std::optional<Shape> shape_of(const RuleSet& rules, const Program& program) {
   const auto* rule = std::get_if<RuleBody>(&program.body);
-  if (rule == nullptr || has_other_clauses(program, *rule)) return std::nullopt;
+  if (rule == nullptr || program.inputs.empty() || has_other_clauses(program, *rule)) return std::nullopt;
   if (choose_matcher(rules, program, rule->when, match_options(program)).kind != MatcherKind::counter)
     return std::nullopt;
   const Pattern& pattern = program.patterns[rule->when.index];
@@ -745,6 +745,10 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
   if (!context_.fast || asked_[id.index]) return nullptr;
   const auto shape = shape_of(*context_.rules, context_.rules->programs[id.index]);
   if (!shape) return nullptr;
+  if (std::ranges::find(context_.apart, id) != context_.apart.end()) {
+    const std::shared_ptr<CounterGroup> own(new CounterGroup(context_, *shape));
+    return std::make_unique<CounterRunner>(own, own->join(id, *shape));
+  }
   const TypePlan& first = shape->types.front();
   auto& groups = groups_[{first.type.index, first.filter.index, context_.share.placement->home(id)}];
   auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });

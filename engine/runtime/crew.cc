@@ -467,6 +467,11 @@ void Crew::pass_on(std::size_t partition, Decoded& decoded) {
   wake();
 }
 
+std::optional<Error> Crew::why_failed() const {
+  const std::scoped_lock lock(giving_);
+  return failed_ ? std::optional(error_) : std::nullopt;
+}
+
 void Crew::fail(const Error& error) {
   {
     const std::scoped_lock lock(giving_);

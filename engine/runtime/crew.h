@@ -106,6 +106,8 @@ class Crew {
   // Moves as long as the worker does.
   std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
   bool has_stopped() const { return stopped_; }
+  // Reading has failed: why. For whoever calls `step`.
+  std::optional<Error> why_failed() const;
   // `Engine::until` and `drain`; when no thread is at work. What it brings comes out, the last of it by `give_out`.
   void until(Time through);
   void drain();
@@ -197,7 +199,7 @@ class Crew {
   BatchPool pool_;
   std::vector<Worker> workers_;
   std::vector<std::unique_ptr<Turnstile>> turnstiles_;  // by partition of the engine
-  std::mutex giving_;                                   // late events, dead letters and figures
+  mutable std::mutex giving_;                           // late events, dead letters and figures
   std::shared_ptr<std::atomic<std::uint64_t>> held_;    // bytes of the events that wait
   std::atomic<std::uint64_t> in_hand_{0};               // blocks that were read and not yet handed over
   std::atomic<bool> finished_{false}, failed_{false};   // nothing more is read

@@ -87,9 +87,10 @@ void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>&
 }
 
 void Engine::track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers,
-                   bool is_known) {
+                   bool is_known, std::span<const ProgramId> unknown) {
   board_.track();
-  for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i]->shard().track({&changes[i], numbers, is_known, &cold[i]});
+  for (std::size_t i = 0; i < lanes_.size(); ++i)
+    lanes_[i]->shard().track({&changes[i], numbers, is_known, &cold[i], unknown});
 }
 
 bool Engine::load(ProgramId program, const StateAddress& address, StateReader& in) {

@@ -75,6 +75,10 @@ class Engine {
   // False: it goes on when what has come out has been taken.
   [[nodiscard]] bool judge(std::size_t shard, Duration now) { return lanes_[shard]->judge(board_, now); }
   void pass(Time through) { board_.pass(through); }
+  // As the board's, for one that follows another engine.
+  void follow(const Frontier& most) { board_.follow(most); }
+  void reach(const Frontier& frontier) { board_.reach(frontier); }
+  void rest(std::size_t partition, bool rests) { board_.rest(partition, rests); }
   Lane& lane(std::size_t shard) { return *lanes_[shard]; }
   const Lane& lane(std::size_t shard) const { return *lanes_[shard]; }
   const EngineOptions& options() const { return options_; }
@@ -87,8 +91,9 @@ class Engine {
 
   // From here on what changes is noted, and what is not in memory is read, by shard. `numbers`: of programs in durable
   // state, by ProgramId.
-  // `is_known`: what there is now has been loaded.
-  void track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers, bool is_known);
+  // `is_known`: what there is now has been loaded, but that of the programs `unknown`.
+  void track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers, bool is_known,
+             std::span<const ProgramId> unknown = {});
   // Each shard stops at one point of the event order and is cut there, before it goes on.
   const Cut& cut(Duration now) { return board_.cut(now); }
   // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.

@@ -55,7 +55,7 @@ Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> 
 
 Keeper::~Keeper() = default;
 
-Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
+Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Rebuilt& rebuilt) {
   Resumed out;
   auto newest = store_.newest();
   if (!newest) return tl::unexpected(newest.error());
@@ -70,6 +70,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
     out.outboxes = std::move((*newest)->outboxes);
   }
   const RuleSet& rules = engine_.rules();
+  forget(rebuilt.programs);
   const std::size_t known = ledger_.programs.size();
   numbers_ = ledger_.numbers_of(rules);
   names_ = std::make_unique<StateNames>(rules.schema, sources_, ledger_.layouts);
@@ -86,10 +87,23 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
       out.lost.push_back(std::move(program.name));
       program = {};
     }
+    const Cut cut = cut_of_today(comes_again, out);
+    const StateNames own(rules.schema, sources_);
+    std::vector<Changes> elsewhere;
+    if (!rebuilt.programs.empty()) {
+      const auto engine = rebuilt.at(cut);
+      if (!engine) return tl::unexpected(engine.error());
+      std::vector<Shard*> shards;
+      for (std::size_t i = 0; i < (*engine)->shards(); ++i) shards.push_back(&(*engine)->lane(i).shard());
+      elsewhere = bytes_of(shards, own);
+    }
     // Since when a program watches has to be known before its keys.
-    for (const bool watching : {true, false})
+    for (const bool watching : {true, false}) {
       if (const auto loaded = load(programs, watching, cold, moves); !loaded) return tl::unexpected(loaded.error());
-    engine_.resume(cut_of_today(comes_again, out));
+      if (const auto taken = take(elsewhere, rebuilt.programs, own, watching); !taken)
+        return tl::unexpected(taken.error());
+    }
+    engine_.resume(cut);
   }
   for (std::size_t i = 0; i < engine_.shards(); ++i) {
     changes_.emplace_back(*names_);
@@ -99,11 +113,37 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again) {
     changes_at(*StateAddress::read(from)).gone(*StateAddress::read(from));
     if (const auto address = StateAddress::read(to)) changes_at(*address).put_again(*address, value);
   }
-  engine_.track(changes_, cold_, numbers_, !out.is_first);
+  engine_.track(changes_, cold_, numbers_, !out.is_first, rebuilt.programs);
   for (std::size_t shard = 0; shard < engine_.shards(); ++shard)
     for (std::size_t i = 0; i < cold.size(); ++i)
       if (cold[i]) engine_.lane(shard).shard().begin_cold(ProgramId(i));
   return out;
+}
+
+// Their numbers are nobody's any more, so that what the store has by them is that of rules that have gone.
+void Keeper::forget(const std::vector<ProgramId>& programs) {
+  for (const ProgramId id : programs)
+    for (Ledger::Known& known : ledger_.programs)
+      if (known.name == engine_.rules().programs[id.index].name) known = {};
+}
+
+// What another engine with the same rules remembers of these.
+Result<void> Keeper::take(std::span<Changes> from, const std::vector<ProgramId>& programs, const StateNames& names,
+                          bool watching) {
+  StateReader reader({}, names);
+  for (Changes& changes : from)
+    for (const StateChange& change : changes.sorted()) {
+      const auto address = StateAddress::read(change.address);
+      TOCSIN_ASSERT(address.has_value());
+      const ProgramId id(address->program);
+      if (change.gone || (address->kind == StateKind::program) != watching ||
+          std::ranges::find(programs, id) == programs.end())
+        continue;
+      reader.open(change.value.substr(1));
+      if (!engine_.load(id, *address, reader) || !reader.ok() || !reader.at_end())
+        return tl::unexpected(unreadable_state(engine_.rules().programs[id.index].name));
+    }
+  return {};
 }
 
 // Since when programs watch, or all else. Of keys that need not be in memory only so many are loaded; the rest is
@@ -334,11 +374,17 @@ Result<Keeper::Stored> Keeper::store() {
   {
     const std::scoped_lock lock(mutex_);
     newest_ = unit.epoch;
+    stored_ = ledger_.cut;
     finished_outbox_.clear();
     outputs_are_out_ = false;
   }
   busy_ = false;
   return out;
+}
+
+std::optional<Cut> Keeper::stored() const {
+  const std::scoped_lock lock(mutex_);
+  return stored_;
 }
 
 std::uint64_t Keeper::brought() const {

@@ -60,7 +60,13 @@ class Keeper {
   // their place in it. `comes_again`: whether what stands behind an offset will; else the partition goes on with what
   // comes next, whatever was not judged yet. None: all of it does.
   using ComesAgain = std::function<bool(std::size_t partition, std::uint64_t offset)>;
-  Result<Resumed> restore(const ComesAgain& comes_again = {});
+  // Programs whose memory is made anew and is not what the store has of them: `at` brings an engine with the same rules
+  // to the cut at which all goes on, and they get what they remember there. It is durable with the next epoch.
+  struct Rebuilt {
+    std::vector<ProgramId> programs;
+    std::function<Result<Engine*>(const Cut&)> at;
+  };
+  Result<Resumed> restore(const ComesAgain& comes_again = {}, const Rebuilt& rebuilt = {});
 
   // What leaves is written here instead, one text after the other; each epoch's are its outbox. What shards have found
   // belongs to the cut before which they found it, what is told of a block to the cut before which the block came.
@@ -83,6 +89,8 @@ class Keeper {
     ledger_.cut.partitions[partition].bookmark = std::move(of_source);
     ledger_.cut.partitions[partition].memory = std::move(of_decoder);
   }
+  // The cut that was stored last, by partition of the engine; any thread. Nothing: none was since `restore`.
+  std::optional<Cut> stored() const;
   // How far sinks have come: durable with the next epoch.
   void delivered(Epoch epoch, std::span<const SinkDelivery> sinks);
   // The epoch that is durable now. Sinks are to get its outbox. A failure changes nothing, and the same is stored when
@@ -113,7 +121,10 @@ class Keeper {
  private:
   struct Part;
   struct Moves;
+  void forget(const std::vector<ProgramId>& programs);
   Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold, Moves& moves);
+  Result<void> take(std::span<Changes> from, const std::vector<ProgramId>& programs, const StateNames& names,
+                    bool watching);
   Cut cut_of_today(const ComesAgain& comes_again, Resumed& out) const;
   void sweep();
   Changes& changes_at(const StateAddress& address);
@@ -137,6 +148,7 @@ class Keeper {
   mutable std::mutex mutex_;
   std::string outbox_, finished_outbox_;
   std::string told_, told_before_cut_;
+  std::optional<Cut> stored_;
   bool outputs_are_out_ = false;
 };
 

@@ -64,6 +64,7 @@ struct EngineOptions {
   // A shard that has so many alerts and emitted events to be taken goes no further; a few MB.
   std::size_t outputs_at_once = 4'096;
   std::vector<std::string> sources{};  // their names, by SourceId: ids of alerts and sessions follow from them
+  std::vector<ProgramId> apart{};      // they remember for themselves alone what others count, too
   // Once it is true no event is judged any more, not even of a block in hand: what has come out by then is good, what
   // is left is not looked at.
   const std::atomic<bool>* given_up = nullptr;
@@ -80,6 +81,7 @@ struct RunContext {
   Scratch* scratch = nullptr;
   KeyBook* keys = nullptr;  // of the events in hand
   Share share{};
+  std::span<const ProgramId> apart{};
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another
 
   // What an expression can read at an event, or at `time` without one; the rest is the runner's.

@@ -34,6 +34,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.scratch = &scratch_;
   context.keys = &keys_;
   context.share = {placement_.get(), number};
+  context.apart = options.apart;
   context.runners = &runners_;
   runners_ = make_runners(context);
   if (options.fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
@@ -80,7 +81,7 @@ void Shard::track(const Durable& durable) {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     const ProgramId id(i);
     runners_[i]->track({.changes = durable.changes,
-                        .is_known = durable.is_known,
+                        .is_known = durable.is_known && std::ranges::find(durable.unknown, id) == durable.unknown.end(),
                         .program = durable.numbers[i],
                         .keyless = placement_->group_of(id),
                         .home = placement_->home(id),
@@ -150,6 +151,20 @@ void Shard::watched_since(ProgramId id, Time from) {
   runners_[id.index]->watched(from);
 }
 
+std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& names) {
+  std::vector<std::uint32_t> numbers(shards.front()->rules().programs.size());
+  std::iota(numbers.begin(), numbers.end(), 0u);
+  std::vector<Changes> out;
+  out.reserve(shards.size());
+  for (Shard* shard : shards) {
+    Changes& changes = out.emplace_back(names);
+    shard->track({&changes, numbers});
+    shard->cut();
+    shard->save(std::numeric_limits<std::size_t>::max());
+  }
+  return out;
+}
+
 Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
                        std::span<const std::string> sources) {
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
@@ -161,17 +176,10 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
       successors[old->index] = ProgramId(i);
   const StateNames names(before.schema, sources);
   const StateNames new_names(after.schema, sources, names.layouts());
-  std::vector<std::uint32_t> numbers(before.programs.size());
-  std::iota(numbers.begin(), numbers.end(), 0u);
   StateReader reader({}, new_names);
-  std::vector<Changes> all;
-  all.reserve(from.size());
-  for (const auto& old : from) {
-    Changes& changes = all.emplace_back(names);
-    old->track({&changes, numbers});
-    old->cut();
-    old->save(std::numeric_limits<std::size_t>::max());
-  }
+  std::vector<Shard*> shards;
+  for (const auto& old : from) shards.push_back(old.get());
+  std::vector<Changes> all = bytes_of(shards, names);
   // Since when a program watches has to be known before its keys.
   for (const bool programs : {true, false})
     for (Changes& changes : all)

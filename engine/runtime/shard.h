@@ -31,6 +31,7 @@ namespace tocsin {
 
 class Changes;
 class Cold;
+class StateNames;
 
 class Shard {
  public:
@@ -74,8 +75,9 @@ class Shard {
   struct Durable {
     Changes* changes = nullptr;
     std::span<const std::uint32_t> numbers;
-    bool is_known = false;  // it holds what the shard has now
-    Cold* cold = nullptr;   // where keys are that are not in memory
+    bool is_known = false;                 // it holds what the shard has now
+    Cold* cold = nullptr;                  // where keys are that are not in memory
+    std::span<const ProgramId> unknown{};  // ... but not of these
   };
   void track(const Durable& durable);
   // At a point of the order, before anything behind it: what has changed up to here is of the epoch that ends.
@@ -175,5 +177,8 @@ class Shard {
 // What cannot be read is refused, as it would be where it is durable.
 Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
                        std::span<const std::string> sources);
+
+// All that shards remember, as those bytes; programs have their places for numbers. REQUIRES: as above, of `shards`.
+std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& names);
 
 }  // namespace tocsin

@@ -100,24 +100,31 @@ void StreamClock::end(std::size_t partition) {
   ++ended_;
 }
 
+namespace {
+
+Frontier least_of(const Frontier& a, const Frontier& b) {
+  return {std::min(a.events_before, b.events_before), std::min(a.timers_before, b.timers_before)};
+}
+
+}  // namespace
+
 Frontier StreamClock::advance(Duration now) {
-  constexpr Time kLatest{std::numeric_limits<std::int64_t>::max()};
   Time least = kLatest, most = Frontier::kNothing, last = Frontier::kNothing;
   for (Partition& p : partitions_) {
     last = std::max(last, p.largest);
     if (p.ended) continue;
-    p.idle = !p.held && p.idle_after.us > 0 && now - p.spoke >= p.idle_after;
+    p.idle = !p.held && (p.rests || (p.idle_after.us > 0 && now - p.spoke >= p.idle_after));
     if (!p.idle) least = std::min(least, p.watermark);
     most = std::max(most, p.watermark);
   }
   if (has_ended()) {
-    if (last != Frontier::kNothing) frontier_ = Frontier::through(last);
+    if (last != Frontier::kNothing) frontier_ = least_of(Frontier::through(last), most_);
     return frontier_;
   }
   // All are idle: the one that had come farthest speaks for them, whichever fell silent first.
-  stream_ = std::max(stream_, least == kLatest ? most : least);
+  stream_ = std::max(stream_, std::min(most_.timers_before, least == kLatest ? most : least));
   if (stream_ == Frontier::kNothing) return frontier_;
-  frontier_ = {stream_ + Duration{is_in_offset_order() ? 1 : 0}, stream_};
+  frontier_ = least_of({stream_ + Duration{is_in_offset_order() ? 1 : 0}, stream_}, most_);
   return frontier_;
 }
 

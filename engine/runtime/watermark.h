@@ -8,6 +8,7 @@
 // Pure: no clock (elapsed time is an argument), no threads, no I/O. A plain value: a copy is a snapshot.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -130,6 +131,12 @@ class StreamClock {
   void resume(Time stream) { stream_ = stream; }
   // What the partition brings first is there again: the stream waits for it, idle or not, until the next `came`.
   void hold(std::size_t partition) { partitions_[partition].held = true; }
+  // Nothing comes from the partition for now: it holds nothing back, until it no longer rests.
+  void rest(std::size_t partition, bool rests) { partitions_[partition].rests = rests; }
+  // It comes so far, and no further until it is told of another place.
+  void follow(const Frontier& most) { most_ = most; }
+  // It has come there, whatever its partitions say.
+  void reach(Time stream) { stream_ = std::max(stream_, stream); }
 
   // How far the stream has come. When all partitions have ended: through the last event and no further (T8).
   Frontier advance(Duration now);
@@ -147,12 +154,13 @@ class StreamClock {
     Duration spoke;
     Time largest = Frontier::kNothing;
     Time watermark = Frontier::kNothing;
-    bool tiebreak = false, idle = false, ended = false, held = false;
+    bool tiebreak = false, idle = false, ended = false, held = false, rests = false;
   };
+  static constexpr Time kLatest{std::numeric_limits<std::int64_t>::max()};
 
   std::vector<Partition> partitions_;
   Time stream_ = Frontier::kNothing;
-  Frontier frontier_;
+  Frontier frontier_, most_{kLatest, kLatest};
   std::size_t ended_ = 0;
 };
 

@@ -144,6 +144,38 @@ rm rules/c.rules
 end 0 TERM
 mv alerts.before alerts.ndjson
 
+echo "a rule that is rebuilt knows what was before it, whenever the daemon is killed meanwhile"
+asked=(--set "control.socket=\"$folder/sock\"" --set reload.watch=false)
+begin "${asked[@]}"
+soon "it listens" test -S sock
+"$tocsin" reload --dry-run --rebuild twice --addr "unix:$folder/sock" > answer || fail "a dry run"
+has answer "~ twice  rebuilt from what its sources have since 2026-03-01T14:00:01.000000Z" || fail "since when: $(cat answer)"
+for i in 1 2 3 4 5 6; do
+  event "early$i" "3$i:00"
+  cat > "rules/pair$i.rules" << END
+rule pair$i
+  when 2 login_failed within 5m by user
+  alert "{user} is pair $i"
+END
+  "$tocsin" reload --rebuild "pair$i" --addr "unix:$folder/sock" > answer 2>&1 &
+  client=$!
+  while [ ! -e state/rebuilding ] && kill -0 "$client" 2> /dev/null; do sleep 0.002; done
+  sleep "0.$((i * i * 7 % 10))"
+  kill -9 "$daemon"
+  wait "$daemon" || true
+  wait "$client" || true
+  rm -f sock
+  begin "${asked[@]}" --shards "$((1 + i % 3))"
+  soon "it runs after the kill" test -S sock
+  event "early$i" "3$i:01"
+  event "late$i" "3$i:02"
+  soon "it knows what was before it" has alerts.ndjson "early$i is pair $i"
+  [ "$(grep -c "early$i is pair $i" alerts.ndjson)" -eq 1 ] || fail "an alert came twice"
+  if has alerts.ndjson "ann is pair $i"; then fail "an alert of the past"; fi
+done
+end 0 TERM
+rm rules/pair*.rules
+
 echo "two of them on one state"
 begin
 soon "it runs again" has log "runs 2 rules on"
