@@ -162,7 +162,8 @@ TEST_CASE("a rule that is renamed goes on with what it had, over a reload and ov
   renamed("third", "three");
   const Verdict verdict = running.reload();
   CHECK(verdict.status == 200);
-  CHECK(verdict.document.find(R"("added":[],"changed":["third"],"reset":[],"rebuilt":[],"removed":[])") != std::string::npos);
+  CHECK(verdict.document.find(R"("added":[],"changed":["third"],"reset":[],"rebuilt":[],"removed":[])") !=
+        std::string::npos);
   more << event("ann", 3) << event("bob", 4) << std::flush;
   CHECK(soon([&] { return running.alerted("ann: three"); }));
   CHECK(running.stop() == Exit::done);

@@ -90,8 +90,7 @@ TEST_CASE("outbound: each sink of an alert has come as far as it has") {
     const std::vector<SinkDelivery> sinks{{"alerts", {Epoch{alerts}}}, {"dead", {Epoch{dead}}}};
     std::string out;
     const std::vector<KeptAlert> all = outbound.kept("", 10, sinks);
-    for (const KeptAlert::Delivery& one : all.front().deliveries)
-      out += one.sink + " " + one.result + "; ";
+    for (const KeptAlert::Delivery& one : all.front().deliveries) out += one.sink + " " + one.result + "; ";
     return out;
   };
   CHECK(results(0, 0) == "alerts waiting; dead waiting; ");
