@@ -43,7 +43,6 @@ Quantities quantities(std::span<const Sample> samples) {
   return q;
 }
 
-
 Value quantity(const Quantities& q, double d) {
   if (!std::isfinite(d)) return {};
   return q.durations ? nearest_duration(d) : Value::floating(d);
