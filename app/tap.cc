@@ -9,6 +9,7 @@
 #include "app/one_line.h"
 #include "app/watching.h"
 #include "engine/base/text.h"
+#include "engine/base/utf8.h"
 #include "engine/base/wording.h"
 
 namespace tocsin::app {
@@ -107,11 +108,7 @@ class Layout {
     for (const auto& [name, value] : row) {
       heads.push_back(name);
       std::string cell = on_one_line(text_of(value));
-      if (cell.size() > kWidest) {
-        std::size_t end = kWidest - 2;
-        while (end > 0 && (static_cast<unsigned char>(cell[end]) & 0xc0) == 0x80) --end;  // within a letter
-        cell = cell.substr(0, end) + "..";
-      }
+      if (cell.size() > kWidest) cell = std::string(whole_characters(cell, kWidest - 2)) + "..";
       cells.push_back(std::move(cell));
     }
     widths_.resize(row.size());

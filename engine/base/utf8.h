@@ -29,6 +29,9 @@ void append_character(std::string& out, char32_t code);
 
 bool is_valid_utf8(std::string_view text);
 
+// As much of the text as `most` bytes hold, without half a character at the end.
+std::string_view whole_characters(std::string_view text, std::size_t most);
+
 // The bytes of the byte order mark that a text begins with: 3 or none.
 std::size_t size_of_mark(std::string_view text);
 

@@ -25,6 +25,15 @@ TEST_CASE("a byte order mark is all three of its bytes") {
   for (const char* text : {"", "a", "\xEF\xBB", "\xEF\xBD\x93", " \xEF\xBB\xBF"}) CHECK(size_of_mark(text) == 0);
 }
 
+TEST_CASE("a text is cut between characters") {
+  CHECK(whole_characters("abc", 3) == "abc");
+  CHECK(whole_characters("abc", 2) == "ab");
+  CHECK(whole_characters("a\u00e4\u20ac", 6) == "a\u00e4\u20ac");
+  CHECK(whole_characters("a\u00e4\u20ac", 5) == "a\u00e4");
+  CHECK(whole_characters("a\u00e4\u20ac", 2) == "a");
+  CHECK(whole_characters("\u20ac", 2).empty());
+}
+
 TEST_CASE("case: Latin, Greek, Cyrillic; what has no case stays") {
   CHECK(lower("ROOT \xC3\x84\xC3\x96\xC3\x9C \xC5\x81\xC3\x93\xC5\xB9") ==
         "root \xC3\xA4\xC3\xB6\xC3\xBC \xC5\x82\xC3\xB3\xC5\xBA");

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "engine/base/utf8.h"
 #include "engine/event/write.h"
 
 namespace tocsin {
@@ -37,8 +38,6 @@ std::size_t least_size(const Value& value) {
   return 1;
 }
 
-bool is_inside_character(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }  // of UTF-8
-
 }  // namespace
 
 Value joined_text(std::span<const Value> parts, Scratch& scratch) {
@@ -57,21 +56,15 @@ Value told_text(std::span<const Value> parts, Scratch& scratch) {
   for (const Value& part : parts) {
     const std::size_t before = out.size(), room = kMadeTextMax - kMore.size() - before;
     if (part.type() == Type::text) {
-      out += part.as_text().substr(0, room + 1);
-    } else if (least_size(part) <= room) {
-      append_text(out, part);
-    } else {
-      break;  // half of a list is no list
+      out += whole_characters(part.as_text(), room);
+      if (part.as_text().size() > room) break;
+      continue;
     }
+    if (least_size(part) > room) break;  // half of a list is no list
+    append_text(out, part);
     if (out.size() - before <= room) continue;
-    if (part.type() != Type::text) out.resize(before);
+    out.resize(before);
     break;
-  }
-  const std::size_t most = kMadeTextMax - kMore.size();
-  if (out.size() > most) {
-    std::size_t end = most;
-    while (end > 0 && is_inside_character(out[end])) --end;
-    out.resize(end);
   }
   return made_text(out += kMore, scratch);
 }
