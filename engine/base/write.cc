@@ -50,8 +50,9 @@ void append_exponent(std::string& out, int exponent) {
   append_padded(out, std::abs(exponent), 2);
 }
 
+constexpr std::string_view kHex = "0123456789abcdef";
+
 void append_escape(std::string& out, unsigned char c) {
-  constexpr std::string_view kHex = "0123456789abcdef";
   switch (c) {
     case '"':
       out += "\\\"";
@@ -170,6 +171,10 @@ void append_number(std::string& out, double number) {
     if (length > 1) out.append(".").append(digits.substr(1));
     append_exponent(out, point - 1);
   }
+}
+
+void append_hex(std::string& out, std::uint64_t number) {
+  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(number >> shift) & 15];
 }
 
 void append_json_text(std::string& out, std::string_view text) {

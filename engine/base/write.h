@@ -21,6 +21,9 @@ void append_duration(std::string& out, Duration duration);
 void append_number(std::string& out, double number);
 void append_number(std::string& out, std::int64_t number);
 
+// Sixteen digits.
+void append_hex(std::string& out, std::uint64_t number);
+
 // In quotes, escaped as nlohmann does; bytes that are no UTF-8 become U+FFFD.
 void append_json_text(std::string& out, std::string_view text);
 

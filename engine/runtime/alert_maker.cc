@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/base/hash.h"
+#include "engine/base/write.h"
 #include "engine/program/limits.h"
 #include "engine/program/scratch.h"
 
@@ -87,10 +88,10 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
     if (const Event* first = report.first()) sources_.append(bytes, first->position);
     if (const Event* last = report.last()) sources_.append(bytes, last->position);
   }
-  std::string out(32, '0');
-  auto digit = out.begin();
-  for (const std::uint64_t half : {hash_bytes(bytes, 0), hash_bytes(bytes, 1)})
-    for (int shift = 60; shift >= 0; shift -= 4) *digit++ = "0123456789abcdef"[(half >> shift) & 15];
+  std::string out;
+  out.reserve(32);
+  append_hex(out, hash_bytes(bytes, 0));
+  append_hex(out, hash_bytes(bytes, 1));
   return out;
 }
 

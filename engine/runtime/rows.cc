@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/base/hash.h"
+#include "engine/base/write.h"
 #include "engine/match/aggregate.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/scratch.h"
@@ -16,9 +17,8 @@ std::string session_id_of(std::string_view program, std::string_view key, const 
   bytes += key;
   sources.append(bytes, first.position);
   bytes += '/' + std::to_string(first.ordinal);
-  const std::uint64_t hash = hash_bytes(bytes);
   std::string out;
-  for (int shift = 60; shift >= 0; shift -= 4) out += "0123456789abcdef"[(hash >> shift) & 15];
+  append_hex(out, hash_bytes(bytes));
   return out;
 }
 
