@@ -21,13 +21,20 @@ inline Error unreadable_state(std::string_view rule) {
           "the state of rule `" + std::string(rule) + "` cannot be read: its bytes are none that this rule writes"};
 }
 
+// `read(reader)` takes the parts of a value, which stand behind its version, and says whether they are what it knows.
+// False: they are not, or not all of it.
+template <class Read>
+bool read_whole(StateReader& reader, std::string_view value, const Read& read) {
+  reader.open(value.substr(1));
+  return read(reader) && reader.ok() && reader.at_end();
+}
+
 class Cold {
  public:
   Cold(const CheckpointStore& store, const StateNames& names) : store_(store), reader_({}, names) {}
 
-  // `read(reader)` takes the parts of what stands at the address of rule `whose`, and says whether they are what it
-  // knows. False: there is nothing; or it cannot be read, and then `error` says so: nothing that is found from here on
-  // can be trusted.
+  // What stands at the address of rule `whose`, as read_whole(). False: there is nothing; or it cannot be read, and
+  // then `error` says so: nothing that is found from here on can be trusted.
   template <class Read>
   bool read(const StateAddress& address, std::string_view whose, const Read& read) {
     if (error_) return false;
@@ -38,10 +45,8 @@ class Cold {
     if (!found || !*found) return false;
     ++read_;
     const std::string& value = **found;
-    if (!value.empty() && value.front() == static_cast<char>(kStateVersion)) {
-      reader_.open(std::string_view(value).substr(1));
-      if (read(reader_) && reader_.ok() && reader_.at_end()) return true;
-    }
+    if (!value.empty() && value.front() == static_cast<char>(kStateVersion) && read_whole(reader_, value, read))
+      return true;
     error_ = unreadable_state(whose);
     return false;
   }

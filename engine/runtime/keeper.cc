@@ -139,8 +139,7 @@ Result<void> Keeper::take(std::span<Changes> from, const std::vector<ProgramId>&
       if (change.gone || (address->kind == StateKind::program) != watching ||
           std::ranges::find(programs, id) == programs.end())
         continue;
-      reader.open(change.value.substr(1));
-      if (!engine_.load(id, *address, reader) || !reader.ok() || !reader.at_end())
+      if (!read_whole(reader, change.value, [&](StateReader& in) { return engine_.load(id, *address, in); }))
         return tl::unexpected(unreadable_state(engine_.rules().programs[id.index].name));
     }
   return {};
@@ -191,8 +190,7 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
       moves.all.push_back({std::string(bytes), *is_there ? std::string() : std::move(to), std::string(value)});
       if (*is_there) return {};
     }
-    reader.open(value.substr(1));
-    if (engine_.load(id, *address, reader) && reader.ok() && reader.at_end()) return {};
+    if (read_whole(reader, value, [&](StateReader& in) { return engine_.load(id, *address, in); })) return {};
     return tl::unexpected(unreadable_state(rules.programs[id.index].name));
   };
   for (;;) {

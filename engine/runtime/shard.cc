@@ -191,8 +191,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
         if (!to.front()->keeps(id, *address)) continue;
         for (std::uint32_t i = 0; i < to.size(); ++i) {
           if (!programs && placement.shard_of(id, address->key) != i) continue;
-          reader.open(change.value.substr(1));
-          if (!to[i]->load(id, *address, reader) || !reader.ok() || !reader.at_end())
+          if (!read_whole(reader, change.value, [&](StateReader& in) { return to[i]->load(id, *address, in); }))
             return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }
       }
