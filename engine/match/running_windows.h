@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/match/events_report.h"
 #include "engine/match/lasting.h"
 #include "engine/match/pattern.h"
 #include "engine/match/report.h"
@@ -24,7 +25,7 @@ class RunningWindows {
  public:
   // REQUIRES: not_running() is empty.
   RunningWindows(const Program& program, const Pattern& pattern, const Evaluator& evaluator, CellsRead read,
-                 const MatchOptions& options, std::vector<std::uint32_t> captures);
+                 const MatchOptions& options, CaptureWords captures);
 
   struct Entry {  // what evidence needs of an event that a window counts
     struct More {
@@ -120,7 +121,7 @@ class RunningWindows {
   static void before_parts(Archive& a, const Cell& of, CellState& state);
   // `captures`: which they were when they were written.
   template <class Archive>
-  void entry_parts(Archive& a, Entry& entry, const std::vector<std::uint32_t>& captures) const;
+  void entry_parts(Archive& a, Entry& entry, const CaptureWords& captures) const;
   bool is_sound(const State& state) const;
 
   struct Shown {  // a window whose events are evidence
@@ -152,8 +153,8 @@ class RunningWindows {
   const Evaluator& evaluator_;
   CellsRead read_;
   MatchOptions options_;
-  std::vector<std::uint32_t> captures_;  // CaptureWords, of step 0
-  std::vector<std::size_t> at_;          // by CellId: its place in read_.cells
+  CaptureWords captures_;        // of step 0
+  std::vector<std::size_t> at_;  // by CellId: its place in read_.cells
   std::vector<Shown> shown_;
   Duration new_after_{};
   bool one_label_ = false;

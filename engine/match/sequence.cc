@@ -1,10 +1,10 @@
 #include "engine/match/sequence.h"
-#include "engine/match/ring.h"
 
 #include <algorithm>
 #include <set>
 
 #include "engine/match/events_report.h"
+#include "engine/match/ring.h"
 #include "engine/match/sequence_search.h"
 
 namespace tocsin {
