@@ -21,6 +21,7 @@
 #include "dsl/lines.h"
 #include "dsl/reading.h"
 #include "dsl/render.h"
+#include "engine/base/overloaded.h"
 #include "engine/base/wording.h"
 #include "engine/program/choose.h"
 #include "engine/program/dump.h"
@@ -142,13 +143,12 @@ Known known_rule(const dsl::RuleInfo& rule, const dsl::Model& model, std::span<c
 }
 
 std::optional<Known> find(const dsl::Model& model, std::string_view name, std::span<const dsl::SourceText> files) {
-  for (const dsl::RuleInfo& rule : model.rules)
-    if (rule.name == name) return known_rule(rule, model, files);
-  for (const dsl::SessionInfo& session : model.sessions)
-    if (session.decl.name.text == name) return known_rows("session", session, files);
-  for (const dsl::SummaryInfo& summary : model.summaries)
-    if (summary.decl.name.text == name) return known_rows("summary", summary, files);
-  return std::nullopt;
+  std::optional<Known> out;
+  dsl::with_maker(model, name,
+                  Overloaded{[&](const dsl::RuleInfo& rule) { out = known_rule(rule, model, files); },
+                             [&](const dsl::SessionInfo& session) { out = known_rows("session", session, files); },
+                             [&](const dsl::SummaryInfo& summary) { out = known_rows("summary", summary, files); }});
+  return out;
 }
 
 std::vector<Matched> matchers_of(const RuleSet& set, const Program& program) {

@@ -231,6 +231,18 @@ struct Checked {
 // The result does not refer to `files`, but its spans do.
 Checked check(std::span<const Parsed> files, const CheckOptions& options = {});
 
+// Gives `f` the rule, session or summary of the name, which are all that runs. False: there is none.
+template <class F>
+bool with_maker(const Model& model, std::string_view name, const F& f) {
+  for (const RuleInfo& rule : model.rules)
+    if (rule.name == name) return f(rule), true;
+  for (const SessionInfo& session : model.sessions)
+    if (session.decl.name.text == name) return f(session), true;
+  for (const SummaryInfo& summary : model.summaries)
+    if (summary.decl.name.text == name) return f(summary), true;
+  return false;
+}
+
 // Does the expression say another thing when other events come? (A field of one has been told where it cannot stand.)
 bool looks_at_events(const ast::Expr& expr);
 

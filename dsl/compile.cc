@@ -8,21 +8,12 @@
 #include "dsl/emit.h"
 #include "dsl/parser.h"
 #include "dsl/simplify.h"
+#include "engine/base/overloaded.h"
 #include "engine/program/verify.h"
 
 namespace tocsin::dsl {
 
 namespace {
-
-SourceSpan place_of(std::string_view name, const Model& model) {
-  for (const RuleInfo& rule : model.rules)
-    if (rule.name == name) return rule.at;
-  for (const SessionInfo& session : model.sessions)
-    if (session.decl.name.text == name) return session.decl.name.span;
-  for (const SummaryInfo& summary : model.summaries)
-    if (summary.decl.name.text == name) return summary.decl.name.span;
-  return {};
-}
 
 // Whoever runs rules must not end for one that check() has let pass: it is refused like any other mistake.
 Diagnostic told(const Fault& fault, const RuleSet& rules, const Model& model) {
@@ -30,7 +21,10 @@ Diagnostic told(const Fault& fault, const RuleSet& rules, const Model& model) {
   out.code = "R074";
   const std::string name = fault.program.exists() ? rules.programs[fault.program.index].name : "";
   out.message = name.empty() ? "these rules cannot run" : "`" + name + "` cannot run";
-  out.here = {place_of(name, model), fault.what};
+  out.here.text = fault.what;
+  with_maker(model, name,
+             Overloaded{[&](const RuleInfo& rule) { out.here.span = rule.at; },
+                        [&](const auto& rows) { out.here.span = rows.decl.name.span; }});
   out.help = "make several rules of it; if it is not a large one, the mistake is tocsin's: please report it";
   return out;
 }
@@ -63,13 +57,12 @@ Compiled compile(const std::vector<Parsed>& files, const CheckOptions& options) 
 }
 
 std::string core_form(const Model& model, std::string_view name) {
-  for (const RuleInfo& rule : model.rules)
-    if (rule.name == name) return core_text(model, rule, simplify(model, rule), CoreText::whole);
-  for (const SessionInfo& session : model.sessions)
-    if (session.decl.name.text == name) return core_text(model, session, CoreText::whole);
-  for (const SummaryInfo& summary : model.summaries)
-    if (summary.decl.name.text == name) return core_text(model, summary, CoreText::whole);
-  return {};
+  std::string out;
+  with_maker(
+      model, name,
+      Overloaded{[&](const RuleInfo& rule) { out = core_text(model, rule, simplify(model, rule), CoreText::whole); },
+                 [&](const auto& rows) { out = core_text(model, rows, CoreText::whole); }});
+  return out;
 }
 
 }  // namespace tocsin::dsl
