@@ -273,6 +273,24 @@ TEST_CASE("what is beyond a limit is told once, and takes no time of its own") {
   }
 }
 
+TEST_CASE("what has too many values says what to write instead") {
+  const auto told = [](const std::string& filter) {
+    const Checked checked = check_text("event a has k text\nrule r when a(" + filter + ") by k  alert low \"x\"\n");
+    const auto one = std::ranges::find(checked.diagnostics, "R074", &Diagnostic::code);
+    REQUIRE(one != checked.diagnostics.end());
+    return one->message + " | " + one->here.text + " | " + one->help;
+  };
+  std::string values, keys;
+  for (int i = 0; i <= 4'000; ++i)
+    values += (i == 0 ? "\"" : ", \"") + std::to_string(i) + "\"", keys += i == 0 ? "k" : ", k";
+  CHECK(told("k in [" + values + "]") ==
+        "more than 4,000 values in brackets | one too many | write them as a list, and `in list NAME`: it is looked up "
+        "at "
+        "once, however long it is");
+  CHECK(told("concat(" + keys + ") = \"\"") ==
+        "more than 4,000 values of `concat` | one too many | split it into several");
+}
+
 // The rules of the sample files are right, so a mistake found in them is a mistake of the checker.
 TEST_CASE("the sixty rules and all worked examples have no error") {
   CHECK(errors_of(check_text(read("tests/spec/expressiveness.rules"))) == "");
