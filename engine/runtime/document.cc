@@ -144,14 +144,22 @@ void append_alert(std::string& out, const Alert& alert, const DocumentNames& nam
   out += names.replayed ? ",\"replayed\":true}" : ",\"replayed\":false}";
 }
 
-void append_emitted(std::string& out, const Emitted& emitted, const DocumentNames& names) {
-  const Program& program = names.rules->programs[emitted.by.index];
-  const EventType& type = names.rules->schema[emitted.type];
+namespace {
+
+void begin_of_event(std::string& out, const EventType& type, Time time) {
   out += '{';
   add(out, "event", type.name);
   out += ',';
-  add_time(out, "time", emitted.time);
+  add_time(out, "time", time);
   out += ',';
+}
+
+}  // namespace
+
+void append_emitted(std::string& out, const Emitted& emitted, const DocumentNames& names) {
+  const Program& program = names.rules->programs[emitted.by.index];
+  const EventType& type = names.rules->schema[emitted.type];
+  begin_of_event(out, type, emitted.time);
   add_key(out, program, emitted.key.values());
   out += ",\"fields\":{";
   const auto values = emitted.fields.values();
@@ -174,11 +182,7 @@ void append_emitted(std::string& out, const Emitted& emitted, const DocumentName
 
 void append_event(std::string& out, const Event& event, const DocumentNames& names) {
   const EventType& type = names.rules->schema[event.type];
-  out += '{';
-  add(out, "event", type.name);
-  out += ',';
-  add_time(out, "time", event.time);
-  out += ',';
+  begin_of_event(out, type, event.time);
   add(out, "source", id_of(event.position, names));
   out += ",\"fields\":{";
   for (std::size_t i = 0; i < type.fields.size(); ++i) {
@@ -190,11 +194,7 @@ void append_event(std::string& out, const Event& event, const DocumentNames& nam
 }
 
 void append_late(std::string& out, const LateEvent& late, const DocumentNames& names) {
-  out += '{';
-  add(out, "event", names.rules->schema[late.event->type].name);
-  out += ',';
-  add_time(out, "time", late.event->time);
-  out += ',';
+  begin_of_event(out, names.rules->schema[late.event->type], late.event->time);
   add_time(out, "watermark", late.watermark);
   out += ',';
   add(out, "source", id_of(late.event->position, names));
