@@ -4,24 +4,15 @@
 #include <doctest/doctest.h>
 
 #include "adapters/memory/store.h"
-#include "app/compiled.h"
-#include "app/testing.h"
+#include "app/daemon/testing.h"
 #include "engine/runtime/outbox.h"
 #include "tests/support/hand_clock.h"
 
 namespace tocsin::app {
 namespace {
 
-CompiledSet compiled(const Folder& folder, const std::string& sink) {
-  const std::string path =
-      folder.write("a.rules", "event a has x text\nrule r\n  when a\n  alert \"{a.x}\"\n  send to \"" + sink + "\"\n");
-  std::istringstream in;
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  CompiledPaths paths = compile_paths("run", {path}, {}, console);
-  INFO(err.str());
-  REQUIRE(paths.exit == Exit::done);
-  return std::move(paths.sets.front());
+CompiledSet sending_to(const Folder& folder, const std::string& sink) {
+  return compiled(folder, "event a has x text\nrule r\n  when a\n  alert \"{a.x}\"\n  send to \"" + sink + "\"\n");
 }
 
 Settings with_sinks() {
@@ -31,6 +22,18 @@ Settings with_sinks() {
   settings.routes.dead_letter = "dead";
   return settings;
 }
+
+// What leaves of rules that send to one sink.
+struct Leaving {
+  explicit Leaving(const std::string& sink) : set(sending_to(folder, sink)) {}
+  const Folder folder;
+  const CompiledSet set;
+  const Settings settings = with_sinks();
+  const tests::HandClock clock;
+  Taps taps{{}, clock, {}};
+  Outbound outbound{settings, clock, taps};
+  MemoryStore store;
+};
 
 // A keeper of its own, whose next epoch can be looked at.
 struct Kept {
@@ -45,13 +48,8 @@ struct Kept {
 }  // namespace
 
 TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the rules behind it") {
-  const Folder folder;
-  const CompiledSet set = compiled(folder, "alerts");
-  const Settings settings = with_sinks();
-  const tests::HandClock clock;
-  Taps taps({}, clock, {});
-  Outbound outbound(settings, clock, taps);
-  MemoryStore store;
+  Leaving leaving("alerts");
+  auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
   Kept before(set, store), after(set, store);
   outbound.bind(&before.keeper);
   outbound.undeliverable("alerts", "id1", "{}", "404");
@@ -71,13 +69,8 @@ TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the
 }
 
 TEST_CASE("outbound: each sink of an alert has come as far as it has") {
-  const Folder folder;
-  const CompiledSet set = compiled(folder, "alerts\", \"dead");
-  const Settings settings = with_sinks();
-  const tests::HandClock clock;
-  Taps taps({}, clock, {});
-  Outbound outbound(settings, clock, taps);
-  MemoryStore store;
+  Leaving leaving("alerts\", \"dead");
+  auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
   Kept kept(set, store);
   DocumentNames names;
   names.rules = set.compiled.rules.get();
@@ -108,8 +101,8 @@ TEST_CASE("outbound: a sink that a rule names and nobody has configured is named
   const tests::HandClock clock;
   Taps taps({}, clock, {});
   const Outbound outbound(settings, clock, taps);
-  CHECK(outbound.unknown_sinks(*compiled(folder, "dead").compiled.rules).empty());
-  const auto unknown = outbound.unknown_sinks(*compiled(folder, "pager").compiled.rules);
+  CHECK(outbound.unknown_sinks(*sending_to(folder, "dead").compiled.rules).empty());
+  const auto unknown = outbound.unknown_sinks(*sending_to(folder, "pager").compiled.rules);
   REQUIRE(unknown.size() == 1);
   CHECK(unknown.front() == "`r` sends to \"pager\", and the configuration has no [sink.pager]");
 }

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-#include "app/testing.h"
+#include "app/daemon/testing.h"
 #include "tests/support/hand_clock.h"
 
 namespace tocsin::app {
@@ -25,20 +25,13 @@ constexpr const char* kEvents =
     "event odd = login(n = 7)\n"
     "rule r\n  when login(n > 0) by user\n  alert \"{user} {login.ip}\"\n";
 
-std::shared_ptr<const CompiledSet> compiled(const Folder& folder, const std::string& text) {
-  const std::string path = folder.write("a.rules", text);
-  std::istringstream in;
-  std::ostringstream out, err;
-  Console console{in, out, err};
-  CompiledPaths paths = compile_paths("run", {path}, {}, console);
-  INFO(err.str());
-  REQUIRE(paths.exit == Exit::done);
-  return std::make_shared<const CompiledSet>(std::move(paths.sets.front()));
+std::shared_ptr<const CompiledSet> shared(const Folder& folder, const std::string& text) {
+  return std::make_shared<const CompiledSet>(compiled(folder, text));
 }
 
 // Taps over rules, without a thread: what was offered is looked at by `step`.
 struct Looked {
-  explicit Looked(const std::string& text = kEvents) : set(compiled(folder, text)) {}
+  explicit Looked(const std::string& text = kEvents) : set(shared(folder, text)) {}
 
   struct Opened {
     Verdict verdict;
@@ -244,7 +237,7 @@ TEST_CASE("taps: other rules mean other fields; what they do not read is told, a
   for (const char* rule : {"rule q\n  when login(note = \"x\") by ip where login.n > 5\n  alert \"{ip}\"\n",
                            "rule q\n  when login by user\n  alert \"{user}\"\n", ""}) {
     CAPTURE(rule);
-    looked.set = compiled(looked.folder, *rule != '\0' ? schema + rule : kEvents);
+    looked.set = shared(looked.folder, *rule != '\0' ? schema + rule : kEvents);
     const bool reads = looked.set->compiled.rules->schema.types.front().fields.size() > 2;
     looked.clock.at = looked.clock.at + seconds(2);
     looked.offer({{"ann", 1}, {"bob", 2}});

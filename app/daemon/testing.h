@@ -13,10 +13,23 @@
 #include <string>
 #include <thread>
 
+#include "app/compiled.h"
 #include "app/daemon/daemon.h"
 #include "app/testing.h"
 
 namespace tocsin::app {
+
+// REQUIRES: the rules have no mistake.
+inline CompiledSet compiled(const Folder& folder, const std::string& text) {
+  const std::string path = folder.write("a.rules", text);
+  std::istringstream in;
+  std::ostringstream out, err;
+  Console console{in, out, err};
+  CompiledPaths paths = compile_paths("run", {path}, {}, console);
+  INFO(err.str());
+  REQUIRE(paths.exit == Exit::done);
+  return std::move(paths.sets.front());
+}
 
 inline constexpr const char* kEvent = "event login_failed has user text, ts time\n  timestamp ts\n";
 inline constexpr const char* kThree =
