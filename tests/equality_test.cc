@@ -191,6 +191,33 @@ TEST_CASE("rules that count the same events say what each of them says alone") {
   CHECK(alerts > 10 * seeds);
 }
 
+// Every aggregate over their rows; `duration`, which looks beyond them (A7).
+TEST_CASE("sessions and summaries: both ways and the reference say the same") {
+  const std::uint64_t first = number_from("TOCSIN_SEED", 1), seeds = number_from("TOCSIN_SEEDS", 1500) / 2;
+  std::size_t outputs = 0, tried = 0, cut = 0;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    Generator generator(seed * 15485863);
+    Case c;
+    generator.rows("1", c.rules);
+    c.events = generator.events(4 + generator.below(40));
+    const auto ready = make_ready(c.text());  // `top` of what no text can show, and the like, is refused
+    if (!ready) continue;
+    ++tried;
+    outputs += check_ways(seed, c, *ready, 1 + generator.below(7));
+    if (bytes_differ(c)) FAIL_CHECK("seed " << seed << ": state through its bytes\n" << report(c));
+    if (shards_differ(c)) FAIL_CHECK("seed " << seed << ": on other shards\n" << report(c));
+    const std::size_t most = 2 + generator.below(6);
+    const Lines cut_short = engine_lines(*ready, c, 1, {.window_events = most});
+    if (cut_short != engine_lines(*ready, c, 1, {.fast = false, .window_events = most}))
+      FAIL_CHECK("seed " << seed << ": at most " << most << " events\n" << report(c));
+    if (cut_short != engine_lines(*ready, c)) ++cut;
+  }
+  MESSAGE(tried << " rule sets, " << outputs << " outputs");
+  CHECK(tried * 2 > seeds);
+  CHECK(cut > seeds / 10);
+  CHECK(outputs > 4 * tried);
+}
+
 // Each window lets go of its oldest past the limit (limits.h), kept running or not.
 TEST_CASE("conditions whose windows hold more than they may: both ways say the same") {
   const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 5;

@@ -937,6 +937,12 @@ void lint_gaps(Context& c, const ast::Every& every) {
       .cause = Label{every.aligned->span, "this far apart"};
 }
 
+bool uses_duration(const std::vector<ast::Clause>& clauses) {
+  bool found = false;
+  walk_all(clauses, [&](const ast::Aggregate& aggregate) { found |= aggregate.function.text == "duration"; });
+  return found;
+}
+
 // `every 1s over 365d`: each event would be in as many windows, and be told as often.
 void check_overlap(Context& c, const ast::Every& every) {
   if (!every.aligned || !every.over) return;
@@ -981,9 +987,12 @@ void check_summary(Context& c, SummaryInfo& summary) {
     if (std::holds_alternative<ast::EvenIfEmpty>(clause.node) && !forgets && !summary.by_all)
       c.report("R070", clause.span, "empty windows of every key, for ever", "`even if empty` without an end",
                "say when a key may be forgotten: `forget after 1d idle`, or group `by all`");
-  if (every && every->over_all && !forgets && !summary.by_all)
-    c.report("R109", summary.decl.name.span, ticked(summary.decl.name.text) + " keeps every key for ever",
-             "`over all` never lets go of a key", "say when a key may be forgotten: `forget after 30d idle`");
+  const char* keeps = every && every->over_all              ? "`over all` never lets go of a key"
+                      : uses_duration(summary.decl.clauses) ? "`duration` counts on until the key's next event"
+                                                            : nullptr;
+  if (keeps != nullptr && !forgets && !summary.by_all)
+    c.report("R109", summary.decl.name.span, ticked(summary.decl.name.text) + " keeps every key for ever", keeps,
+             "say when a key may be forgotten: `forget after 30d idle`");
 }
 
 // ----- which clause where, and how often ----------------------------------------------------------

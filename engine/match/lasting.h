@@ -30,6 +30,10 @@ class Lasting {
     forget(from);
   }
   void clear() { *this = Lasting(); }
+  // Was every stretch of it before what has been forgotten?
+  bool empty() const { return changes_.empty(); }
+  // Is the newest event of the base an x, which lasts on?
+  bool lasts_on() const { return !changes_.empty() && changes_.back().is_x; }
 
   Duration between(Time from, Time to) const {
     from = std::max(from, cut_);

@@ -42,7 +42,7 @@ const std::vector<Aggregate>& aggregates() {
       {"rate",           Kind::rate,           false, false, false, Result::floating, "missing", "the count per second of the window"},
       {"delta",          Kind::delta,          true,  false, false, Result::as_field, "missing", "the last value minus the first"},
       {"slope",          Kind::slope,          true,  false, false, Result::floating, "missing", "the least-squares change per second"},
-      {"duration",       Kind::duration,       false, false, false, Result::duration, "missing", "the time from each one to the key's next event of its base, summed"},
+      {"duration",       Kind::duration,       false, false, false, Result::duration, "0s",      "the time from each one to the key's next event of its base, summed"},
       {"gap_avg",        Kind::gap_avg,        false, false, false, Result::duration, "missing", "the mean time between neighbours"},
       {"gap_stddev",     Kind::gap_stddev,     false, false, false, Result::duration, "missing", "the standard deviation of the times between neighbours"},
       {"ema",            Kind::ema,            true,  false, true,  Result::quantity, "missing", "the exponential moving average: alpha times the value plus (1 - alpha) times the average before"},

@@ -289,10 +289,14 @@ Reach reach_of(const SessionBody& session) {
   return {session.at_most, false};
 }
 
-Reach reach_of(const SummaryBody& summary, bool by_all) {
-  const bool all = summary.over_all || (summary.every_event && summary.over.us == 0);
+Reach reach_of(const SummaryBody& summary, const Program& program) {
+  // The last x of a duration lasts up to the key's next event, however long that takes (A7).
+  const bool lasts = std::ranges::any_of(program.cells, [](const Cell& cell) {
+    return aggregates()[cell.function.index].kind == AggregateKind::duration;
+  });
+  const bool all = summary.over_all || lasts || (summary.every_event && summary.over.us == 0);
   if (!all) return {std::max(summary.every, summary.over), false};
-  return {std::nullopt, summary.forget.us == 0 && !by_all};
+  return {std::nullopt, summary.forget.us == 0 && !program.by_all};
 }
 
 }  // namespace
@@ -309,7 +313,7 @@ Bounds bounds_of(const RuleSet& rules, const Program& program, const Reach& of_r
   } else {
     const auto& summary = std::get<SummaryBody>(program.body);
     out = sum.rows(summary.of, "the window");
-    out.reach = reach_of(summary, program.by_all);
+    out.reach = reach_of(summary, program);
   }
   return out;
 }

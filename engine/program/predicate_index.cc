@@ -108,6 +108,8 @@ class Looks {
                   });
     if (const auto* rule = std::get_if<RuleBody>(&program.body))
       everything_ = everything_ || rule->learn.us != 0 || rule->forget.us != 0;
+    if (const auto* summary = std::get_if<SummaryBody>(&program.body))
+      everything_ = everything_ || summary->forget.us != 0;
     for (const Pattern& pattern : program.patterns)
       if (pattern.form == Pattern::Form::holds) add_bases(pattern.stream);
     for (const Cell& cell : program.cells) {

@@ -49,8 +49,10 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   for (std::size_t i = 0; i < rules.programs.size(); ++i) {
     const Program& program = rules.programs[i];
     const auto* rule = std::get_if<RuleBody>(&program.body);
-    if (rule == nullptr) {
-      out.push_back(program.shape);
+    if (rule == nullptr) {  // the shape has its `with`
+      const bool lasting = std::ranges::any_of(
+          program.cells, [](const Cell& c) { return aggregates()[c.function.index].kind == AggregateKind::duration; });
+      out.push_back(lasting ? hash_of(fmt::format("{:016x} lasting", program.shape)) : program.shape);
       continue;
     }
     std::string how = fmt::format("{:016x}", program.shape);

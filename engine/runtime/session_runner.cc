@@ -18,6 +18,7 @@ struct Session {
   Ring<Seen> events;  // empty: no session is open
   std::string id;
   std::uint64_t count = 0;
+  LastingRows::State lasted;
   std::optional<RunningRows> running;  // of all events
   Duration gap{};                      // of the last event
   std::optional<Instant> scheduled;
@@ -26,6 +27,7 @@ struct Session {
   template <class Archive>
   void state_parts(Archive& a) {
     a(key, events, id, count, gap);
+    LastingRows::parts(a, lasted);
   }
 };
 
@@ -36,7 +38,8 @@ class SessionRunner : public Runner {
         id_(id),
         program_(context.rules->programs[id.index]),
         streams_(program_),
-        body_(std::get<SessionBody>(program_.body)) {}
+        body_(std::get<SessionBody>(program_.body)),
+        lasting_(program_, body_.of) {}
 
   void watch(Time) override {}
 
@@ -77,6 +80,7 @@ class SessionRunner : public Runner {
   std::size_t save(std::size_t most) override { return keys_.save(most); }
   bool load(const StateAddress& address, StateReader& in) override {
     auto session = std::make_unique<Session>();
+    session->lasted = lasting_.begin();
     in(*session);
     if (address.kind != StateKind::key || !in.ok()) return false;
     if (context_.fast && session->count == session->events.size()) {  // else it has been cut short
@@ -96,6 +100,7 @@ class SessionRunner : public Runner {
     std::size_t sum = 0;
     for (const auto& [key, s] : keys_) {
       for (const Seen& e : s->events) sum += e.bytes();
+      sum += LastingRows::bytes(s->lasted);
       if (s->running) sum += s->running->bytes();
     }
     return sum;
@@ -122,6 +127,7 @@ class SessionRunner : public Runner {
       s = &begin(v, event);
     else
       keys_.will_change(v.key, *s);
+    lasting_.take(s->lasted, event, fits);
     if (of) add(*s, v, event, fits, out);
     if (ends) {
       end(*s, v.key, event.time, out);
@@ -134,6 +140,7 @@ class SessionRunner : public Runner {
   Session& begin(const KeyedVisit& v, const Event& event) {
     auto s = std::make_unique<Session>();
     s->key = OwnedValues(v.values);
+    s->lasted = lasting_.begin();
     s->id = session_id_of(program_.name, v.key, event, *context_.sources);
     if (context_.fast) s->running.emplace(program_);
     Session& out = keys_.insert(v.key, std::move(s));
@@ -154,6 +161,7 @@ class SessionRunner : public Runner {
     if (s.events.size() > context_.window_events) {  // keeps the first: `start` and the id are its
       s.events.erase(s.events.begin() + 1);
       s.running.reset();  // takes nothing from the middle
+      LastingRows::cut(s.lasted, s.events[std::min<std::size_t>(1, s.events.size() - 1)].time());
       ++counters_.cut_short;
     }
     // S2: the first `when last is` that fits decides, else the plain gap (emit has put it last).
@@ -189,7 +197,7 @@ class SessionRunner : public Runner {
     if (s.events.empty()) return;
     EvalContext context = context_.at(nullptr, now);
     context.key = s.key.values();
-    Rows rows(program_, *context_.evaluator, context);
+    Rows rows(program_, *context_.evaluator, context, lasting_, s.lasted);
     look(rows, s);
     EvalContext at = context;
     at.match = &rows;
@@ -213,7 +221,7 @@ class SessionRunner : public Runner {
   void send_on(const Session& s, const KeyedVisit& v, const Event& event, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = s.key.values();
-    Rows rows(program_, *context_.evaluator, context);
+    Rows rows(program_, *context_.evaluator, context, lasting_, s.lasted);
     look(rows, s);
     context.match = &rows;
     const auto& alternatives = program_.streams[body_.of.index].alternatives;
@@ -239,6 +247,7 @@ class SessionRunner : public Runner {
   const Program& program_;
   const StreamFilters streams_;
   const SessionBody& body_;
+  LastingRows lasting_;
   mutable Keyed<Session> keys_;
   KeyedVisits visits_;
   ProgramCounters counters_;

@@ -17,6 +17,7 @@ namespace {
 struct Summed {
   OwnedValues key;
   Ring<Seen> events;
+  LastingRows::State lasted;
   std::optional<RunningRows> running;  // of the oldest `joined` of them
   std::size_t joined = 0;
   std::optional<Time> next;  // the next window's end
@@ -27,6 +28,7 @@ struct Summed {
   template <class Archive>
   void state_parts(Archive& a) {
     a(key, events, next, last_event);
+    LastingRows::parts(a, lasted);
   }
 };
 
@@ -38,6 +40,7 @@ class SummaryRunner : public Runner {
         program_(context.rules->programs[id.index]),
         streams_(program_),
         body_(std::get<SummaryBody>(program_.body)),
+        lasting_(program_, body_.of),
         step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone),
         overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {}
 
@@ -80,10 +83,7 @@ class SummaryRunner : public Runner {
         keys_.erase(key);
         continue;
       }
-      if (s->events.empty() && !body_.even_if_empty && !body_.over_all)
-        keys_.erase(key);
-      else
-        keys_.schedule(key, *s, due_of(*s, true));
+      keep_or_erase(*s, key);
     }
   }
 
@@ -94,6 +94,7 @@ class SummaryRunner : public Runner {
   std::size_t save(std::size_t most) override { return keys_.save(most); }
   bool load(const StateAddress& address, StateReader& in) override {
     auto summed = std::make_unique<Summed>();
+    summed->lasted = lasting_.begin();
     in(*summed);
     if (address.kind != StateKind::key || !in.ok()) return false;
     if (context_.fast && overlaps_) summed->running.emplace(program_);  // its rows join at the next emission
@@ -110,6 +111,7 @@ class SummaryRunner : public Runner {
     std::size_t sum = 0;
     for (const auto& [key, s] : keys_) {
       for (const Seen& e : s->events) sum += e.bytes();
+      sum += LastingRows::bytes(s->lasted);
       if (s->running) sum += s->running->bytes();
     }
     return sum;
@@ -121,6 +123,7 @@ class SummaryRunner : public Runner {
   Summed& begin(const std::string& key, std::span<const Value> values, Time at) {
     auto s = std::make_unique<Summed>();
     s->key = OwnedValues(values);
+    s->lasted = lasting_.begin();
     s->last_event = at;
     if (!body_.every_event && body_.every.us != 0) s->next = step_.end(at);
     if (context_.fast && overlaps_) s->running.emplace(program_);
@@ -133,34 +136,64 @@ class SummaryRunner : public Runner {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = streams_.fits(context, *context_.evaluator);
-    if (!fits[body_.of.index]) return;
-    ++counters_.events;
     Summed* s = keys_.find(v.key);
+    if (!fits[body_.of.index]) {
+      if (s != nullptr && (lasting_.any() || body_.forget.us != 0)) look_on(*s, v.key, event, fits);
+      return;
+    }
+    ++counters_.events;
     if (s == nullptr)
       s = &begin(v.key, v.values, event.time);
     else
       keys_.will_change(v.key, *s);
     s->last_event = event.time;
-    if (!s->next && !body_.every_event && body_.every.us != 0) s->next = step_.end(event.time);
+    open_window(*s, event.time);
+    lasting_.take(s->lasted, event, fits);
     s->events.emplace_back(event, fits);
     if (s->events.size() > context_.window_events) {
       drop_oldest(*s);
+      LastingRows::cut(s->lasted, s->events.front().time());
       ++counters_.cut_short;
     }
     if (body_.every_event) {
-      if (body_.over.us != 0)
-        while (s->events.front().time() < event.time - body_.over) drop_oldest(*s);
+      if (body_.over.us != 0) let_go(*s, event.time - body_.over);
       emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, out);
     }
     keys_.schedule(v.key, *s, due_of(*s, true));
+  }
+
+  void open_window(Summed& s, Time at) {
+    if (s.next || body_.every_event || body_.every.us == 0) return;
+    s.next = step_.end(at);
+    if (!body_.over_all) LastingRows::forget(s.lasted, start_of(*s.next));
+  }
+
+  // An event that is no row: it ends an x of its base (A7), and the key is not idle (F10).
+  void look_on(Summed& s, const std::string& key, const Event& event, const StreamSet& fits) {
+    keys_.will_change(key, s);
+    s.last_event = event.time;
+    open_window(s, event.time);
+    lasting_.take(s.lasted, event, fits);
+    keep_or_erase(s, key);
+  }
+
+  // A key without rows may still have an x that lasts into this window or those to come.
+  void keep_or_erase(Summed& s, const std::string& key) {
+    const bool holds_on = body_.even_if_empty || body_.over_all || body_.every_event;
+    if (s.events.empty() && !holds_on && LastingRows::is_empty(s.lasted))
+      keys_.erase(key);
+    else
+      keys_.schedule(key, s, due_of(s, true));
   }
 
   std::optional<Instant> due_of(const Summed& s, bool renewing) const {
     std::optional<Instant> out;
     const bool holds_some = !s.events.empty();
     // `over all` holds on to what it has: only a window into which something came is more than time going by.
-    const bool is_news = holds_some && s.next && (!body_.over_all || step_.end(s.last_event) >= *s.next);
-    if (s.next && (is_news || renewing) && (holds_some || body_.even_if_empty)) out = Instant{*s.next, Phase::over};
+    const bool is_news = holds_some && s.next && (!body_.over_all || step_.end(s.events.back().time()) >= *s.next);
+    const bool fades = renewing && !LastingRows::is_empty(s.lasted);  // nothing comes of that either
+    if (s.next && (is_news || renewing) && (holds_some || body_.even_if_empty || fades))
+      out = Instant{*s.next, Phase::over};
     if (body_.forget.us != 0 && renewing) {  // nothing comes of it: nobody waits for it (T8)
       const Instant forget{s.last_event + body_.forget, Phase::over};
       if (!out || forget < *out) out = forget;
@@ -176,9 +209,10 @@ class SummaryRunner : public Runner {
     if (any || body_.even_if_empty) emit(s, key, from, end, false, out);
     s.next = step_.end(end);
     if (body_.over_all) return;
-    const Time keep = start_of(*s.next);
-    while (!s.events.empty() && s.events.front().time() < keep) drop_oldest(s);
-    if (s.events.empty() && !body_.even_if_empty) s.next.reset();
+    let_go(s, start_of(*s.next));
+    // What has ended goes with its last window; an x that lasts on needs no hand until an event comes.
+    const bool fades = !LastingRows::is_empty(s.lasted) && !LastingRows::lasts_on(s.lasted);
+    if (s.events.empty() && !body_.even_if_empty && !fades) s.next.reset();
   }
 
   // Of its events, which are in order.
@@ -186,6 +220,12 @@ class SummaryRunner : public Runner {
     const auto at =
         std::partition_point(s.events.begin(), s.events.end(), [time](const Seen& e) { return e.time() < time; });
     return static_cast<std::size_t>(at - s.events.begin());
+  }
+
+  // No window that is still to come begins before `from`.
+  void let_go(Summed& s, Time from) {
+    while (!s.events.empty() && s.events.front().time() < from) drop_oldest(s);
+    LastingRows::forget(s.lasted, from);
   }
 
   void drop_oldest(Summed& s) {
@@ -214,7 +254,7 @@ class SummaryRunner : public Runner {
   void emit(Summed& s, const std::string& key, Time from, Time end, bool closed, Outputs& out) {
     EvalContext context = context_.at(nullptr, end);
     context.key = s.key.values();
-    Rows rows(program_, *context_.evaluator, context);
+    Rows rows(program_, *context_.evaluator, context, lasting_, s.lasted);
     const std::size_t first = earlier_than(s, from), last = earlier_than(s, closed ? end + Duration{1} : end);
     rows.set_rows(s.events, first, last - first);
     rows.set(from, end);
@@ -242,6 +282,7 @@ class SummaryRunner : public Runner {
   const Program& program_;
   const StreamFilters streams_;
   const SummaryBody& body_;
+  LastingRows lasting_;
   AlignedWindow step_;
   bool overlaps_;  // an event is emitted in more than one window
   mutable Keyed<Summed> keys_;

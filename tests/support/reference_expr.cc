@@ -680,13 +680,22 @@ Value lasting(const Node& node, const Events& in_window, const Scope& scope) {
   const std::int64_t to = scope.windows->shift > 0 || scope.windows->range2 ? (to2 + 1) / 2 : scope.windows->at2 / 2;
   std::int64_t from = from2 < -(std::int64_t{1} << 60) ? std::numeric_limits<std::int64_t>::min() / 4 : from2 / 2;
   if (node.over_last > 0) from = in_window.empty() ? to : in_window.front()->time.us;
-  const Events& all = *scope.windows->events;
+  const Windows& w = *scope.windows;
+  const Events& all = w.around != nullptr ? *w.around : *w.events;
+  const auto is_x = [&](const Seen& e) {
+    if (w.rows != nullptr && !fits(*w.rows, e, scope)) return false;
+    return node.streams.empty() ? w.rows != nullptr
+                                : !has_stream(node.streams[0]) || fits(node.streams[0].stream, e, scope);
+  };
+  const auto is_base = [&](const Seen& e) {
+    return node.streams.empty() ? std::ranges::find(w.rows->bases, e.type) != w.rows->bases.end()
+                                : is_of_base(node.streams[0], e);
+  };
   for (std::size_t i = 0; i < all.size(); ++i) {
-    if (node.streams.empty() || (has_stream(node.streams[0]) && !fits(node.streams[0].stream, *all[i], scope)))
-      continue;
+    if (!is_x(*all[i])) continue;
     std::int64_t until = to;
     for (std::size_t j = i + 1; j < all.size(); ++j)
-      if (all[j]->type == all[i]->type || (!node.streams.empty() && is_of_base(node.streams[0], *all[j]))) {
+      if (all[j]->type == all[i]->type || is_base(*all[j])) {
         until = std::min(until, all[j]->time.us);
         break;
       }
@@ -888,7 +897,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     const auto [from2, to2] = range2(node, *scope.windows);
     const double last = static_cast<double>(scope.windows->at2 / 2 - events.front()->time.us) / 1e6;
     const double width = node.over_last > 0                    ? last  // A6: the window is that of those events
-                         : scope.windows->range2 && !node.over ? static_cast<double>(to2 + 1 - from2) / 2e6
+                         : scope.windows->range2 && !node.over ? static_cast<double>((to2 + 1) / 2 - from2 / 2) / 1e6
                          : node.over                           ? static_cast<double>(node.over->us) / 1e6
                          : scope.windows->within               ? static_cast<double>(scope.windows->within->us) / 1e6
                                                                : 0;

@@ -36,6 +36,9 @@ struct Windows {
   std::optional<std::pair<std::int64_t, std::int64_t>> range2;  // `each`: both ends included
   std::int64_t shift = 0;                                       // A5: the i-th window before
   bool summary = false;                                         // bare names are fields, no stream means all
+  // Of a session or summary (A7): all events of the key, from the session's first on, and which of them are rows.
+  const Events* around = nullptr;
+  const Stream* rows = nullptr;
 };
 
 struct Scope {

@@ -146,6 +146,8 @@ class Run {
   void wake_session(std::size_t r, KeyState& key);
   void summary(std::size_t r, KeyState& key, Time start, Time end, bool closed);
   void summary_event(std::size_t r, KeyState& key, const Seen& e);
+  // Since when the key has had events of the summary; of none: `otherwise`.
+  Time first_of(std::size_t r, const KeyState& key, Time otherwise) const;
   std::vector<Taken> written(const Stream& of, const Events& events) const;
 
   const Model& model_;
@@ -600,11 +602,7 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
     if (phase == 1 && rule.every) {
       const auto [start, end] = aligned_window(*rule.every, Time{t.us - 1});
       if (end == t) {
-        summary(r, key,
-                rule.over_all ? (key.history.empty() ? t : key.history.front()->time)
-                : rule.over   ? t - *rule.over
-                              : start,
-                t, false);
+        summary(r, key, rule.over_all ? first_of(r, key, t) : rule.over ? t - *rule.over : start, t, false);
         if (rule.even_if_empty || (rule.over_all && !key.history.empty()))
           wake(r, key, aligned_window(*rule.every, t).second, Waiting::no);
       }
@@ -930,6 +928,9 @@ void Run::end_session(std::size_t r, KeyState& key, Time t) {
   windows.at2 = 2 * last.time.us;
   windows.range2 = {2 * first.time.us, 2 * last.time.us};
   windows.summary = true;
+  const Events since(std::ranges::find(key.history, &first), key.history.end());
+  windows.around = &since;
+  windows.rows = &rule.of;
   Fields values = key.key;
   values.insert(values.end(), fields.begin(), fields.end());
   Scope scope;
@@ -954,7 +955,7 @@ void Run::summary_event(std::size_t r, KeyState& key, const Seen& e) {
   scope.history = &key.history;
   if (!fits(rule.of, e, scope)) return;
   if (rule.every_event) {
-    const Time start = rule.over ? e.time - *rule.over : key.history.front()->time;
+    const Time start = rule.over ? e.time - *rule.over : first_of(r, key, e.time);
     return summary(r, key, start, e.time, true);
   }
   if (!rule.every) return;
@@ -963,6 +964,15 @@ void Run::summary_event(std::size_t r, KeyState& key, const Seen& e) {
     wake(r, key, end);
     end = aligned_window(*rule.every, end).second;
   } while (rule.over && end - e.time <= *rule.over);  // it is in [end - over, end)
+}
+
+Time Run::first_of(std::size_t r, const KeyState& key, Time otherwise) const {
+  Scope scope;
+  scope.model = &model_;
+  scope.history = &key.history;
+  const auto first =
+      std::ranges::find_if(key.history, [&](const Seen* e) { return fits(rules_[r].rule->of, *e, scope); });
+  return first == key.history.end() ? otherwise : (*first)->time;
 }
 
 // The events in [start, end), or in [start, end] where it looks back from an event.
@@ -984,6 +994,8 @@ void Run::summary(std::size_t r, KeyState& key, Time start, Time end, bool close
   windows.at2 = closed ? 2 * end.us : 2 * end.us - 1;
   windows.range2 = {2 * start.us, windows.at2};
   windows.summary = true;
+  windows.around = &key.history;
+  windows.rows = &rule.of;
   Fields fields{{"start", Value::of(start)}, {"end", Value::of(end)}};
   Fields values = key.key;
   values.insert(values.end(), fields.begin(), fields.end());

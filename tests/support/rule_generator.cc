@@ -19,6 +19,9 @@ std::string head(std::int64_t late_ms) {
          "calendar office = mon-sun 00:01-00:02 in \"UTC\"\n";
 }
 
+// The same events, but for those whose v is 0.
+std::string filtered(const std::string& of) { return of == "(a or b)" ? "(a(v > 0) or b)" : of + "(v > 0)"; }
+
 }  // namespace
 
 std::string RuleText::text() const {
@@ -179,6 +182,26 @@ std::string Generator::aggregate() {
 
 // What the alert's text may count, too.
 std::string Generator::counted() { return counted_ = base(); }
+
+// What a session or summary may say of its rows, which are of `of`: each aggregate as often as any other, and
+// `duration`, which looks beyond them, more often.
+std::string Generator::of_rows(const std::string& of) {
+  const auto stream = [&] {
+    std::string x = of == "a" ? pick({"a", "a", "a_high"}) : pick({"a", "b", "a_high", "b_x", "ab"});
+    return one_in(3) ? x + "(" + pick({"v > 1", "v = 1", "v <= 1", "s = \"x\"", "v is present"}) + ")" : x;
+  };
+  if (one_in(4)) return "duration(" + (one_in(8) ? "" : stream()) + ")";
+  const std::string name = pick({"count", "sum",   "avg",     "min",        "max",  "stddev", "median",
+                                 "p75",   "p99.9", "rate",    "first",      "last", "values", "distinct_count",
+                                 "delta", "slope", "gap_avg", "gap_stddev", "ema",  "top",    "ratio"});
+  if (name == "count" || name == "rate" || name.starts_with("gap")) return name + "(" + stream() + ")";
+  if (name == "ratio") return "ratio(" + stream() + ", " + stream() + ")";
+  return name + "(" + stream() + (name == "slope" ? ".v" : pick({".v", ".v", ".s", ".d"})) +
+         (name == "ema"   ? ", 0.25"
+          : name == "top" ? ", 2"
+                          : "") +
+         ")";
+}
 
 // Of an aggregate with a number, of a length of time with another, or with what it was before.
 std::string Generator::comparison() {
@@ -343,6 +366,46 @@ void Generator::clauses(RuleText& rule, int size, bool sequence) {
   static_cast<void>(size);
 }
 
+// A session or a summary, and a rule that uses it.
+void Generator::rows(const std::string& number, std::vector<RuleText>& out) {
+  RuleText rule;
+  // What is drawn besides is drawn apart, so that the seeds in tests/equality_test.cc stay what they were.
+  std::mt19937_64 ahead = random_;
+  Generator more(ahead());
+  const bool session = one_in(2);
+  const std::string kind = session ? "session w" : "summary w", of = pick({"a", "(a or b)", "ab"});
+  rule.head = kind + number + " of " + (more.one_in(3) ? filtered(of) : of);
+  rule.by = "k";
+  if (session) {
+    rule.clauses.push_back("ends after " + duration() + " idle");
+    if (one_in(3)) rule.clauses.push_back("ends after " + duration() + " idle when last is " + pick({"a_high", "a"}));
+    if (one_in(3)) rule.clauses.push_back(pick({"ends on b", "ends on a(v = 2)", "starts on a(v = 1)", "ends on c"}));
+    if (one_in(3)) rule.clauses.push_back("at most " + duration());
+  } else {
+    rule.clauses.push_back(pick({"every 2s", "every 1s over 3s", "every event over 2s", "every 3s"}));
+    if (more.one_in(4))
+      rule.clauses.back() = more.pick({"every 1s over all", "every event over all", "every 1s over 2s", "every 1s"});
+    if (one_in(4))
+      rule.clauses.push_back("even if empty forget after 5s idle");
+    else if (more.one_in(3))
+      rule.clauses.push_back("forget after 5s idle");
+  }
+  rule.clauses.push_back("with x = " + pick({"count(a)", "sum(a.v)", "max(a.v)", "count()"}) +
+                         ", y = " + pick({"last(a.v)", "distinct_count(a.s)", "avg(a.v)"}) +
+                         ", z = " + more.of_rows(of) + ", w = " + more.of_rows(of));
+  out.push_back(rule);
+  RuleText user;
+  user.head = "rule u" + number;
+  const std::string text = pick({"u", "u {time}"});
+  if (one_in(2))
+    user.pattern = "2 w" + number + " within 5s";
+  else
+    user.pattern = "w" + number + "(x >= 1)";
+  user.by = "k";
+  user.clauses.push_back("alert low \"" + text + "\"");
+  out.push_back(user);
+}
+
 std::vector<RuleText> Generator::rules(int size) {
   std::vector<RuleText> out;
   const std::size_t n = size < 3 ? 1 : 1 + below(3);
@@ -350,33 +413,7 @@ std::vector<RuleText> Generator::rules(int size) {
     RuleText rule;
     const std::string number = std::to_string(i + 1);
     if (size == 3 && one_in(5)) {
-      const bool session = one_in(2);
-      rule.head = (session ? "session w" : "summary w") + number + " of " + pick({"a", "(a or b)", "ab"});
-      rule.by = "k";
-      if (session) {
-        rule.clauses.push_back("ends after " + duration() + " idle");
-        if (one_in(3))
-          rule.clauses.push_back("ends after " + duration() + " idle when last is " + pick({"a_high", "a"}));
-        if (one_in(3))
-          rule.clauses.push_back(pick({"ends on b", "ends on a(v = 2)", "starts on a(v = 1)", "ends on c"}));
-        if (one_in(3)) rule.clauses.push_back("at most " + duration());
-      } else {
-        rule.clauses.push_back(pick({"every 2s", "every 1s over 3s", "every event over 2s", "every 3s"}));
-        if (one_in(4)) rule.clauses.push_back("even if empty forget after 5s idle");
-      }
-      rule.clauses.push_back("with x = " + pick({"count(a)", "sum(a.v)", "max(a.v)", "count()"}) +
-                             ", y = " + pick({"last(a.v)", "distinct_count(a.s)", "avg(a.v)"}));
-      out.push_back(rule);
-      RuleText user;
-      user.head = "rule u" + number;
-      user.pattern = pick({"", "2 "}) + "w" + number + (user.pattern.empty() ? "" : "");
-      if (one_in(2))
-        user.pattern = "2 w" + number + " within 5s";
-      else
-        user.pattern = "w" + number + "(x >= 1)";
-      user.by = "k";
-      user.clauses.push_back("alert low \"u\"");
-      out.push_back(user);
+      rows(number, out);
       continue;
     }
     rule.head = (i == 1 ? "rule q" : "rule r") + number;  // before and behind the rule that it may use

@@ -45,6 +45,8 @@ class Generator {
 
   // Rules alone; `size` 0 to 3 says how much they may say.
   std::vector<RuleText> rules(int size);
+  // A session or a summary, and a rule that uses it.
+  void rows(const std::string& number, std::vector<RuleText>& out);
   // Comparisons of aggregates, with the window of those that name none.
   std::string condition();
   // A stream for them, in the total order.
@@ -74,6 +76,7 @@ class Generator {
   std::string sequence(int depth);
   std::string aggregate();
   std::string comparison();
+  std::string of_rows(const std::string& of);
   std::string pattern(int size);
   std::string text_of();
   void clauses(RuleText& rule, int size, bool sequence);
