@@ -105,6 +105,9 @@ Command test() {
            {.name = "--permute",
             .value = "N",
             .help = "run each test in N more orders of arrival, none of which makes an event late"},
+           {.name = "--shards",
+            .value = "LIST",
+            .help = "run each test with so many shards, such as 1,4: nothing may change"},
            {.name = "--coverage",
             .choices = {"text", "json", "lcov"},
             .help =
@@ -167,6 +170,9 @@ Command replay() {
            {.name = "--until", .value = "TIME", .help = "at the end of the input time goes on until then"},
            {.name = "--drain", .help = "at the end of the input time goes on until nothing is pending"},
            {.name = "--max-alerts", .value = "N", .help = "stop at the Nth alert; what follows is not read"},
+           {.name = "--shards",
+            .value = "N",
+            .help = "so many threads read and judge, else one; 0: one a core; what comes out is the same"},
            {.name = "--sample",
             .value = "SHARE",
             .help = "only events of some values of a field, such as '1/100 by user': always the same ones; events "

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <span>
 #include <unordered_set>
 #include <utility>
@@ -115,22 +116,38 @@ class Run {
     return out;
   }
 
+  // Alerts come by another way out of a crew than the rest, and may do so on another thread at the same time.
   Crew::Outputs outputs() {
     Crew::Outputs out;
     out.alert = [this](const Alert& alert) {
+      const std::scoped_lock one_at_a_time(giving_);
       if (history_.profile != nullptr) history_.profile->add(alert);
       if (outputs_.alert) outputs_.alert(alert, names_);
     };
-    if (outputs_.emitted) out.emitted = [this](const Emitted& emitted) { outputs_.emitted(emitted, names_); };
-    if (outputs_.dead) out.dead = [this](const DeadLetter& letter) { outputs_.dead(letter, names_); };
+    if (outputs_.emitted)
+      out.emitted = [this](const Emitted& emitted) {
+        const std::scoped_lock one_at_a_time(giving_);
+        outputs_.emitted(emitted, names_);
+      };
+    if (outputs_.dead)
+      out.dead = [this](const DeadLetter& letter) {
+        const std::scoped_lock one_at_a_time(giving_);
+        outputs_.dead(letter, names_);
+      };
     out.late = [this](const LateEvent& late) {
+      const std::scoped_lock one_at_a_time(giving_);
       late_.insert(late.event);
       if (outputs_.late) outputs_.late(late, names_);
     };
     out.block = [this](SourceId, const std::shared_ptr<const EventBatch>& batch, std::uint64_t bytes, double done) {
+      const std::scoped_lock one_at_a_time(giving_);
       note(*batch, bytes, done);
     };
-    out.stopped = outputs_.stopped;
+    if (outputs_.stopped)
+      out.stopped = [this] {
+        const std::scoped_lock one_at_a_time(giving_);
+        return outputs_.stopped();
+      };
     return out;
   }
 
@@ -191,6 +208,7 @@ class Run {
   Source& source_;
   StandingClock clock_;
   Engine engine_;
+  std::mutex giving_;                      // of all outputs
   std::unordered_set<const Event*> late_;  // of the block in hand
   std::atomic<std::uint64_t> left_out_{0}, not_sampled_{0};
   DocumentNames names_;

@@ -72,7 +72,7 @@ struct HistoryResult {
   bool stopped = false;                      // `stopped` said so before the input ended
 };
 
-// What comes out, in order, as it comes.
+// What comes out, in order, as it comes; one at a time, on any of the engine's threads.
 struct HistoryOutputs {
   std::function<void(const Alert&, const DocumentNames&)> alert;
   std::function<void(const Emitted&, const DocumentNames&)> emitted;

@@ -23,6 +23,7 @@
 #include "app/inputs.h"
 #include "app/profile.h"
 #include "app/rules.h"
+#include "app/shards.h"
 #include "app/watching.h"
 #include "dsl/diagnostic.h"
 #include "dsl/load.h"
@@ -133,6 +134,7 @@ struct Wanted {
   EndOfInput end;
   std::uint64_t most_alerts = UINT64_MAX;
   std::optional<Sample> sample;
+  std::uint32_t shards = 1;
 };
 
 // The events of the values that the sample takes: which they are is a matter of the value alone, so that two runs take
@@ -182,6 +184,7 @@ class Replay {
     history.end = wanted_.end;
     history.profile = streams_.profile;
     history.engine.given_up = &interrupt_.flag();
+    history.engine.shards = wanted_.shards;
     if (wanted_.sample) history.sampled = taken_by(*wanted_.sample, set_.compiled.rules->schema);
     Result<HistoryResult> result = run_history(history, source, outputs(source));
     progress_.clear();
@@ -329,6 +332,13 @@ Result<Wanted> wanted_of(const Arguments& arguments) {
     if (parse_integer(arguments.value("--max-alerts"), most) != NumberText::good || most < 1)
       return failure(Error::Code::refused, "--max-alerts needs a number, such as 10");
     wanted.most_alerts = static_cast<std::uint64_t>(most);
+  }
+  if (arguments.has("--shards")) {
+    std::int64_t shards = 0;
+    if (parse_integer(arguments.value("--shards"), shards) != NumberText::good || shards < 0 || shards > kShardsMax)
+      return failure(Error::Code::refused,
+                     fmt::format("--shards needs a number from 0 to {}; 0 is one a core", kShardsMax));
+    wanted.shards = shards_or_cores(static_cast<std::uint32_t>(shards));
   }
   if (arguments.has("--sample")) {
     const Result<Sample> sample = sample_of(arguments.value("--sample"));
@@ -530,6 +540,8 @@ Exit run_replay(const Arguments& arguments, Console& console) {
   const bool profile_is_answer = arguments.value("--profile", "text") == "json";
   if (arguments.has("--profile") && arguments.has("--compare"))
     return refuse(console, "replay", "--profile is of one run; it goes without --compare");
+  if (arguments.has("--profile") && wanted->shards > 1)
+    return refuse(console, "replay", "--profile takes the time of one thread; it goes without --shards");
   if (profile_is_answer && arguments.has("--expect"))
     return refuse(console, "replay", "--profile=json and --expect both have standard output");
   if (arguments.has("--max-alerts") && (arguments.has("--compare") || arguments.has("--expect")))

@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "app/testing.h"
 #include "engine/base/wording.h"
@@ -322,6 +324,54 @@ TEST_CASE("--max-alerts stops at that alert, and says so") {
   CHECK(!contains(fewer.err, "stopped"));
   CHECK(scene.replay({"--input", scene.input, "--max-alerts", "0"}).code == 2);
   CHECK(scene.replay({"--input", scene.input, "--max-alerts", "1", "--compare", scene.rules}).code == 2);
+}
+
+TEST_CASE("--shards: on any number of threads the same lines come out, and the same summary") {
+  Folder folder;
+  const std::string rules = folder.write("a.rules", kRules);
+  std::vector<std::string> words{
+      "replay", rules, "--emitted", "--late", folder.path() + "/late", "--until", "2027-01-01T00:00:00Z"};
+  std::mt19937_64 random(3);
+  for (int file = 0; file < 3; ++file) {
+    std::string lines;
+    for (int i = 0; i < 6'000; ++i) {
+      if (random() % 500 == 0) lines += "not json\n";
+      lines += fmt::format(R"({{"event":"login","user":"u{}","outcome":"{}","ts":{}}})", random() % 300,
+                           random() % 3 == 0 ? "success" : "failure",
+                           1'772'000'000'000 + i * 40 - static_cast<int>(random() % 11'000)) +
+               "\n";
+    }
+    words.insert(words.end(), {"--input", folder.write(fmt::format("{}.ndjson", file), lines)});
+  }
+  const auto late = [&] { return Folder::read(folder.path() + "/late"); };
+  const Ran one = run(words);
+  REQUIRE(one.code == 0);
+  REQUIRE(lines_of(one.out).size() > 500);
+  const std::string late_of_one = late();
+  REQUIRE(!late_of_one.empty());
+  for (const char* shards : {"1", "2", "3", "8", "0"}) {
+    CAPTURE(shards);
+    std::vector<std::string> with = words;
+    with.insert(with.end(), {"--shards", shards});
+    const Ran ran = run(with);
+    CHECK(ran.code == 0);
+    CHECK(ran.out == one.out);
+    CHECK(ran.err == one.err);
+    const auto sorted = [](const std::string& text) {
+      std::vector<std::string> lines;
+      std::istringstream in(text);
+      for (std::string line; std::getline(in, line);) lines.push_back(line);
+      std::ranges::sort(lines);
+      return lines;
+    };
+    CHECK(sorted(late()) == sorted(late_of_one));
+  }
+  const Scene scene;
+  for (const char* wrong : {"-1", "65", "two"})
+    CHECK(contains(scene.replay({"--input", scene.input, "--shards", wrong}).err,
+                   "--shards needs a number from 0 to 64; 0 is one a core"));
+  CHECK(contains(scene.replay({"--input", scene.input, "--shards", "2", "--profile"}).err,
+                 "--profile takes the time of one thread; it goes without --shards"));
 }
 
 TEST_CASE("--sample takes all events of some values, the same ones each time") {

@@ -14,6 +14,7 @@
 #include "engine/base/text.h"
 #include "engine/base/units.h"
 #include "engine/base/write.h"
+#include "engine/runtime/router.h"
 
 namespace tocsin::app {
 
@@ -92,7 +93,7 @@ const std::vector<SettingKey>& rows() {
        .kind = Kind::count,
        .at = at<&Settings::shards>,
        .help = "threads that judge events; 0: one per core",
-       .most = 256},
+       .most = kShardsMax},
       {.path = "shutdown_grace",
        .kind = Kind::duration,
        .at = at<&Settings::shutdown_grace>,

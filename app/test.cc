@@ -31,6 +31,7 @@
 #include "dsl/print.h"
 #include "dsl/render.h"
 #include "engine/base/wording.h"
+#include "engine/runtime/router.h"
 
 namespace tocsin::app {
 
@@ -86,6 +87,7 @@ std::string line_of(const dsl::SourceSpan& span, std::span<const dsl::SourceText
 struct Wanted {
   std::unique_ptr<RE2> name;  // none: all
   std::uint64_t permutations = 0;
+  std::vector<std::uint32_t> shards{1};  // one run with each
 
   bool operator()(const std::string& title, const std::string& rule) const {
     return name == nullptr || RE2::PartialMatch(title, *name) || RE2::PartialMatch(rule, *name);
@@ -106,6 +108,23 @@ TestOutcome run_permuted(const CompiledSet& set, const dsl::TestInfo& test, Test
     permuted.message =
         fmt::format("in another order of arrival (number {} of --permute), and only there:\n{}", i, permuted.message);
     return permuted;
+  }
+  return outcome;
+}
+
+// The same with each number of shards.
+TestOutcome run_sharded(const CompiledSet& set, const dsl::TestInfo& test, TestOptions options, const Wanted& wanted) {
+  TestOutcome outcome;
+  for (const std::uint32_t shards : wanted.shards) {
+    options.shards = shards;
+    TestOutcome sharded = run_permuted(set, test, options, wanted.permutations);
+    if (shards == wanted.shards.front()) {
+      outcome = std::move(sharded);
+      continue;
+    }
+    if (!outcome.passed || sharded.passed) continue;
+    sharded.message = fmt::format("with {}, and only there:\n{}", counted(shards, "shard"), sharded.message);
+    return sharded;
   }
   return outcome;
 }
@@ -199,7 +218,7 @@ Ran run_one(const Job& job, const Wanted& wanted, const HowToRun& how) {
   const CompiledSet& set = *job.set;
   TestOptions options;
   options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
-  const TestOutcome outcome = run_permuted(set, *job.test, options, wanted.permutations);
+  const TestOutcome outcome = run_sharded(set, *job.test, options, wanted);
   Ran ran = named(job);
   ran.passed = outcome.passed;
   ran.fired = outcome.fired;
@@ -536,6 +555,20 @@ std::optional<std::uint64_t> number_of(const std::string& text) {
   return number;
 }
 
+// `1,4`
+std::optional<std::vector<std::uint32_t>> shards_of(std::string_view list) {
+  std::vector<std::uint32_t> out;
+  for (bool more = true; more;) {
+    const std::size_t comma = list.find(',');
+    const std::optional<std::uint64_t> shards = number_of(std::string(list.substr(0, comma)));
+    if (!shards || *shards == 0 || *shards > kShardsMax) return std::nullopt;
+    out.push_back(static_cast<std::uint32_t>(*shards));
+    more = comma != std::string_view::npos;
+    if (more) list.remove_prefix(comma + 1);
+  }
+  return out;
+}
+
 }  // namespace
 
 Exit run_tests(const Arguments& arguments, Console& console) {
@@ -546,6 +579,10 @@ Exit run_tests(const Arguments& arguments, Console& console) {
   const std::optional<std::uint64_t> permutations = number_of(arguments.value("--permute", "0"));
   if (!permutations) return refuse(console, "test", "--permute needs a number, such as 20");
   wanted.permutations = *permutations;
+  const auto shards = shards_of(arguments.value("--shards", "1"));
+  if (!shards)
+    return refuse(console, "test", fmt::format("--shards needs numbers from 1 to {}, such as 1,4", kShardsMax));
+  wanted.shards = *shards;
   const std::optional<std::uint64_t> at_once = number_of(arguments.value("--jobs", "0"));
   if (!at_once || (arguments.has("--jobs") && (*at_once == 0 || *at_once > kAtOnceMost)))
     return refuse(console, "test", fmt::format("--jobs needs a number from 1 to {}, such as 4", kAtOnceMost));

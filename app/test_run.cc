@@ -112,7 +112,7 @@ class Test {
         test_(test),
         options_(options),
         reference_(std::move(reference)),
-        engine_(compiled.rules, reference_) {}
+        engine_(compiled.rules, reference_, {.shards = options.shards}) {}
 
   std::vector<Alert> alerts() {
     send_all();

@@ -41,6 +41,7 @@ struct TestOutcome {
 struct TestOptions {
   // Not 0: the order in which events arrive is shuffled within the allowed lateness, by this seed; nothing may change.
   std::uint64_t permutation = 0;
+  std::uint32_t shards = 1;  // of the engine; nothing may change
   // Reads a file that a test loads; a relative name counts from the file of the test. Its records name their event in
   // the field `event`.
   std::function<Result<std::string>(std::uint32_t file, const std::string& name)> read;

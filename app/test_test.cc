@@ -405,6 +405,25 @@ TEST_CASE("--permute: orders of arrival within what is waited for change nothing
   CHECK(test(kRule + kPasses, {"--permute", "20"}).code == 0);
 }
 
+TEST_CASE("--shards: how many shards judge changes nothing, in any order of arrival") {
+  const std::string other =
+      "test \"two\" rule brute_force\n"
+      "  at 0s    5 login_failed every 5s {user: \"ann\"}\n  at 1s    5 login_failed every 5s {user: \"bob\"}\n"
+      "  at 20s   expect alert {user: \"ann\", count: 5}\n  at 21s   expect alert {user: \"bob\", count: 5}\n";
+  CHECK(test(kRule + kPasses + other, {"--shards", "1,3,8"}).code == 0);
+  CHECK(test(kRule + kPasses + other, {"--shards", "2,5", "--permute", "5"}).code == 0);
+  CHECK(test(kRule + "test \"none\" rule brute_force\n  at 0s  login_failed {user: \"ann\"}\n"
+                     "  at 0s  expect alert {user: \"ann\"}\n",
+             {"--shards", "3,8"})
+            .code == 1);
+  for (const char* wrong : {"0", "1,", ",2", "65", "two", "1,-2"}) {
+    CAPTURE(wrong);
+    const Ran ran = test(kRule + kPasses, {"--shards", wrong});
+    CHECK(ran.code == 2);
+    CHECK(contains(ran.err, "--shards needs numbers from 1 to 64, such as 1,4"));
+  }
+}
+
 TEST_CASE("events may be loaded from a file beside the rules, among those that the test sends") {
   const Folder folder;
   folder.write(

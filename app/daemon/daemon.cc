@@ -15,6 +15,7 @@
 #include "app/daemon/disabled.h"
 #include "app/daemon/unjudged.h"
 #include "app/inputs.h"
+#include "app/shards.h"
 #include "engine/base/wording.h"
 
 namespace tocsin::app {
@@ -319,9 +320,7 @@ Daemon::Made Daemon::made_generation(CompiledSet rules, Anew anew) {
     return refuse("rules", {Error::Code::refused, unknown}, Exit::usage);
 
   EngineOptions options;
-  options.shards = settings_.shards != 0
-                       ? settings_.shards
-                       : std::clamp(std::thread::hardware_concurrency(), 1u, std::uint32_t{kShardsMax});
+  options.shards = shards_or_cores(settings_.shards);
   options.sources = out->names.sources = source_names(settings_);
   options.apart = programs_of(out->rules(), anew.rules);
   out->engine = std::make_unique<Engine>(out->set.compiled.rules, out->set.reference, options);
