@@ -47,6 +47,7 @@ void for_each_case(const Look& look) {
     std::vector<std::uint64_t> last(partitions);  // offsets as a source counts
     for (EventText& e : c.events) e.offset = ++last[static_cast<std::size_t>(e.partition)];
     const Lines expected = engine_lines(*ready, c);
+    if (const auto two = id_of_two(expected)) FAIL_CHECK("seed " << seed << ": an id of two alerts\n" << *two);
     ++tried;
     outputs += expected.size();
     CAPTURE(seed);

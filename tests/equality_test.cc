@@ -37,6 +37,8 @@ std::size_t check_ways(std::uint64_t seed, const Case& c, const Ready& ready, st
   const Lines ours = engine_lines(ready, c, block);
   if (ours != engine_lines(ready, c, 1, {.fast = false}))
     FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, ways_differ)));
+  if (const auto two = id_of_two(ours))
+    FAIL_CHECK("seed " << seed << ": an id of two alerts\n" << *two << "\n" << report(minimised(c, ids_meet)));
   if (with_reference && difference(ours, reference_lines(ready, c)))
     FAIL_CHECK("seed " << seed << " against the reference\n" << report(minimised(c, differs)));
   return ours.size();
@@ -107,6 +109,8 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
       for (const std::uint32_t shards : {2u, 3u, 8u})
         if (ours != engine_lines(*ready, c, 1, {.fast = stream % 2 == 0, .shards = shards}))
           FAIL_CHECK("seed " << seed << ": on " << shards << " shards\n" << report(minimised(c, shards_differ)));
+      if (const auto two = id_of_two(ours))
+        FAIL_CHECK("seed " << seed << ": an id of two alerts\n" << *two << "\n" << report(minimised(c, ids_meet)));
       if (!difference(ours, theirs)) continue;
       FAIL_CHECK("seed " << seed << "\n" << report(minimised(c, differs)));
       if (++failures == most) return;
@@ -216,6 +220,55 @@ TEST_CASE("sessions and summaries: both ways and the reference say the same") {
   CHECK(tried * 2 > seeds);
   CHECK(cut > seeds / 10);
   CHECK(outputs > 4 * tried);
+}
+
+// Several are emitted at one record, by rules of many names, and some at none: a sink that keeps ids apart gets them all.
+TEST_CASE("F16: alerts on emitted events have ids of their own, whatever else is emitted, on any number of shards") {
+  const std::string used =
+      "rule made_one when a by k emit e with n = 1\n"
+      "rule made_two when a by k emit e with n = 2\n"
+      "summary beats of b by k every 1s even if empty forget after 1m idle with n = count()\n"
+      "summary latest_two of a by k every event over 2s with n = count()\n"
+      "session visit of ab by k ends after 2s idle\n"
+      "rule on_each when e by k alert low \"{e.n}\"\n"
+      "rule on_all when e by all alert low \"{e.n}\"\n"
+      "rule on_two when 2 e within 5s by k fire always alert low \"{count}\"\n"
+      "rule on_pairs when e then e within 2s by k fire every match alert low \"{span}\"\n"
+      "rule dead when beats(n = 0) by all alert low \"{beats.k} is silent\"\n"
+      "rule counted when latest_two(n > 0) by all alert low \"{latest_two.n}\"\n"
+      "rule visited when visit by all alert low \"{visit.count}\"\n"
+      "session of_made of e by k ends after 1s idle\n"
+      "rule on_session when of_made by all alert low \"{of_made.session_id}\"\n";
+  const std::string besides =
+      "rule a_first when a by all emit f with n = 1\n"
+      "summary first_beats of c by k every 1s even if empty forget after 1m idle with n = count()\n"
+      "rule on_beats when first_beats by all alert low \"-\"\n"
+      "rule on_f when f by all alert low \"-\"\n";
+  const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 50;
+  std::size_t alerts = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Generator generator(seed * 86028121);
+    Case c;
+    c.events = generator.events(40);
+    const std::string head = c.text();
+    const auto ready = make_ready(head + used), more = make_ready(head + besides + used);
+    REQUIRE(ready);
+    REQUIRE(more);
+    const Lines ours = engine_lines(*ready, c);
+    CAPTURE(seed);
+    CHECK(id_of_two(ours).value_or("") == "");
+    for (const std::uint32_t shards : {2u, 3u, 8u})
+      CHECK(ours == engine_lines(*ready, c, 3, {.fast = seed % 2 == 0, .shards = shards}, 2));
+    CHECK(ours == crew_lines(*ready, c, 2, {.shards = 3}, seed, false));
+    Lines others = engine_lines(*more, c, 1, {.shards = 3});
+    std::erase_if(others, [](const std::string& line) {
+      return std::ranges::any_of(std::initializer_list<const char*>{" first_beats ", " on_beats ", " on_f ", " f "},
+                                 [&](const char* name) { return line.find(name) != std::string::npos; });
+    });
+    CHECK(ours == others);
+    alerts += ours.size();
+  }
+  CHECK(alerts > 100 * seeds);
 }
 
 // Each window lets go of its oldest past the limit (limits.h), kept running or not.

@@ -15,7 +15,7 @@ void fill(EventBatch& batch, int count) {
     row[0] = Value::integer(i);
     row[1] = Value::text(batch.arena().text("text " + std::to_string(i)));
     batch.add(
-        Event{.type = EventTypeId(0), .time = Time{i}, .position = {}, .ordinal = 0, .tiebreak = {}, .fields = row});
+        Event{.type = EventTypeId(0), .time = Time{i}, .position = {}, .tiebreak = {}, .fields = row});
   }
 }
 

@@ -21,9 +21,12 @@ struct Position {
 
 struct Event {
   EventTypeId type;
+  std::uint32_t ordinal = 0;  // events emitted at one position stand behind their cause, in this order (S5)
   Time time;
   Position position;
-  std::uint32_t ordinal = 0;            // events emitted at one position stand behind their cause, in this order (S5)
+  // What ids know an emitted event by: it follows from what emitted it, and not from what else was emitted. Of a record
+  // it is 0: ids know it by its position.
+  std::uint64_t mark = 0;
   Value tiebreak;                       // missing sorts first (T10)
   std::span<const Value> fields;        // by SlotId of the type; the batch's arena owns them
   std::span<const Position> origins{};  // of an emitted event: the events of the match that emitted it (F17)

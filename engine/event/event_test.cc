@@ -10,7 +10,7 @@ using namespace tocsin;
 TEST_CASE("total order: time, tiebreak (missing first, numbers by value), source, partition, offset, ordinal") {
   const auto event = [](std::int64_t time, Value tiebreak, std::uint32_t source, std::uint32_t partition,
                         std::uint64_t offset, std::uint32_t ordinal = 0) {
-    return Event{EventTypeId(0), Time{time}, {SourceId(source), partition, offset}, ordinal, tiebreak, {}};
+    return Event{EventTypeId(0), ordinal, Time{time}, {SourceId(source), partition, offset}, 0, tiebreak, {}};
   };
   const std::vector<Event> ascending = {
       event(1, Value::integer(9), 9, 9, 9),

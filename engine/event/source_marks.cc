@@ -10,6 +10,11 @@ namespace {
 
 std::string mark_of(const std::string& name) { return '\0' + std::to_string(hash_bytes(name)) + '/'; }
 
+void append_number(std::string& bytes, std::uint64_t n) {
+  char digits[24];
+  bytes.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
+}
+
 }  // namespace
 
 SourceMarks::SourceMarks(std::span<const std::string> names) {
@@ -18,14 +23,15 @@ SourceMarks::SourceMarks(std::span<const std::string> names) {
 
 void SourceMarks::append(std::string& bytes, const Position& position) const {
   const std::size_t source = position.source.index;
-  const auto add_number = [&bytes](auto n) {
-    char digits[24];
-    bytes.append(digits, std::to_chars(digits, digits + sizeof digits, n).ptr);
-  };
   bytes += source < marks_.size() ? marks_[source] : mark_of(std::to_string(source));
-  add_number(position.partition);
+  append_number(bytes, position.partition);
   bytes += '/';
-  add_number(position.offset);
+  append_number(bytes, position.offset);
+}
+
+void SourceMarks::append(std::string& bytes, const Event& event) const {
+  append(bytes, event.position);
+  if (event.mark != 0) append_number(bytes += '#', event.mark);
 }
 
 }  // namespace tocsin

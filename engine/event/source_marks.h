@@ -18,6 +18,8 @@ class SourceMarks {
 
   // Where the record stands, among the bytes that an id is the hash of.
   void append(std::string& bytes, const Position& position) const;
+  // The same of any event: those that are emitted at one position are told apart by their marks.
+  void append(std::string& bytes, const Event& event) const;
 
  private:
   std::vector<std::string> marks_;  // what stands before the partition

@@ -68,8 +68,9 @@ struct Emitted {
   std::string key_bytes;
   OwnedValues fields;  // by SlotId of the type
   std::vector<Position> origins;
-  std::string place;      // as an alert's
-  bool enriched = false;  // of `emit each`: goes to its sink alone, no program sees it
+  std::uint64_t mark = 0;  // tells it from all others of its type (Event::mark)
+  std::string place;       // as an alert's
+  bool enriched = false;   // of `emit each`: goes to its sink alone, no program sees it
 };
 
 }  // namespace tocsin

@@ -21,6 +21,7 @@ struct Evidence {
   // Those behind them, where matches are told apart by all their events (F16).
   bool is_whole = false;
   std::vector<Position> beyond{};
+  std::uint64_t marks = 0;  // of those among them that were emitted, in one
 
   void add(const Position& position) {
     if (events.size() < kEvidencePerStepMax)
@@ -35,6 +36,7 @@ inline void add_ids(Evidence& evidence, const Event& event) {
   // An emitted event of no events (an empty window) has no id.
   if (event.origins.empty() && event.position.source.exists()) evidence.add(event.position);
   for (const Position& p : event.origins) evidence.add(p);
+  if (event.mark != 0) evidence.marks = evidence.marks * 0x9e3779b97f4a7c15 + event.mark;
 }
 
 class Report : public MatchView {

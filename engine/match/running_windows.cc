@@ -68,6 +68,7 @@ RunningWindows::State RunningWindows::begin() const {
 template <class Archive>
 void RunningWindows::entry_parts(Archive& a, Entry& entry, const CaptureWords& captures) const {
   a(entry.time, entry.position, entry.type, entry.ordinal, entry.more);
+  if (entry.ordinal != 0 && entry.more != nullptr) a(entry.more->mark);
   label_parts(a, program_, entry.label, label_of_type(program_, pattern_.steps.front(), entry.type));
   if constexpr (Archive::kReads)
     if (entry.more != nullptr && captures != captures_)
@@ -377,7 +378,7 @@ void RunningWindows::keep_entry(State& state, const Visit& visit) const {
   context.match = nullptr;
   Entry entry{event.time, event.position, event.type, event.ordinal, {}, nullptr};
   entry.label = label_of(program_, x, event, evaluator_, context);
-  if (!x.captures.empty() || !event.origins.empty()) {
+  if (!x.captures.empty() || event.mark != 0) {
     std::vector<Value> captures(x.captures.size());
     if (x.stream.exists()) {
       const auto& alternatives = program_.streams[x.stream.index].alternatives;
@@ -388,8 +389,8 @@ void RunningWindows::keep_entry(State& state, const Visit& visit) const {
           captures[i] =
               evaluator_.evaluate(x.captures[i][static_cast<std::size_t>(of - alternatives.begin())], context);
     }
-    entry.more =
-        std::make_unique<Entry::More>(Entry::More{OwnedValues(captures), {event.origins.begin(), event.origins.end()}});
+    entry.more = std::make_unique<Entry::More>(
+        Entry::More{OwnedValues(captures), {event.origins.begin(), event.origins.end()}, event.mark});
   }
   state.entries.push_back(std::move(entry));
 }
@@ -483,6 +484,7 @@ const Event* RunningWindows::View::end(bool last) const {
   out.time = e.time;
   out.position = e.position;
   out.ordinal = e.ordinal;
+  out.mark = e.more != nullptr ? e.more->mark : 0;
   return &out;
 }
 

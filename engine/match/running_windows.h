@@ -31,6 +31,7 @@ class RunningWindows {
     struct More {
       OwnedValues captures;
       std::vector<Position> origins;
+      std::uint64_t mark = 0;
 
       template <class Archive>
       void state_parts(Archive& a) {
@@ -42,7 +43,7 @@ class RunningWindows {
     EventTypeId type;
     std::uint32_t ordinal = 0;
     std::string_view label;      // the program's
-    std::unique_ptr<More> more;  // where the alert reads fields, or an emitted event has the evidence of others
+    std::unique_ptr<More> more;  // where the alert reads fields, or the event was emitted
   };
 
   struct CellState {

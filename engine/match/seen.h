@@ -75,7 +75,9 @@ class Seen {
     else
       put_fields(a, event.type, event.fields);
     std::vector<Position> origins(event.origins.begin(), event.origins.end());
-    a(event.time, event.position, event.ordinal, event.tiebreak, origins, fits_, steps_);
+    a(event.time, event.position, event.ordinal);
+    if (event.ordinal != 0) a(event.mark);
+    a(event.tiebreak, origins, fits_, steps_);
     if constexpr (Archive::kReads) {
       event.origins = origins;
       *this = a.ok() ? Seen(event, fits_, steps_) : Seen();

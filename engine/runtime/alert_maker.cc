@@ -1,6 +1,8 @@
 #include "engine/runtime/alert_maker.h"
 
+#include <algorithm>
 #include <charconv>
+#include <span>
 #include <utility>
 
 #include "engine/base/hash.h"
@@ -50,7 +52,7 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
   if (count.type() == Type::integer) alert.count = static_cast<std::uint64_t>(count.as_integer());
   std::vector<Evidence> evidence;
   report.evidence(evidence);
-  alert.id = id_of(key.bytes, report, evidence, now, context.scratch->buffer());
+  alert.id = id_of(key.bytes, report, evidence, now, from.event, context.scratch->buffer());
   if (rule_.alert) {
     alert.severity = rule_.alert->severity;
     alert.text = text_of(rule_.alert->text, context);
@@ -59,7 +61,11 @@ Alert AlertMaker::make(const FiredKey& key, const Report& report, const EvalCont
     for (const NamedExpr& f : rule_.alert->fields) fields.push_back(evaluator_.evaluate(f.value, context));
     alert.fields = OwnedValues(fields);
   }
-  for (const EmitDef& e : rule_.emits) emitted.push_back(emit(e, key, context, evidence, now));
+  for (const EmitDef& e : rule_.emits) {
+    emitted.push_back(emit(e, key, context, evidence, now));
+    const auto same = std::ranges::count(std::span(rule_.emits.data(), &e), e.type, &EmitDef::type);
+    emitted.back().mark = hash_bytes(alert.id, static_cast<std::uint64_t>(same));
+  }
   alert.evidence.reserve(evidence.size());
   for (Evidence& e : evidence) alert.evidence.push_back({std::string(e.label), e.count, std::move(e.events)});
   return alert;
@@ -71,9 +77,9 @@ std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
   return value.type() == Type::text ? std::string(value.as_text()) : std::string();
 }
 
-// F16: rule, key, fire time, first and last event; under `fire every match` all its events with their steps.
+// F16: rule, key, fire time, first and last event, the event at which it fired if that is another; under `fire every match` all its events with their steps.
 std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
-                              Time fired, std::string& bytes) const {
+                              Time fired, const Event* judged, std::string& bytes) const {
   bytes.append(program_.name) += '\0';
   bytes.append(key) += '\0';
   char digits[24];
@@ -83,10 +89,18 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
       (bytes += '\0').append(e.label);
       for (const Position& p : e.events) sources_.append(bytes, p);
       for (const Position& p : e.beyond) sources_.append(bytes, p);
+      if (e.marks != 0) bytes.append("#").append(digits, std::to_chars(digits, digits + sizeof digits, e.marks).ptr);
     }
   } else {
-    if (const Event* first = report.first()) sources_.append(bytes, first->position);
-    if (const Event* last = report.last()) sources_.append(bytes, last->position);
+    if (const Event* first = report.first()) sources_.append(bytes, *first);
+    const Event* last = report.last();
+    if (last != nullptr) sources_.append(bytes, *last);
+    // What is judged at an event that it does not count (`of last`, a ranking) may fire at several of one instant.
+    const bool is_last =
+        judged != nullptr && last != nullptr && judged->position == last->position && judged->mark == last->mark;
+    if (judged != nullptr && !is_last) sources_.append(bytes += '@', *judged);
+    // ... and once more right after them, when something has left a window (T5).
+    if (judged == nullptr && last != nullptr && last->time == fired) bytes += '~';
   }
   std::string out;
   out.reserve(32);

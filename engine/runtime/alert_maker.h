@@ -32,7 +32,7 @@ class AlertMaker {
  private:
   std::string text_of(ExprId id, const EvalContext& context) const;
   std::string id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence, Time fired,
-                    std::string& buffer) const;
+                    const Event* judged, std::string& buffer) const;
   Emitted emit(const EmitDef& def, const FiredKey& key, const EvalContext& context,
                const std::vector<Evidence>& evidence, Time now) const;
 

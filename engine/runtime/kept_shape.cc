@@ -48,11 +48,14 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   std::vector<std::uint64_t> out;
   for (std::size_t i = 0; i < rules.programs.size(); ++i) {
     const Program& program = rules.programs[i];
+    const char* marked = program.after.empty() ? "" : " marked";  // what was emitted is kept with its mark
     const auto* rule = std::get_if<RuleBody>(&program.body);
     if (rule == nullptr) {  // the shape has its `with`
       const bool lasting = std::ranges::any_of(
           program.cells, [](const Cell& c) { return aggregates()[c.function.index].kind == AggregateKind::duration; });
-      out.push_back(lasting ? hash_of(fmt::format("{:016x} lasting", program.shape)) : program.shape);
+      out.push_back(lasting || !program.after.empty()
+                        ? hash_of(fmt::format("{:016x}{}{}", program.shape, lasting ? " lasting" : "", marked))
+                        : program.shape);
       continue;
     }
     std::string how = fmt::format("{:016x}", program.shape);
@@ -60,6 +63,7 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
       how += " counted";
     } else {
       how += " 2";  // of what the matchers write
+      how += marked;
       add_pattern(how, rules, program, rule->when, match_options(program));
       if (rule->resolve.exists()) add_pattern(how, rules, program, rule->resolve, MatchOptions{});
     }

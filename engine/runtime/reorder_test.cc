@@ -25,6 +25,7 @@ struct Arrival {
 
 Event event_of(const Arrival& a) {
   return {EventTypeId(0),
+          0,
           Time{a.time_us},
           {SourceId(0), a.partition, a.offset},
           0,

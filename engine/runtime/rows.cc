@@ -15,8 +15,7 @@ std::string session_id_of(std::string_view program, std::string_view key, const 
   std::string bytes(program);
   bytes += '\0';
   bytes += key;
-  sources.append(bytes, first.position);
-  bytes += '/' + std::to_string(first.ordinal);
+  sources.append(bytes, first);
   std::string out;
   append_hex(out, hash_bytes(bytes));
   return out;

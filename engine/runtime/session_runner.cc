@@ -2,6 +2,7 @@
 // on its last event; an event that ends or starts one; its longest time.
 #include <algorithm>
 
+#include "engine/base/hash.h"
 #include "engine/match/forms.h"
 #include "engine/match/ring.h"
 #include "engine/program/reference_data.h"
@@ -213,6 +214,7 @@ class SessionRunner : public Runner {
     e.fields = OwnedValues(fields);
     for (std::size_t i = 0; i < std::min(s.events.size(), kEvidencePerStepMax); ++i)
       e.origins.push_back(s.events[i].event().position);
+    e.mark = hash_bytes(s.id);
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
   }

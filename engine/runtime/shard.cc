@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/contract.h"
+#include "engine/base/hash.h"
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
 #include "engine/runtime/kept_shape.h"
@@ -361,6 +362,7 @@ void Shard::deliver_emitted(std::vector<Emitted> emitted) {
     event.time = e.time;
     if (!e.origins.empty()) event.position = e.origins.back();
     event.ordinal = ++ordinal_;
+    event.mark = hash_bytes(rules_->schema[e.type].name, e.mark);
     event.fields = e.fields.values();
     event.origins = e.origins;
     if (!e.enriched) deliver(event, e.place);

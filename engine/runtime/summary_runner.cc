@@ -2,6 +2,7 @@
 // first one too; `every event` emits at each event; `over all` never forgets by itself.
 #include <algorithm>
 
+#include "engine/base/hash.h"
 #include "engine/match/aligned.h"
 #include "engine/match/forms.h"
 #include "engine/match/ring.h"
@@ -222,6 +223,13 @@ class SummaryRunner : public Runner {
     return static_cast<std::size_t>(at - s.events.begin());
   }
 
+  // One window ends at a time, but several events may come at one.
+  std::uint64_t mark_of(const Summed& s, const std::string& key, Time end, bool at_event) const {
+    std::string bytes = program_.name + '\0' + key + '\0' + std::to_string(end.us);
+    if (at_event) context_.sources->append(bytes, s.events.back().event());
+    return hash_bytes(bytes);
+  }
+
   // No window that is still to come begins before `from`.
   void let_go(Summed& s, Time from) {
     while (!s.events.empty() && s.events.front().time() < from) drop_oldest(s);
@@ -273,6 +281,7 @@ class SummaryRunner : public Runner {
     e.fields = OwnedValues(fields);
     for (std::size_t i = 0; i < std::min(rows.size(), kEvidencePerStepMax); ++i)
       e.origins.push_back(rows[i].event().position);
+    e.mark = mark_of(s, key, end, closed);
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
   }

@@ -589,6 +589,7 @@ class Simulation {
     const Lines expected = engine_documents(own, world_.own);
     if (difference(without_documents(expected), reference_lines(own, world_.own)))
       return fails("the engine on one thread says something else than the reference\n" + report(world_.own));
+    if (const auto two = id_of_two(expected)) return fails("two alerts have one id\n" + *two);
     std::vector<std::string> late = reference_late(own, world_.own);
     Lines expected_late, expected_dead;
     for (const std::string& place : late) expected_late.push_back("late " + place);

@@ -4,7 +4,9 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
+#include <string_view>
 
 #include "dsl/compile.h"
 #include "dsl/parser.h"
@@ -58,6 +60,9 @@ json as_json(const reference::Fields& fields) {
   for (const auto& [name, value] : fields) out[name] = as_json(value);
   return out;
 }
+
+// What stands between an alert's line and its id, where it is told for the first time.
+constexpr std::string_view kNewId = "\tnew ";
 
 // What is compared of an alert.
 struct Told {
@@ -124,7 +129,8 @@ std::string line_of(const Alert& a, const RuleSet& rules) {
   }
   told.suppressed = a.suppressed;
   told.reminder = a.reminder;
-  return line_of(std::move(told));
+  const bool is_new = a.state == Alert::State::firing && a.reminder == 0 && !a.escalated;
+  return line_of(std::move(told)) + std::string(is_new ? kNewId : "\tof ") + a.id;
 }
 
 namespace {
@@ -191,10 +197,14 @@ std::string line_of(const Emitted& e, const DocumentNames& names) {
   append_emitted(text, e, names);
   json document = json::parse(text);
   json fields = json::object();
+  std::string session;
   for (const auto& [name, value] : document["fields"].items())
-    if (!value.is_null() && name != "session_id") fields[name] = value;
+    if (name == "session_id")
+      session = "\tof " + value.dump();
+    else if (!value.is_null())
+      fields[name] = value;
   return "+" + document["time"].get<std::string>() + " " + document["event"].get<std::string>() + " " +
-         document["key"].dump() + " " + fields.dump();
+         document["key"].dump() + " " + fields.dump() + session;
 }
 
 std::string with_document(const Alert& alert, const DocumentNames& names) {
@@ -439,7 +449,18 @@ Lines reference_lines(const Ready& ready, const Case& c) {
   return parted(std::move(out));
 }
 
-std::optional<std::size_t> difference(const Lines& engine, const Lines& reference) {
+std::optional<std::string> id_of_two(const Lines& engine) {
+  std::set<std::string_view> ids;
+  for (const std::string& line : engine) {
+    const std::size_t at = line.find(kNewId);
+    if (at != std::string::npos && !ids.insert(std::string_view(line).substr(at)).second) return line;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::size_t> difference(const Lines& with_ids, const Lines& reference) {
+  Lines engine = with_ids;  // the reference has none
+  for (std::string& line : engine) line.resize(std::min(line.find('\t'), line.size()));
   const auto count_at = [](const std::string& line) { return line.find(" count="); };
   for (std::size_t i = 0; i < std::max(engine.size(), reference.size()); ++i) {
     if (i >= engine.size() || i >= reference.size()) return i;

@@ -48,6 +48,8 @@ Lines crew_lines(const Ready& ready, const Case& c, std::size_t block, EngineOpt
                  bool threads, std::size_t sources = 1);
 Lines reference_lines(const Ready& ready, const Case& c);
 
+// Lines of the engine end in a tab and the id, of alerts and of sessions.
+
 // How events of cases are decoded, and what outputs are written with.
 CodecConfig codec_of_cases();
 DocumentNames names_for(const Ready& ready);
@@ -63,7 +65,10 @@ std::string with_document(const Emitted& emitted, const DocumentNames& names);
 // The events of the case, as the reference has them; the late ones among them by their ids, `partition/offset`.
 std::vector<std::string> reference_late(const Ready& ready, const Case& c);
 
-// The first line in which they differ; a count that the pattern does not have (F18) is any.
+// An alert that has the id of one before it, which is another: a sink that keeps ids apart would lose it (F16).
+std::optional<std::string> id_of_two(const Lines& engine);
+
+// The first line in which they differ, but for the engine's ids; a count that the pattern does not have (F18) is any.
 std::optional<std::size_t> difference(const Lines& engine, const Lines& reference);
 
 }  // namespace tocsin::tests

@@ -15,6 +15,11 @@ bool ways_differ(const Case& c) {
   return ready && engine_lines(*ready, c) != engine_lines(*ready, c, 1, {.fast = false});
 }
 
+bool ids_meet(const Case& c) {
+  const auto ready = make_ready(c.text());
+  return ready && id_of_two(engine_lines(*ready, c)).has_value();
+}
+
 bool bytes_differ(const Case& c) {
   const auto ready = make_ready(c.text());
   if (!ready) return false;

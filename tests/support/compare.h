@@ -16,6 +16,8 @@ bool ways_differ(const Case& c);
 // ... or something else when its state goes through bytes and back after each event?
 bool bytes_differ(const Case& c);
 bool shards_differ(const Case& c);
+// ... or gives two alerts one id?
+bool ids_meet(const Case& c);
 
 // What the environment says: how long a campaign is, where it begins.
 std::uint64_t number_from(const char* name, std::uint64_t otherwise);
