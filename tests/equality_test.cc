@@ -222,7 +222,7 @@ TEST_CASE("sessions and summaries: both ways and the reference say the same") {
   CHECK(outputs > 4 * tried);
 }
 
-// Several are emitted at one record, by rules of many names, and some at none: a sink that keeps ids apart gets them all.
+// Several are emitted at one record, and some at none: a sink that keeps ids apart gets them all.
 TEST_CASE("F16: alerts on emitted events have ids of their own, whatever else is emitted, on any number of shards") {
   const std::string used =
       "rule made_one when a by k emit e with n = 1\n"

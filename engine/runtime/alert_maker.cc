@@ -77,7 +77,8 @@ std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
   return value.type() == Type::text ? std::string(value.as_text()) : std::string();
 }
 
-// F16: rule, key, fire time, first and last event, the event at which it fired if that is another; under `fire every match` all its events with their steps.
+// F16: rule, key, fire time, first and last event, the event at which it fired if that is another; under `fire every
+// match` all its events with their steps.
 std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
                               Time fired, const Event* judged, std::string& bytes) const {
   bytes.append(program_.name) += '\0';
