@@ -36,32 +36,21 @@ class Openings {
     return t;
   }
 
-  // The first opening after `t`; none within eight days. Hours begin at whole minutes. All keys ask the same, one a
-  // little later than the other: what has been looked through is not looked through again.
+  // The first opening after `t`; none within eight days. All keys ask the same, one a little later than the other: what
+  // has been looked through is not looked through again.
   std::optional<Time> next(const ReferenceData& data, Time t) const {
     if (asked_ && t >= *asked_ && next_ && t < *next_) return next_;
     const bool goes_on = asked_ && t >= *asked_ && !next_ && t < looked_through_;
-    const Time from = goes_on ? looked_through_ : t, through = minute_of(t) + days(8);
+    const Time from = goes_on ? looked_through_ : t, through = t + days(8);
     if (!goes_on) asked_ = t;
     next_.reset();
-    for (const CalendarId c : calendars_) {
-      bool open = data.open(c, from);
-      for (Time at = minute_of(from) + minutes(1); at <= through && (!next_ || at < *next_); at = at + minutes(1)) {
-        const bool now = data.open(c, at);
-        if (now && !open) next_ = at;
-        open = now;
-      }
-    }
+    for (const CalendarId c : calendars_)
+      if (const auto opening = data.next_opening(c, from, next_.value_or(through))) next_ = opening;
     looked_through_ = through;
     return next_;
   }
 
  private:
-  static Time minute_of(Time t) {
-    const std::int64_t minute = minutes(1).us;
-    return Time{t.us - (t.us % minute + minute) % minute};
-  }
-
   std::vector<CalendarId> calendars_;
   // Of the last questions. A shard is one thread; calendars are the rules' own, and never change.
   mutable std::vector<ReferenceData::Stretch> stretches_;  // by calendar

@@ -344,6 +344,29 @@ ReferenceData::Stretch ReferenceData::stretch(CalendarId id, Time at) const {
   return out;
 }
 
+// Hours begin at their minute of a day, as long as no clock is changed; and a clock that is changed may open, too.
+std::optional<Time> ReferenceData::next_opening(CalendarId id, Time after, Time through) const {
+  const Calendar& calendar = *calendars_[id.index];
+  const auto opens = [&](Time at) { return open(id, at) && !open(id, at - Duration{1}); };
+  for (Time from = after; from <= through;) {
+    const ClockOffset clock = clock_offset(calendar.zone, from);
+    const Time end = std::min(clock.until - Duration{1}, through);
+    const std::int64_t day = days(1).us, local = (from + clock.ahead).us;
+    for (Time midnight{local - (local % day + day) % day}; midnight <= end + clock.ahead;
+         midnight = midnight + days(1)) {
+      std::optional<Time> first;
+      for (const OpenHours& hours : calendar.open) {
+        const Time at = midnight + minutes(hours.from_minute) - clock.ahead;
+        if (at > from && at <= end && (!first || at < *first) && opens(at)) first = at;
+      }
+      if (first) return first;
+    }
+    if (clock.until <= through && opens(clock.until)) return clock.until;
+    from = clock.until;
+  }
+  return std::nullopt;
+}
+
 // ----- all of it ----------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<const ReferenceData>> ReferenceData::make(const RuleSet& rules, const ReferenceTexts& texts) {

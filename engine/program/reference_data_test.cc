@@ -191,6 +191,33 @@ TEST_CASE("calendars: a stretch holds as long as it says") {
   }
 }
 
+// Minute by minute over both changes of the clock, and where there is nothing to find.
+TEST_CASE("calendars: the next opening is the first minute that is open behind one that is not") {
+  const CalendarId c(0);
+  for (const std::vector<OpenHours>& hours :
+       {std::vector{OpenHours{0, 4, 9 * 60, 18 * 60}}, std::vector{OpenHours{6, 6, 2 * 60 + 30, 3 * 60 + 30}},
+        std::vector{OpenHours{6, 6, 60, 2 * 60 + 30}}, std::vector{OpenHours{5, 0, 22 * 60, 6 * 60}},
+        std::vector{OpenHours{0, 4, 9 * 60, 12 * 60}, OpenHours{0, 6, 12 * 60, 14 * 60}, OpenHours{2, 2, 0, 24 * 60}},
+        std::vector{OpenHours{0, 6, 0, 24 * 60}}}) {
+    for (const char* const zone : {"UTC", "Europe/Paris", "Australia/Lord_Howe"}) {
+      const auto data = data_of(with_calendar(zone, hours));
+      for (const char* const around : {"2026-03-27T00:00:00Z", "2026-10-23T00:00:00Z", "2026-04-02T00:00:00Z"}) {
+        const Time begin = at(around), end = begin + days(5);
+        std::optional<Time> next = data->next_opening(c, begin, end);
+        for (Time now = begin + minutes(1); now <= end; now = now + minutes(1)) {
+          if (!data->open(c, now) || data->open(c, now - minutes(1))) continue;
+          REQUIRE(next.has_value());
+          CHECK(*next == now);
+          CHECK(data->next_opening(c, *next - Duration{1}, end) == next);
+          CHECK_FALSE(data->next_opening(c, *next - minutes(1), *next - Duration{1}).has_value());
+          next = data->next_opening(c, *next, end);
+        }
+        CHECK_FALSE(next.has_value());
+      }
+    }
+  }
+}
+
 TEST_CASE("zones: what the clock shows and back") {
   const Zone* paris = find_zone("Europe/Paris");
   REQUIRE(paris != nullptr);

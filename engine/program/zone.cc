@@ -39,6 +39,15 @@ Time from_local(const Zone* zone, Time local) {
   return local - seconds(info.first.offset.count());
 }
 
+ClockOffset clock_offset(const Zone* zone, Time time) {
+  const Time year_on = time + days(365);
+  if (zone == nullptr) return {Duration{}, year_on};
+  const auto at = date::floor<std::chrono::seconds>(date::sys_time<Microseconds>{Microseconds{time.us}});
+  const auto info = unwrap(zone)->get_info(at);
+  const bool changes = info.end - at < std::chrono::hours(24 * 365);
+  return {seconds(info.offset.count()), changes ? Time{seconds(info.end.time_since_epoch().count()).us} : year_on};
+}
+
 std::uint8_t weekday_of(Time local) {
   const std::int64_t since = local.us - kFirstMonday.us, week = days(7).us;
   return static_cast<std::uint8_t>(((since % week) + week) % week / days(1).us);

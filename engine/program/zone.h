@@ -20,6 +20,13 @@ Time to_local(const Zone* zone, Time time);
 // forward) the instant of the change.
 Time from_local(const Zone* zone, Time local);
 
+// How far local clocks are ahead of UTC at `time`, and until when they are at least: a change of theirs, or a year on.
+struct ClockOffset {
+  Duration ahead;
+  Time until;
+};
+ClockOffset clock_offset(const Zone* zone, Time time);
+
 // 0 = Monday.
 std::uint8_t weekday_of(Time local);
 
