@@ -1,4 +1,5 @@
-// `during C`: what a rule waits for counts from the opening of its calendars (F15).
+// `during C`, `outside C`: what a rule waits for counts from the opening of its calendars (F15). One that is named with
+// `outside` is open where the calendar is not.
 #pragma once
 
 #include <algorithm>
@@ -13,24 +14,20 @@ namespace tocsin {
 
 class Openings {
  public:
-  explicit Openings(const Program& program) {
-    for (const OpenDuring& o : program.open)
-      if (!o.outside) calendars_.push_back(o.calendar);
-    stretches_.resize(calendars_.size());
-  }
+  explicit Openings(const Program& program) : open_(program.open) { stretches_.resize(open_.size()); }
 
-  bool any() const { return !calendars_.empty(); }
+  bool any() const { return !open_.empty(); }
   bool closed(const ReferenceData& data, Time at) const {
-    return std::any_of(calendars_.begin(), calendars_.end(), [&](CalendarId c) { return !data.open(c, at); });
+    return std::ranges::any_of(open_, [&](const OpenDuring& o) { return !is_open(data, o, at); });
   }
 
   // `t`, or the opening in which `now` lies when that is later.
   Time from(const ReferenceData* data, Time t, Time now) const {
     if (data == nullptr) return t;
-    for (std::size_t i = 0; i < calendars_.size(); ++i) {
-      if (!data->open(calendars_[i], now)) continue;
+    for (std::size_t i = 0; i < open_.size(); ++i) {
+      if (!is_open(*data, open_[i], now)) continue;
       ReferenceData::Stretch& stretch = stretches_[i];
-      if (now < stretch.seen || now >= stretch.until) stretch = data->stretch(calendars_[i], now);
+      if (now < stretch.seen || now >= stretch.until) stretch = data->stretch(open_[i].calendar, now);
       t = std::max(t, stretch.since);
     }
     return t;
@@ -44,14 +41,18 @@ class Openings {
     const Time from = goes_on ? looked_through_ : t, through = t + days(8);
     if (!goes_on) asked_ = t;
     next_.reset();
-    for (const CalendarId c : calendars_)
-      if (const auto opening = data.next_opening(c, from, next_.value_or(through))) next_ = opening;
+    for (const OpenDuring& o : open_)
+      if (const auto opening = data.next_change(o.calendar, !o.outside, from, next_.value_or(through))) next_ = opening;
     looked_through_ = through;
     return next_;
   }
 
  private:
-  std::vector<CalendarId> calendars_;
+  static bool is_open(const ReferenceData& data, const OpenDuring& o, Time at) {
+    return data.open(o.calendar, at) != o.outside;
+  }
+
+  std::vector<OpenDuring> open_;
   // Of the last questions. A shard is one thread; calendars are the rules' own, and never change.
   mutable std::vector<ReferenceData::Stretch> stretches_;  // by calendar
   mutable std::optional<Time> asked_, next_;

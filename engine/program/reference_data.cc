@@ -344,10 +344,11 @@ ReferenceData::Stretch ReferenceData::stretch(CalendarId id, Time at) const {
   return out;
 }
 
-// Hours begin at their minute of a day, as long as no clock is changed; and a clock that is changed may open, too.
-std::optional<Time> ReferenceData::next_opening(CalendarId id, Time after, Time through) const {
+// Hours begin and end at their minutes of a day, as long as no clock is changed; and a clock that is changed may open
+// or close, too.
+std::optional<Time> ReferenceData::next_change(CalendarId id, bool opens, Time after, Time through) const {
   const Calendar& calendar = *calendars_[id.index];
-  const auto opens = [&](Time at) { return open(id, at) && !open(id, at - Duration{1}); };
+  const auto changes = [&](Time at) { return open(id, at) == opens && open(id, at - Duration{1}) != opens; };
   for (Time from = after; from <= through;) {
     const ClockOffset clock = clock_offset(calendar.zone, from);
     const Time end = std::min(clock.until - Duration{1}, through);
@@ -356,12 +357,12 @@ std::optional<Time> ReferenceData::next_opening(CalendarId id, Time after, Time 
          midnight = midnight + days(1)) {
       std::optional<Time> first;
       for (const OpenHours& hours : calendar.open) {
-        const Time at = midnight + minutes(hours.from_minute) - clock.ahead;
-        if (at > from && at <= end && (!first || at < *first) && opens(at)) first = at;
+        const Time at = midnight + minutes(opens ? hours.from_minute : hours.to_minute) - clock.ahead;
+        if (at > from && at <= end && (!first || at < *first) && changes(at)) first = at;
       }
       if (first) return first;
     }
-    if (clock.until <= through && opens(clock.until)) return clock.until;
+    if (clock.until <= through && changes(clock.until)) return clock.until;
     from = clock.until;
   }
   return std::nullopt;

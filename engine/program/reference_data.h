@@ -65,8 +65,8 @@ class ReferenceData {
     Time since{}, seen{}, until{};
   };
   Stretch stretch(CalendarId calendar, Time at) const;
-  // The first beginning of open hours after `after`; none up to `through`.
-  std::optional<Time> next_opening(CalendarId calendar, Time after, Time through) const;
+  // The first time after `after` at which it opens, or, `opens` false, closes; none up to `through`.
+  std::optional<Time> next_change(CalendarId calendar, bool opens, Time after, Time through) const;
 
  private:
   struct List;

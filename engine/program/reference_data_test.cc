@@ -162,13 +162,27 @@ TEST_CASE("calendars: hours past midnight belong to the day they begin on; days 
   CHECK_FALSE(night->open(c, at("2026-03-07T06:00:00Z")));
   CHECK_FALSE(night->open(c, at("2026-03-07T23:00:00Z")));
   CHECK(night->stretch(c, at("2026-03-07T05:00:00Z")).since == at("2026-03-06T22:00:00Z"));
+  CHECK(night->next_change(c, true, at("2026-03-06T21:00:00Z"), at("2026-03-06T21:00:00Z") + days(8)) ==
+        at("2026-03-06T22:00:00Z"));
+  CHECK(night->next_change(c, true, at("2026-03-06T22:00:00Z"), at("2026-03-06T22:00:00Z") + days(8)) ==
+        at("2026-03-13T22:00:00Z"));
+  CHECK(night->next_change(c, false, at("2026-03-06T22:00:00Z"), at("2026-03-06T22:00:00Z") + days(8)) ==
+        at("2026-03-07T06:00:00Z"));
+  CHECK(night->next_change(c, false, at("2026-03-07T06:00:00Z"), at("2026-03-07T06:00:00Z") + days(8)) ==
+        at("2026-03-14T06:00:00Z"));
   const auto days_through = data_of(with_calendar("UTC", {{0, 4, 0, 24 * 60}}));
+  CHECK(days_through->next_change(c, false, at("2026-03-05T12:00:00Z"), at("2026-03-05T12:00:00Z") + days(8)) ==
+        at("2026-03-07T00:00:00Z"));
+  CHECK(days_through->next_change(c, true, at("2026-03-05T12:00:00Z"), at("2026-03-05T12:00:00Z") + days(8)) ==
+        at("2026-03-09T00:00:00Z"));
   CHECK(days_through->stretch(c, at("2026-03-05T12:00:00Z")).since == at("2026-03-02T00:00:00Z"));
   const auto weekend = data_of(with_calendar("UTC", {{5, 0, 0, 24 * 60}}));  // sat-mon
   CHECK(weekend->open(c, at("2026-03-02T12:00:00Z")));
   CHECK_FALSE(weekend->open(c, at("2026-03-03T12:00:00Z")));
   const auto always = data_of(with_calendar("UTC", {{0, 6, 0, 24 * 60}}));
   CHECK(always->stretch(c, at("2026-03-05T12:00:00Z")).since == kFirstTime);
+  CHECK(!always->next_change(c, true, at("2026-03-05T12:00:00Z"), at("2026-03-05T12:00:00Z") + days(8)));
+  CHECK(!always->next_change(c, false, at("2026-03-05T12:00:00Z"), at("2026-03-05T12:00:00Z") + days(8)));
 }
 
 // Minute by minute over both changes of the clock: where it is as it was when a caller asked, the answer is, too. (A
@@ -192,7 +206,7 @@ TEST_CASE("calendars: a stretch holds as long as it says") {
 }
 
 // Minute by minute over both changes of the clock, and where there is nothing to find.
-TEST_CASE("calendars: the next opening is the first minute that is open behind one that is not") {
+TEST_CASE("calendars: it opens at the first minute that is open behind one that is not, and closes likewise") {
   const CalendarId c(0);
   for (const std::vector<OpenHours>& hours :
        {std::vector{OpenHours{0, 4, 9 * 60, 18 * 60}}, std::vector{OpenHours{6, 6, 2 * 60 + 30, 3 * 60 + 30}},
@@ -203,16 +217,18 @@ TEST_CASE("calendars: the next opening is the first minute that is open behind o
       const auto data = data_of(with_calendar(zone, hours));
       for (const char* const around : {"2026-03-27T00:00:00Z", "2026-10-23T00:00:00Z", "2026-04-02T00:00:00Z"}) {
         const Time begin = at(around), end = begin + days(5);
-        std::optional<Time> next = data->next_opening(c, begin, end);
-        for (Time now = begin + minutes(1); now <= end; now = now + minutes(1)) {
-          if (!data->open(c, now) || data->open(c, now - minutes(1))) continue;
-          REQUIRE(next.has_value());
-          CHECK(*next == now);
-          CHECK(data->next_opening(c, *next - Duration{1}, end) == next);
-          CHECK_FALSE(data->next_opening(c, *next - minutes(1), *next - Duration{1}).has_value());
-          next = data->next_opening(c, *next, end);
+        for (const bool opens : {true, false}) {
+          std::optional<Time> next = data->next_change(c, opens, begin, end);
+          for (Time now = begin + minutes(1); now <= end; now = now + minutes(1)) {
+            if (data->open(c, now) != opens || data->open(c, now - minutes(1)) == opens) continue;
+            REQUIRE(next.has_value());
+            CHECK(*next == now);
+            CHECK(data->next_change(c, opens, *next - Duration{1}, end) == next);
+            CHECK_FALSE(data->next_change(c, opens, *next - minutes(1), *next - Duration{1}).has_value());
+            next = data->next_change(c, opens, *next, end);
+          }
+          CHECK_FALSE(next.has_value());
         }
-        CHECK_FALSE(next.has_value());
       }
     }
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -1021,6 +1022,33 @@ Time opening(const Model& model, const std::string& calendar, Time t) {
     start = just_before;
   }
   return start;
+}
+
+Time closing(const Model& model, const std::string& calendar, Time t) {
+  const Calendar& c = model.calendars.at(calendar);
+  const std::int64_t today = floor_div(t.us + local_offset_us(c.zone, t), days(1).us);
+  Time latest{std::numeric_limits<std::int64_t>::min()};  // it has never been open
+  for (std::int64_t day = today - 9; day <= today; ++day)
+    for (const auto& row : c.open) {
+      const Time end = local_instant(c.zone, day * days(1).us + row.to_minute * minutes(1).us);
+      if (end <= t && is_open(model, calendar, Time{end.us - 1}) && !is_open(model, calendar, end))
+        latest = std::max(latest, end);
+    }
+  return latest;
+}
+
+std::optional<Time> next_closing(const Model& model, const std::string& calendar, Time t) {
+  const Calendar& c = model.calendars.at(calendar);
+  const std::int64_t today = floor_div(t.us + local_offset_us(c.zone, t), days(1).us);
+  std::optional<Time> best;
+  for (std::int64_t day = today - 1; day <= today + 8; ++day)
+    for (const auto& row : c.open) {
+      const Time end = local_instant(c.zone, day * days(1).us + row.to_minute * minutes(1).us);
+      if (end > t && is_open(model, calendar, Time{end.us - 1}) && !is_open(model, calendar, end) &&
+          (!best || end < *best))
+        best = end;
+    }
+  return best;
 }
 
 std::optional<Time> next_opening(const Model& model, const std::string& calendar, Time t) {

@@ -72,6 +72,8 @@ Events window_events(const Node& node, const Stream* stream, const Scope& scope)
 bool is_open(const Model& model, const std::string& calendar, Time t);
 // The start of the opening that t lies in; REQUIRES is_open.
 Time opening(const Model& model, const std::string& calendar, Time t);
+// The same of when it was open last; of what never was: before all time.
+Time closing(const Model& model, const std::string& calendar, Time t);
 std::int64_t local_offset_us(const std::string& zone, Time t);
 // The window [start, end) of an aligned length that t lies in.
 std::pair<Time, Time> aligned_window(const Aligned& aligned, Time t);

@@ -441,12 +441,12 @@ Setup Run::setup(std::size_t r, KeyState& key, const Pattern& pattern) {
   s.parts = rules_[r].parts.empty() ? nullptr : &rules_[r].parts;
   s.history = &key.history;
   s.key = key.key;
-  if (std::any_of(rule.during.begin(), rule.during.end(), [](const During& d) { return !d.outside; }))
+  if (!rule.during.empty())
     s.opening = [this, &rule](Time t) {
       std::optional<Time> latest;
       for (const During& d : rule.during)
-        if (!d.outside && is_open(model_, d.calendar, t)) {
-          const Time o = opening(model_, d.calendar, t);
+        if (is_open(model_, d.calendar, t) != d.outside) {
+          const Time o = d.outside ? closing(model_, d.calendar, t) : opening(model_, d.calendar, t);
           latest = latest ? std::max(*latest, o) : o;
         }
       return latest;
@@ -613,9 +613,8 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
     close_if_armed(r, key);
     if (!rule.during.empty() && phase == 3)  // F15: the next opening begins new waits
       for (const During& d : rule.during)
-        if (!d.outside)
-          if (const auto next = next_opening(model_, d.calendar, t))
-            for (const Duration delay : rule.delays) wake(r, key, *next + delay, Waiting::no);
+        if (const auto next = d.outside ? next_closing(model_, d.calendar, t) : next_opening(model_, d.calendar, t))
+          for (const Duration delay : rule.delays) wake(r, key, *next + delay, Waiting::no);
     if (phase == 3 && key.open && rule.remind) {  // F13
       OpenAlert& open = *key.open;
       const Time next{open.alert.time.us + (open.alert.reminder + 1) * rule.remind->us};

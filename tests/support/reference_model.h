@@ -293,6 +293,7 @@ struct Model {
 
 // The first opening of a calendar after t (F15); none within eight days.
 std::optional<Time> next_opening(const Model& model, const std::string& calendar, Time t);
+std::optional<Time> next_closing(const Model& model, const std::string& calendar, Time t);
 // The widest window that an expression's aggregates look at; 0 for none.
 std::int64_t window_of(const NodePtr& node, const std::optional<Duration>& within);
 

@@ -16,7 +16,9 @@ std::string head(std::int64_t late_ms) {
   return out +
          "event a_high = a(v > 1)\nevent b_x = b(s = \"x\")\nevent ab = (a or b)\n"
          "list known = [\"k1\", \"k2\"]\n"
-         "calendar office = mon-sun 00:01-00:02 in \"UTC\"\n";
+         "calendar office = mon-sun 00:01-00:02 in \"UTC\"\n"
+         "calendar shifts = mon-sun 00:02-00:03, mon-sun 00:04-00:05, mon-sun 23:59-24:00, mon-sun 00:00-00:01 in "
+         "\"UTC\"\n";
 }
 
 // The same events, but for those whose v is 0.
@@ -353,7 +355,7 @@ void Generator::clauses(RuleText& rule, int size, bool sequence) {
   if (open && one_in(3)) out.push_back("remind every " + duration());
   if (open && one_in(3)) out.push_back("escalate to critical after " + duration() + (one_in(2) ? " unresolved" : ""));
   if (one_in(12)) out.push_back("forget after " + duration() + " idle");
-  if (one_in(14)) out.push_back(pick({"during office", "outside office"}));
+  if (one_in(10)) out.push_back(pick({"during office", "outside office", "during shifts", "outside shifts"}));
   if (one_in(5)) {
     std::string where;
     for (const Named& n : names_)
