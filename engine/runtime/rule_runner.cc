@@ -576,14 +576,18 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (!rule_.resolve.exists()) close(s);  // F12: without `resolve when` it fires until it is armed again
   }
 
+  bool is_closed(Time now) const {
+    return std::ranges::any_of(program_.open,
+                               [&](const OpenDuring& o) { return reference().open(o.calendar, now) == o.outside; });
+  }
+
   // Learning, muted, or outside its calendar.
   bool silent(const KeyState& s, const EvalContext& context, Time now) {
     if (rule_.learn.us != 0 && now - s.from < rule_.learn) {
       ++counters_.learning;
       return true;
     }
-    for (const OpenDuring& o : program_.open)
-      if (reference().open(o.calendar, now) == o.outside) return true;
+    if (is_closed(now)) return true;
     for (const Mute& mute : rule_.mutes) {
       std::string bytes;
       OpenKeys::Parts parts;
@@ -709,7 +713,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   void maybe_resolve(KeyState& s, const Finding& f, Time now, Outputs& out) {
-    if (!s.open || !f.holds || f.report == nullptr) return;
+    if (!s.open || !f.holds || f.report == nullptr || is_closed(now)) return;  // F15: time alone resolves nothing there
     Alert alert = s.open->alert;
     alert.state = Alert::State::resolved;
     close(s);

@@ -608,7 +608,7 @@ void Run::due(std::size_t r, KeyState& key, Time t, int phase) {
       }
     }
   } else {
-    if (key.open && key.open->resolve) resolve(r, key, key.open->resolve->due(t, phase, false), place);
+    if (key.open && key.open->resolve) resolve(r, key, key.open->resolve->due(t, phase, is_closed(rule, t)), place);
     if (key.tracker) fire(r, key, key.tracker->due(t, phase, is_held(r, key, t)), place);
     close_if_armed(r, key);
     if (!rule.during.empty() && phase == 3)  // F15: the next opening begins new waits
