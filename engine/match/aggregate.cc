@@ -123,7 +123,7 @@ Value top(std::span<const Sample> samples, std::uint32_t n, Scratch& scratch) { 
   if (ranked.size() > n) ranked.resize(n);
   std::vector<Value> values;
   for (const auto& [count, value] : ranked) values.push_back(value);
-  return scratch.list(values);
+  return values.empty() ? Value() : scratch.list(values);  // A1
 }
 
 std::vector<double> gaps(std::span<const Sample> samples) {
@@ -173,7 +173,7 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
       std::vector<Value> values;
       for (const Sample& s : samples)
         if (!s.value.is_missing()) values.push_back(s.value);
-      return scratch.list(values);
+      return values.empty() ? Value() : scratch.list(values);  // A1
     }
     case AggregateKind::rate: {
       const double seconds = static_cast<double>((now - from).us) / kMicros;

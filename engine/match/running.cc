@@ -28,6 +28,9 @@ T& made(Variant& state) {
   return state.template emplace<T>();
 }
 
+// A1: of nothing there is no list.
+Value some_list(std::span<const Value> values) { return values.empty() ? Value() : Value::list(values); }
+
 }  // namespace
 
 double percentile_of_sorted(std::span<const double> values, double percent) {
@@ -346,11 +349,11 @@ Value RunningAggregate::value(Time from, Time now, std::size_t second) const {
       return on_line(now);
     case AggregateKind::values: {
       const auto* list = std::get_if<List>(&state_);
-      return Value::list(list == nullptr ? std::span<const Value>() : std::span(list->views).subspan(list->from));
+      return list == nullptr ? Value() : some_list(std::span(list->views).subspan(list->from));
     }
     case AggregateKind::top: {
       const auto* ranks = std::get_if<std::unique_ptr<Ranks>>(&state_);
-      return Value::list(ranks == nullptr ? std::span<const Value>() : (*ranks)->first(cell_->number));
+      return ranks == nullptr ? Value() : some_list((*ranks)->first(cell_->number));
     }
     case AggregateKind::duration:
       return {};  // its owner has it

@@ -889,7 +889,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     for (const Value& v : values) distinct.insert(canonical(v));
     return Value::of(static_cast<std::int64_t>(distinct.size()));
   }
-  if (f == "values") return Value::list(values);
+  if (f == "values") return values.empty() ? Value{} : Value::list(values);
   if (f == "first") return values.empty() ? Value{} : values.front();
   if (f == "last") return values.empty() ? Value{} : values.back();
   if (f == "duration") return lasting(node, events, scope);
@@ -924,7 +924,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     const std::size_t n = node.kids.empty() ? 1 : static_cast<std::size_t>(eval(*node.kids[0], scope).number);
     std::vector<Value> out;
     for (std::size_t i = 0; i < std::min(n, ranked.size()); ++i) out.push_back(counts[ranked[i].second].second);
-    return Value::list(std::move(out));
+    return out.empty() ? Value{} : Value::list(std::move(out));
   }
   if (f == "slope" || f == "forecast") {
     const Time zero = events.empty() ? Time{} : events.front()->time;
