@@ -774,6 +774,7 @@ void check_rule(Context& c, RuleInfo& rule) {
   r.match.keys = &rule.keys;
   r.match.words = words_of(rule);
   r.match.sequence = is_sequence(rule.when);
+  r.match.keeps_events = keeps_events(rule.when);
   if (std::holds_alternative<ast::Condition>(rule.when.form)) r.match.streams = r.pattern.streams;
   std::vector<std::string> taken;
   for (const KeyInfo& key : rule.keys) taken.push_back(key.name);

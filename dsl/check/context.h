@@ -104,6 +104,7 @@ struct Scope {
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
   bool windowed = true;            // aggregates need no `over` of their own
   std::optional<Duration> window;  // of those that have none, where the pattern says it
+  bool keeps_events = true;        // an aggregate may look back further than the match: `over D`
   int some = 0;                    // inside `some F (E)`
   bool counts = false;             // in an aggregate that takes events, not their fields
   std::string_view where_word;     // "where", "except", ... for messages
@@ -168,6 +169,8 @@ struct PatternCheck {
   ast::Name first_stream{};
 };
 void check_pattern(PatternCheck& p);
+// Does it keep the events of a window, on which aggregates with an `over` of their own can look back, too?
+bool keeps_events(const ast::Pattern& pattern);
 bool is_sequence(const ast::Pattern& pattern);  // C7: `then`, `any of`, `until`, `one or more`; else it counts
 std::vector<std::string> words_of(const RuleInfo& rule);  // N1
 const ast::Step* only_repeated(const ast::Pattern& pattern);

@@ -646,6 +646,27 @@ bool is_sequence(const ast::Pattern& pattern) {
   return step.quantity.kind != Kind::one && step.quantity.kind != Kind::at_least;
 }
 
+bool keeps_events(const ast::Pattern& pattern) {
+  struct Keeps {
+    bool operator()(const ast::Sequence& s) const {
+      return s.steps.size() == 1 && s.steps.front().quantity.kind == Kind::at_least;
+    }
+    bool operator()(const ast::Apart&) const { return true; }
+    bool operator()(const ast::FewerThan&) const { return true; }
+    bool operator()(const ast::Distinct&) const { return true; }
+    bool operator()(const ast::OfLast&) const { return true; }
+    bool operator()(const ast::Changes&) const { return true; }
+    bool operator()(const ast::Condition&) const { return true; }
+    bool operator()(const ast::New&) const { return false; }
+    bool operator()(const ast::Idle&) const { return false; }
+    bool operator()(const ast::Without&) const { return false; }
+    bool operator()(const ast::Silence&) const { return false; }
+    bool operator()(const ast::NoAfter&) const { return false; }
+    bool operator()(const ast::Ranking&) const { return false; }
+  };
+  return !is_sequence(pattern) && std::visit(Keeps(), pattern.form);
+}
+
 const ast::Step* only_repeated(const ast::Pattern& pattern) {
   const ast::Step* found = nullptr;
   int many = 0;

@@ -1333,7 +1333,26 @@ void check_last(Context& c, const ast::Aggregate& a) {
              "as many values would have to be kept for every key", "take a window of time, such as `over 1d`");
 }
 
+bool looks_back(const Scope& s) {
+  return s.place == Place::condition || s.place == Place::except || (s.place == Place::match && s.keeps_events);
+}
+
+// `count(login over 1h)` where nothing is kept but a match, or the events of a session.
+void report_no_looking_back(Context& c, const ast::Aggregate& a, const Scope& s) {
+  if (s.place == Place::rows) {
+    c.report("R053", a.over->span, "a session or summary has one window for all its numbers",
+             "no window of its own here",
+             "leave it out; another window is another summary, such as `every 10s over 1h`");
+    return;
+  }
+  const ast::StreamPath* path = a.streams.empty() ? nullptr : &a.streams.front();
+  c.report("R053", a.over->span, "this pattern keeps the events of its match and no others", "nothing to look back on",
+           "leave it out for the events of the match; or compare after `when`" +
+               (path == nullptr ? std::string() : ": " + as_condition(c, *path, s)));
+}
+
 void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Scope& s) {
+  if (a.over && !looks_back(s)) return report_no_looking_back(c, a, s);
   if (s.place != Place::condition || a.over || s.windowed) return;
   if (!s.phrase.empty())
     return void(c.report("R053", span, "over how long? " + ticked(s.phrase) + " has no window", "no `within` follows",
@@ -1428,6 +1447,8 @@ Type type_of_forecast(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) 
   if (!form)
     c.report("R045", span, "`forecast` needs a field, the window of its line, and how far ahead", "not of this form",
              "write `forecast(disk.free over 3h, 24h)`");
+  else if (!looks_back(s))
+    report_no_looking_back(c, a, s);
   else if (!is_any(type) && !is_quantity(type))
     c.report("R046", a.streams[0].span, "`forecast` needs numbers or durations", "this is " + name_of(type), "");
   return is_any(type) ? kAny : type;
