@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <iterator>
 #include <numeric>
@@ -307,6 +308,91 @@ TEST_CASE("conditions whose windows hold more than they may: both ways say the s
   }
   CHECK(alerts > seeds);
   CHECK(cut > seeds / 10);
+}
+
+// `its average over D` and `zscore` of many windows: most hold nothing, some much, and an event may come after a gap
+// over many of them at once.
+TEST_CASE("conditions compared with many windows of the past: both ways say the same") {
+  const std::uint64_t seeds = number_from("TOCSIN_SEEDS", 1500) / 50;
+  std::size_t alerts = 0, cut = 0;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    Generator generator(seed * 67867967);
+    Case c;
+    RuleText rule;
+    const std::string of = generator.pick({"count(a", "sum(a.v", "avg(a.v", "max(ab.v", "stddev(a.v", "p75(a.v",
+                                           "rate(a", "distinct_count(a.v", "slope(a.v", "delta(a.v"}) +
+                           " over " + generator.pick({"100ms", "300ms", "1s"}) + ")";
+    const std::string over = generator.pick({"2s", "3s", "12s"});
+    rule.head = "rule r1";
+    rule.pattern = generator.one_in(2) ? of + generator.pick({" > ", " < ", " <= 2x "}) + "its average over " + over
+                                       : "zscore(" + of + ", " + over + ")" + generator.pick({" > ", " < "}) +
+                                             generator.pick({"0", "1", "-0.5"});
+    rule.by = generator.one_in(3) ? "all" : "k";
+    if (generator.one_in(4)) rule.clauses.push_back("reset on c");
+    if (generator.one_in(2)) rule.clauses.push_back("fire always");
+    rule.clauses.push_back("alert low \"{count} {value} {baseline}\"");
+    c.rules = {rule};
+    c.events = generator.events(60);
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    CAPTURE(why);
+    CAPTURE(c.text());
+    REQUIRE(ready);
+    const Lines running = engine_lines(*ready, c);
+    CHECK_MESSAGE(running == engine_lines(*ready, c, 1, {.fast = false}), "seed " << seed << report(c));
+    const std::size_t most = 2 + generator.below(6);
+    const Lines limited = engine_lines(*ready, c, 1, {.window_events = most});
+    CHECK_MESSAGE(limited == engine_lines(*ready, c, 1, {.fast = false, .window_events = most}), "seed " << seed);
+    alerts += running.size();
+    if (running != limited) ++cut;
+  }
+  CHECK(alerts > seeds);
+  CHECK(cut > seeds / 20);
+}
+
+// An event is judged in each of the windows that it passes through: what that costs must not grow with their number,
+// nor may those that hold nothing take room.
+TEST_CASE("compared with the past, an instant costs what changes at it, and not all windows") {
+  for (const char* pattern : {"sum(a.v over 1s) > its average over 5_000s", "zscore(sum(a.v over 1s), 5_000s) > 1"}) {
+    CAPTURE(std::string(pattern));
+    Case c;
+    RuleText rule;
+    rule.head = "rule busy";
+    rule.pattern = pattern;
+    rule.by = "k";
+    rule.clauses = {"alert \"-\""};
+    c.rules = {rule};
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    CAPTURE(why);
+    REQUIRE(ready);
+    Engine engine(ready->rules, ready->data);
+    const EventTypeId type = *ready->rules->schema.find("a");
+    const std::size_t partition = engine.add_partition(SourceId{0}, std::span(&type, 1));
+    const auto& fields = ready->rules->schema[type].fields;
+    const auto slot = [&](const char* name) {
+      return static_cast<std::size_t>(std::ranges::find(fields, name, &FieldSlot::name) - fields.begin());
+    };
+    const std::clock_t begin = std::clock();
+    std::size_t most = 0;
+    for (std::int64_t i = 0; i < 14; ++i) {  // each a second of its own, and no two pass on at the same instant
+      auto batch = std::make_shared<EventBatch>();
+      Event event;
+      event.type = type;
+      event.time = Time{i * 700'003'001};
+      event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i + 1)};
+      const auto row = batch->row(fields.size());
+      row[slot("k")] = Value::integer(1);
+      row[slot("v")] = Value::integer(i);
+      event.fields = row;
+      batch->add(event);
+      engine.take(partition, batch);
+      engine.take_alerts();
+      most = std::max(most, static_cast<std::size_t>(engine.bytes(ProgramId{0})));
+    }
+    CHECK(most < 20'000);
+    CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 6);  // ten times what it takes
+  }
 }
 
 // `fire every match` of single steps has lists of its own (every_chain.h): streams long enough for entries to leave

@@ -213,19 +213,4 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
   return {};
 }
 
-Value compared_with(const Baseline& baseline, std::span<const double> before, const Value& current) {
-  if (before.empty()) return {};
-  const double n = static_cast<double>(before.size());
-  double sum = 0;
-  for (const double v : before) sum += v;
-  const double mean = sum / n;
-  if (baseline.kind == Baseline::Kind::average) return finite(mean);
-  if (before.size() < 2) return {};
-  double squares = 0;
-  for (const double v : before) squares += (v - mean) * (v - mean);
-  const double deviation = std::sqrt(squares / n);
-  if (deviation == 0 || !current.is_number()) return {};
-  return finite((current.number() - mean) / deviation);
-}
-
 }  // namespace tocsin

@@ -24,7 +24,4 @@ struct Sample {
 Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from, Time now, std::size_t second,
                    Scratch& scratch);
 
-// A5: the mean of the aggregate over the windows before, or how many deviations `current` lies from it.
-Value compared_with(const Baseline& baseline, std::span<const double> before, const Value& current);
-
 }  // namespace tocsin

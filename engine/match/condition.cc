@@ -14,6 +14,7 @@
 #include "engine/match/events_report.h"
 #include "engine/match/forms.h"
 #include "engine/match/openings.h"
+#include "engine/match/past_windows.h"
 #include "engine/match/ring.h"
 #include "engine/match/running_windows.h"
 #include "engine/match/stream_values.h"
@@ -730,17 +731,17 @@ class Condition : public PatternMatcher {
     const Cell& cell = program_.cells[id.index];
     const Counted of = counted(state, id);
     const Duration w = cell.window.length;
-    std::vector<double> values;
+    PastValues values(cell.baseline.kind);
     for (std::int64_t i = 1; i <= windows_before(cell); ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
       const Value v = over(state, of, between(state, of, from, to, after, false), context, from, to, 0, after);
-      if (v.is_number()) values.push_back(v.number());
+      if (v.is_number()) values.add(v.number());
     }
     const Value current = cell.baseline.kind == Baseline::Kind::zscore
                               ? over(state, of, select(state, of, now, after), context, now - w, now, 0, after)
                               : Value();
-    return compared_with(cell.baseline, values, current);
+    return values.compared_with(current, 0, std::nullopt);
   }
 
   // ----- judging -------------------------------------------------------------------------------------
@@ -877,17 +878,9 @@ class Condition : public PatternMatcher {
       if (cell.second.exists()) leaves_after(w, [&](const Entry& e) { return fits(counted(state, id, true), e); });
     }
     for (std::size_t i = 0; i < condition_cells_ && state.first_event; ++i)
-      if (const auto t = next_window_behind_first(program_.cells[cells_[i].index], *state.first_event, state.judged))
+      if (const auto t = next_window_behind(program_.cells[cells_[i].index], *state.first_event, state.judged))
         if (!out || *t < *out) out = t;
     return out;
-  }
-
-  // A5: when one window more lies behind the key's first event, which itself may be counted in none.
-  static std::optional<Time> next_window_behind_first(const Cell& cell, Time first, Instant judged) {
-    const std::int64_t windows = windows_before(cell);
-    for (std::int64_t k = 2; windows > 1 && k <= windows + 1; ++k)
-      if (const Time t = first + Duration{cell.window.length.us * k}; Instant{t, Phase::waited} > judged) return t;
-    return std::nullopt;
   }
 
   // A match of a counted group: it happens like an event (C7).

@@ -18,13 +18,16 @@ class Deviation {
   void add(double value) { change(value, false); }
   void subtract(double value) { change(value, true); }
 
+  void add_zeros(std::size_t count) { count_ += count; }
+
   std::size_t count() const { return count_; }
+  double mean() const { return sum_.value() / static_cast<double>(count_); }
 
   // Not finite: of nothing, or the squares are beyond every double.
   double value() const {
     if (count_ == 0 || too_large_ > 0) return std::numeric_limits<double>::quiet_NaN();
     const double n = static_cast<double>(count_);
-    const double m = sum_.value() / n;
+    const double m = mean();
     // The sum of (v - m)^2 is that of v^2, less 2m times the sum of v, plus n m^2.
     ExactSum squares = squares_;
     squares.add_scaled(sum_, -2 * m);

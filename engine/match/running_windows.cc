@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "engine/event/key.h"
-#include "engine/match/aggregate.h"
 #include "engine/match/events_report.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/limits.h"
@@ -59,7 +58,7 @@ RunningWindows::State RunningWindows::begin() const {
   state.cells.reserve(read_.cells.size());
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     CellState& made = state.cells.emplace_back(cell(i));
-    for (std::int64_t n = windows_before(cell(i)); n > 0; --n) made.before.emplace_back(cell(i));
+    if (windows_before(cell(i)) > 0) made.past = std::make_unique<PastWindows>(cell(i));
     if (kind_of(cell(i)) == AggregateKind::duration) made.lasting = std::make_unique<Lasting>();
   }
   return state;
@@ -78,27 +77,11 @@ void RunningWindows::entry_parts(Archive& a, Entry& entry, const CaptureWords& c
 // What `begin` makes stays as many: cells. How many windows stand before each, and how long they are, may be another
 // matter than when they were written: all samples are read into the newest, and who reads them advances.
 template <class Archive>
-void RunningWindows::before_parts(Archive& a, const Cell& of, CellState& state) {
-  const std::size_t count = a.count(state.before.size());
-  if constexpr (Archive::kReads) {
-    std::vector<RunningAggregate> read;
-    for (std::size_t i = 0; i < count && a.ok(); ++i) a(read.emplace_back(of));
-    RunningAggregate all(of);
-    for (auto window = read.rbegin(); window != read.rend(); ++window)
-      while (!window->empty()) window->hand_on(all);
-    while (!state.current.empty()) state.current.hand_on(all);
-    state.current = std::move(all);
-  } else {
-    for (RunningAggregate& window : state.before) a(window);
-  }
-}
-
-template <class Archive>
 void RunningWindows::parts(Archive& a, State& state) const {
   for (std::size_t i = 0; i < state.cells.size(); ++i) {
     CellState& windows = state.cells[i];
     a(windows.current);
-    if (!windows.before.empty()) before_parts(a, cell(i), windows);
+    if (windows.past != nullptr) PastWindows::state_parts(a, cell(i), *windows.past, windows.current);
     a(windows.second, windows.places, windows.bases, windows.last_value, windows.has_last_value);
     if (windows.lasting != nullptr) a(*windows.lasting);
   }
@@ -147,7 +130,7 @@ bool RunningWindows::settle(State& state, std::optional<Instant> judged) const {
 void RunningWindows::clear(State& state) {
   for (CellState& cell : state.cells) {
     cell.current.clear();
-    for (RunningAggregate& window : cell.before) window.clear();
+    if (cell.past != nullptr) cell.past->clear();
     cell.second.clear();
     cell.places.clear();
     cell.bases = 0;
@@ -164,7 +147,7 @@ std::size_t RunningWindows::bytes(const State& state) {
   for (const CellState& cell : state.cells) {
     sum += cell.current.bytes() + cell.second.bytes() + cell.places.bytes();
     if (cell.lasting != nullptr) sum += cell.lasting->bytes();
-    for (const RunningAggregate& window : cell.before) sum += sizeof window + window.bytes();
+    if (cell.past != nullptr) sum += cell.past->bytes();
   }
   return sum;
 }
@@ -181,13 +164,10 @@ void RunningWindows::advance(const Cell& cell, CellState& state, Time now, bool 
   switch (window.kind) {
     case Window::Kind::span: {
       if (window.length.us == 0) return;
-      Time bound = now - window.length;
+      const Time bound = now - window.length;
       while (!state.second.empty() && is_out(state.second.front().time, bound, after)) state.second.pop_front();
-      for (std::size_t i = 0; i <= state.before.size(); ++i, bound = bound - window.length) {
-        RunningAggregate& from = i == 0 ? current : state.before[i - 1];
-        while (!from.empty() && is_out(from.oldest(), bound, after))
-          i < state.before.size() ? from.hand_on(state.before[i]) : from.evict();
-      }
+      if (state.past != nullptr) return state.past->advance(current, now, after);
+      while (!current.empty() && is_out(current.oldest(), bound, after)) current.evict();
       return;
     }
     case Window::Kind::chain:
@@ -217,17 +197,10 @@ std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judg
     const CellState& windows = state.cells[i];
     if (!windows.current.empty()) consider(windows.current.oldest() + w);
     if (!windows.second.empty()) consider(windows.second.front().time + w);
-    const auto n = static_cast<std::int64_t>(windows.before.size());
-    for (std::int64_t k = 0; k < n; ++k)
-      if (const auto& window = windows.before[static_cast<std::size_t>(k)]; !window.empty())
-        consider(window.oldest() + Duration{w.us * (k + 2)});
-    if (n < 2 || !state.first_event) continue;
-    // One window more lies behind the key's first event (A5).
-    for (std::int64_t k = 2; k <= n + 1; ++k)
-      if (const Time t = *state.first_event + Duration{w.us * k}; Instant{t, Phase::waited} > judged) {
-        consider(t);
-        break;
-      }
+    if (windows.past == nullptr) continue;
+    if (const auto t = windows.past->next_expiry()) consider(*t);
+    if (!state.first_event) continue;
+    if (const auto t = next_window_behind(of, *state.first_event, judged)) consider(*t);
   }
   return out;
 }
@@ -240,10 +213,7 @@ bool RunningWindows::take(State& state, const Visit& visit) const {
   advance(state, now, false);
   const bool nothing_left =
       std::all_of(state.cells.begin(), state.cells.begin() + static_cast<std::ptrdiff_t>(read_.of_condition),
-                  [](const CellState& cell) {
-                    return cell.current.empty() && cell.second.empty() &&
-                           std::all_of(cell.before.begin(), cell.before.end(), [](const auto& w) { return w.empty(); });
-                  });
+                  [](const CellState& cell) { return cell.is_empty(); });
   if (!state.first_event) state.first_event = now;
   state.last_event = now;
   const SampleMark mark{now, state.first_number + state.entries.size()};
@@ -293,26 +263,19 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   }
   if (state.lasting != nullptr) take_lasting(cell, state, visit);
   // The oldest goes first (limits.h).
-  std::size_t kept = state.current.size();
-  for (const RunningAggregate& window : state.before) kept += window.size();
-  if (kept <= options_.window_events) return;
+  if (state.kept() <= options_.window_events) return;
   options_.count_cut();
-  const auto oldest =
-      std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
-  if (oldest != state.before.rend())
-    oldest->evict();
-  else
-    state.current.evict();
+  const bool has_past = state.past != nullptr && !state.past->empty();
+  has_past ? state.past->evict() : state.current.evict();
   if (!state.places.empty()) state.places.pop_front();
   if (state.lasting == nullptr) return;
-  const auto left = std::find_if(state.before.rbegin(), state.before.rend(), [](const auto& w) { return !w.empty(); });
-  state.lasting->cut(left != state.before.rend() ? left->oldest() : state.current.oldest());
+  state.lasting->cut(has_past && !state.past->empty() ? state.past->oldest() : state.current.oldest());
 }
 
 void RunningWindows::take_lasting(const Cell& cell, CellState& state, const Visit& visit) const {
   if (is_base(cell, visit)) state.lasting->take(visit.event->time, visit.fits[cell.stream.index]);
   const bool bounded = cell.window.kind == Window::Kind::span && cell.window.length.us != 0;
-  const auto windows = static_cast<std::int64_t>(state.before.size()) + 1;
+  const std::int64_t windows = state.past == nullptr ? 1 : state.past->windows() + 1;
   state.lasting->forget(bounded                 ? visit.event->time - Duration{cell.window.length.us * windows}
                         : state.current.empty() ? visit.event->time
                                                 : state.current.oldest());
@@ -410,41 +373,27 @@ Value RunningWindows::value(const State& state, CellId id, Time now) const {
   const Cell& of = program_.cells[id.index];
   const CellState& windows = state.cells[at_[id.index]];
   const Duration w = of.window.length;
+  const auto current = [&]() -> Value {
+    const bool bounded = of.window.kind == Window::Kind::span && w.us != 0;
+    const Time from = bounded ? now - w : windows.current.empty() ? now : windows.current.oldest();
+    if (windows.lasting != nullptr) return Value::duration(windows.lasting->between(from, now));
+    return windows.current.value(from, now, windows.second.size());
+  };
   switch (of.baseline.kind) {
     case Baseline::Kind::none:
-    case Baseline::Kind::forecast: {
-      const bool bounded = of.window.kind == Window::Kind::span && w.us != 0;
-      const Time from = bounded ? now - w : windows.current.empty() ? now : windows.current.oldest();
-      return over(windows, windows.current, from, now, windows.second.size());
-    }
+    case Baseline::Kind::forecast:
+      return current();
     case Baseline::Kind::previous:
-      return over(windows, windows.before.front(), Time{now.us - 2 * w.us}, now - w);
+      if (windows.lasting == nullptr) return windows.past->nearest(now);
+      return Value::duration(windows.lasting->between(now - w - w, now - w));
     case Baseline::Kind::average:
-    case Baseline::Kind::zscore:
-      return against_history(state, of, windows, now);
+    case Baseline::Kind::zscore: {
+      if (windows.past == nullptr || !state.first_event) return {};
+      const bool beside = of.baseline.kind == Baseline::Kind::zscore;
+      return windows.past->compared_with(beside ? current() : Value(), *state.first_event, now);
+    }
   }
   return {};
-}
-
-Value RunningWindows::over(const CellState& state, const RunningAggregate& window, Time from, Time to,
-                           std::size_t second) {
-  return state.lasting != nullptr ? Value::duration(state.lasting->between(from, to)) : window.value(from, to, second);
-}
-
-// A5: the windows before the current one that begin at or after the key's first event.
-Value RunningWindows::against_history(const State& state, const Cell& cell, const CellState& windows, Time now) const {
-  const Duration w = cell.window.length;
-  std::vector<double> values;
-  Time to = now - w;
-  for (const RunningAggregate& window : windows.before) {
-    const Time from = to - w;
-    if (!state.first_event || from < *state.first_event) break;
-    if (const Value v = over(windows, window, from, to); v.is_number()) values.push_back(v.number());
-    to = from;
-  }
-  const Value current =
-      cell.baseline.kind == Baseline::Kind::zscore ? over(windows, windows.current, now - w, now) : Value();
-  return compared_with(cell.baseline, values, current);
 }
 
 // ----- the report ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // The windows of a condition, each aggregate kept as its events come and go: constant work per event, however long the
-// window. Values are taken from an event when it comes; all that is kept of it besides is what evidence and the alert
-// show. What condition.cc recomputes from kept events is the same, value for value (tests/equality_test.cc).
+// window; for each window of the past that it is compared with, so much again (past_windows.h). Values are taken from
+// an event when it comes; all that is kept of it besides is what evidence and the alert show. What condition.cc
+// recomputes from kept events is the same, value for value (tests/equality_test.cc).
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "engine/match/events_report.h"
 #include "engine/match/lasting.h"
+#include "engine/match/past_windows.h"
 #include "engine/match/pattern.h"
 #include "engine/match/report.h"
 #include "engine/match/ring.h"
@@ -49,13 +51,16 @@ class RunningWindows {
   struct CellState {
     explicit CellState(const Cell& cell) : current(cell) {}
     RunningAggregate current;
-    std::vector<RunningAggregate> before;  // the windows that it is compared with, the nearest first
-    Ring<SampleMark> second;               // of ratio's second stream
-    Ring<std::uint64_t> places;            // last, of_last: which of the events that have a place each sample is
-    std::uint64_t bases = 0;               // last, of_last: these events so far
-    std::unique_ptr<Lasting> lasting;      // duration
-    std::string last_value;                // changes
+    std::unique_ptr<PastWindows> past;  // the windows that it is compared with
+    Ring<SampleMark> second;            // of ratio's second stream
+    Ring<std::uint64_t> places;         // last, of_last: which of the events that have a place each sample is
+    std::uint64_t bases = 0;            // last, of_last: these events so far
+    std::unique_ptr<Lasting> lasting;   // duration
+    std::string last_value;             // changes
     bool has_last_value = false;
+
+    bool is_empty() const { return current.empty() && second.empty() && (past == nullptr || past->empty()); }
+    std::size_t kept() const { return current.size() + (past == nullptr ? 0 : past->size()); }
   };
 
   // Of one key.
@@ -118,8 +123,6 @@ class RunningWindows {
  private:
   template <class Archive>
   void parts(Archive& a, State& state) const;
-  template <class Archive>
-  static void before_parts(Archive& a, const Cell& of, CellState& state);
   // `captures`: which they were when they were written.
   template <class Archive>
   void entry_parts(Archive& a, Entry& entry, const CaptureWords& captures) const;
@@ -146,8 +149,6 @@ class RunningWindows {
   bool fills(const Cell& cell, const Visit& visit) const;
   std::optional<Value> counted_value(const Cell& cell, const Visit& visit) const;
   Value value(const State& state, CellId id, Time now) const;
-  static Value over(const CellState& state, const RunningAggregate& window, Time from, Time to, std::size_t second = 0);
-  Value against_history(const State& state, const Cell& cell, const CellState& windows, Time now) const;
 
   const Program& program_;
   const Pattern& pattern_;

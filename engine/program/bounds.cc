@@ -19,7 +19,7 @@ constexpr std::uint64_t kTimestampBytes = 8;
 constexpr std::uint64_t kMarkBytes = 32;     // time, type, position
 constexpr std::uint64_t kEventBytes = 192;   // time, position, key, streams it is of; its fields come on top
 constexpr std::uint64_t kValueBytes = 48;    // sixteen, and 32 outside it
-constexpr std::uint64_t kWindowBytes = 256;  // one aggregate kept running, of no event
+constexpr std::uint64_t kWindowBytes = 384;  // one aggregate kept running, before what it keeps of its events
 constexpr std::uint64_t kStateBytes = 256;   // what every key has: key, flags, deadlines
 
 // What an aggregate keeps of each event beside the event (match/running.h).

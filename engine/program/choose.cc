@@ -1,8 +1,11 @@
 #include "engine/program/choose.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <variant>
 
+#include "engine/base/wording.h"
 #include "engine/program/aggregates.h"
 
 namespace tocsin {
@@ -31,6 +34,11 @@ ChosenMatcher condition(const RuleSet& rules, const Program& program, const Patt
     if (!refused.empty()) return ChosenMatcher{MatcherKind::window, refused + kReadsAll};
     if (std::ranges::any_of(read.cells, [&](CellId id) { return is_ema(program.cells[id.index]); }))
       why += "; whenever an event has left it, `ema` reads its window again";
+    std::int64_t past = 0;
+    for (const CellId id : read.cells) past = std::max(past, windows_before(program.cells[id.index]));
+    if (past > 1)
+      why += fmt::format("; compared with {} windows of the past: an event passes through each, and is judged in each",
+                         grouped(static_cast<std::uint64_t>(past)));
     return ChosenMatcher{MatcherKind::running_window, std::move(why)};
   };
   if (!counter_threshold(rules, program, pattern))

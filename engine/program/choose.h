@@ -20,7 +20,7 @@ enum class MatcherKind : std::uint8_t {
   latest_chain,     // the best chain for every number of steps: constant work per event
   every_chain,      // lists of what can take each step: the same work for every match
   window,           // keeps the events that a window still sees, and computes from them
-  running_window,   // every aggregate as its events come and go: constant work per event
+  running_window,   // every aggregate as its events come and go: constant work per event and window
   counter,          // the N last events of the key
   instant,          // the last event, or the values seen: nothing else decides
 };
