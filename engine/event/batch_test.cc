@@ -14,8 +14,7 @@ void fill(EventBatch& batch, int count) {
     const std::span<Value> row = batch.row(3);
     row[0] = Value::integer(i);
     row[1] = Value::text(batch.arena().text("text " + std::to_string(i)));
-    batch.add(
-        Event{.type = EventTypeId(0), .time = Time{i}, .position = {}, .tiebreak = {}, .fields = row});
+    batch.add(Event{.type = EventTypeId(0), .time = Time{i}, .position = {}, .tiebreak = {}, .fields = row});
   }
 }
 
