@@ -117,37 +117,30 @@ class Run {
   }
 
   // Alerts come by another way out of a crew than the rest, and may do so on another thread at the same time.
+  template <class Give>
+  auto one_at_a_time(const Give& give) {
+    return [this, give](auto&&... what) {
+      const std::scoped_lock lock(giving_);
+      return give(what...);
+    };
+  }
+
   Crew::Outputs outputs() {
     Crew::Outputs out;
-    out.alert = [this](const Alert& alert) {
-      const std::scoped_lock one_at_a_time(giving_);
+    out.alert = one_at_a_time([this](const Alert& alert) {
       if (history_.profile != nullptr) history_.profile->add(alert);
       if (outputs_.alert) outputs_.alert(alert, names_);
-    };
+    });
     if (outputs_.emitted)
-      out.emitted = [this](const Emitted& emitted) {
-        const std::scoped_lock one_at_a_time(giving_);
-        outputs_.emitted(emitted, names_);
-      };
-    if (outputs_.dead)
-      out.dead = [this](const DeadLetter& letter) {
-        const std::scoped_lock one_at_a_time(giving_);
-        outputs_.dead(letter, names_);
-      };
-    out.late = [this](const LateEvent& late) {
-      const std::scoped_lock one_at_a_time(giving_);
+      out.emitted = one_at_a_time([this](const Emitted& emitted) { outputs_.emitted(emitted, names_); });
+    if (outputs_.dead) out.dead = one_at_a_time([this](const DeadLetter& letter) { outputs_.dead(letter, names_); });
+    out.late = one_at_a_time([this](const LateEvent& late) {
       late_.insert(late.event);
       if (outputs_.late) outputs_.late(late, names_);
-    };
-    out.block = [this](SourceId, const std::shared_ptr<const EventBatch>& batch, std::uint64_t bytes, double done) {
-      const std::scoped_lock one_at_a_time(giving_);
-      note(*batch, bytes, done);
-    };
-    if (outputs_.stopped)
-      out.stopped = [this] {
-        const std::scoped_lock one_at_a_time(giving_);
-        return outputs_.stopped();
-      };
+    });
+    out.block = one_at_a_time([this](SourceId, const std::shared_ptr<const EventBatch>& batch, std::uint64_t bytes,
+                                     double done) { note(*batch, bytes, done); });
+    if (outputs_.stopped) out.stopped = one_at_a_time(outputs_.stopped);
     return out;
   }
 

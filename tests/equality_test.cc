@@ -350,11 +350,30 @@ TEST_CASE("conditions compared with many windows of the past: both ways say the 
   CHECK(cut > seeds / 20);
 }
 
-// An event is judged in each of the windows that it passes through: what that costs must not grow with their number,
-// nor may those that hold nothing take room.
-TEST_CASE("compared with the past, an instant costs what changes at it, and not all windows") {
-  for (const char* pattern : {"sum(a.v over 1s) > its average over 5_000s", "zscore(sum(a.v over 1s), 5_000s) > 1"}) {
-    CAPTURE(std::string(pattern));
+// One rule over events `a`, kept by k, in an engine of its own: for what it costs and keeps.
+class OneRule {
+ public:
+  explicit OneRule(const char* pattern) : ready_(ready_for(pattern)), engine_(ready_->rules, ready_->data) {
+    partition_ = engine_.add_partition(SourceId{0}, std::span(&type_, 1));
+  }
+  void take(Time at, std::int64_t k, std::optional<std::int64_t> v = {}) {
+    auto batch = std::make_shared<EventBatch>();
+    Event event;
+    event.type = type_;
+    event.time = at;
+    event.position = {SourceId{0}, 0, ++offset_};
+    const auto row = batch->row(fields_.size());
+    row[slot("k")] = Value::integer(k);
+    if (v) row[slot("v")] = Value::integer(*v);
+    event.fields = row;
+    batch->add(event);
+    engine_.take(partition_, batch);
+    engine_.take_alerts();
+  }
+  const Engine& engine() const { return engine_; }
+
+ private:
+  static std::optional<Ready> ready_for(const char* pattern) {
     Case c;
     RuleText rule;
     rule.head = "rule busy";
@@ -363,32 +382,34 @@ TEST_CASE("compared with the past, an instant costs what changes at it, and not 
     rule.clauses = {"alert \"-\""};
     c.rules = {rule};
     std::string why;
-    const auto ready = make_ready(c.text(), &why);
+    auto ready = make_ready(c.text(), &why);
     CAPTURE(why);
     REQUIRE(ready);
-    Engine engine(ready->rules, ready->data);
-    const EventTypeId type = *ready->rules->schema.find("a");
-    const std::size_t partition = engine.add_partition(SourceId{0}, std::span(&type, 1));
-    const auto& fields = ready->rules->schema[type].fields;
-    const auto slot = [&](const char* name) {
-      return static_cast<std::size_t>(std::ranges::find(fields, name, &FieldSlot::name) - fields.begin());
-    };
+    return ready;
+  }
+  std::size_t slot(const char* name) const {
+    return static_cast<std::size_t>(std::ranges::find(fields_, name, &FieldSlot::name) - fields_.begin());
+  }
+
+  std::optional<Ready> ready_;
+  Engine engine_;
+  EventTypeId type_ = *ready_->rules->schema.find("a");
+  const std::vector<FieldSlot>& fields_ = ready_->rules->schema[type_].fields;
+  std::size_t partition_ = 0;
+  std::uint64_t offset_ = 0;
+};
+
+// An event is judged in each of the windows that it passes through: what that costs must not grow with their number,
+// nor may those that hold nothing take room.
+TEST_CASE("compared with the past, an instant costs what changes at it, and not all windows") {
+  for (const char* pattern : {"sum(a.v over 1s) > its average over 5_000s", "zscore(sum(a.v over 1s), 5_000s) > 1"}) {
+    CAPTURE(std::string(pattern));
+    OneRule rule(pattern);
     const std::clock_t begin = std::clock();
     std::size_t most = 0;
     for (std::int64_t i = 0; i < 14; ++i) {  // each a second of its own, and no two pass on at the same instant
-      auto batch = std::make_shared<EventBatch>();
-      Event event;
-      event.type = type;
-      event.time = Time{i * 700'003'001};
-      event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i + 1)};
-      const auto row = batch->row(fields.size());
-      row[slot("k")] = Value::integer(1);
-      row[slot("v")] = Value::integer(i);
-      event.fields = row;
-      batch->add(event);
-      engine.take(partition, batch);
-      engine.take_alerts();
-      most = std::max(most, static_cast<std::size_t>(engine.bytes(ProgramId{0})));
+      rule.take(Time{i * 700'003'001}, 1, i);
+      most = std::max(most, static_cast<std::size_t>(rule.engine().bytes(ProgramId{0})));
     }
     CHECK(most < 20'000);
     CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 6);  // ten times what it takes
@@ -468,35 +489,11 @@ TEST_CASE("keys whose events have all left the windows are given up") {
                            {"2 of last 3 a(v > 1)", 30'001}};
   for (const auto& [pattern, most] : kRows) {
     CAPTURE(std::string(pattern));
-    Case c;
-    RuleText rule;
-    rule.head = "rule busy";
-    rule.pattern = pattern;
-    rule.by = "k";
-    rule.clauses = {"alert \"-\""};
-    c.rules = {rule};
-    std::string why;
-    const auto ready = make_ready(c.text(), &why);
-    CAPTURE(why);
-    REQUIRE(ready);
-    Engine engine(ready->rules, ready->data);
-    const EventTypeId type = *ready->rules->schema.find("a");
-    const std::size_t partition = engine.add_partition(SourceId{0}, std::span(&type, 1));
-    const auto& fields = ready->rules->schema[type].fields;
-    const auto slot = std::ranges::find(fields, "k", &FieldSlot::name) - fields.begin();
+    OneRule rule(pattern);
     for (std::int64_t i = 0; i < 30'000; ++i) {  // 10 a second, each of a key of its own
-      auto batch = std::make_shared<EventBatch>();
-      Event event;
-      event.type = type;
-      event.time = Time{i * 100'000};
-      event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i + 1)};
-      const auto row = batch->row(fields.size());
-      row[static_cast<std::size_t>(slot)] = Value::integer(i);
-      event.fields = row;
-      batch->add(event);
-      engine.take(partition, batch);
-      engine.take_alerts();
+      rule.take(Time{i * 100'000}, i);
     }
+    const Engine& engine = rule.engine();
     CHECK(engine.keys(ProgramId{0}) < most);
     CHECK(engine.counters(ProgramId{0}).keys_most < most);
     CHECK(engine.bytes(ProgramId{0}) < most * 2'000);

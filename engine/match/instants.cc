@@ -213,7 +213,7 @@ class Silence : public Instants<LastSeen> {
     state.deadline.reset();
     if (openings_.any() && context.reference != nullptr) {  // F15: waits from the opening, anew at each
       const ReferenceData& data = *context.reference;
-      const bool closed = openings_.closed(data, now.time);
+      const bool closed = Openings::closed(program_, data, now.time);
       const Time from = openings_.from(&data, state.from, now.time);
       const auto next = openings_.next(data, now.time);
       if (!closed && from + pattern_.length > now.time) {

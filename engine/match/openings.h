@@ -17,8 +17,8 @@ class Openings {
   explicit Openings(const Program& program) : open_(program.open) { stretches_.resize(open_.size()); }
 
   bool any() const { return !open_.empty(); }
-  bool closed(const ReferenceData& data, Time at) const {
-    return std::ranges::any_of(open_, [&](const OpenDuring& o) { return !is_open(data, o, at); });
+  static bool closed(const Program& program, const ReferenceData& data, Time at) {
+    return std::ranges::any_of(program.open, [&](const OpenDuring& o) { return !is_open(data, o, at); });
   }
 
   // `t`, or the opening in which `now` lies when that is later.

@@ -8,6 +8,7 @@
 
 #include "engine/base/table_memory.h"
 #include "engine/base/write.h"
+#include "engine/match/openings.h"
 #include "engine/match/ring.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/choose.h"
@@ -576,10 +577,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (!rule_.resolve.exists()) close(s);  // F12: without `resolve when` it fires until it is armed again
   }
 
-  bool is_closed(Time now) const {
-    return std::ranges::any_of(program_.open,
-                               [&](const OpenDuring& o) { return reference().open(o.calendar, now) == o.outside; });
-  }
+  bool is_closed(Time now) const { return Openings::closed(program_, reference(), now); }
 
   // Learning, muted, or outside its calendar.
   bool silent(const KeyState& s, const EvalContext& context, Time now) {
