@@ -294,7 +294,8 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
     const Ledger::Known* rule = side.rule();
     const bool changed = order == 0 && a.reader->value() != b.reader->value();
     is_equal = is_equal && order == 0 && !changed;
-    if (rule != nullptr && address->kind != StateKind::program) {
+    // When something is due follows from what is remembered.
+    if (rule != nullptr && address->kind != StateKind::program && address->kind != StateKind::due) {
       RuleDiff& one = rules[rule->name];
       ++(order < 0 ? one.gone : order > 0 ? one.come : changed ? one.changed : one.same);
       if (rule->name == wanted && (order != 0 || changed) && one.lines.size() < kKeysShown)

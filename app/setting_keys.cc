@@ -262,7 +262,8 @@ const std::vector<SettingKey>& rows() {
       {.path = "state.memory",
        .kind = Kind::size,
        .at = at<&Settings::state, &StateSettings::memory>,
-       .help = "memory for state; beyond it keys that rest, and for which nothing is due, stay on disk alone",
+       .help =
+           "memory for state; beyond it keys that rest stay on disk alone until an event or a deadline asks for them",
        .least = std::int64_t{16} << 20},
       {.path = "state.epoch",
        .kind = Kind::duration,

@@ -14,6 +14,7 @@
 #include "adapters/memory/source.h"
 #include "adapters/memory/store.h"
 #include "engine/io/clock.h"
+#include "engine/program/dump.h"
 #include "engine/runtime/crew.h"
 #include "engine/runtime/keeper.h"
 #include "engine/runtime/outbox.h"
@@ -334,4 +335,217 @@ TEST_CASE(
   CHECK(stored().epoch == Epoch{0});
   REQUIRE(s.steward.finish(seconds(3)));
   CHECK(stored().epoch == Epoch{1});
+}
+
+namespace {
+
+// Rules that go on from what a store has, with no more keys in memory than they need.
+struct Frugal {
+  Frugal(const Ready& ready, MemoryStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1)
+      : engine(ready.rules, ready.data, {.shards = shards}),
+        feed{&source,
+             SourceId(0),
+             {engine.add_partition(SourceId(0), carried_events(codec_of_cases(), ready.rules->schema))},
+             [&ready] { return make_decoder(codec_of_cases(), ready.rules->schema); },
+             {}},
+        keeper(engine, store, {"input"}, {.memory = 0, .load_at_once = 0}) {
+    const auto resumed = keeper.restore();
+    REQUIRE(resumed);
+    REQUIRE(publisher.open({}, resumed->newest));
+    for (const std::string& line : lines) source.push(0, line + "\n");
+    REQUIRE(source.start(resumed->from));
+    crew.emplace(engine, std::vector{feed},
+                 Crew::Outputs{.alert =
+                                   [this](const Alert& a) {
+                                     told += fmt::format("{} {} at {} s\n", a.key.values().front().as_text(),
+                                                         name_of(a.severity), a.time.us / 1'000'000);
+                                   }},
+                 clock, &keeper);
+    steward.emplace(keeper, *crew, publisher, Steward::Pace{.epoch = milliseconds(1)});
+  }
+  // All that there is to judge, in many epochs, then some more.
+  void work() {
+    for (int i = 0; i < 600; ++i) {
+      for (std::size_t n = 0; n < 8 * engine.shards(); ++n) crew->step(n % engine.shards());
+      clock.at = clock.at + milliseconds(1);
+      steward->step(clock.at);
+      REQUIRE(publisher.step());
+    }
+  }
+  std::size_t keys() const { return engine.keys(ProgramId{0}); }
+  std::string take_told() { return std::exchange(told, {}); }
+
+  HandClock clock;
+  MemorySource source{SourceId(0)};
+  Engine engine;
+  Crew::Feed feed;
+  Keeper keeper;
+  Publisher publisher{{}};
+  std::optional<Crew> crew;
+  std::optional<Steward> steward;
+  std::string told;
+};
+
+Ready ready_with(std::vector<RuleText> rules) {
+  Case c;
+  c.rules = std::move(rules);
+  auto ready = make_ready(c.text());
+  REQUIRE(ready);
+  return *ready;
+}
+
+std::string line(std::string_view type, std::int64_t second, std::string_view key) {
+  return fmt::format(R"({{"event":"{}","ts":{},"k":"{}","v":1}})", type, second * 1'000, key);
+}
+
+std::map<std::string, std::string> state_of(const MemoryStore& store, bool with_index = true) {
+  std::map<std::string, std::string> out;
+  REQUIRE(store.scan({}, {}, [&](std::string_view address, std::string_view value) -> Result<void> {
+    if (with_index || StateAddress::read(address)->kind != StateKind::due) out.emplace(address, value);
+    return {};
+  }));
+  return out;
+}
+std::size_t in_index(const MemoryStore& store) { return state_of(store).size() - state_of(store, false).size(); }
+
+}  // namespace
+
+TEST_CASE("keys for which something is due may be on disk alone, and are there in time") {
+  const Ready ready = ready_with({{"rule r1", "a then no b within 1m", "k", {"alert low \"\""}}});
+  for (const std::uint32_t shards : {1u, 3u}) {
+    MemoryStore store;
+    std::vector<std::string> lines;
+    for (int i = 0; i < 300; ++i) lines.push_back(line("a", 1'000 + i, fmt::format("k{}", i)));
+    lines.push_back(line("b", 1'300, "nobody"));
+    std::string expected;
+    for (int i = 0; i < 240; ++i) expected += fmt::format("k{} low at {} s\n", i, 1'060 + i);
+    {
+      Frugal life(ready, store, lines, shards);
+      life.work();
+      CHECK(life.take_told() == expected);
+      // Of sixty keys something is to come; what is due within some seconds has been read, or has not been let go.
+      CHECK(life.keys() < 12);
+      CHECK(in_index(store) == 60);
+    }
+    for (const int until : {1'310, 1'330, 1'400}) {
+      Frugal life(ready, store, lines, 4 - shards);
+      CHECK(life.keys() == 0);
+      lines.push_back(line("b", until, "nobody"));
+      life.source.push(0, lines.back() + "\n");
+      expected.clear();
+      for (int due = until == 1'310 ? 1'300 : until == 1'330 ? 1'310 : 1'330; due < std::min(until, 1'360); ++due)
+        expected += fmt::format("k{} low at {} s\n", due - 1'060, due);
+      life.work();
+      CHECK(life.take_told() == expected);
+    }
+    CHECK(in_index(store) == 0);
+  }
+}
+
+TEST_CASE("an index says what it would say if it were made now, and nothing of keys that have gone") {
+  const Ready ready =
+      ready_with({{"session s1 of (a or b)", "", "k", {"ends after 20s idle", "ends on b", "with n = count()"}}});
+  MemoryStore one, other;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 400; ++i)
+    lines.push_back(line(i % 5 == 4 ? "b" : "a", 1'000 + i / 4, fmt::format("k{}", i * 7 % 40)));
+  for (std::size_t n = 1; n <= lines.size(); n += n < 390 ? 13 : 1) {
+    Frugal life(ready, one, {lines.begin(), lines.begin() + static_cast<std::ptrdiff_t>(n)});
+    life.work();
+  }
+  Frugal life(ready, other, lines);
+  life.work();
+  CHECK(in_index(one) > 5);
+  CHECK(state_of(one) == state_of(other));
+  CHECK(2 * in_index(one) + 1 == state_of(one).size());  // a key each, and since when it watches
+}
+
+TEST_CASE("a state without an index, or whose index was made by another rule, is read whole once") {
+  const auto rule = [](std::string_view after) {
+    return RuleText{"rule r1",
+                    "a",
+                    "k",
+                    {"resolve when b", fmt::format("escalate to high after {} unresolved", after), "alert low \"\""}};
+  };
+  const Ready slow = ready_with({rule("100s")}), quick = ready_with({rule("30s")});
+  std::vector<std::string> lines{line("a", 1'000, "x"), line("a", 1'001, "y"), line("c", 1'002, "")};
+  MemoryStore store;
+  {
+    Frugal life(slow, store, lines);
+    life.work();
+    CHECK(life.take_told() == "x low at 1000 s\ny low at 1001 s\n");
+    CHECK(life.keys() == 0);
+  }
+  SUBCASE("no index") {
+    const auto before = state_of(store, false);
+    std::vector<StateChange> changes;
+    for (const auto& [address, value] : before) changes.push_back({address, value, false});
+    const std::vector<std::span<const StateChange>> runs{changes};
+    Ledger ledger = *Ledger::read(store.newest().value()->manifest);
+    for (Ledger::Known& known : ledger.programs) known.due = 0;
+    std::string manifest = ledger.bytes();
+    manifest.front() = 2;  // the version before, which does not say what the index was made by
+    manifest.resize(manifest.size() - ledger.programs.size());
+    MemoryStore old;
+    REQUIRE(old.store({Epoch{1}, runs, manifest, ""}));
+    CHECK(in_index(old) == 0);
+    {
+      Frugal life(slow, old, lines);
+      CHECK(life.keys() == 2);
+      life.work();
+      CHECK(in_index(old) == 2);
+      CHECK(life.keys() == 0);
+    }
+    Frugal life(slow, old, lines);
+    CHECK(life.keys() == 0);
+    life.source.push(0, line("c", 1'200, "") + "\n");
+    life.work();
+    CHECK(life.take_told() == "x high at 1100 s\ny high at 1101 s\n");
+  }
+  SUBCASE("another rule") {
+    {
+      Frugal life(quick, store, lines);
+      CHECK(life.keys() == 2);
+      life.work();
+      CHECK(in_index(store) == 2);
+    }
+    Frugal life(quick, store, lines);
+    CHECK(life.keys() == 0);
+    life.source.push(0, line("c", 1'200, "") + "\n");
+    life.work();
+    CHECK(life.take_told() == "x high at 1030 s\ny high at 1031 s\n");
+    CHECK(in_index(store) == 0);
+  }
+}
+
+TEST_CASE("keys that are kept elsewhere because of another rule are there in time") {
+  const RuleText session{"session s1 of a", "", "k", {"ends after 20s idle", "with n = count()"}},
+      user{"rule r1", "s1(n > 0)", "k", {"alert low \"\""}},
+      other{"session s0 of b", "", "k", {"ends after 20s idle", "with n = count()"}},
+      both{"rule r2", "s0(n > 5) then s1(n > 5) within 1m", "k", {"alert low \"\""}};
+  const Ready few = ready_with({session, user}), more = ready_with({both, other, session, user});
+  const auto group_of_s1 = [](const Ready& ready) {
+    const auto& programs = ready.rules->programs;
+    const auto s1 = std::ranges::find(programs, "s1", &Program::name) - programs.begin();
+    return Placement(*ready.rules, 1).home(ProgramId(static_cast<std::size_t>(s1)));
+  };
+  REQUIRE(group_of_s1(few) != group_of_s1(more));
+  MemoryStore store;
+  std::vector<std::string> lines;
+  for (int i = 0; i < 9; ++i) lines.push_back(line("a", 1'000 + i, fmt::format("k{}", i)));
+  for (const Ready* ready : {&few, &more, &more, &few}) {
+    Frugal life(*ready, store, lines);
+    life.work();
+    CHECK(life.take_told().empty());
+    CHECK(in_index(store) == 9);
+  }
+  Frugal life(more, store, lines);
+  life.work();  // moved once more
+  Frugal again(more, store, lines);
+  again.source.push(0, line("c", 1'200, "") + "\n");
+  again.work();
+  std::string expected;
+  for (int i = 0; i < 9; ++i) expected += fmt::format("k{} low at {} s\n", i, 1'020 + i);
+  CHECK(again.take_told() == expected);
+  CHECK(in_index(store) == 0);
 }

@@ -78,8 +78,9 @@ struct StateOut {
   Cold* cold = nullptr;               // where keys are that are not in memory
 
   StateAddress address(StateKind kind, std::string_view key) const {
-    return {home ? *home : kind == StateKind::key ? key_group_of(key) : keyless, program, kind, key};
+    return {kind == StateKind::key ? group_of(key) : home.value_or(keyless), program, kind, key};
   }
+  std::uint16_t group_of(std::string_view key) const { return home ? *home : key_group_of(key); }
 };
 
 }  // namespace tocsin

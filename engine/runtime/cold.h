@@ -1,5 +1,5 @@
 // Keys that stand in durable state and not in memory: there may be more of them than memory holds. One is read when an
-// event asks for it. Where a program has none of its keys there (`StateOut::cold` is off), nobody asks.
+// event asks for it, or before something is due for it. Where a program has left none of its keys there, nobody asks.
 //
 // One shard's.
 #pragma once
@@ -51,15 +51,31 @@ class Cold {
     return false;
   }
 
+  // The addresses in [from, to), in their order, until `see(address)` says that it is enough. False: as above.
+  template <class See>
+  bool scan(std::string_view from, std::string_view to, const See& see) {
+    if (error_) return false;
+    bool is_enough = false;
+    const auto scanned = store_.scan(from, to, [&](std::string_view address, std::string_view) -> Result<void> {
+      is_enough = !see(address);
+      if (is_enough) return failure(Error::Code::refused, {});
+      return {};
+    });
+    if (!scanned && !is_enough) error_ = scanned.error();
+    return !error_;
+  }
+
   const std::optional<Error>& error() const { return error_; }
   std::uint64_t read() const { return read_; }
+  std::uint64_t read_for_time() const { return read_for_time_; }
+  void count_for_time() { ++read_for_time_; }
 
  private:
   const CheckpointStore& store_;
   StateReader reader_;
   std::string address_;
   std::optional<Error> error_;
-  std::uint64_t read_ = 0;
+  std::uint64_t read_ = 0, read_for_time_ = 0;
 };
 
 }  // namespace tocsin

@@ -709,7 +709,7 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   bool may_be_cold() const override { return true; }
   void begin_cold() override { group_->begin_cold(); }
   std::size_t held() const override { return member_ == 0 ? group_->held() : 0; }
-  std::size_t evict(std::size_t most) override { return member_ == 0 ? group_->evict(most) : 0; }
+  std::size_t evict(std::size_t most, Time) override { return member_ == 0 ? group_->evict(most) : 0; }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override {
     TOCSIN_ASSERT(false && "nobody is muted while this rule fires");

@@ -3,7 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "engine/base/contract.h"
+#include "engine/program/dump.h"
+#include "engine/program/hash.h"
 #include "engine/runtime/placement.h"
 #include "engine/state/key_group.h"
 
@@ -43,7 +47,11 @@ StateAddress address_of_today(const Placement& placement, ProgramId program, con
   out.program = address.program;
   out.keyless = placement.group_of(program);
   out.home = placement.home(program);
-  return address.kind == StateKind::program ? address : out.address(address.kind, address.key);
+  if (address.kind == StateKind::program) return address;
+  if (address.kind != StateKind::due) return out.address(address.kind, address.key);
+  StateAddress today = address;
+  today.group = out.group_of(TimedKey::read(address.key)->key);
+  return today;
 }
 
 }  // namespace
@@ -76,6 +84,8 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
   names_ = std::make_unique<StateNames>(rules.schema, sources_, ledger_.layouts);
   ledger_.layouts = names_->layouts();
   std::vector<bool> cold(rules.programs.size(), false);
+  std::vector<ProgramId> unknown = indexed_anew(known);
+  unknown.insert(unknown.end(), rebuilt.programs.begin(), rebuilt.programs.end());
 
   Moves moves;
   if (!out.is_first) {
@@ -113,10 +123,28 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
     changes_at(*StateAddress::read(from)).gone(*StateAddress::read(from));
     if (const auto address = StateAddress::read(to)) changes_at(*address).put_again(*address, value);
   }
-  engine_.track(changes_, cold_, numbers_, !out.is_first, rebuilt.programs);
+  engine_.track(changes_, cold_, numbers_, !out.is_first, unknown);
   for (std::size_t shard = 0; shard < engine_.shards(); ++shard)
     for (std::size_t i = 0; i < cold.size(); ++i)
       if (cold[i]) engine_.lane(shard).shard().begin_cold(ProgramId(i));
+  return out;
+}
+
+// Those whose index was made when other things decided what is due, or never: all their keys are read, and written with
+// the next epoch as if they had changed. Where all that decides it is the same, the index is what it would be if it
+// were made now.
+std::vector<ProgramId> Keeper::indexed_anew(std::size_t known) {
+  const RuleSet& rules = engine_.rules();
+  std::vector<ProgramId> out;
+  has_index_.assign(rules.programs.size(), false);
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const Duration step = engine_.lane(0).shard().index_step(ProgramId(i));
+    const std::uint64_t today =
+        step.us == 0 ? 0 : hash_of(fmt::format("1 {} {}", step.us, dump(rules, rules.programs[i]))) | 1;
+    const std::uint64_t before = std::exchange(ledger_.programs[numbers_[i]].due, today);
+    has_index_[i] = today != 0 && (before == today || numbers_[i] >= known);
+    if (today != 0 && !has_index_[i]) out.emplace_back(i);
+  }
   return out;
 }
 
@@ -161,9 +189,11 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
         value.front() != static_cast<char>(kStateVersion))
       return failure(Error::Code::malformed, "the state holds an address or a value that this version does not know");
     const ProgramId id = programs[address->program];
-    const bool is_key = address->kind == StateKind::key;
+    const bool is_key = address->kind == StateKind::key, is_due = address->kind == StateKind::due;
+    const auto timed = is_due ? TimedKey::read(address->key) : std::nullopt;
+    if (is_due && !timed) return failure(Error::Code::malformed, "the state holds a time that cannot be read");
     if (!id.exists()) sweeps_ = true;
-    if (id.exists() && !engine_.lane(0).shard().keeps(id, *address)) {
+    if (id.exists() && (is_due ? !has_index_[id.index] : !engine_.lane(0).shard().keeps(id, *address))) {
       if (!watching) moves.all.push_back({std::string(bytes), {}, {}});
       return {};
     }
@@ -171,12 +201,14 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     if (id.exists() && !watching)
       if (const StateAddress today = address_of_today(placement, id, *address); today.group != address->group)
         today.append(to);
-    const bool may_stay = is_key && id.exists() && to.empty() && engine_.lane(0).shard().may_be_cold(id);
-    if (!id.exists() || (address->kind == StateKind::program) != watching || (may_stay && room == 0)) {
+    const bool may_stay = is_key && id.exists() && to.empty() && may_stay_cold(id);
+    const bool is_left_out = (may_stay && room == 0) || (is_due && to.empty());
+    if (!id.exists() || (address->kind == StateKind::program) != watching || is_left_out) {
       if (may_stay && !watching) cold[id.index] = true;
-      if (!is_key || ++unwanted < kStepsOver) return {};
-      StateAddress next = *address;  // behind all keys of the program in this group
-      next.kind = StateKind::budget;
+      if (is_due && id.exists() && !watching && cold[id.index]) engine_.load(id, *address, reader);
+      if ((!is_key && !is_due) || ++unwanted < kStepsOver) return {};
+      StateAddress next = *address;  // behind all of the kind that the program has in this group
+      next.kind = StateKind{static_cast<std::uint8_t>(static_cast<std::uint8_t>(address->kind) + 1)};
       next.key = {};
       next.append(skipped);
       return failure(Error::Code::refused, {});
@@ -185,10 +217,15 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     room -= may_stay;
     if (!to.empty()) {
       // What stands there already is newer: from there on it was written there.
-      const auto is_there = store_.find(to);
+      std::string key = to;
+      if (is_due) {  // it goes where its key goes
+        key.clear();
+        StateAddress{StateAddress::read(to)->group, address->program, StateKind::key, timed->key}.append(key);
+      }
+      const auto is_there = store_.find(key);
       if (!is_there) return tl::unexpected(is_there.error());
       moves.all.push_back({std::string(bytes), *is_there ? std::string() : std::move(to), std::string(value)});
-      if (*is_there) return {};
+      if (*is_there || is_due) return {};
     }
     if (read_whole(reader, value, [&](StateReader& in) { return engine_.load(id, *address, in); })) return {};
     return tl::unexpected(unreadable_state(rules.programs[id.index].name));
@@ -200,6 +237,11 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     from = std::exchange(skipped, {});
     unwanted = 0;
   }
+}
+
+bool Keeper::may_stay_cold(ProgramId id) const {
+  const Shard& shard = engine_.lane(0).shard();
+  return shard.may_be_cold(id) && (shard.index_step(id).us == 0 || has_index_[id.index]);
 }
 
 Changes& Keeper::changes_at(const StateAddress& address) {
@@ -313,7 +355,7 @@ bool Keeper::evict(std::size_t number) {
     part.looks = 0;
     return false;
   }
-  shard.evict(kAtOnce);
+  shard.evict(kAtOnce, engine_.lane(number).passed());
   part.looks -= std::min(part.looks, kAtOnce);
   return true;
 }
@@ -388,6 +430,12 @@ std::optional<Cut> Keeper::stored() const {
 std::uint64_t Keeper::brought() const {
   std::uint64_t sum = 0;
   for (const Cold& cold : cold_) sum += cold.read();
+  return sum;
+}
+
+std::uint64_t Keeper::brought_for_time() const {
+  std::uint64_t sum = 0;
+  for (const Cold& cold : cold_) sum += cold.read_for_time();
   return sum;
 }
 

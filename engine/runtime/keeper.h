@@ -101,8 +101,10 @@ class Keeper {
     std::uint64_t changes = 0, bytes = 0;
   };
   Result<Stored> store();
-  // Keys that durable state had when an event asked for them. REQUIRES: no shard works.
+  // Keys that were read out of durable state after the start. REQUIRES: no shard works.
   std::uint64_t brought() const;
+  // ... of which no event had asked for these: something was due for them soon.
+  std::uint64_t brought_for_time() const;
   // Found since the last cut, and told of blocks. Any thread.
   std::size_t outbox_bytes() const;
 
@@ -122,6 +124,8 @@ class Keeper {
   struct Part;
   struct Moves;
   void forget(const std::vector<ProgramId>& programs);
+  std::vector<ProgramId> indexed_anew(std::size_t known);
+  bool may_stay_cold(ProgramId program) const;
   Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold, Moves& moves);
   Result<void> take(std::span<Changes> from, const std::vector<ProgramId>& programs, const StateNames& names,
                     bool watching);
@@ -135,6 +139,7 @@ class Keeper {
   Ledger ledger_;
   std::unique_ptr<StateNames> names_;
   std::vector<std::uint32_t> numbers_;  // of programs
+  std::vector<bool> has_index_;         // by program: that of when something is due for its keys is as it must be
   std::vector<Changes> changes_;        // by shard
   std::vector<Cold> cold_;              // by shard
   const KeeperLimits limits_;

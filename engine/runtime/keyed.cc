@@ -90,6 +90,16 @@ StreamSet StreamFilters::fits(const EvalContext& context, const Evaluator& evalu
   return out;
 }
 
+Duration step_of_index(std::span<const Duration> waits) {
+  constexpr Duration kLeast = seconds(1), kMost = days(1);
+  Duration shortest = kMost;
+  for (const Duration wait : waits)
+    if (wait.us > 0) shortest = std::min(shortest, Duration{wait.us / 64});
+  Duration out = kLeast;
+  while (2 * out.us <= shortest.us) out = Duration{2 * out.us};
+  return out;
+}
+
 void StreamFilters::add_memory(const Evaluator& evaluator, std::vector<const void*>& out) const {
   out.push_back(filters_.data());
   for (const Filter& f : filters_) evaluator.add_memory(f.filter, out);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,7 @@
 #include "engine/program/program.h"
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
+#include "engine/runtime/cold_due.h"
 #include "engine/runtime/runner.h"
 #include "engine/state/gone_keys.h"
 #include "engine/state/touched.h"
@@ -110,6 +112,10 @@ struct StringEqual {
   bool operator()(std::string_view a, const HashedKey& b) const { return a == b.bytes; }
 };
 
+// How far apart the times are under which an index has keys of a program that waits so long: where a deadline moves
+// with every event, it stands under the same time for a while.
+Duration step_of_index(std::span<const Duration> waits);
+
 template <class State>
 class Keyed {
  public:
@@ -151,8 +157,11 @@ class Keyed {
     kind_ = kind;
     write_ = std::move(write);
     touched_.begin();
-    if (!out.is_known)
-      for (const auto& [key, state] : states_) will_change(key, *state);
+    if (out.is_known) return;
+    for (const auto& [key, state] : states_) {
+      if constexpr (kWaits) state->indexed.reset();
+      will_change(key, *state);
+    }
   }
   // Before anything of the state changes.
   void will_change(const std::string& key, State& state) {
@@ -163,6 +172,8 @@ class Keyed {
     gone_.cut([this](const std::string& key) {
       if (find(key) == nullptr) out_.changes->gone(out_.address(kind_, key));
     });
+    for (const auto& [at, key] : left_index_) change_index(at, key, true);
+    left_index_.clear();
   }
   // About `most` keys of the cut; how many are left.
   std::size_t save(std::size_t most) {
@@ -180,6 +191,7 @@ class Keyed {
   State& restore(std::string key, std::unique_ptr<State> state) {
     State& out = *state;
     if (State* before = find(key)) unschedule(*before);
+    if constexpr (kWaits) out.indexed = time_in_index(out);
     states_.insert_or_assign(std::move(key), std::move(state));
     return out;
   }
@@ -192,20 +204,32 @@ class Keyed {
     read_ = std::move(read);
     is_cold_ = true;
   }
+  // Something may be due for keys that memory has not: durable state has an index of when that is, and what is missing
+  // is read in time. `due_of(state)` is what `next` is given, and depends on what is written of the state alone.
+  // REQUIRES: State::indexed; before anything else.
+  void keep_index(Duration step, std::function<std::optional<Instant>(const State&)> due_of) {
+    step_ = step;
+    due_of_ = std::move(due_of);
+  }
+  // The index has keys of this group from `at` on.
+  void cold_from(std::uint16_t group, Time at) { cold_due_.add(group, at); }
+
   // About how much memory all of them take: a state in memory is some times as large as it was written.
   std::size_t held() const {
     return states_.size() * (sizeof(State) + kAround + kUnpacked * put_bytes_ / std::max<std::uint64_t>(puts_, 1));
   }
   // Looks at up to `most` keys, each in its turn, and takes those out of memory that durable state has as they are. How
-  // many. REQUIRES: the last cut is durable; whoever takes something out calls begin_cold() before anybody looks.
-  std::size_t evict(std::size_t most) {
+  // many. REQUIRES: the last cut is durable, all that was due before `passed` has happened; whoever takes something out
+  // calls begin_cold() before anybody looks.
+  std::size_t evict(std::size_t most, Time passed) {
     gone_.stored();
+    cold_due_.set_read_before(passed);
     auto at = states_.find(std::string_view(hand_));
     if (at == states_.end()) at = states_.begin();
     std::size_t out = 0;
     for (; most > 0 && at != states_.end(); --most) {
       const auto one = at++;
-      if (one->second->touched != Touched<std::string>::kClean) continue;
+      if (one->second->touched != Touched<std::string>::kClean || !may_leave(one->first, *one->second)) continue;
       unschedule(*one->second);
       states_.erase(one);
       ++out;
@@ -233,7 +257,8 @@ class Keyed {
   }
   // The earliest of what is due for any key. Walks all of them: for what is asked once.
   template <class DueOf>
-  std::optional<Instant> earliest(const DueOf& due_of) const {
+  std::optional<Instant> earliest(const DueOf& due_of) {
+    bring_due(kForever);
     std::optional<Instant> out;
     for (const auto& [key, state] : states_) {
       const std::optional<Instant> due = due_of(*state);
@@ -243,7 +268,8 @@ class Keyed {
   }
   // What is due for each key for which something is.
   template <class DueOf>
-  void due_keys(const DueOf& due_of, std::vector<std::pair<Instant, std::string>>& out) const {
+  void due_keys(const DueOf& due_of, std::vector<std::pair<Instant, std::string>>& out) {
+    bring_due(kForever);
     for (const auto& [key, state] : states_)
       if (const std::optional<Instant> due = due_of(*state)) out.emplace_back(*due, key);
   }
@@ -261,22 +287,18 @@ class Keyed {
     std::push_heap(queue_.begin(), queue_.end());
   }
   std::size_t queued() const { return queue_.size(); }
-  // The next deadline that still stands. `due_of(state)` gives the state's own.
+  // The next deadline that still stands, or when keys have to be read for which there may be one. `due_of(state)` gives
+  // the state's own.
   template <class DueOf>
   std::optional<Instant> next(const DueOf& due_of) {
-    while (!queue_.empty()) {
-      State* state = standing(queue_.front());
-      const std::optional<Instant> due = state != nullptr ? due_of(*state) : std::nullopt;
-      if (state != nullptr && due == queue_.front().at) return due;
-      const Entry top = pop();
-      if (state == nullptr) continue;
-      unschedule(*state);
-      schedule(top.key, *state, due);
-    }
-    return std::nullopt;
+    const std::optional<Instant> out = next_in_memory(due_of);
+    const std::optional<Time> cold = cold_due_.first();
+    if (!cold || (out && *out <= Instant{*cold, Phase::over})) return out;
+    return Instant{*cold, Phase::over};
   }
   // The keys with something due until `now`, in their order; each once. Their next deadlines want scheduling.
   std::vector<std::string> take(Instant now) {
+    bring_due(now.time);
     std::vector<std::string> out;
     while (!queue_.empty() && queue_.front().at <= now) {
       State* state = standing(queue_.front());
@@ -296,6 +318,19 @@ class Keyed {
     friend bool operator<(const Entry& a, const Entry& b) { return a.at != b.at ? a.at > b.at : a.key > b.key; }
     friend bool operator==(const Entry&, const Entry&) = default;
   };
+  template <class DueOf>
+  std::optional<Instant> next_in_memory(const DueOf& due_of) {
+    while (!queue_.empty()) {
+      State* state = standing(queue_.front());
+      const std::optional<Instant> due = state != nullptr ? due_of(*state) : std::nullopt;
+      if (state != nullptr && due == queue_.front().at) return due;
+      const Entry top = pop();
+      if (state == nullptr) continue;
+      unschedule(*state);
+      schedule(top.key, *state, due);
+    }
+    return std::nullopt;
+  }
   // Whose deadline this is still; null: nobody's.
   State* standing(const Entry& entry) {
     State* state = find(entry.key);
@@ -322,10 +357,90 @@ class Keyed {
     if (!touched_.is_on()) return;
     if (touched_.is_due(state.touched)) put(key, state);
     gone_.add(key);
+    if constexpr (kWaits)
+      if (state.indexed) left_index_.emplace_back(*state.indexed, key);
   }
   void put(const std::string& key, State& state) {
     put_bytes_ += out_.changes->put(out_.address(kind_, key), [&](StateWriter& w) { write_(w, state); });
     ++puts_;
+    if constexpr (kWaits) put_index(key, state);
+  }
+
+  // ----- when something is due for keys that memory has not ---------------------------------------------
+
+  static constexpr bool kWaits = requires(State& state) { state.indexed; };
+  static constexpr Time kForever{std::numeric_limits<std::int64_t>::max()};
+  static constexpr std::size_t kReadAtOnce = 1'024;  // of the index
+
+  std::optional<Time> time_in_index(const State& state) const {
+    if (step_.us == 0) return std::nullopt;
+    const std::optional<Instant> due = due_of_(state);
+    if (!due) return std::nullopt;
+    const std::int64_t over = due->time.us % step_.us;
+    return Time{due->time.us - (over < 0 ? over + step_.us : over)};
+  }
+  // Who only wants to carry state elsewhere reads nothing, and is given no index.
+  void put_index(const std::string& key, State& state) {
+    if (out_.cold == nullptr) return;
+    const std::optional<Time> at = time_in_index(state);
+    if (at == state.indexed) return;
+    if (state.indexed) change_index(*state.indexed, key, true);
+    if (at) change_index(*at, key, false);
+    state.indexed = at;
+  }
+  void change_index(Time at, std::string_view key, bool gone) {
+    timed_.clear();
+    TimedKey{at, key}.append(timed_);
+    const StateAddress address{out_.group_of(key), out_.program, StateKind::due, timed_};
+    if (gone)
+      out_.changes->gone(address);
+    else
+      out_.changes->put(address, [](StateWriter&) {});
+  }
+  // What is due soon stays: it would be read again at once.
+  bool may_leave(const std::string& key, const State& state) {
+    if constexpr (kWaits) {
+      if (state.indexed && !cold_due_.is_ahead(*state.indexed)) return false;
+      if (state.indexed) cold_due_.add(out_.group_of(key), *state.indexed);
+    }
+    return true;
+  }
+  // All keys that the index has until `now` are in memory, or durable state has them no more.
+  void bring_due(Time now) {
+    if (!cold_due_.group_until(now)) return;
+    while (const auto group = cold_due_.group_until(now)) bring_due(*group, now);
+    cold_due_.set_read(now);
+  }
+  void bring_due(std::uint16_t group, Time now) {
+    std::string from, to;
+    timed_.clear();
+    TimedKey{Time{cold_due_.read_until().us + 1}, {}}.append(timed_);
+    StateAddress{group, out_.program, StateKind::due, timed_}.append(from);
+    StateAddress{group, out_.program, StateKind{static_cast<std::uint8_t>(kLastStateKind) + 1}, {}}.append(to);
+    const std::size_t head = from.size() - timed_.size();
+    std::vector<std::string> keys;
+    for (bool is_more = true; is_more;) {
+      keys.clear();
+      is_more = false;
+      std::optional<Time> later;
+      const auto see = [&](std::string_view address) {
+        const auto timed = TimedKey::read(address.substr(head));
+        if (!timed) return true;
+        if (timed->at > now) {
+          later = timed->at;
+          return false;
+        }
+        if (is_more = keys.size() == kReadAtOnce; is_more)
+          from = address;
+        else
+          keys.emplace_back(timed->key);
+        return !is_more;
+      };
+      if (!out_.cold->scan(from, to, see)) return cold_due_.clear();  // all end here
+      for (const std::string& key : keys)
+        if (find(key) == nullptr && bring(key) != nullptr) out_.cold->count_for_time();
+      if (!is_more) cold_due_.set(group, later);
+    }
   }
   State* read_cold(const HashedKey& key) {
     if (gone_.has(key.bytes)) return nullptr;
@@ -351,6 +466,11 @@ class Keyed {
   bool is_cold_ = false;
   std::string hand_;  // the key that evict() looks at next
   std::uint64_t puts_ = 0, put_bytes_ = 0;
+  Duration step_{};  // of the index; 0: there is none
+  std::function<std::optional<Instant>(const State&)> due_of_;
+  ColdDue cold_due_;
+  std::vector<std::pair<Time, std::string>> left_index_;  // of keys that have gone since the last cut
+  std::string timed_;
 };
 
 }  // namespace tocsin

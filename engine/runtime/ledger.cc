@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kVersion = 3, kWithoutIndex = 2;
 
 template <class Archive>
 void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
@@ -17,7 +17,7 @@ void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as an
 }
 
 template <class Archive>
-void ledger_parts(Archive& a, Ledger& ledger) {
+void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
   a(ledger.programs, ledger.layouts.types, ledger.layouts.sources);
   Cut& cut = ledger.cut;
   a(cut.number, cut.frontier.events_before, cut.frontier.timers_before);
@@ -37,6 +37,8 @@ void ledger_parts(Archive& a, Ledger& ledger) {
   const std::size_t sinks = a.count(ledger.sinks.size());
   if constexpr (Archive::kReads) ledger.sinks.resize(sinks);
   for (SinkDelivery& sink : ledger.sinks) a(sink.sink, sink.delivery.epoch.number, sink.delivery.bookmark);
+  if (version == kWithoutIndex) return;
+  for (Ledger::Known& program : ledger.programs) a(program.due);
 }
 
 // A ledger names everything itself.
@@ -59,7 +61,7 @@ std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
     // Renamed: the number goes over, once and for all.
     if (!was.empty() && std::ranges::find(programs, name, &Known::name) == programs.end())
       if (at = known(was); at != programs.end()) at->name = name;
-    if (at == programs.end()) at = programs.insert(at, {name, shapes[i]});
+    if (at == programs.end()) at = programs.insert(at, {name, shapes[i], 0});
     out.push_back(static_cast<std::uint32_t>(at - programs.begin()));
   }
   return out;
@@ -68,17 +70,18 @@ std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
 std::string Ledger::bytes() const {
   std::string out(1, static_cast<char>(kVersion));
   StateWriter writer(out, no_names());
-  ledger_parts(writer, const_cast<Ledger&>(*this));  // a writer changes nothing
+  ledger_parts(writer, const_cast<Ledger&>(*this), kVersion);  // a writer changes nothing
   return out;
 }
 
 Result<Ledger> Ledger::read(std::string_view bytes) {
-  if (bytes.empty() || bytes.front() != static_cast<char>(kVersion))
+  const std::uint8_t version = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
+  if (version != kVersion && version != kWithoutIndex)
     return failure(Error::Code::malformed,
                    "the state was written by another version of tocsin, which this one does not know");
   Ledger out;
   StateReader reader(bytes.substr(1), no_names());
-  ledger_parts(reader, out);
+  ledger_parts(reader, out, version);
   if (!reader.ok() || !reader.at_end())
     return failure(Error::Code::malformed, "what the newest epoch says of its positions cannot be read");
   return out;

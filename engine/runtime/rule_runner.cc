@@ -68,6 +68,7 @@ struct KeyState : InTableMemory<KeyState> {
   std::optional<Time> last_event;        // of any base that the rule names (F10)
   FiredAbsences absences;                // F14
   std::optional<Instant> scheduled;
+  std::optional<Time> indexed;
   TouchTag touched = 0;
 };
 
@@ -139,6 +140,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
     name_budgets();
+    if (index_step().us != 0) keys_.keep_index(index_step(), [this](const KeyState& s) { return due_of(s, true); });
     keys_end_ = keys_end();
     may_pass_by_ = context.fast && !uses_previous_ && rule_.learn.us == 0 && rule_.forget.us == 0;
     find_plain_inputs();
@@ -240,7 +242,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     keys_.due_keys([this](const KeyState& s) { return due_of(s, false); }, out);
   }
   std::optional<Instant> due_of_key(const std::string& key) const override {
-    const KeyState* state = keys_.find(key);
+    const KeyState* state = keys_.bring(key);
     return state == nullptr ? std::nullopt : due_of(*state, false);
   }
 
@@ -285,13 +287,21 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   // Whoever is muted meanwhile asks for keys by parts of them; a list is gone through when it is swapped.
   bool may_be_cold() const override {
-    return !waits_ && !program_.by_all && !program_.keys_from.exists() && !open_keys_.is_asked();
+    return !program_.by_all && !program_.keys_from.exists() && !open_keys_.is_asked();
   }
+  Duration index_step() const override {
+    if (!waits_ || !may_be_cold()) return {};
+    std::vector<Duration> waits{rule_.remind, rule_.forget, program_.bounds.reach.longest.value_or(Duration{})};
+    for (const Pattern& p : program_.patterns) waits.insert(waits.end(), {p.length, p.hold});
+    for (const Escalation& e : rule_.escalations) waits.push_back(e.after);
+    return step_of_index(waits);
+  }
+  void cold_from(std::uint16_t group, Time at) override { keys_.cold_from(group, at); }
   void begin_cold() override {
     keys_.begin_cold([this](std::string key, StateReader& in) { return load_key(std::move(key), in); });
   }
   std::size_t held() const override { return may_be_cold() ? keys_.held() : 0; }
-  std::size_t evict(std::size_t most) override { return keys_.evict(most); }
+  std::size_t evict(std::size_t most, Time passed) override { return keys_.evict(most, passed); }
 
   bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
     return open_keys_.has(parts, bytes);

@@ -159,16 +159,22 @@ class Runner {
   // What an address of this program holds. False: the bytes are no state of it. REQUIRES: keeps(address).
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
 
-  // Are keys looked at one by one, and is nothing ever due for them? Then they may stay in durable state until an event
-  // asks for them.
+  // Are keys looked at one by one? Then they may stay in durable state until an event asks for them, or something is
+  // due for them soon.
   virtual bool may_be_cold() const { return false; }
+  // How far apart the times are in the index of what is due for them; 0: there is none, as nothing ever is, or all are
+  // in memory.
+  virtual Duration index_step() const { return {}; }
+  // The index has keys of this group from `at` on that are not in memory. REQUIRES: index_step(), begin_cold() comes.
+  virtual void cold_from(std::uint16_t /*group*/, Time /*at*/) {}
   // From here on some do, for ever. REQUIRES: may_be_cold(), track().
   virtual void begin_cold() {}
   // About the memory of all keys, in constant time.
   virtual std::size_t held() const { return 0; }
   // Looks at up to `most` keys and takes out of memory what durable state has as it is; how many. REQUIRES:
-  // may_be_cold(), the last cut is durable; where it is not zero begin_cold() comes next.
-  virtual std::size_t evict(std::size_t /*most*/) { return 0; }
+  // may_be_cold(), the last cut is durable, all that was due before `passed` has happened; where it is not zero
+  // begin_cold() comes next.
+  virtual std::size_t evict(std::size_t /*most*/, Time /*passed*/) { return 0; }
 
   // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of
   // none: for any key)? REQUIRES: a rule of the set is muted so.

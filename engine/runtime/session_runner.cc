@@ -23,6 +23,7 @@ struct Session {
   std::optional<RunningRows> running;  // of all events
   Duration gap{};                      // of the last event
   std::optional<Instant> scheduled;
+  std::optional<Time> indexed;
   TouchTag touched = 0;
 
   template <class Archive>
@@ -40,7 +41,9 @@ class SessionRunner : public Runner {
         program_(context.rules->programs[id.index]),
         streams_(program_),
         body_(std::get<SessionBody>(program_.body)),
-        lasting_(program_, body_.of) {}
+        lasting_(program_, body_.of) {
+    if (index_step().us != 0) keys_.keep_index(index_step(), [this](const Session& s) { return due_of(s); });
+  }
 
   void watch(Time) override {}
 
@@ -56,7 +59,7 @@ class SessionRunner : public Runner {
     keys_.due_keys([this](const Session& s) { return due_of(s); }, out);
   }
   std::optional<Instant> due_of_key(const std::string& key) const override {
-    const Session* session = keys_.find(key);
+    const Session* session = keys_.bring(key);
     return session == nullptr ? std::nullopt : due_of(*session);
   }
 
@@ -80,19 +83,22 @@ class SessionRunner : public Runner {
   void cut() override { keys_.cut(); }
   std::size_t save(std::size_t most) override { return keys_.save(most); }
   bool load(const StateAddress& address, StateReader& in) override {
-    auto session = std::make_unique<Session>();
-    session->lasted = lasting_.begin();
-    in(*session);
-    if (address.kind != StateKind::key || !in.ok()) return false;
-    if (context_.fast && session->count == session->events.size()) {  // else it has been cut short
-      session->running.emplace(program_);
-      for (const Seen& event : session->events) join(*session, event);
-    }
-    const std::string key(address.key);
-    Session& s = keys_.restore(key, std::move(session));
-    keys_.schedule(key, s, due_of(s));
-    return true;
+    return address.kind == StateKind::key && load_key(std::string(address.key), in);
   }
+
+  bool may_be_cold() const override { return !program_.by_all; }
+  Duration index_step() const override {
+    if (!may_be_cold()) return {};
+    std::vector<Duration> waits{body_.at_most};
+    for (const SessionBody::Gap& gap : body_.gaps) waits.push_back(gap.idle);
+    return step_of_index(waits);
+  }
+  void cold_from(std::uint16_t group, Time at) override { keys_.cold_from(group, at); }
+  void begin_cold() override {
+    keys_.begin_cold([this](std::string key, StateReader& in) { return load_key(std::move(key), in); });
+  }
+  std::size_t held() const override { return may_be_cold() ? keys_.held() : 0; }
+  std::size_t evict(std::size_t most, Time passed) override { return keys_.evict(most, passed); }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
   const ProgramCounters& counters() const override { return counters_; }
@@ -108,6 +114,20 @@ class SessionRunner : public Runner {
   }
 
  private:
+  bool load_key(std::string key, StateReader& in) {
+    auto session = std::make_unique<Session>();
+    session->lasted = lasting_.begin();
+    in(*session);
+    if (!in.ok()) return false;
+    if (context_.fast && session->count == session->events.size()) {  // else it has been cut short
+      session->running.emplace(program_);
+      for (const Seen& event : session->events) join(*session, event);
+    }
+    Session& s = keys_.restore(key, std::move(session));
+    keys_.schedule(key, s, due_of(s));
+    return true;
+  }
+
   void visit(const KeyedVisit& v, const Event& event, Outputs& out) {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
@@ -116,7 +136,7 @@ class SessionRunner : public Runner {
       return std::any_of(streams.begin(), streams.end(), [&](StreamId s) { return static_cast<bool>(fits[s.index]); });
     };
     ++counters_.events;
-    Session* s = keys_.find(v.key);
+    Session* s = keys_.bring(v.key);
     const bool starts = is(body_.starts), ends = is(body_.ends), of = fits[body_.of.index];
     if (s != nullptr && starts) {  // y begins a new one and ends the open one
       end(*s, v.key, event.time, out);

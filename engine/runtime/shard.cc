@@ -105,13 +105,16 @@ std::size_t Shard::keys() const {
 }
 
 // Programs in turn.
-std::size_t Shard::evict(std::size_t most) {
+std::size_t Shard::evict(std::size_t most, Time passed) {
   for (std::size_t tried = 0; tried < runners_.size(); ++tried) {
     const ProgramId id(evicting_);
     evicting_ = evicting_ + 1 == runners_.size() ? 0 : evicting_ + 1;
     if (!may_be_cold(id) || runners_[id.index]->held() == 0) continue;
-    const std::size_t out = runners_[id.index]->evict(most);
-    if (out > 0) runners_[id.index]->begin_cold();
+    const std::size_t out = runners_[id.index]->evict(most, passed);
+    if (out > 0) {
+      runners_[id.index]->begin_cold();
+      look_at_due(static_cast<std::uint32_t>(id.index));
+    }
     return out;
   }
   return 0;
@@ -139,6 +142,11 @@ std::size_t Shard::save(std::size_t most) {
 bool Shard::keeps(ProgramId id, const StateAddress& address) const { return runners_[id.index]->keeps(address); }
 
 bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
+  if (address.kind == StateKind::due) {  // of keys that are left out: of others it is known
+    const auto timed = TimedKey::read(address.key);
+    if (timed) runners_[id.index]->cold_from(address.group, timed->at);
+    return timed.has_value();
+  }
   if (address.kind != StateKind::program) return runners_[id.index]->load(address, in);
   Time from{};
   in(from);

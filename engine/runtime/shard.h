@@ -93,9 +93,10 @@ class Shard {
   // As Runner's.
   bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
   void begin_cold(ProgramId id) { runners_[id.index]->begin_cold(); }
+  Duration index_step(ProgramId id) const { return runners_[id.index]->index_step(); }
   std::size_t held() const;
   std::size_t keys() const;  // that may be cold and are not
-  std::size_t evict(std::size_t most);
+  std::size_t evict(std::size_t most, Time passed);
   void restored();
 
   // What has come out since the last call, in order.

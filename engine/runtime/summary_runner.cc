@@ -1,6 +1,7 @@
 // Summaries (S4): aggregates on a schedule. Every window that holds an event is emitted when it is over, the partial
 // first one too; `every event` emits at each event; `over all` never forgets by itself.
 #include <algorithm>
+#include <array>
 
 #include "engine/base/hash.h"
 #include "engine/match/aligned.h"
@@ -24,6 +25,7 @@ struct Summed {
   std::optional<Time> next;  // the next window's end
   Time last_event{};
   std::optional<Instant> scheduled;
+  std::optional<Time> indexed;
   TouchTag touched = 0;
 
   template <class Archive>
@@ -43,7 +45,9 @@ class SummaryRunner : public Runner {
         body_(std::get<SummaryBody>(program_.body)),
         lasting_(program_, body_.of),
         step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone),
-        overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {}
+        overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {
+    if (index_step().us != 0) keys_.keep_index(index_step(), [this](const Summed& s) { return due_of(s, true); });
+  }
 
   void watch(Time from) override {
     if (!program_.by_all || !body_.even_if_empty || body_.every_event || !context_.share.has(id_, {})) return;
@@ -65,7 +69,7 @@ class SummaryRunner : public Runner {
     keys_.due_keys([this](const Summed& s) { return due_of(s, false); }, out);
   }
   std::optional<Instant> due_of_key(const std::string& key) const override {
-    const Summed* state = keys_.find(key);
+    const Summed* state = keys_.bring(key);
     return state == nullptr ? std::nullopt : due_of(*state, false);
   }
 
@@ -94,16 +98,22 @@ class SummaryRunner : public Runner {
   void cut() override { keys_.cut(); }
   std::size_t save(std::size_t most) override { return keys_.save(most); }
   bool load(const StateAddress& address, StateReader& in) override {
-    auto summed = std::make_unique<Summed>();
-    summed->lasted = lasting_.begin();
-    in(*summed);
-    if (address.kind != StateKind::key || !in.ok()) return false;
-    if (context_.fast && overlaps_) summed->running.emplace(program_);  // its rows join at the next emission
-    const std::string key(address.key);
-    Summed& s = keys_.restore(key, std::move(summed));
-    keys_.schedule(key, s, due_of(s, true));
-    return true;
+    return address.kind == StateKind::key && load_key(std::string(address.key), in);
   }
+
+  bool may_be_cold() const override { return !program_.by_all; }
+  Duration index_step() const override {
+    if (!may_be_cold()) return {};
+    // The end of a window does not move with events, and many keys have the same.
+    const Duration window = body_.every_event ? Duration{} : seconds(1);
+    return step_of_index(std::array{window, body_.forget});
+  }
+  void cold_from(std::uint16_t group, Time at) override { keys_.cold_from(group, at); }
+  void begin_cold() override {
+    keys_.begin_cold([this](std::string key, StateReader& in) { return load_key(std::move(key), in); });
+  }
+  std::size_t held() const override { return may_be_cold() ? keys_.held() : 0; }
+  std::size_t evict(std::size_t most, Time passed) override { return keys_.evict(most, passed); }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
   const ProgramCounters& counters() const override { return counters_; }
@@ -119,6 +129,17 @@ class SummaryRunner : public Runner {
   }
 
  private:
+  bool load_key(std::string key, StateReader& in) {
+    auto summed = std::make_unique<Summed>();
+    summed->lasted = lasting_.begin();
+    in(*summed);
+    if (!in.ok()) return false;
+    if (context_.fast && overlaps_) summed->running.emplace(program_);  // its rows join at the next emission
+    Summed& s = keys_.restore(key, std::move(summed));
+    keys_.schedule(key, s, due_of(s, true));
+    return true;
+  }
+
   Duration window() const { return body_.over.us != 0 ? body_.over : body_.every; }
 
   Summed& begin(const std::string& key, std::span<const Value> values, Time at) {
@@ -137,7 +158,7 @@ class SummaryRunner : public Runner {
     EvalContext context = context_.at(&event, event.time);
     context.key = v.values;
     const StreamSet fits = streams_.fits(context, *context_.evaluator);
-    Summed* s = keys_.find(v.key);
+    Summed* s = keys_.bring(v.key);
     if (!fits[body_.of.index]) {
       if (s != nullptr && (lasting_.any() || body_.forget.us != 0)) look_on(*s, v.key, event, fits);
       return;

@@ -9,17 +9,19 @@
 #include <string>
 #include <string_view>
 
+#include "engine/base/time.h"
 #include "engine/state/key_group.h"
 
 namespace tocsin {
 
 // What stands at an address. Never renumbered.
 enum class StateKind : std::uint8_t {
-  key = 0,     // one key of a program
-  budget = 1,  // a budget with keys of its own (`per src`)
-  program = 2  // since when a program has been watching; the key is empty
+  key = 0,      // one key of a program
+  budget = 1,   // a budget with keys of its own (`per src`)
+  program = 2,  // since when a program has been watching; the key is empty
+  due = 3       // when a key has to be in memory, since something is due for it soon (TimedKey); the value has no parts
 };
-inline constexpr StateKind kLastStateKind = StateKind::program;
+inline constexpr StateKind kLastStateKind = StateKind::due;
 inline constexpr std::uint8_t kStateVersion = 1;
 
 struct StateAddress {
@@ -47,6 +49,28 @@ struct StateAddress {
     out.key = bytes.substr(7);
     return out;
   }
+};
+
+// What stands for the key in an address of kind `due`: they are in the order of times.
+struct TimedKey {
+  Time at{};
+  std::string_view key;
+
+  void append(std::string& out) const {
+    const std::uint64_t ascends = static_cast<std::uint64_t>(at.us) ^ kSign;
+    for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(ascends >> shift);
+    out += key;
+  }
+  // Nothing: the bytes are none.
+  static std::optional<TimedKey> read(std::string_view bytes) {
+    if (bytes.size() < 8) return std::nullopt;
+    std::uint64_t ascends = 0;
+    for (std::size_t i = 0; i < 8; ++i) ascends = ascends << 8 | static_cast<std::uint8_t>(bytes[i]);
+    return TimedKey{Time{static_cast<std::int64_t>(ascends ^ kSign)}, bytes.substr(8)};
+  }
+
+ private:
+  static constexpr std::uint64_t kSign = std::uint64_t{1} << 63;
 };
 
 }  // namespace tocsin

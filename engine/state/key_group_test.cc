@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <set>
 
 #include "engine/event/key.h"
@@ -61,6 +62,17 @@ TEST_CASE("addresses come back as they were, in the order of groups, and rubbish
   CHECK(read->kind == StateKind::budget);
   CHECK(read->key == "key");
   CHECK_FALSE(StateAddress::read(bytes.substr(0, 6)));
+  CHECK_FALSE(TimedKey::read("1234567"));
+  std::string before;
+  for (const std::int64_t us : {std::numeric_limits<std::int64_t>::min(), std::int64_t{-256}, std::int64_t{-1},
+                                std::int64_t{0}, std::int64_t{255}, std::numeric_limits<std::int64_t>::max()}) {
+    std::string timed;
+    TimedKey{Time{us}, "key"}.append(timed);
+    CHECK(before < timed);
+    CHECK(TimedKey::read(timed)->at == Time{us});
+    CHECK(TimedKey::read(timed)->key == "key");
+    before = timed;
+  }
   CHECK_FALSE(StateAddress::read(std::string(7, '\xff')));
   std::string smaller;
   StateAddress{1, 0xffffffff, StateKind::program, "zzz"}.append(smaller);

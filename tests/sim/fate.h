@@ -35,6 +35,7 @@ namespace tocsin::tests {
   X(slow_calls, "calls to the disk during which others went on")               \
   X(hangs_told, "looks that found that the disk does not answer")              \
   X(cold_reads, "keys brought out of durable state")                           \
+  X(due_reads, "... since something was due for them soon")                    \
   X(stalls, "sources that stalled")                                            \
   X(short_reads, "blocks that were shorter than they could have been")         \
   X(pauses, "partitions that were paused")                                     \

@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
+#include <set>
 
 #include <unistd.h>
 
 #include "adapters/codec/config.h"
 #include "adapters/file/sink.h"
 #include "adapters/lmdb/store.h"
+#include "engine/base/contract.h"
 #include "engine/runtime/crew.h"
 #include "engine/runtime/keeper.h"
 #include "engine/runtime/kept_shape.h"
@@ -316,6 +318,7 @@ class Simulation {
 
   void let_go() {
     fate_.count(Simulated::cold_reads, generation_->keeper.brought());
+    fate_.count(Simulated::due_reads, generation_->keeper.brought_for_time());
     generation_.reset();
   }
 
@@ -537,9 +540,16 @@ class Simulation {
 
   void count_left() {
     const auto ledger = Ledger::read(store_->newest().value()->manifest);
+    std::set<std::string> due;
     const auto scanned = store_->scan({}, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
-      if (ledger->programs[StateAddress::read(bytes)->program].name.empty())
+      const auto address = StateAddress::read(bytes);
+      if (ledger->programs[address->program].name.empty())
         fails("what a rule has left that is gone stands in durable state");
+      if (address->kind != StateKind::due) return {};
+      std::string key;
+      StateAddress{address->group, address->program, StateKind::key, TimedKey::read(address->key)->key}.append(key);
+      if (!store_->find(key).value()) fails("something is to be due for a key that is not there");
+      if (!due.insert(key).second) fails("a key stands in the index twice");
       return {};
     });
     if (!scanned) fails(scanned.error().message);
@@ -694,6 +704,23 @@ std::vector<RuleText> rules_for_many_keys(Generator& generator) {
       {{"rule r1", "a(v > previous.v)", "k", {"alert low \"{a.v}\""}}},
       {{"rule r1", "sum(a.v) > 8 within 30s", "k", {"alert low \"x\""}}, {"rule r2", "2 r1 within 5m", "k", alert}},
       {{"rule r1", "any 2 of (a(v > 2), b) within 30s", "k", {"alert low \"x\""}}},
+      // Of these something is due by itself.
+      {{"rule r1", "a then no b within 10s", "k", {"alert low \"{a.v}\""}}},
+      {{"rule r1", "no a for 12s", "k", {"alert low \"x\""}}},
+      {{"rule r1", "count(a) >= 2 within 20s for 5s", "k", {"alert low \"x\""}}},
+      {{"rule r1", "a(v > 2)", "k", {"resolve when no a for 10s", "remind every 6s", "alert low \"x\""}}},
+      {{"rule r1",
+        "a(v > 1)",
+        "k",
+        {"resolve when a(v = 0)", "escalate to high after 5s unresolved", "alert low \"x\""}}},
+      {{"rule r1", "2 a within 20s", "k", {"forget after 15s idle", "alert low \"x\""}},
+       {"rule r2", "no r1 for 9s", "k", {"alert low \"x\""}}},
+      {{"session s1 of (a or b)", "", "k", {"ends after 8s idle", "at most 25s", "with n = count(a)"}},
+       {"rule r2", "s1(n > 1)", "k", {"alert low \"{s1.n}\""}}},
+      {{"summary s1 of a", "", "k", {"every 15s", "with n = count(), s = sum(a.v)"}},
+       {"rule r2", "s1(n > 1)", "k", {"alert low \"{s1.s}\""}}},
+      {{"summary s1 of a", "", "k", {"every 5s over 20s even if empty", "with n = count()", "forget after 20s idle"}},
+       {"rule r2", "s1(n = 0)", "k", {"alert low \"x\""}}},
   };
   return all[generator.below(all.size())];
 }
@@ -717,7 +744,8 @@ std::optional<World> any_world(std::uint64_t seed) {
   World world;
   world.seed = seed;
   Case& c = world.own;
-  if (generator.one_in(4)) {
+  const bool are_ours = generator.one_in(4);
+  if (are_ours) {
     c.rules = rules_for_many_keys(generator);
     c.events = events_of_many_keys(generator);
   } else {
@@ -726,7 +754,10 @@ std::optional<World> any_world(std::uint64_t seed) {
   }
   c.late_ms = 2'000;
   const auto ready = make_ready(c.text());
-  if (!ready) return std::nullopt;
+  if (!ready) {
+    TOCSIN_ASSERT(!are_ours && "a mistake in a rule that was not drawn");
+    return std::nullopt;
+  }
   world.partitions = 1 + static_cast<std::uint32_t>(generator.below(4));
   const bool some_are_late = generator.one_in(4);
   c.events = generator.shuffled(c.events, some_are_late ? 3 * c.late_ms : c.late_ms);
