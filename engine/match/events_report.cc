@@ -111,8 +111,8 @@ Value EventsReport::captured(StepId id, std::uint32_t capture, Which which) cons
     case Which::all: {
       std::vector<Value> values;
       for (std::size_t i = 0; i < n; ++i)
-        if (const Value value = capture_of(id, capture, i); !value.is_missing()) values.push_back(value);  // A1
-      return context_.scratch->list(values);
+        if (const Value value = capture_of(id, capture, i); !value.is_missing()) values.push_back(value);
+      return values.empty() ? Value() : context_.scratch->list(values);  // A1
     }
   }
   return {};

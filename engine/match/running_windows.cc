@@ -452,8 +452,8 @@ Value RunningWindows::View::captured(StepId step, std::uint32_t capture, Which w
     case Which::all: {
       std::vector<Value> values;
       for (std::size_t i = 0; i < n; ++i)
-        if (const Value value = of(i); !value.is_missing()) values.push_back(value);  // A1
-      return context_.scratch->list(values);
+        if (const Value value = of(i); !value.is_missing()) values.push_back(value);
+      return values.empty() ? Value() : context_.scratch->list(values);  // A1
     }
   }
   return {};

@@ -60,8 +60,8 @@ Value ChoiceView::captured(StepId id, std::uint32_t capture, Which which) const 
     std::vector<Value> values;
     for (const Taken& t : taken_)
       if (t.step == id)
-        if (const Value value = capture_of(step, capture, t.event); !value.is_missing()) values.push_back(value);  // A1
-    return base_.scratch->list(values);
+        if (const Value value = capture_of(step, capture, t.event); !value.is_missing()) values.push_back(value);
+    return values.empty() ? Value() : base_.scratch->list(values);  // A1
   }
   SeenIndex event = kNoEvent;
   for (const Taken& t : taken_) {

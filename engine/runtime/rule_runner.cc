@@ -448,7 +448,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       if (i && (!out || *i < *out)) out = i;
     };
     if (renewing || !when_->renewed(*s.when)) consider(when_->due(*s.when));
-    if (s.open && s.resolve) consider(resolve_->due(*s.resolve));
+    if (s.open && s.resolve && (renewing || !resolve_->renewed(*s.resolve))) consider(resolve_->due(*s.resolve));
     if (s.open && s.open->remind && renewing) consider(Instant{*s.open->remind, Phase::waited});
     if (s.open)
       for (std::size_t i = 0; i < rule_.escalations.size(); ++i)
