@@ -84,6 +84,7 @@ struct AliasInfo {
   std::vector<Alternative> alternatives;  // all aliases under it expanded
   std::string doc;
   SourceSpan at;
+  std::optional<SourceSpan> previous;  // where one of its filters asks for the event before
 };
 
 // ----- rules -------------------------------------------------------------------------------------

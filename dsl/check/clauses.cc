@@ -681,12 +681,6 @@ std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
   return {};
 }
 
-bool uses_previous(const ast::Pattern& pattern) {
-  bool found = false;
-  walk(pattern, [&](const ast::Path& path) { found |= path.ref.kind == ast::Ref::Kind::previous; });
-  return found;
-}
-
 // Every duration of the rule, wherever it stands.
 void check_durations(Context& c, const std::vector<ast::Clause>& clauses, const ast::Pattern* pattern) {
   const auto see_length = [&](const ast::Length& length) { check_duration(c, length); };
@@ -810,7 +804,7 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
   if (!rule.bounds.longest && !forgets)
     c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live for ever", "",
              bound_missing(rule.when) + "; more: `tocsin explain R107`");
-  const std::string why = keeps_for_ever(rule, uses_previous(rule.when));
+  const std::string why = keeps_for_ever(rule, previous_in(c.model, rule.when).has_value());
   rule.bounds.keeps_keys = !why.empty();
   if (const auto* forget = find_clause<ast::Forget>(rule.clauses); forget && rule.bounds.longest) {
     const auto idle = value(forget->idle);
@@ -834,11 +828,14 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
 
 namespace {
 
-Scope rows_scope(const std::vector<EventId>& of, const std::vector<KeyInfo>& keys) {
+constexpr std::string_view kSessionRows = "a session", kSummaryRows = "a summary";
+
+Scope rows_scope(std::string_view what, const std::vector<EventId>& of, const std::vector<KeyInfo>& keys) {
   Scope scope;
   scope.place = Place::rows;
   scope.streams = of;
   scope.keys = &keys;
+  scope.rows_of = what;
   scope.where_word = "with";
   return scope;
 }
@@ -857,6 +854,7 @@ struct SessionCheck {
 
 std::vector<EventId> see(SessionCheck& s, ast::Stream& stream) {
   Scope scope;
+  scope.rows_of = kSessionRows;
   scope.where_word = "a filter";
   const std::vector<EventId> events = check_stream(s.c, stream, scope);
   s.named.emplace_back(&stream, events);
@@ -889,6 +887,7 @@ void check_emit_each(SessionCheck& s, ast::EmitEach& each) {
   Scope scope;
   scope.place = Place::each;
   scope.events = s.session.of;
+  scope.rows_of = kSessionRows;
   scope.words = {"session_id", "session_start", "sequence"};
   scope.where_word = "emit each";
   check_assigns(s.c, each.fields, scope, nullptr);
@@ -907,7 +906,7 @@ void check_session(Context& c, SessionInfo& session) {
     if (auto* n = std::get_if<ast::AtMost>(&clause.node)) check_positive(c, n->length, "at most"), s.ends = true;
   }
   resolve_keys(c, session.decl.clauses, session.keys, keyed_events(s.named), {});
-  Scope scope = rows_scope(session.of, session.keys);
+  Scope scope = rows_scope(kSessionRows, session.of, session.keys);
   std::vector<std::string> taken{"start", "end", "duration", "count", "session_id"};
   for (const KeyInfo& key : session.keys) taken.push_back(key.name);
   check_field_names(c, with_fields(session.decl.clauses), taken);
@@ -959,10 +958,11 @@ void check_overlap(Context& c, const ast::Every& every) {
 
 void check_summary(Context& c, SummaryInfo& summary) {
   Scope scope;
+  scope.rows_of = kSummaryRows;
   scope.where_word = "a filter";
   summary.of = check_stream(c, summary.decl.of, scope);
   resolve_keys(c, summary.decl.clauses, summary.keys, keyed_events({{&summary.decl.of, summary.of}}), {});
-  Scope rows = rows_scope(summary.of, summary.keys);
+  Scope rows = rows_scope(kSummaryRows, summary.of, summary.keys);
   std::vector<std::string> taken{"start", "end"};
   for (const KeyInfo& key : summary.keys) taken.push_back(key.name);
   check_field_names(c, with_fields(summary.decl.clauses), taken);

@@ -107,6 +107,7 @@ struct Scope {
   bool keeps_events = true;        // an aggregate may look back further than the match: `over D`
   int some = 0;                    // inside `some F (E)`
   bool counts = false;             // in an aggregate that takes events, not their fields
+  std::string_view rows_of;        // "a session", "a summary": no event is kept there but its own
   std::string_view where_word;     // "where", "except", ... for messages
   std::string_view aggregate;      // the one whose events are looked at, for messages
   std::string_view phrase;         // the words that the author wrote for what is judged: "rises by"
@@ -136,6 +137,10 @@ void resolve_aliases(Context& c);
 void resolve_stream(Context& c, ast::Stream& stream);  // names only: reports unknown ones, marks them used
 // `resolve_stream`, and its filters in this scope (whose `events` are set for each filter).
 std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope);
+// Where a filter of it asks for the event before, its aliases looked into.
+std::optional<SourceSpan> previous_in(const Model& model, const ast::Stream& stream);
+std::optional<SourceSpan> previous_in(const Model& model, const ast::Pattern& pattern);
+Diagnostic& report_no_previous(Context& c, const Scope& s, SourceSpan at);  // in a session or summary
 std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_table(Context& c, const ast::Name& name);
 std::optional<std::uint32_t> find_calendar(Context& c, const ast::Name& name);

@@ -125,7 +125,7 @@ void declare_base_event(Context& c, const ast::EventDecl& decl, const std::strin
 void declare_alias(Context& c, const ast::AliasDecl& decl, const std::string& doc) {
   if (!declare_event_name(c, decl.name, "event")) return;
   c.model.alias_ids.emplace(decl.name.text, static_cast<std::uint32_t>(c.model.aliases.size()));
-  c.model.aliases.push_back({decl.name.text, decl.stream, {}, doc, decl.name.span});
+  c.model.aliases.push_back({decl.name.text, decl.stream, {}, doc, decl.name.span, {}});
 }
 
 // ----- the items that are no events --------------------------------------------------------------
@@ -303,6 +303,7 @@ void resolve_alias(Context& c, std::uint32_t id, Aliases& all) {
   scope.where_word = "an alias";
   check_stream(c, c.model.aliases[id].stream, scope);
   c.model.aliases[id].alternatives = c.model.expand(c.model.aliases[id].stream);
+  c.model.aliases[id].previous = previous_in(c.model, c.model.aliases[id].stream);
   bound_alias(c, id, all);
 }
 
@@ -403,6 +404,40 @@ void declare_emitted(Context& c) {
   }
 }
 
+namespace {
+
+template <class Node>
+std::optional<SourceSpan> first_previous(const Model& model, const Node& node) {
+  std::optional<SourceSpan> found;
+  walk(node, Overloaded{
+                 [&](const ast::Path& path) {
+                   if (!found && path.ref.kind == ast::Ref::Kind::previous) found = path.span;
+                 },
+                 [&](const ast::Stream& stream) {
+                   const auto alias = model.alias_ids.find(stream.name.text);
+                   if (!found && alias != model.alias_ids.end()) found = model.aliases[alias->second].previous;
+                 },
+             });
+  return found;
+}
+
+}  // namespace
+
+std::optional<SourceSpan> previous_in(const Model& model, const ast::Stream& stream) {
+  return first_previous(model, stream);
+}
+std::optional<SourceSpan> previous_in(const Model& model, const ast::Pattern& pattern) {
+  return first_previous(model, pattern);
+}
+
+// A session is forgotten when it ends, and a summary lets go of a key when its windows have passed.
+Diagnostic& report_no_previous(Context& c, const Scope& s, SourceSpan at) {
+  return c.report("R023", at, "`previous` is not known in " + std::string(s.rows_of),
+                  std::string(s.rows_of) + " keeps its own events alone",
+                  "let a rule find these events, and take what it emits: `rule risen when x(temp > previous.temp) by k "
+                  "emit rise with temp = temp`");
+}
+
 void resolve_aliases(Context& c) {
   const std::size_t size = c.model.aliases.size();
   Aliases all{std::vector(size, State::untouched), std::vector<std::size_t>(size, 1), {}, 0};
@@ -419,6 +454,9 @@ std::vector<EventId> check_stream(Context& c, ast::Stream& stream, Scope& scope)
   std::vector<EventId> events;
   for (ast::Stream& part : stream.any) add_events(events, check_stream(c, part, scope));
   if (stream.any.empty()) events = c.model.events_of(stream);
+  if (const auto alias = c.model.alias_ids.find(stream.name.text);
+      !scope.rows_of.empty() && alias != c.model.alias_ids.end() && c.model.aliases[alias->second].previous)
+    report_no_previous(c, scope, stream.name.span).cause = Label{*c.model.aliases[alias->second].previous, "here"};
   if (stream.filter) {
     scope.events = events;
     check_filter(c, *stream.filter, scope);

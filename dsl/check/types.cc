@@ -336,6 +336,7 @@ Type in_filter(Context& c, ast::Path& path, const Scope& s) {
   const std::string& first = path.parts.front().text;
   if (first == "previous" && path.parts.size() > 1) {
     path.ref = {ast::Ref::Kind::previous, 0, 1};
+    if (!s.rows_of.empty()) return report_no_previous(c, s, path.span), kAny;
     if (s.place == Place::filter) return field_type(c, s.events, path, 1);
     c.report("R023", path.parts.front().span, "`previous` is known in the filter of an event only",
              "`" + std::string(s.where_word) + "` sees one event at a time",
