@@ -622,7 +622,9 @@ std::vector<CodeInfo> error_codes() {
        "hold "
        "would make a dead letter of it; one that is expected and can never come would fail for ever. Texts and times "
        "stand in quotes, numbers, durations, addresses, `true` and `false` without; a point is `\"48.85,2.35\"`. "
-       "docs/language.md lists every type.",
+       "docs/language.md lists every type. The field of the event's `timestamp` is not given: the event happens at the "
+       "time "
+       "after `at`.",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "rule r when login by ip  alert low \"{ip}\"\n"

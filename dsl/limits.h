@@ -32,6 +32,9 @@ inline constexpr std::size_t kAliasFiltersMax = 1'000'000;
 inline constexpr std::size_t kValuesMax = 4'000;
 // Keys under which one event can be seen: `by k = (a.x, a.y)` has two, and each further such part twice as many.
 inline constexpr std::size_t kKeysPerEventMax = 64;
+// Windows of the past that `duration(x)` is compared with: all of them are looked at anew whenever an event passes from
+// one to the next.
+inline constexpr std::int64_t kLastingWindowsMax = 100;
 // Pieces of one alert text: words, and expressions between them.
 inline constexpr std::size_t kTextPiecesMax = 1'000;
 // Events of one test: it runs in memory.

@@ -217,6 +217,18 @@ void check_values(Context& c, Fields& fields, EventId event, Given given) {
   }
 }
 
+// V2: the time of a sent event is that of its line, and a value given for it would say nothing.
+void check_no_timestamp(Context& c, const Fields& fields, EventId event) {
+  const EventInfo& info = c.model.events[event];
+  if (!info.timestamp) return;
+  const std::string name = text_of(info.timestamp->field);
+  for (const ast::FieldValue& field : fields)
+    if (text_of(field.name) == name)
+      c.report("R081", field.name.span, ticked(name) + " is the time of the event, which is that of its line",
+               "the timestamp of " + ticked(info.name),
+               "leave it out, and write the time after `at`: `at 30s`, or `at \"2026-03-01T14:20:05Z\"`");
+}
+
 // `1_000 x every 365d` may be no later than a test can say by itself.
 void check_span_of_sending(Context& c, const ast::Send& send) {
   if (!send.every || !check_duration(c, *send.every)) return;
@@ -247,6 +259,7 @@ void check_send(Context& c, ast::Send& send) {
   }
   const Alternative& only = alternatives.front();
   check_values(c, send.fields, only.event, Given::sent);
+  check_no_timestamp(c, send.fields, only.event);
   add_fixed(only.filters, send.fields, send.event.span);
   for (const ast::Expr& filter : only.filters) {
     std::vector<const ast::Expr*> parts;

@@ -702,16 +702,17 @@ std::optional<Duration> own_window(const ast::Aggregate& a) {
 std::optional<Duration> window_of(const ast::Aggregate& a, const Scope& s) { return a.over ? own_window(a) : s.window; }
 
 // Every key keeps each of them.
-void check_windows_back(Context& c, SourceSpan span, Duration past, Duration window) {
+void check_windows_back(Context& c, SourceSpan span, const ast::Aggregate& of, Duration past, Duration window) {
   if (window.us <= 0) {
     c.report("R055", span, "there is no past to look back on: the window has no length",
              "windows of " + duration_text(window), "give the aggregate a window, such as `over 1h`");
     return;
   }
-  if (past.us / window.us <= kWindowsMax) return;
-  c.report("R074", span, "more than " + grouped(kWindowsMax) + " windows to look back on",
+  const std::int64_t most = of.function.text == "duration" ? kLastingWindowsMax : kWindowsMax;
+  if (past.us / window.us <= most) return;
+  c.report("R074", span, "more than " + grouped(static_cast<std::uint64_t>(most)) + " windows to look back on",
            grouped(static_cast<std::uint64_t>(past.us / window.us)) + " windows of " + duration_text(window),
-           "look back on less, " + ticked(duration_text(Duration{window.us * kWindowsMax})) +
+           "look back on less, " + ticked(duration_text(Duration{window.us * most})) +
                " at most, or make the window longer");
 }
 
@@ -747,7 +748,7 @@ Type type_of_its(Context& c, const ast::Its& its, SourceSpan span, const ast::Ex
                  "look back several windows, such as " + ticked(duration_text(Duration{window->us * 10})));
     if (aggregate->over) told.cause = Label{aggregate->over->span, "one window"};
   }
-  check_windows_back(c, its.over->span, *past, *window);
+  check_windows_back(c, its.over->span, *aggregate, *past, *window);
   return left_type;
 }
 
@@ -1436,7 +1437,7 @@ Type type_of_zscore(Context& c, ast::Aggregate& a, SourceSpan span, Scope& s) {
   else if (window && std::get<Duration>(past->value).us < 2 * window->us)
     c.report("R055", a.args[1].span, "`zscore` needs two windows to look back on, at least", "shorter than two windows",
              "write at least " + ticked(duration_text(Duration{2 * window->us})));
-  if (window) check_windows_back(c, a.args[1].span, std::get<Duration>(past->value), *window);
+  if (window) check_windows_back(c, a.args[1].span, *inner, std::get<Duration>(past->value), *window);
   return kFloat;
 }
 

@@ -97,6 +97,9 @@ LeastSquares line(const Quantities& q) {
   return out;
 }
 
+// Durations are kept in microseconds, and a slope is of seconds, as durations are everywhere else.
+Value slope(const Quantities& q) { return finite(line(q).slope() / (q.durations ? kMicros : 1)); }
+
 std::size_t distinct(std::span<const Sample> samples) {
   std::vector<std::string> keys;
   for (const Sample& s : samples) {
@@ -182,7 +185,7 @@ Value aggregate_of(const Cell& cell, std::span<const Sample> samples, Time from,
     case AggregateKind::delta:
       return delta(samples);
     case AggregateKind::slope:
-      return finite(line(quantities(samples)).slope());
+      return slope(quantities(samples));
     case AggregateKind::duration: {
       Duration total{};
       for (const Sample& s : samples) total = total + (s.until - std::max(s.time, from));

@@ -736,7 +736,7 @@ class Condition : public PatternMatcher {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
       if (!state.first_event || from < *state.first_event) break;
       const Value v = over(state, of, between(state, of, from, to, after, false), context, from, to, 0, after);
-      if (v.is_number()) values.add(v.number());
+      if (const auto value = PastValue::of(v)) values.add(*value);
     }
     const Value current = cell.baseline.kind == Baseline::Kind::zscore
                               ? over(state, of, select(state, of, now, after), context, now - w, now, 0, after)

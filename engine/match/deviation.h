@@ -1,7 +1,7 @@
 // The standard deviation of a window's values, kept as they come and go (A2: divided by n). Defined so that it can be:
-// with m the mean as a double, the squares (v - m)^2 are summed without any error and the sum is rounded once. Then it
-// follows from the exact sums of v and of v^2, which a window adds to and takes from (exact_sum.h), and depends on what
-// is in the window alone; v^2 is two doubles, what the machine rounds it to and what that leaves out.
+// with m the double nearest to the mean, the squares (v - m)^2 are summed without any error and the sum is rounded
+// once. Then it follows from the exact sums of v and of v^2, which a window adds to and takes from (exact_sum.h), and
+// depends on what is in the window alone; v^2 is two doubles, what the machine rounds it to and what that leaves out.
 #pragma once
 
 #include <cmath>
@@ -21,7 +21,13 @@ class Deviation {
   void add_zeros(std::size_t count) { count_ += count; }
 
   std::size_t count() const { return count_; }
-  double mean() const { return sum_.value() / static_cast<double>(count_); }
+  // Two roundings could miss it by a bit; then values that are all equal would deviate.
+  double mean() const {
+    const double n = static_cast<double>(count_), near = sum_.value() / n;
+    ExactSum rest = sum_;
+    rest.add_product(-near, n);
+    return near + rest.value() / n;
+  }
 
   // Not finite: of nothing, or the squares are beyond every double.
   double value() const {

@@ -10,43 +10,66 @@
 namespace tocsin {
 
 using operators::finite;
+using operators::nearest_duration;
 
 // ----- values ----------------------------------------------------------------------------------------
 
-PastValues::PastValues(Baseline::Kind kind) {
-  if (kind == Baseline::Kind::zscore)
-    deviation_ = std::make_unique<Deviation>();
-  else
-    sum_ = std::make_unique<ExactSum>();
+std::optional<PastValue> PastValue::of(const Value& value) {
+  if (value.is_number()) return PastValue{value.number(), false};
+  if (value.type() == Type::duration) return PastValue{static_cast<double>(value.as_duration().us), true};
+  return std::nullopt;
 }
 
-void PastValues::add(double value) {
-  ++count_;
-  deviation_ != nullptr ? deviation_->add(value) : sum_->add(value);
-}
-
-void PastValues::subtract(double value) {
-  --count_;
-  deviation_ != nullptr ? deviation_->subtract(value) : sum_->subtract(value);
-}
-
-Value PastValues::compared_with(const Value& current, std::size_t zeros, std::optional<double> less) const {
-  const std::size_t count = count_ + zeros - (less ? 1 : 0);
-  if (count < (deviation_ != nullptr ? 2 : 1)) return {};
-  if (deviation_ == nullptr) {
-    ExactSum sum = *sum_;
-    if (less) sum.subtract(*less);
-    return finite(sum.value() / static_cast<double>(count));
+void PastValues::add(PastValue value) {
+  if (is_zero(value)) return void(++zeros_);
+  Sums& sums = value.is_duration ? durations_ : numbers_;
+  ++sums.count;
+  if (beside_) {
+    if (sums.deviation == nullptr) sums.deviation = std::make_unique<Deviation>();
+    sums.deviation->add(value.value);
+  } else {
+    if (sums.sum == nullptr) sums.sum = std::make_unique<ExactSum>();
+    sums.sum->add(value.value);
   }
-  if (!current.is_number()) return {};
-  Deviation of = *deviation_;
-  if (less) of.subtract(*less);
+}
+
+void PastValues::subtract(PastValue value) {
+  if (is_zero(value)) return void(--zeros_);
+  Sums& sums = value.is_duration ? durations_ : numbers_;
+  --sums.count;
+  beside_ ? sums.deviation->subtract(value.value) : sums.sum->subtract(value.value);
+}
+
+Value PastValues::compared_with(const Value& current, std::size_t zeros, std::optional<PastValue> less) const {
+  zeros += zeros_;
+  std::size_t numbers = numbers_.count, durations = durations_.count;
+  if (less) --(is_zero(*less) ? zeros : less->is_duration ? durations : numbers);
+  const bool lasts = numbers == 0 && durations > 0;
+  const Sums& sums = lasts ? durations_ : numbers_;
+  const bool without = less && !is_zero(*less) && less->is_duration == lasts;
+  const std::size_t count = (lasts ? durations : numbers) + zeros;
+  if (count < (beside_ ? 2 : 1)) return {};
+  if (!beside_) {
+    ExactSum sum = sums.sum != nullptr ? *sums.sum : ExactSum();
+    if (without) sum.subtract(less->value);
+    const double mean = sum.value() / static_cast<double>(count);
+    return lasts ? nearest_duration(mean) : finite(mean);
+  }
+  const auto now = PastValue::of(current);
+  if (!now || (now->is_duration != lasts && !is_zero(*now))) return {};
+  Deviation of = sums.deviation != nullptr ? *sums.deviation : Deviation();
+  if (without) of.subtract(less->value);
   of.add_zeros(zeros);
   const double deviation = of.value();
-  return deviation > 0 ? finite((current.number() - of.mean()) / deviation) : Value();
+  return deviation > 0 ? finite((now->value - of.mean()) / deviation) : Value();
 }
 
-std::size_t PastValues::bytes() const { return deviation_ != nullptr ? sizeof(Deviation) : sizeof(ExactSum); }
+std::size_t PastValues::bytes() const {
+  std::size_t sum = 0;
+  for (const Sums* of : {&numbers_, &durations_})
+    sum += (of->sum != nullptr ? sizeof(ExactSum) : 0) + (of->deviation != nullptr ? sizeof(Deviation) : 0);
+  return sum;
+}
 
 std::optional<Time> next_window_behind(const Cell& cell, Time first, Instant judged) {
   const std::int64_t windows = windows_before(cell);
@@ -145,11 +168,11 @@ std::optional<Time> PastWindows::next_expiry() const {
 void PastWindows::work_out(Held& held) {
   if (!values_) return;
   const Value value = held.samples.value(Time{0}, Time{cell_->window.length.us}, 0);
-  const auto number = value.is_number() ? std::optional(value.number()) : std::nullopt;
-  if (number == held.value) return;
+  const std::optional<PastValue> of = PastValue::of(value);
+  if (of == held.value) return;
   forget(held);
-  held.value = number;
-  if (number) values_->add(*number);
+  held.value = of;
+  if (of) values_->add(*of);
 }
 
 void PastWindows::forget(const Held& held) {

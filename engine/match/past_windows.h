@@ -22,21 +22,36 @@
 
 namespace tocsin {
 
+// What a window came to, where it can be reckoned with.
+struct PastValue {
+  double value = 0;  // finite; microseconds of a duration
+  bool is_duration = false;
+  bool operator==(const PastValue&) const = default;
+  static std::optional<PastValue> of(const Value& value);
+};
+
 // What windows came to, and what a baseline makes of it (A5): the same to the last bit in whatever order they came.
+// Numbers count; where there are none but 0, which is what a window without an event comes to, durations do (A1).
 class PastValues {
  public:
-  explicit PastValues(Baseline::Kind kind);
-  // REQUIRES: finite.
-  void add(double value);
-  void subtract(double value);
+  explicit PastValues(Baseline::Kind kind) : beside_(kind == Baseline::Kind::zscore) {}
+  void add(PastValue value);
+  void subtract(PastValue value);
   // `zeros` more came to 0, and that of `less` is left out. REQUIRES: it was added.
-  Value compared_with(const Value& current, std::size_t zeros, std::optional<double> less) const;
+  Value compared_with(const Value& current, std::size_t zeros, std::optional<PastValue> less) const;
   std::size_t bytes() const;
 
  private:
-  std::size_t count_ = 0;
-  std::unique_ptr<ExactSum> sum_;         // average
-  std::unique_ptr<Deviation> deviation_;  // zscore
+  struct Sums {
+    std::size_t count = 0;
+    std::unique_ptr<ExactSum> sum;         // average
+    std::unique_ptr<Deviation> deviation;  // zscore
+  };
+  static bool is_zero(PastValue value) { return !value.is_duration && value.value == 0; }
+
+  bool beside_;
+  std::size_t zeros_ = 0;
+  Sums numbers_, durations_;
 };
 
 // The instant at which one window more lies behind the key's first event (A5), after `judged`.
@@ -87,7 +102,7 @@ class PastWindows {
   struct Held {  // a window that holds samples
     explicit Held(const Cell& cell) : samples(cell) {}
     RunningAggregate samples;
-    std::optional<double> value;  // what values_ has of it
+    std::optional<PastValue> value;  // what values_ has of it
   };
   using Windows = std::map<std::int64_t, Held>;  // 0: the nearest
 

@@ -21,6 +21,7 @@ AggregateKind kind_of(const Cell& cell) {
 }
 
 double us_of(Duration d) { return static_cast<double>(d.us); }
+constexpr double kMicros = 1e6;
 
 template <class T, class Variant>
 T& made(Variant& state) {
@@ -294,7 +295,8 @@ Value RunningAggregate::on_line(Time now) const {
   const bool numbers = lines->numbers != nullptr && lines->numbers->count() > 0;
   const LeastSquares* line = numbers ? lines->numbers.get() : lines->durations.get();
   if (line == nullptr) return {};
-  if (cell_->baseline.kind != Baseline::Kind::forecast) return finite(line->slope());
+  if (cell_->baseline.kind != Baseline::Kind::forecast)
+    return finite(line->slope() / (numbers ? 1 : kMicros));  // of seconds
   const double ahead = line->at(now + cell_->baseline.over);
   return numbers ? finite(ahead) : nearest_duration(ahead);
 }

@@ -16,6 +16,7 @@
 #include "engine/event/key.h"
 #include "engine/event/order.h"
 #include "engine/event/write.h"
+#include "engine/match/deviation.h"
 #include "engine/match/exact_sum.h"
 #include "engine/match/lasting.h"
 #include "engine/program/aggregates.h"
@@ -153,7 +154,8 @@ Value naive(const Cell& cell, const std::deque<TestSample>& samples, Time from, 
       }
       const Exact below = n * xx - x * x;
       if (below == 0) return {};
-      return Value::floating(static_cast<double>(n * xy - x * y) * 1e6 / static_cast<double>(below));
+      const double of_measures = static_cast<double>(n * xy - x * y) * 1e6 / static_cast<double>(below);
+      return Value::floating(durations ? of_measures / 1e6 : of_measures);  // seconds a second
     }
     case AggregateKind::ratio:
       return second == 0 ? Value() : Value::floating(static_cast<double>(samples.size()) / static_cast<double>(second));
@@ -273,6 +275,18 @@ TEST_CASE("the exact sum gives back: after anything was added and taken out, wha
     ExactSum anew;
     for (const double d : inside) anew.add(d);
     REQUIRE(sum.value() == anew.value());
+  }
+}
+
+TEST_CASE("A2, A5: values that are all equal do not deviate") {
+  std::mt19937_64 random(8);
+  for (int i = 0; i < 20'000; ++i) {
+    const double value = i < 200 ? i / 10.0 : std::ldexp(static_cast<double>(random() >> 11), -60);
+    Deviation equal;
+    for (std::uint64_t n = 2 + random() % 9; n > 0; --n) equal.add(value);
+    CAPTURE(value);
+    REQUIRE(equal.mean() == value);
+    REQUIRE(equal.value() == 0);
   }
 }
 

@@ -389,8 +389,15 @@ Value RunningWindows::value(const State& state, CellId id, Time now) const {
     case Baseline::Kind::average:
     case Baseline::Kind::zscore: {
       if (windows.past == nullptr || !state.first_event) return {};
-      const bool beside = of.baseline.kind == Baseline::Kind::zscore;
-      return windows.past->compared_with(beside ? current() : Value(), *state.first_event, now);
+      const Value beside = of.baseline.kind == Baseline::Kind::zscore ? current() : Value();
+      if (windows.lasting == nullptr) return windows.past->compared_with(beside, *state.first_event, now);
+      PastValues values(of.baseline.kind);
+      for (std::int64_t i = 1; i <= windows.past->windows(); ++i) {
+        const Time from = now - Duration{(i + 1) * w.us};
+        if (from < *state.first_event) break;
+        values.add(*PastValue::of(Value::duration(windows.lasting->between(from, from + w))));
+      }
+      return values.compared_with(beside, 0, std::nullopt);
     }
   }
   return {};

@@ -489,16 +489,31 @@ std::vector<Value> before(const NodePtr& what, std::int64_t all, const Scope& sc
   return out;
 }
 
+// Numbers, or where there are none but 0 (what a window of nothing comes to, A1), durations in microseconds.
+struct Comparable {
+  std::vector<double> values;
+  bool lengths = false;
+};
+
+Comparable comparable(const std::vector<Value>& values) {
+  const auto is_number = [](const Value& v) { return v.numeric() && v.as_double() != 0; };
+  Comparable out;
+  out.lengths = std::ranges::none_of(values, is_number) &&
+                std::ranges::any_of(values, [](const Value& v) { return v.kind == Kind::duration; });
+  for (const Value& v : values) {
+    if (v.numeric()) out.values.push_back(v.as_double());
+    if (out.lengths && v.kind == Kind::duration) out.values.push_back(static_cast<double>(v.number));
+  }
+  return out;
+}
+
 Value mean_of(const std::vector<Value>& values) {
+  const auto [measured, lengths] = comparable(values);
+  if (measured.empty()) return {};
   double sum = 0;
-  std::int64_t n = 0;
-  for (const Value& v : values)
-    if (v.numeric() || v.kind == Kind::duration) {
-      sum += v.kind == Kind::duration ? static_cast<double>(v.number) : v.as_double();
-      ++n;
-    }
-  if (n == 0) return {};
-  return Value::of(sum / static_cast<double>(n));
+  for (const double v : measured) sum += v;
+  const double mean = sum / static_cast<double>(measured.size());
+  return lengths ? Value::of(Duration{std::llround(mean)}) : Value::of(mean);
 }
 
 // `its previous`, `its average`: without the factor of `2x its previous`, as an alert tells it (N1).
@@ -592,12 +607,13 @@ struct Line {
   }
 };
 
-std::optional<Line> line(const Events& events, const std::vector<std::string>& path, Time zero) {
+std::optional<Line> line(const Events& events, const std::vector<std::string>& path, Time zero, bool lengths) {
   Line out;
   for (const Seen* e : events) {
     const Value v = field(*e, path);
-    if (!v.numeric()) continue;
-    const auto x = static_cast<long double>(e->time.us - zero.us), y = static_cast<long double>(v.as_double());
+    if (lengths ? v.kind != Kind::duration : !v.numeric()) continue;
+    const auto x = static_cast<long double>(e->time.us - zero.us),
+               y = static_cast<long double>(lengths ? static_cast<double>(v.number) : v.as_double());
     out.n += 1;
     out.sx += x;
     out.sy += y;
@@ -626,15 +642,16 @@ Value aggregate_node(const Node& node, const Scope& scope) {
   if (node.name == "zscore") {
     if (w == nullptr || node.kids.size() < 2) return {};
     const Value now = eval(*node.kids[0], scope);
-    std::vector<double> values;
-    for (const Value& v : before(node.kids[0], node.kids[1]->value.number, scope))
-      if (v.numeric()) values.push_back(v.as_double());
-    if (values.size() < 2 || !now.numeric()) return {};
+    const auto [values, lengths] = comparable(before(node.kids[0], node.kids[1]->value.number, scope));
+    const bool fits_them =
+        lengths ? now.kind == Kind::duration || (now.numeric() && now.as_double() == 0) : now.numeric();
+    if (values.size() < 2 || !fits_them) return {};
+    const double measured = now.kind == Kind::duration ? static_cast<double>(now.number) : now.as_double();
     double mean = 0, squares = 0;
     for (const double v : values) mean += v / static_cast<double>(values.size());
     for (const double v : values) squares += (v - mean) * (v - mean);
     const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
-    return deviation == 0 ? Value{} : Value::of((now.as_double() - mean) / deviation);
+    return deviation == 0 ? Value{} : Value::of((measured - mean) / deviation);
   }
   const auto of = [&](std::size_t i) {
     if (i >= node.streams.size() || !has_stream(node.streams[i]))
@@ -873,12 +890,12 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
       out.push_back(static_cast<double>(events[i]->time.us - events[i - 1]->time.us));
     return out;
   };
-  // The mean as a double, the squares summed in 113 bits: for what tests are made of, without any error.
+  // The double nearest to the mean, the squares summed in 113 bits: for what tests are made of, without any error.
   const auto deviation = [](const std::vector<double>& v) {
     __extension__ typedef __float128 Exact;
     Exact sum = 0, squares = 0;
     for (const double x : v) sum += x;
-    const double n = static_cast<double>(v.size()), mean = static_cast<double>(sum) / n;
+    const double n = static_cast<double>(v.size()), mean = static_cast<double>(sum / n);
     for (const double x : v) squares += (Exact{x} - mean) * (Exact{x} - mean);
     return std::sqrt(static_cast<double>(squares) / n);
   };
@@ -928,12 +945,14 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
   }
   if (f == "slope" || f == "forecast") {
     const Time zero = events.empty() ? Time{} : events.front()->time;
-    const auto l = line(events, path, zero);
+    const bool lengths = numbers.empty();  // in microseconds, and a slope is of seconds
+    const auto l = line(events, path, zero, lengths);
     if (!l) return {};
-    if (f == "slope") return Value::of(l->slope());
+    if (f == "slope") return Value::of(l->slope() / (lengths ? 1e6 : 1));
     if (scope.windows == nullptr || node.kids.empty()) return {};
     const Value ahead = eval(*node.kids.back(), scope);
-    return Value::of(l->at(scope.windows->at2 / 2 + ahead.number - zero.us));
+    const double at = l->at(scope.windows->at2 / 2 + ahead.number - zero.us);
+    return lengths ? Value::of(Duration{std::llround(at)}) : Value::of(at);
   }
   // All others are missing of nothing (A1).
   if (f == "min" || f == "max") {

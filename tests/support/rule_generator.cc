@@ -207,6 +207,8 @@ std::string Generator::of_rows(const std::string& of) {
 
 // Of an aggregate with a number, of a length of time with another, or with what it was before.
 std::string Generator::comparison() {
+  std::mt19937_64 ahead = random_;  // drawn apart, as of rows()
+  Generator more(ahead());
   const auto over = [&] { return one_in(4) ? " over last " + small() : " over " + duration(); };
   switch (below(13)) {
     case 0:
@@ -219,11 +221,13 @@ std::string Generator::comparison() {
       return pick({"count(", "rate("}) + base() + " over " + duration() + ")" + pick({" >= ", " < "}) +
              pick({"2x its previous", "its previous"});
     case 3:
-      return pick({"sum(", "avg(", "max(", "stddev(", "distinct_count("}) + base() + ".v over 1s)" +
-             pick({" > ", " < "}) + "its average over " + pick({"2s", "3s", "5s"});
-    case 4:
-      return "zscore(" + pick({"count(a", "sum(b.v", "avg(a.v"}) + " over 1s), " + pick({"2s", "3s"}) + ")" +
-             pick({" > ", " < "}) + pick({"0", "1"});
+      return pick({"sum(", "avg(", "max(", "stddev(", "distinct_count("}) + base() + (more.one_in(3) ? ".d" : ".v") +
+             " over 1s)" + pick({" > ", " < "}) + "its average over " + pick({"2s", "3s", "5s"});
+    case 4: {
+      std::string of = pick({"count(a", "sum(b.v", "avg(a.v"});
+      if (more.one_in(3)) of = more.pick({"sum(b.d", "avg(a.d", "duration(a"});
+      return "zscore(" + of + " over 1s), " + pick({"2s", "3s"}) + ")" + pick({" > ", " < "}) + pick({"0", "1"});
+    }
     case 5:
       return "duration(" + pick({"a", "b", "a_high", "b_x", "ab"}) + over() + ") >= " + pick({"500ms", "1s", "2s"});
     case 6:
@@ -232,7 +236,8 @@ std::string Generator::comparison() {
       return one_in(2) ? "values(" + counted() + ".v" + over() + ") = " + pick({"[1, 2]", "[2]", "[2, 0]"})
                        : "top(" + counted() + ".s" + over() + ", 2) = " + pick({"[\"x\"]", "[\"x\", \"y\"]"});
     case 8:
-      return "duration(" + counted() + " over " + pick({"1s", "2s"}) + ")" + pick({" > ", " < "}) + "its previous";
+      return "duration(" + counted() + " over " + pick({"1s", "2s"}) + ")" + pick({" > ", " < "}) +
+             (more.one_in(2) ? "its average over 5s" : "its previous");
     default:
       return aggregate() + pick({" > ", " >= ", " < ", " = ", " <= "}) + small();
   }
