@@ -64,7 +64,9 @@ class Search {
       if (const auto* stream = std::get_if<ast::Stream>(&sequence.steps.front().what)) held(*stream);
     std::size_t reached = 0;
     while (reached < steps && !(alone && info_.when.hold)) {
-      if (alone && sequence.steps.front().quantity.kind == Kind::one) break;  // the rule itself
+      const ast::Step& first = sequence.steps.front();
+      if (alone && first.quantity.kind == Kind::one && !std::holds_alternative<ast::AnyOf>(first.what))
+        break;  // the rule itself
       const ast::RuleDecl part = prefix(reached + 1);
       const auto match = asker_.ask(part);
       if (!match) return stuck_at(sequence, reached, part);
@@ -167,6 +169,7 @@ class Search {
                                 step.quantity.kind == Kind::from_to
                             ? value(step.quantity.low)
                             : std::nullopt;
+    if (const auto* any = std::get_if<ast::AnyOf>(&step.what)) return stuck_at(*any, reached, next);
     bool some = false;
     if (wanted && *wanted > 1) {
       const auto [n, match] = most(next, *wanted, [&](ast::RuleDecl& rule, std::int64_t m) {
@@ -185,6 +188,33 @@ class Search {
     }
     if (!some)
       out_.missing = fmt::format("{}{}", reached == 0 ? "no " : "after that no ", of_step(step)) + " that fits";
+    refused_by(next);
+  }
+
+  // Of the alternatives of `any N of` and `all of`: how many there were, and which nothing fits.
+  void stuck_at(const ast::AnyOf& any, std::size_t reached, const ast::RuleDecl& next) {
+    const auto any_in = [&](ast::RuleDecl& rule) -> ast::AnyOf& {
+      return std::get<ast::AnyOf>(std::get<ast::Sequence>(pattern_of(rule).form).steps[reached].what);
+    };
+    const std::size_t alternatives = any.alternatives.size();
+    const std::int64_t wanted = any.number ? value(*any.number).value_or(1) : static_cast<std::int64_t>(alternatives);
+    const auto [n, match] =
+        most(next, wanted, [&](ast::RuleDecl& rule, std::int64_t m) { any_in(rule).number = count_of(m); });
+    if (match) {
+      out_.reached += fmt::format("{}{} of the {} of {}, at {}", out_.reached.empty() ? "" : ", then ", n, wanted,
+                                  reached > 0 ? "`any of`" : of(next), write_(match->time));
+      out_.match = match;
+    }
+    std::vector<std::string> none;
+    for (std::size_t i = 0; i < alternatives; ++i) {
+      ast::RuleDecl alone = partial(next);
+      ast::AnyOf& left = any_in(alone);
+      left.number = count_of(1);
+      left.alternatives = {any.alternatives[i]};
+      if (!asker_.ask(alone) && asker_.meant_something()) none.push_back(of_step(any.alternatives[i]));
+    }
+    if (!none.empty())
+      out_.missing = fmt::format("{}no {} that fits", reached > 0 ? "after that " : "", fmt::join(none, " and no "));
     refused_by(next);
   }
 

@@ -85,10 +85,8 @@ ast::RuleDecl partial(ast::RuleDecl rule) {
 }
 
 bool starts_over(const dsl::RuleInfo& info) {
-  const auto* sequence = std::get_if<ast::Sequence>(&info.when.form);
   const auto* fire = dsl::find_clause<ast::Fire>(info.clauses);
-  return sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending) &&
-         dsl::find_clause<ast::Resume>(info.clauses) == nullptr &&
+  return dsl::is_sequence(info.when) && dsl::find_clause<ast::Resume>(info.clauses) == nullptr &&
          (fire == nullptr || fire->how == ast::Fire::How::start_over);
 }
 
@@ -245,8 +243,7 @@ class Relaxations {
       }
     }
     if (dsl::find_clause<ast::Fire>(rule_.clauses)) return;
-    const auto* sequence = std::get_if<ast::Sequence>(&pattern_of(rule_).form);
-    const bool used_up = sequence != nullptr && (sequence->steps.size() > 1 || sequence->ending);
+    const bool used_up = dsl::is_sequence(pattern_of(rule_));
     add(used_up ? "with `fire always` (the alert before has used up its events)"
                 : "with `fire always` (since the alert before nothing has armed it again)",
         [](ast::RuleDecl& r) { set_firing(r, ast::Fire::How::always); });

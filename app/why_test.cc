@@ -31,6 +31,26 @@ std::string at(int second, const std::string& event, const std::string& user, co
          (outcome.empty() ? "" : R"(,"outcome":")" + outcome + "\"") + ",\"ts\":" + std::to_string(second) + "}\n";
 }
 
+// Ann's events, a letter each: failure, success, ? (a strange outcome), out; a second between.
+std::string in_seconds(const std::string& letters) {
+  std::string events;
+  int second = 0;
+  for (const char c : letters) {
+    if (c == 'f') events += at(second, "login", "ann", "failure");
+    if (c == 's') events += at(second, "login", "ann", "success");
+    if (c == '?') events += at(second, "login", "ann", "strange");
+    if (c == 'o') events += at(second, "logout", "ann");
+    ++second;
+  }
+  return events;
+}
+
+std::string short_times(std::string text) {
+  for (std::size_t i; (i = text.find("1970-01-01T00:00:0")) != std::string::npos;)
+    text.replace(i, 27, text.substr(i + 18, 1) + "s");
+  return text;
+}
+
 struct Scene {
   Folder folder;
   std::string rules = folder.write("a.rules", kRules);
@@ -130,7 +150,7 @@ TEST_CASE("what it comes without is asked of the whole rule; of a part only what
 TEST_CASE("what ended an attempt is named with its time and its id") {
   struct Row {
     const char* pattern;
-    const char* events;  // a letter each: failure, success, out; a second between
+    const char* events;
     const char* reached;
     const char* ended;
   };
@@ -174,24 +194,45 @@ TEST_CASE("what ended an attempt is named with its time and its id") {
     CAPTURE(std::string(row.pattern));
     Scene scene;
     scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
-    std::string events;
-    int second = 0;
-    for (const char c : std::string(row.events)) {
-      if (c == 'f') events += at(second, "login", "ann", "failure");
-      if (c == 's') events += at(second, "login", "ann", "success");
-      if (c == '?') events += at(second, "login", "ann", "strange");
-      if (c == 'o') events += at(second, "logout", "ann");
-      ++second;
-    }
-    const json nearest = json::parse(scene.why("r", events, {"--key", "ann", "--json"}).out)["nearest"];
-    const auto short_times = [](std::string text) {
-      for (std::size_t i; (i = text.find("1970-01-01T00:00:0")) != std::string::npos;)
-        text.replace(i, 27, text.substr(i + 18, 1) + "s");
-      return text;
-    };
+    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
     CHECK(short_times(nearest["reached"]) == row.reached);
     CHECK(short_times(nearest["ended"]) == row.ended);
   }
+}
+
+TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
+  struct Row {
+    const char* pattern;
+    const char* events;
+    const char* reached;
+    const char* missing;
+  };
+  constexpr Row kRows[] = {
+      {"all of (login_failed, login_ok, logout) within 5m by user", "ffs",
+       "2 of the 3 of `all of (login_failed, login_ok, logout) within 5m`, at 2s", "no `logout` that fits"},
+      {"any 2 of (login_ok, logout, login(outcome = \"strange\")) within 5m by user", "ff?",
+       "1 of the 2 of `any 2 of (login_ok, logout, login(outcome = \"strange\")) within 5m`, at 2s",
+       "no `login_ok` and no `logout` that fits"},
+      {"login_failed then all of (login_ok, logout) within 5m by user", "fs",
+       "1 of 2 steps (`login_failed`), at 0s, then 1 of the 2 of `any of`, at 1s", "after that no `logout` that fits"},
+      // Both came, and not in time.
+      {"all of (login_ok, logout) within 2s by user", "s   o",
+       "1 of the 2 of `all of (login_ok, logout) within 2s`, at 4s", ""},
+  };
+  for (const auto& [pattern, events, reached, missing] : kRows) {
+    CAPTURE(std::string(pattern));
+    Scene scene;
+    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + pattern + "  alert low \"x\"\n");
+    const json nearest = json::parse(scene.why("r", in_seconds(events), {"--key", "ann", "--json"}).out)["nearest"];
+    CHECK(short_times(nearest["reached"]) == reached);
+    CHECK(nearest["missing"] == missing);
+  }
+  // A fire uses up their events, as those of any sequence.
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules", kRules + "rule r when all of (login_failed, login_ok) within 5m by user  alert low \"x\"\n");
+  const Ran again = scene.why("r", in_seconds("fsf"), {"--key", "ann"});
+  CHECK(contains(again.out, "with `fire always` (the alert before has used up its events) it comes at"));
 }
 
 TEST_CASE("`x for D` that still holds: since when, and that the time has not passed") {

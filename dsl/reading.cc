@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "dsl/check/walk.h"
 #include "dsl/print.h"
 #include "dsl/values.h"
 #include "engine/base/units.h"
@@ -150,18 +151,20 @@ const ast::Pattern& inside(const ast::Pattern& pattern) {
   return inside(*group->pattern);
 }
 
+// `2 e(v > avg(e.v))`: what it takes depends on what it took, so there are choices.
+bool looks_at_itself(const ast::Step& step) {
+  bool found = false;
+  const auto see = [&](const ast::Ref& ref) { found |= ref.kind == ast::Ref::Kind::step; };
+  checking::walk(step, Overloaded{[&](const ast::Path& path) { see(path.ref); },
+                                  [&](const ast::StreamPath& path) { see(path.ref); }});
+  return found;
+}
+
 bool is_counting(const ast::Pattern& pattern) {
   const auto* sequence = std::get_if<ast::Sequence>(&inside(pattern).form);
   return sequence != nullptr && sequence->steps.size() == 1 && !sequence->ending && !sequence->steps.front().until &&
-         sequence->steps.front().quantity.kind == ast::Quantity::Kind::at_least;
-}
-
-bool is_sequence(const ast::Pattern& pattern) {
-  const auto* sequence = std::get_if<ast::Sequence>(&inside(pattern).form);
-  return sequence != nullptr && !is_counting(pattern) &&
-         (sequence->steps.size() > 1 || sequence->ending || sequence->steps.front().until ||
-          std::holds_alternative<ast::AnyOf>(sequence->steps.front().what) ||
-          sequence->steps.front().quantity.kind != ast::Quantity::Kind::one);
+         sequence->steps.front().quantity.kind == ast::Quantity::Kind::at_least &&
+         !looks_at_itself(sequence->steps.front());
 }
 
 // ----- the forms ----------------------------------------------------------------------------------------------------
@@ -485,6 +488,14 @@ std::string window_of(const ast::Every& every) {
 }
 
 }  // namespace
+
+bool is_sequence(const ast::Pattern& pattern) {
+  const auto* sequence = std::get_if<ast::Sequence>(&inside(pattern).form);
+  return sequence != nullptr && !is_counting(pattern) &&
+         (sequence->steps.size() > 1 || sequence->ending || sequence->steps.front().until ||
+          std::holds_alternative<ast::AnyOf>(sequence->steps.front().what) ||
+          sequence->steps.front().quantity.kind != ast::Quantity::Kind::one);
+}
 
 std::string in_words(Duration duration) {
   if (duration.us == 0) return "0 seconds";

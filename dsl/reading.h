@@ -17,6 +17,9 @@ std::vector<std::string> read_aloud(const RuleInfo& rule, const Model& model);
 std::vector<std::string> read_aloud(const SessionInfo& session);
 std::vector<std::string> read_aloud(const SummaryInfo& summary);
 
+// Not a count or condition that turns true and false, but a choice of events, which a fire uses up (C7, F3).
+bool is_sequence(const ast::Pattern& pattern);
+
 // `1h30m` as "1 hour 30 minutes".
 std::string in_words(Duration duration);
 // 5 as "fifth"; from 21 on "21st".

@@ -60,6 +60,14 @@ TEST_CASE("a rule told whole") {
 }
 
 // Were it not told, a list would read as if a device had to come once before its silence counts (E3).
+TEST_CASE("C7: a count whose filter looks at its own step is told as the sequence that it is") {
+  CHECK(
+      read("rule dear when 2 charge(amount > coalesce(avg(charge.amount), 0)) within 1h by user  fire always\n"
+           "  alert low \"x\"\n") ==
+      "Fires when the same `user` has 2 or more `charge(amount > coalesce(avg(charge.amount), 0))`, all within 1 hour. "
+      "Every event that completes it fires; nothing is dropped. Sends a low alert: \"x\".");
+}
+
 TEST_CASE("keys that need not come, and what an alert carries") {
   CHECK(
       read("rule r when no heartbeat for 2m by user from list devices  alert low \"x\"\n"
