@@ -286,6 +286,18 @@ std::vector<CodeInfo> warning_codes() {
        "event login has user text\n"
        "event charge has user text\n"
        "rule r when login then charge within 1h by user  forget after 1h idle  alert low \"{user}\"\n"},
+      {"R130", Level::warning, "a window that ends when its calendar closes",
+       "`each D` is judged at the end of each window, and with `during` nothing fires while the calendar is closed. "
+       "Hours "
+       "end before the minute that they name, so the window that ends there is never told; with `each 1d`, which ends "
+       "at "
+       "midnight, that may be all of them.",
+       "event login has user text\n"
+       "calendar office = mon-fri 09:00-18:00 in \"UTC\"\n"
+       "rule r when 3 login each 1h by user  during office  alert low \"{user}\"\n",
+       "event login has user text\n"
+       "calendar office = mon-fri 09:00-18:01 in \"UTC\"\n"
+       "rule r when 3 login each 1h by user  during office  alert low \"{user}\"\n"},
   };
 }
 

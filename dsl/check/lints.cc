@@ -1,4 +1,6 @@
 // What can be done but is hardly meant: warnings, each with its way out.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -7,6 +9,7 @@
 #include "dsl/check/walk.h"
 #include "dsl/print.h"
 #include "engine/base/units.h"
+#include "engine/program/zone.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -278,11 +281,22 @@ bool same_rule(const RuleInfo& a, const RuleInfo& b) {
                                         [](const ast::Clause* l, const ast::Clause* r) { return *l == *r; });
 }
 
+bool has_hole(const ast::Pattern& pattern) {
+  bool found = false;
+  walk(pattern,
+       Overloaded{[&](const ast::Param&) { found = true; },
+                  [&](const ast::Count& count) { found |= std::holds_alternative<ast::Param>(count.value); },
+                  [&](const ast::Length& length) { found |= std::holds_alternative<ast::Param>(length.value); },
+                  [&](const ast::Name& name) { found |= name.param; }});
+  return found;
+}
+
 void lint_repeated(Context& c) {
   std::unordered_map<std::uint64_t, std::vector<const RuleInfo*>> seen;
   for (const RuleInfo& rule : c.model.rules) {
     if (const auto* s = std::get_if<ast::Sequence>(&rule.when.form); s && s->steps.empty())
-      continue;  // its template is unknown
+      continue;                         // its template is unknown
+    if (has_hole(rule.when)) continue;  // what it was given cannot stand there, and that is told
     Digest digest;
     digest.number(static_cast<std::int64_t>(rule.when.form.index()));
     digest.add(rule.when);
@@ -314,6 +328,81 @@ void lint_lateness(Context& c, const RuleInfo& rule) {
         .cause = Label{event.late->span, "this long is waited"};
     return;
   }
+}
+
+// When a rule may fire: the hours of its calendars, in their zones. Nothing where one of them is not known.
+struct Hours {
+  struct One {
+    const ast::CalendarDecl* calendar = nullptr;
+    const Zone* zone = nullptr;
+    bool outside = false;
+  };
+  std::vector<One> all;
+
+  static std::optional<Hours> of(const Context& c, const RuleInfo& rule) {
+    Hours out;
+    for (const ast::Clause& clause : rule.clauses) {
+      const auto* during = std::get_if<ast::During>(&clause.node);
+      if (during == nullptr) continue;
+      const auto id = c.model.calendar_ids.find(during->calendar.text);
+      if (id == c.model.calendar_ids.end()) return std::nullopt;
+      const ast::CalendarDecl& calendar = c.model.calendars[id->second];
+      const Zone* zone = find_zone(calendar.zone.value);
+      if (zone == nullptr) return std::nullopt;
+      out.all.push_back({&calendar, zone, during->outside});
+    }
+    return out.all.empty() ? std::nullopt : std::optional(std::move(out));
+  }
+  static std::int64_t minute_of(Time local) { return local.us % days(1).us / minutes(1).us; }
+  bool open(Time at) const {
+    return std::ranges::all_of(
+        all, [&](const One& one) { return is_open(*one.calendar, to_local(one.zone, at)) != one.outside; });
+  }
+
+ private:
+  static bool is_open(const ast::CalendarDecl& calendar, Time local) {
+    const int day = weekday_of(local);
+    return std::ranges::any_of(calendar.open, [&](const ast::OpenHours& hours) {
+      return day >= hours.first_day && day <= hours.last_day && minute_of(local) >= hours.from_minute &&
+             minute_of(local) < hours.to_minute;
+    });
+  }
+};
+
+// F15: what is told at the end of a window is not told when the calendar closes there. Looked for in a winter week and
+// in one of summer.
+void lint_closing(Context& c, const RuleInfo& rule) {
+  constexpr Duration kShortest = minutes(15);  // of a shorter one nobody misses the last
+  const auto& each = rule.when.each;
+  const auto length = each ? value(each->length) : std::nullopt;
+  if (!length || *length < kShortest || days(7).us % length->us != 0) return;
+  const std::optional<Hours> hours = Hours::of(c, rule);
+  const Zone* zone = each->zone ? find_zone(each->zone->value) : nullptr;
+  if (!hours || (each->zone && zone == nullptr)) return;
+  std::optional<Time> lost;
+  bool some = false;
+  for (const Time monday : {Time{days(20'465).us}, Time{days(20'647).us}})  // 12 January, 13 July 2026
+    for (Time local = monday; local < monday + days(7); local = local + *length) {
+      // A whole number of local days; their clocks do not change in these weeks.
+      const Time end = zone != nullptr ? local - clock_offset(zone, local).ahead : local;
+      some = some || hours->open(end);
+      if (!lost && !hours->open(end) && hours->open(end - Duration{1})) lost = end;
+    }
+  if (some && !lost) return;
+  const auto during = std::ranges::find_if(
+      rule.clauses, [](const ast::Clause& clause) { return std::holds_alternative<ast::During>(clause.node); });
+  const std::string window = duration_text(*length);
+  const auto at = [&] {
+    const std::int64_t minute = Hours::minute_of(to_local(hours->all.front().zone, *lost));
+    return fmt::format("{:02}:{:02}", minute / 60, minute % 60);
+  };
+  c.report("R130", each->length.span,
+           some ? fmt::format("the window of {} that ends at {} can never fire", window, at())
+                : fmt::format("no window of {} can ever fire", window),
+           "a window is judged at its end, and nothing fires while the calendar is closed",
+           some ? "let the calendar close a minute later, or judge each event: " + ticked("within " + window)
+                : "judge each event: " + ticked("within " + window))
+      .cause = Label{during->span, some ? "closes at that moment" : "closed at the end of each"};
 }
 
 // ----- tests -------------------------------------------------------------------------------------
@@ -362,6 +451,7 @@ void lint_rule(Context& c, const RuleInfo& rule) {
   lint_fan_out(c, rule);
   lint_silent(c, rule);
   lint_lateness(c, rule);
+  lint_closing(c, rule);
   walk(rule.when, [&](const ast::Step& step) { lint_until(c, step), lint_excepted(c, rule, step); });
 }
 
