@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/time.h"
@@ -37,6 +38,14 @@ inline void add_ids(Evidence& evidence, const Event& event) {
   if (event.origins.empty() && event.position.source.exists()) evidence.add(event.position);
   for (const Position& p : event.origins) evidence.add(p);
   if (event.mark != 0) evidence.marks = evidence.marks * 0x9e3779b97f4a7c15 + event.mark;
+}
+
+// What an emitted event came of: the ids of its `n` events, as many as are evidence. `at(i)`: the i-th.
+template <class EventAt>
+std::vector<Position> origins_of(std::size_t n, const EventAt& at) {
+  Evidence out;
+  for (std::size_t i = 0; i < n && out.events.size() < kEvidencePerStepMax; ++i) add_ids(out, at(i));
+  return std::move(out.events);
 }
 
 class Report : public MatchView {

@@ -232,8 +232,7 @@ class SessionRunner : public Runner {
     e.key = s.key;
     e.key_bytes = key;
     e.fields = OwnedValues(fields);
-    for (std::size_t i = 0; i < std::min(s.events.size(), kEvidencePerStepMax); ++i)
-      e.origins.push_back(s.events[i].event().position);
+    e.origins = origins_of(s.events.size(), [&](std::size_t i) -> const Event& { return s.events[i].event(); });
     e.mark = hash_bytes(s.id);
     ++counters_.fired;
     out.emitted.push_back(std::move(e));
@@ -259,7 +258,7 @@ class SessionRunner : public Runner {
     e.key = s.key;
     e.key_bytes = v.key;
     e.fields = OwnedValues(fields);
-    e.origins = {event.position};
+    e.origins = origins_of(1, [&](std::size_t) -> const Event& { return event; });
     e.enriched = true;
     out.emitted.push_back(std::move(e));
   }

@@ -300,8 +300,7 @@ class SummaryRunner : public Runner {
     e.key = s.key;
     e.key_bytes = key;
     e.fields = OwnedValues(fields);
-    for (std::size_t i = 0; i < std::min(rows.size(), kEvidencePerStepMax); ++i)
-      e.origins.push_back(rows[i].event().position);
+    e.origins = origins_of(rows.size(), [&](std::size_t i) -> const Event& { return rows[i].event(); });
     e.mark = mark_of(s, key, end, closed);
     ++counters_.fired;
     out.emitted.push_back(std::move(e));

@@ -440,6 +440,62 @@ std::vector<RuleText> Generator::rules(int size) {
   return out;
 }
 
+// One more of a chain, which uses one of those before it.
+RuleText Generator::link_of_chain(std::vector<RuleText>& made) {
+  RuleText out;
+  const std::string number = std::to_string(made.size() + 1);
+  const auto name_of = [](const RuleText& rule) { return rule.head.substr(rule.head.find(' ') + 1).substr(0, 2); };
+  const std::string used = made.empty() ? pick({"a", "b"}) : name_of(made[below(made.size())]);
+  const bool is_base = used.size() == 1;
+  // Mostly the key of the one before.
+  out.by = made.empty() || one_in(4) ? pick({"k", "k", "k, s", "s, k", "s", "all"}) : made.back().by;
+  const std::uint64_t kind = below(made.empty() ? 3 : 5);
+  if (kind == 0) {
+    out.head = "session w" + number + " of " + used;
+    out.clauses = {"ends after " + duration() + " idle", "with x = count()"};
+  } else if (kind == 1) {
+    out.head = "summary w" + number + " of " + used;
+    out.clauses = {pick({"every 2s", "every event over 2s"}), "with x = count()"};
+  } else {
+    out.head = (made.size() % 2 == 0 ? "rule r" : "rule q") + number;
+    out.pattern = pick({"", "", "2 "}) + used;
+    if (out.pattern != used) out.pattern += " within " + duration();
+    if (!is_base && one_in(2))
+      out.pattern = one_in(2) ? base() + " then no " + used + " within " + duration()
+                              : base() + " then " + used + " within " + duration();
+    if (one_in(3)) out.clauses.push_back("resolve when " + base());
+    if (one_in(3))
+      out.clauses.push_back("fire at most " + pick({"1", "1", "2"}) + " per " + pick({"3s", "20s"}) +
+                            pick({"", " per k", " per s", " per s", " per s, k", " per k, s"}));
+    for (const RuleText& rule : made)
+      if (rule.head.starts_with("rule") && one_in(2))
+        out.clauses.push_back("mute while " + name_of(rule) + pick({"", " on same k", " on same s", " on same k, s"}));
+    if (one_in(3))
+      out.clauses.push_back("emit e" + number + pick({" with x = 1", " with k = \"k2\"", " with s = \"y\""}));
+    out.clauses.push_back("alert low \"-\"");
+  }
+  return out;
+}
+
+Case Generator::chain() {
+  Case out;
+  for (std::size_t n = 2 + below(3); out.rules.size() < n;) {
+    const RuleText rule = link_of_chain(out.rules);
+    out.rules.push_back(rule);
+    // Whoever uses what is emitted, and not the fire, names it.
+    for (const std::string& clause : rule.clauses)
+      if (clause.starts_with("emit ") && one_in(2)) {
+        RuleText user{
+            "rule z" + std::to_string(out.rules.size() + 1), clause.substr(5, 2), rule.by, {"alert low \"-\""}};
+        if (one_in(4)) user.by = pick({"k", "s", "k, s"});
+        out.rules.push_back(user);
+      }
+  }
+  out.events = events(10 + below(20));
+  if (one_in(3)) out.until_ms = out.events.back().ms + static_cast<std::int64_t>(below(8)) * 1000;
+  return out;
+}
+
 std::vector<EventText> Generator::events(std::size_t n) {
   std::vector<EventText> out;
   std::int64_t ms = 57'000;

@@ -47,6 +47,8 @@ class Generator {
   std::vector<RuleText> rules(int size);
   // A session or a summary, and a rule that uses it.
   void rows(const std::string& number, std::vector<RuleText>& out);
+  // Rules that use each other, are muted by each other or share budgets, by keys that are the same, partly or not.
+  Case chain();
   // Comparisons of aggregates, with the window of those that name none.
   std::string condition();
   // A stream for them, in the total order.
@@ -81,6 +83,7 @@ class Generator {
   std::string text_of();
   void clauses(RuleText& rule, int size, bool sequence);
   std::string resolve();
+  RuleText link_of_chain(std::vector<RuleText>& made);
 
   std::mt19937_64 random_;
   std::vector<Named> names_;  // bound so far in the pattern
