@@ -26,6 +26,7 @@
 #include "engine/program/choose.h"
 #include "engine/program/dump.h"
 #include "engine/program/predicate_index.h"
+#include "engine/runtime/placement.h"
 
 namespace tocsin::app {
 
@@ -84,6 +85,12 @@ struct Matched {
   ChosenMatcher matcher;
 };
 
+// How the keys are spread over shards.
+struct Spread {
+  std::vector<std::string> by;  // keys with the same of these are together; empty: all of them
+  std::string why;              // they all are on one shard; empty: they are not
+};
+
 struct Known {
   std::string kind, name, title, doc, place;
   std::vector<std::string> sentences;
@@ -94,6 +101,7 @@ struct Known {
   std::vector<Matched> matchers;      // of rules
   std::vector<std::string> found_by;  // one for each event: what brings it to this program (predicate_index.h)
   std::optional<Bounds> bounds;
+  std::optional<Spread> spread;
 };
 
 std::string place_of(dsl::SourceSpan span, std::span<const dsl::SourceText> files) {
@@ -165,6 +173,37 @@ std::vector<Matched> matchers_of(const RuleSet& set, const Program& program) {
   return out;
 }
 
+std::string why_on_one_shard(const RuleSet& set, ProgramId id, const Gathered& gathered) {
+  using Why = Gathered::Why;
+  const std::string name = '`' + set.programs[gathered.program.index].name + '`';
+  const std::string other = '`' + set.programs[gathered.other.index].name + '`';
+  const bool is_other = gathered.program != id;
+  switch (gathered.why) {
+    case Why::by_all:
+      return is_other ? fmt::format("{}, with which it is linked, has no key", name) : "it has no key";
+    case Why::changing_key:
+      return fmt::format("the key of {} is looked up in a list or table, which may change", name);
+    case Why::shared_budget:
+      return fmt::format("`fire at most` of {} is shared by keys that have nothing in common", name);
+    case Why::uses:
+      return fmt::format("{} uses {}, and their keys have nothing in common", name, other);
+    case Why::muted:
+      return fmt::format("{} is muted while {} fires, whatever the key", name, other);
+    case Why::mixed:
+      return fmt::format("the keys of the rules that are linked, from {} to {}, have nothing in common all along", name,
+                         other);
+  }
+  return {};
+}
+
+Spread spread_of(const RuleSet& set, ProgramId id) {
+  const Placement placement(set, 1);
+  Spread out;
+  if (const auto& gathered = placement.gathered(id)) out.why = why_on_one_shard(set, id, *gathered);
+  for (const std::uint32_t part : placement.dealt(id).parts) out.by.push_back(set.programs[id.index].key_names[part]);
+  return out;
+}
+
 // The core form and the program: of a set without errors only.
 void compile_into(Known& known, const dsl::Model& model) {
   known.core = dsl::core_form(model, known.name);
@@ -179,6 +218,7 @@ void compile_into(Known& known, const dsl::Model& model) {
     known.found_by.push_back(
         fmt::format("{}: {}", set.schema[input.type].name, dump_access(set, input.type, index.access(input.type, id))));
   known.bounds = program->bounds;
+  known.spread = spread_of(set, id);
 }
 
 // ----- showing it ---------------------------------------------------------------------------------------------------
@@ -208,6 +248,12 @@ std::string bounds_in_words(const Known& known) {
                                              counted(bounds.bytes_per_key, "byte"), bounds.limited_by);
 }
 
+std::string spread_in_words(const Spread& spread) {
+  if (!spread.why.empty()) return fmt::format("all keys are on one: {}\n", spread.why);
+  if (spread.by.empty()) return "keys are spread over all of them\n";
+  return fmt::format("keys are spread over all of them, those with the same {} together\n", fmt::join(spread.by, ", "));
+}
+
 std::string matchers_in_words(const std::vector<Matched>& matchers) {
   std::string text;
   for (const Matched& m : matchers)
@@ -229,6 +275,7 @@ std::string in_text(const Known& known, std::size_t width, bool colours) {
          indented(known.keys.empty() ? "none: all events together" : fmt::format("{}", fmt::join(known.keys, ", ")));
   if (known.graph) out += heading("automaton") + indented(draw_text(*known.graph, width - 2));
   if (known.bounds) out += heading("bounds") + indented(bounds_in_words(known));
+  if (known.spread) out += heading("shards") + indented(spread_in_words(*known.spread));
   if (!known.matchers.empty()) out += heading("matcher") + indented(matchers_in_words(known.matchers));
   if (!known.found_by.empty())
     out += heading("asked at") + indented(fmt::format("{}\n", fmt::join(known.found_by, "\n")));
@@ -289,6 +336,10 @@ std::string in_json(const Known& known) {
   for (const Matched& m : known.matchers)
     document["matchers"].push_back({{"of", m.what}, {"name", name_of(m.matcher.kind)}, {"why", m.matcher.why}});
   document["asked_at"] = known.found_by;
+  document["shards"] = nullptr;
+  if (const std::optional<Spread>& s = known.spread)
+    document["shards"] = {
+        {"one", !s->why.empty()}, {"why", s->why.empty() ? Json(nullptr) : Json(s->why)}, {"by", s->by}};
   document["bounds"] = nullptr;
   if (const std::optional<Bounds>& b = known.bounds)
     document["bounds"] = {

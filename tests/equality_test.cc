@@ -16,6 +16,7 @@
 
 #include "engine/program/choose.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/placement.h"
 #include "tests/support/both.h"
 #include "tests/support/compare.h"
 
@@ -122,6 +123,37 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
   }
   MESSAGE(tried << " rule sets of " << all.size() << " seeds, " << alerts << " outputs");
   if (one == 0) CHECK(tried * 2 > all.size());
+}
+
+// What is between them goes on wherever their keys are, and through its bytes to other shards.
+TEST_CASE("chains of rules that use and mute each other by keys that are the same, partly or not") {
+  const std::uint64_t first = number_from("TOCSIN_SEED", 1), seeds = number_from("TOCSIN_SEEDS", 1500) / 3;
+  std::uint64_t tried = 0, outputs = 0, spread = 0, by_a_part = 0;
+  for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
+    Generator generator(seed * 15'485'863);
+    const Case c = generator.chain();
+    const auto ready = make_ready(c.text());
+    if (!ready) continue;
+    ++tried;
+    const Placement placement(*ready->rules, 2);
+    for (std::size_t i = 0; i < ready->rules->programs.size(); ++i) {
+      const bool is_linked = !ready->rules->programs[i].after.empty();
+      spread += is_linked && !placement.dealt(ProgramId(i)).home;
+      by_a_part += is_linked && !placement.dealt(ProgramId(i)).parts.empty();
+    }
+    outputs += check_ways(seed, c, *ready, 3);
+    const Lines ours = engine_lines(*ready, c);
+    for (const std::uint32_t shards : {2u, 3u, 8u})
+      for (const std::size_t install_every : {0u, 1u})
+        if (ours != engine_lines(*ready, c, 1, {.fast = seed % 2 == 0, .shards = shards}, install_every))
+          FAIL_CHECK("seed " << seed << ": on " << shards << " shards\n" << report(c));
+  }
+  MESSAGE(tried << " rule sets, " << outputs << " outputs; " << spread << " rules that use others and are spread, "
+                << by_a_part << " by a part of the key");
+  CHECK(tried * 2 > seeds);
+  CHECK(outputs > tried);
+  CHECK(spread * 2 > tried);
+  CHECK(by_a_part * 20 > tried);
 }
 
 // T2: up to three partitions, batches of any size, and sometimes one more partition that never speaks.

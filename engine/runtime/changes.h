@@ -11,6 +11,7 @@
 #include "engine/base/arena.h"
 #include "engine/event/state_bytes.h"
 #include "engine/io/checkpoint_store.h"
+#include "engine/runtime/placement.h"
 #include "engine/state/address.h"
 
 namespace tocsin {
@@ -70,17 +71,17 @@ class Cold;
 // Where one program writes its state.
 struct StateOut {
   Changes* changes = nullptr;
-  bool is_known = false;              // what is there already stands in durable state
-  std::uint32_t program = 0;          // its number in durable state
-  std::uint16_t keyless = 0;          // the group of what is of no key
-  std::optional<std::uint16_t> home;  // ... and of all else; none: each key has its own (placement.h)
-  std::string_view name;              // of the program
-  Cold* cold = nullptr;               // where keys are that are not in memory
+  bool is_known = false;      // what is there already stands in durable state
+  std::uint32_t program = 0;  // its number in durable state
+  const Placement* placement = nullptr;
+  ProgramId id;           // there
+  std::string_view name;  // of the program
+  Cold* cold = nullptr;   // where keys are that are not in memory
 
   StateAddress address(StateKind kind, std::string_view key) const {
-    return {kind == StateKind::key ? group_of(key) : home.value_or(keyless), program, kind, key};
+    return {placement->group_of(id, kind, key), program, kind, key};
   }
-  std::uint16_t group_of(std::string_view key) const { return home ? *home : key_group_of(key); }
+  std::uint16_t group_of(std::string_view key) const { return placement->group_of(id, key); }
 };
 
 }  // namespace tocsin

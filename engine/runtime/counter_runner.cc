@@ -551,7 +551,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const bool resets = type.always_resets || std::any_of(type.resets.begin(), type.resets.end(), holds);
     return static_cast<std::uint8_t>((counts ? kCounts : 0) | (breaks ? kBreaks : 0) | (resets ? kResets : 0));
   }
-  // Counts the event. False: it has no key, or that of another shard. Members are of one home, so one speaks for all.
+  // Counts the event. False: it has no key, or that of another shard. Members are dealt alike, so one speaks for all.
   bool is_ours(const EventKey& key) {
     if (key.missing) {
       seen_.missing_key += context_.share.has_keyless();
@@ -750,7 +750,7 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
     return std::make_unique<CounterRunner>(own, own->join(id, *shape));
   }
   const TypePlan& first = shape->types.front();
-  auto& groups = groups_[{first.type.index, first.filter.index, context_.share.placement->home(id)}];
+  auto& groups = groups_[{first.type.index, first.filter.index, context_.share.placement->dealt(id)}];
   auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });
   if (group == groups.end())
     group = groups.insert(groups.end(), std::shared_ptr<CounterGroup>(new CounterGroup(context_, *shape)));

@@ -95,8 +95,7 @@ void Engine::track(std::span<Changes> changes, std::span<Cold> cold, std::span<c
 
 bool Engine::load(ProgramId program, const StateAddress& address, StateReader& in) {
   if (address.kind != StateKind::program) {
-    const std::uint32_t shard = address.kind == StateKind::due ? placement_->shard_of(address.group)
-                                                               : placement_->shard_of(program, address.key);
+    const std::uint32_t shard = placement_->shard_of(placement_->group_of(program, address.kind, address.key));
     return lanes_[shard]->shard().load(program, address, in);
   }
   Time from{};

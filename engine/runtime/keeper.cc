@@ -40,22 +40,6 @@ struct Keeper::Moves {
   std::vector<Move> all;
 };
 
-namespace {
-
-StateAddress address_of_today(const Placement& placement, ProgramId program, const StateAddress& address) {
-  StateOut out;
-  out.program = address.program;
-  out.keyless = placement.group_of(program);
-  out.home = placement.home(program);
-  if (address.kind == StateKind::program) return address;
-  if (address.kind != StateKind::due) return out.address(address.kind, address.key);
-  StateAddress today = address;
-  today.group = out.group_of(TimedKey::read(address.key)->key);
-  return today;
-}
-
-}  // namespace
-
 Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits)
     : engine_(engine), store_(store), sources_(std::move(sources)), limits_(limits) {
   for (std::size_t i = 0; i < engine.shards(); ++i) parts_.push_back(std::make_unique<Part>());
@@ -198,9 +182,11 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
       return {};
     }
     std::string to;
-    if (id.exists() && !watching)
-      if (const StateAddress today = address_of_today(placement, id, *address); today.group != address->group)
-        today.append(to);
+    if (id.exists() && !watching && address->kind != StateKind::program) {
+      StateAddress today = *address;
+      today.group = placement.group_of(id, address->kind, address->key);
+      if (today.group != address->group) today.append(to);
+    }
     const bool may_stay = is_key && id.exists() && to.empty() && may_stay_cold(id);
     const bool is_left_out = (may_stay && room == 0) || (is_due && to.empty());
     if (!id.exists() || (address->kind == StateKind::program) != watching || is_left_out) {

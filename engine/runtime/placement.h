@@ -1,32 +1,71 @@
-// Which shard has which keys. Each key of a program is of its own group (state/key_group.h), and groups are dealt to
-// shards in runs. Programs that look at each other across keys (they use each other's events, are muted while another
-// fires, share a budget), or that have one key alone (`by all`), have a home instead: one group for all that they keep,
-// so that all of it is on one shard. Immutable, shared by all shards.
+// Which shard has which keys. Keys are of groups (state/key_group.h), and groups are dealt to shards in runs. Most
+// programs have each key in a group of its own. Programs that look at each other (they use each other's events, are
+// muted while another fires) are dealt by what their keys have in common: then all that can meet is in one group, and
+// nothing is exchanged between shards. Where that is nothing, or there is one key alone (`by all`), they have a home:
+// one group for all that they keep, so that all of it is on one shard. Immutable, shared by all shards.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/program/program.h"
+#include "engine/state/address.h"
 #include "engine/state/key_group.h"
 
 namespace tocsin {
+
+// How the keys of one program are dealt to groups.
+struct Dealt {
+  std::optional<std::uint16_t> home;  // all to this one
+  std::vector<std::uint32_t> parts;   // else by these parts of the key, in this order; none: by all of it
+
+  std::uint16_t group_of(std::string_view key) const {
+    if (home) return *home;
+    return parts.empty() ? key_group_of(key) : key_group_of(key, parts);
+  }
+  friend auto operator<=>(const Dealt&, const Dealt&) = default;
+};
+
+// Why programs have a home.
+struct Gathered {
+  enum class Why : std::uint8_t {
+    by_all,         // `program` has one key
+    changing_key,   // `program`'s key is looked up in lists or tables, which change
+    shared_budget,  // `program` shares a budget between keys of which no part is the same
+    uses,           // `program` uses events of `other`, and they do not say its key
+    muted,          // `program` is muted while `other` fires, whatever the key
+    mixed           // no part of the key is the same all along the rules from `program` to `other`
+  };
+  Why why = Why::by_all;
+  ProgramId program, other;
+};
+
+// What budgets with keys of their own (`per src`) are called in durable state, by what their keys are: a budget's place
+// in the rule is another's when a clause before it is gone. Of several with the same keys each has its turn. By budget;
+// "": it is of the rule's key.
+std::vector<std::string> budget_names(const RuleSet& rules, const Program& program);
+// The name that such a budget's key begins with.
+std::string_view budget_name_of(std::string_view key);
 
 class Placement {
  public:
   Placement(const RuleSet& rules, std::uint32_t shards);
 
   std::uint32_t shards() const { return shards_; }
-  // Of all that the program keeps; nothing: each key has its own.
-  std::optional<std::uint16_t> home(ProgramId program) const { return homes_[program.index]; }
+  const Dealt& dealt(ProgramId program) const { return dealt_[program.index]; }
+  // Why it has a home; nothing: it has none.
+  const std::optional<Gathered>& gathered(ProgramId program) const { return gathered_[program.index]; }
   // Where what is of no key is kept.
   std::uint16_t group_of(ProgramId program) const { return named_[program.index]; }
-  std::uint16_t group_of(ProgramId program, std::string_view key) const {
-    const auto& home = homes_[program.index];
-    return home ? *home : key_group_of(key);
-  }
+  std::uint16_t group_of(ProgramId program, std::string_view key) const { return dealt_[program.index].group_of(key); }
+  // ... and what stands in durable state under `key`.
+  std::uint16_t group_of(ProgramId program, StateKind kind, std::string_view key) const;
   std::uint32_t shard_of(std::uint16_t group) const { return tocsin::shard_of(group, shards_); }
   std::uint32_t shard_of(ProgramId program, std::string_view key) const { return shard_of(group_of(program, key)); }
 
@@ -34,8 +73,13 @@ class Placement {
   std::uint32_t rank(ProgramId program) const { return ranks_[program.index]; }
 
  private:
+  void deal_budgets(const RuleSet& rules, ProgramId program);
+
   std::uint32_t shards_;
-  std::vector<std::optional<std::uint16_t>> homes_;
+  std::vector<Dealt> dealt_;
+  std::vector<std::optional<Gathered>> gathered_;
+  // Of programs that have no home, by program and name: by which parts of their own keys.
+  std::map<std::pair<std::uint32_t, std::string>, Dealt> budgets_;
   std::vector<std::uint16_t> named_;
   std::vector<std::uint32_t> ranks_;
 };

@@ -17,8 +17,8 @@ void Router::add(const Input& input, ProgramId program) {
   Ways ways;
   for (const Role& role : input.roles) {
     Way way;
-    way.home = placement_.home(program);
-    if (!way.home) way.key = role.key;
+    way.dealt = placement_.dealt(program);
+    if (!way.dealt.home) way.key = role.key;
     auto known = std::ranges::find_if(type.ways, [&](const Way& w) { return is_same(w, way); });
     if (known == type.ways.end() && type.ways.size() == kWaysMax) {
       type.too_many = true;
@@ -38,7 +38,7 @@ bool Router::is_same(const Way& a, const Way& b) const {
     const auto& all = rules_.code.instructions;
     return std::equal(all.begin() + p.begin, all.begin() + p.end, all.begin() + q.begin, all.begin() + q.end);
   };
-  return a.home == b.home && std::ranges::equal(a.key, b.key, is_same_code);
+  return a.dealt == b.dealt && std::ranges::equal(a.key, b.key, is_same_code);
 }
 
 ShardSet Router::shards_of(const Event& event) {
@@ -74,7 +74,7 @@ ShardSet Router::shards_by(const PerType& type, const Ways& ways, const Event& e
 }
 
 std::uint32_t Router::shard_by(const Way& way, const Event& event) {
-  if (way.home) return placement_.shard_of(*way.home);
+  if (way.dealt.home) return placement_.shard_of(*way.dealt.home);
   EvalContext context;
   context.event = &event;
   context.time = event.time;
@@ -87,7 +87,7 @@ std::uint32_t Router::shard_by(const Way& way, const Event& event) {
     if (whole) append_key(key_, value);
   }
   scratch_.reset();
-  return whole ? placement_.shard_of(key_group_of(key_)) : 0;
+  return whole ? placement_.shard_of(way.dealt.group_of(key_)) : 0;
 }
 
 }  // namespace tocsin

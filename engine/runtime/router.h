@@ -5,7 +5,6 @@
 #include <bitset>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +33,8 @@ class Router {
  private:
   // A way to a key, which many programs share; or to a home.
   struct Way {
-    std::vector<ExprId> key;
-    std::optional<std::uint16_t> home;
+    std::vector<ExprId> key;  // empty: to a home
+    Dealt dealt;
   };
   static constexpr std::size_t kWaysMax = 64;
   using Ways = std::bitset<kWaysMax>;

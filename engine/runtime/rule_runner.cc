@@ -123,7 +123,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
         streams_(program_),
         rule_(std::get<RuleBody>(program_.body)),
         alerts_(id, program_, *context.evaluator, *context.sources),
-        open_keys_(asked) {
+        open_keys_(asked),
+        budget_names_(budget_names(*context.rules, program_)) {
     MatchOptions options = match_options(program_);
     options.fast = context.fast;
     options.window_events = context.window_events;
@@ -139,7 +140,6 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     });
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
-    name_budgets();
     if (index_step().us != 0) keys_.keep_index(index_step(), [this](const KeyState& s) { return due_of(s, true); });
     keys_end_ = keys_end();
     may_pass_by_ = context.fast && !uses_previous_ && rule_.learn.us == 0 && rule_.forget.us == 0;
@@ -635,21 +635,9 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
            (b.suppressed == 0 || now - b.last_refused >= budget.per);
   }
 
-  // A budget with keys of its own (`per src`) has a name in durable state, by what its keys are: its place in the rule
-  // is another's when a clause before it is gone. Of several with the same keys each has its turn.
-  void name_budgets() {
-    for (const Budget& budget : rule_.budgets) {
-      std::string& name = budget_names_.emplace_back();
-      if (budget.keys.empty()) continue;
-      std::string words;
-      for (const ExprId part : budget.keys) words += dump(*context_.rules, program_, part, {}, rule_.when) + '\n';
-      do name = fmt::format("{:08x}/", hash_of(words += '#') & 0xffff'ffff);
-      while (std::ranges::count(budget_names_, name) > 1);
-    }
-  }
   // Whose key this is; null: of a budget that the rule does not have, or has no more.
   const Budget* shared_budget(std::string_view key) const {
-    const std::string_view name = key.substr(0, key.find('/') + 1);
+    const std::string_view name = budget_name_of(key);
     const auto at = std::ranges::find(budget_names_, name);
     if (name.empty() || at == budget_names_.end()) return nullptr;
     return &rule_.budgets[static_cast<std::size_t>(at - budget_names_.begin())];

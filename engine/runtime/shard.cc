@@ -84,8 +84,8 @@ void Shard::track(const Durable& durable) {
     runners_[i]->track({.changes = durable.changes,
                         .is_known = durable.is_known && std::ranges::find(durable.unknown, id) == durable.unknown.end(),
                         .program = durable.numbers[i],
-                        .keyless = placement_->group_of(id),
-                        .home = placement_->home(id),
+                        .placement = placement_.get(),
+                        .id = id,
                         .name = rules_->programs[i].name,
                         .cold = durable.cold});
   }
@@ -199,7 +199,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
         if (change.gone || !id.exists() || (address->kind == StateKind::program) != programs) continue;
         if (!to.front()->keeps(id, *address)) continue;
         for (std::uint32_t i = 0; i < to.size(); ++i) {
-          if (!programs && placement.shard_of(id, address->key) != i) continue;
+          if (!programs && placement.shard_of(placement.group_of(id, address->kind, address->key)) != i) continue;
           if (!read_whole(reader, change.value, [&](StateReader& in) { return to[i]->load(id, *address, in); }))
             return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }

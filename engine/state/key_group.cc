@@ -50,6 +50,20 @@ std::string record_key_of(std::string_view canonical) {
 
 std::uint16_t key_group_of(std::string_view canonical) { return key_group_of_name(record_key_of(canonical)); }
 
+std::uint16_t key_group_of(std::string_view canonical, std::span<const std::uint32_t> parts) {
+  std::vector<std::string_view> all;
+  Arena arena;
+  while (!canonical.empty()) {
+    const std::string_view from = canonical;
+    const auto value = view_value(canonical, arena);
+    TOCSIN_ASSERT(value.has_value());
+    all.push_back(from.substr(0, from.size() - canonical.size()));
+  }
+  std::string picked;
+  for (const std::uint32_t part : parts) picked += all[part];
+  return key_group_of(picked);
+}
+
 std::uint16_t key_group_of_name(std::string_view name) {
   return static_cast<std::uint16_t>((murmur2(name) & 0x7fffffff) % kKeyGroups);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,8 @@ std::uint32_t murmur2(std::string_view bytes);
 std::string record_key_of(std::string_view canonical);
 
 std::uint16_t key_group_of(std::string_view canonical);
+// That of some of the key's parts, in the order in which they are named here. REQUIRES: it has them.
+std::uint16_t key_group_of(std::string_view canonical, std::span<const std::uint32_t> parts);
 // Of what has a name instead of a key.
 std::uint16_t key_group_of_name(std::string_view name);
 
