@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <tuple>
 
 #include "app/control/json.h"
 #include "app/one_line.h"
@@ -15,6 +17,7 @@
 #include "app/settings_read.h"
 #include "app/table.h"
 #include "dsl/diagnostic.h"
+#include "engine/base/hash.h"
 #include "engine/base/text.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
@@ -232,23 +235,118 @@ Exit inspect(const std::string& folder, const Arguments& arguments, Console& con
 // What has become of the keys of one rule.
 struct RuleDiff {
   std::uint64_t gone = 0, come = 0, changed = 0, same = 0;
-  std::vector<std::string> lines;  // of the rule that --rule names, the first of them
+  std::map<std::string, char> lines;  // of the rule that --rule names: the first of them, and what became of each
+  bool keeps_lines = false;
+
+  void add(std::uint64_t RuleDiff::* what, char sign, std::string_view key) {
+    ++(this->*what);
+    if (!keeps_lines || sign == '=') return;
+    lines.emplace(on_one_line(text_of_key(key)), sign);
+    if (lines.size() > kKeysShown) lines.erase(std::prev(lines.end()));
+  }
 };
 
-// One side of a diff, address by address. Numbers of rules are another savepoint's own, so both are told by name.
+// One side of a diff, address by address.
 struct Side {
   SavepointView view;
   std::unique_ptr<SavepointReader> reader;
   bool has = false;
 
+  // To the next that says something: when something is due follows from what is remembered, and what a rule that has
+  // gone has left is nobody's.
   Result<void> next() {
-    return reader->next().map([&](bool more) { has = more; });
+    for (;;) {
+      const auto read = reader->next();
+      if (!read) return tl::unexpected(read.error());
+      has = *read;
+      if (!has || (rule() != nullptr && address()->kind != StateKind::due)) return {};
+    }
   }
-  const Ledger::Known* rule() const {
-    const auto address = StateAddress::read(reader->address());
-    return address && address->program < view.ledger.programs.size() ? &view.ledger.programs[address->program]
-                                                                     : nullptr;
+  std::optional<StateAddress> address() const { return StateAddress::read(reader->address()); }
+  const std::string* rule() const {
+    const auto at = address();
+    if (!at || at->program >= view.ledger.programs.size()) return nullptr;
+    const std::string& name = view.ledger.programs[at->program].name;
+    return name.empty() ? nullptr : &name;
   }
+  std::uint64_t shape_of(const std::string& rule) const {
+    const auto known = std::ranges::find(view.ledger.programs, rule, &Ledger::Known::name);
+    return known == view.ledger.programs.end() ? 0 : known->shape;
+  }
+};
+
+// Two states, each in the order of its own addresses. In another store, or beside other rules, a rule may have another
+// number, and a key may be of another group: so what stands at an address of one side alone waits until the other side
+// brings the same rule and key, as a hash of what is remembered. Where nothing has another place nothing waits but what
+// has come or gone.
+class Difference {
+ public:
+  Difference(Side a, Side b, std::string wanted) : a_(std::move(a)), b_(std::move(b)), wanted_(std::move(wanted)) {}
+
+  Result<void> find() {
+    while (a_.has || b_.has) {
+      const int order = !a_.has ? 1 : !b_.has ? -1 : a_.reader->address().compare(b_.reader->address());
+      const bool meet = order == 0 && *a_.rule() == *b_.rule();
+      if (meet) tell(*a_.rule(), *a_.address(), a_.reader->value() == b_.reader->value());
+      if (order <= 0 && !meet) wait(a_);
+      if (order >= 0 && !meet) wait(b_);
+      if (order <= 0)
+        if (auto next = a_.next(); !next) return next;
+      if (order >= 0)
+        if (auto next = b_.next(); !next) return next;
+    }
+    for (const auto& [what, one] : waiting_) {
+      is_equal_ = false;
+      if (const auto& [rule, kind, key] = what; kind != StateKind::program)
+        one.is_first ? rule_of(rule).add(&RuleDiff::gone, '-', key) : rule_of(rule).add(&RuleDiff::come, '+', key);
+    }
+    return {};
+  }
+
+  const Side& a() const { return a_; }
+  const Side& b() const { return b_; }
+  const std::map<std::string, RuleDiff>& rules() const { return rules_; }
+  bool is_equal() const { return is_equal_; }
+  // Rules that are others in the two by the same name.
+  std::vector<std::string> other_shapes() const {
+    std::vector<std::string> out;
+    for (const auto& [name, one] : rules_)
+      if (const auto x = a_.shape_of(name), y = b_.shape_of(name); x != 0 && y != 0 && x != y) out.push_back(name);
+    return out;
+  }
+
+ private:
+  struct Waiting {
+    bool is_first = false;  // of the first side
+    std::uint64_t hash = 0;
+  };
+  RuleDiff& rule_of(const std::string& name) {
+    RuleDiff& out = rules_[name];
+    out.keeps_lines = name == wanted_;
+    return out;
+  }
+  void tell(const std::string& rule, const StateAddress& address, bool same) {
+    is_equal_ = is_equal_ && same;
+    if (address.kind == StateKind::program) return;
+    if (same)
+      rule_of(rule).add(&RuleDiff::same, '=', address.key);
+    else
+      rule_of(rule).add(&RuleDiff::changed, '~', address.key);
+  }
+  void wait(const Side& side) {
+    const StateAddress address = *side.address();
+    const Waiting now{&side == &a_, hash_bytes(side.reader->value())};
+    const auto [at, is_new] = waiting_.try_emplace({*side.rule(), address.kind, std::string(address.key)}, now);
+    if (is_new || at->second.is_first == now.is_first) return;
+    tell(*side.rule(), address, at->second.hash == now.hash);
+    waiting_.erase(at);
+  }
+
+  Side a_, b_;
+  const std::string wanted_;
+  std::map<std::tuple<std::string, StateKind, std::string>, Waiting> waiting_;
+  std::map<std::string, RuleDiff> rules_;
+  bool is_equal_ = true;
 };
 
 Result<Side> side_of(const SavepointFile& file) {
@@ -261,6 +359,15 @@ Result<Side> side_of(const SavepointFile& file) {
   return out;
 }
 
+// Events and sources have numbers in what is remembered: later ones stand behind those that were there.
+bool are_numbered_alike(const Layouts& a, const Layouts& b) {
+  const auto begin_alike = [](const auto& x, const auto& y) {
+    const auto n = static_cast<std::ptrdiff_t>(std::min(x.size(), y.size()));
+    return std::equal(x.begin(), x.begin() + n, y.begin());
+  };
+  return begin_alike(a.types, b.types) && begin_alike(a.sources, b.sources);
+}
+
 Exit diff(const std::string& folder, const Arguments& arguments, Console& console) {
   if (arguments.operands().size() != 3) return refuse(console, "savepoint", "diff takes two savepoints");
   std::vector<Side> sides;
@@ -271,45 +378,16 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
     if (!side) return savepoint_failure(console, side.error());
     sides.push_back(std::move(*side));
   }
-  Side &a = sides[0], &b = sides[1];
-  // Addresses are in the order of their bytes, numbers of rules among them: where both sides give the same rules the
-  // same numbers the two are walked side by side.
-  const auto& known_a = a.view.ledger.programs;
-  const auto& known_b = b.view.ledger.programs;
-  for (std::size_t i = 0; i < std::min(known_a.size(), known_b.size()); ++i)
-    if (!known_a[i].name.empty() && !known_b[i].name.empty() &&  // a rule that has gone is in neither
-        (known_a[i].name != known_b[i].name || known_a[i].shape != known_b[i].shape))
-      return savepoint_failure(
-          console, {Error::Code::refused,
-                    fmt::format("the two are of different stores: rule number {} is `{}` in one and `{}` in the other, "
-                                "so their keys cannot be compared; inspect shows each",
-                                i, known_a[i].name, known_b[i].name)});
+  if (!are_numbered_alike(sides[0].view.ledger.layouts, sides[1].view.ledger.layouts))
+    return savepoint_failure(console, {Error::Code::refused,
+                                       "the two are of stores that know other events, fields or sources, so what they "
+                                       "remember cannot be compared; inspect shows each"});
   const std::string wanted = arguments.value("--rule");
-  std::map<std::string, RuleDiff> rules;
-  bool is_equal = true;
-  while (a.has || b.has) {
-    const int order = !a.has ? 1 : !b.has ? -1 : a.reader->address().compare(b.reader->address());
-    const Side& side = order <= 0 ? a : b;
-    const auto address = StateAddress::read(side.reader->address());
-    const Ledger::Known* rule = side.rule();
-    const bool changed = order == 0 && a.reader->value() != b.reader->value();
-    is_equal = is_equal && order == 0 && !changed;
-    // When something is due follows from what is remembered.
-    if (rule != nullptr && address->kind != StateKind::program && address->kind != StateKind::due) {
-      RuleDiff& one = rules[rule->name];
-      ++(order < 0 ? one.gone : order > 0 ? one.come : changed ? one.changed : one.same);
-      if (rule->name == wanted && (order != 0 || changed) && one.lines.size() < kKeysShown)
-        one.lines.push_back(fmt::format("{} {}",
-                                        order < 0   ? '-'
-                                        : order > 0 ? '+'
-                                                    : '~',
-                                        on_one_line(text_of_key(address->key))));
-    }
-    if (order <= 0)
-      if (auto next = a.next(); !next) return savepoint_failure(console, next.error());
-    if (order >= 0)
-      if (auto next = b.next(); !next) return savepoint_failure(console, next.error());
-  }
+  Difference difference(std::move(sides[0]), std::move(sides[1]), wanted);
+  if (const auto found = difference.find(); !found) return savepoint_failure(console, found.error());
+  const Side &a = difference.a(), &b = difference.b();
+  const auto& rules = difference.rules();
+  const bool is_equal = difference.is_equal();
   if (!wanted.empty() && !rules.contains(wanted))
     return refuse(console, "savepoint", fmt::format("neither of them remembers anything of a rule `{}`", wanted));
   if (arguments.has("--json")) {
@@ -319,7 +397,9 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
     for (const auto& [name, one] : rules) {
       Json& rule = json["rules"].emplace_back(
           Json{{"name", name}, {"gone", one.gone}, {"come", one.come}, {"changed", one.changed}, {"same", one.same}});
-      if (name == wanted) rule["keys"] = one.lines;
+      if (name != wanted) continue;
+      rule["keys"] = Json::array();
+      for (const auto& [key, sign] : one.lines) rule["keys"].push_back(fmt::format("{} {}", sign, key));
     }
     print(console, json);
     return is_equal ? Exit::done : Exit::no;
@@ -332,10 +412,12 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
   if (rows.size() > 1) print_table(console.out, rows);
   if (!wanted.empty()) {
     const RuleDiff& one = rules.at(wanted);
-    for (const std::string& line : one.lines) console.out << line << "\n";
+    for (const auto& [key, sign] : one.lines) console.out << fmt::format("{} {}\n", sign, key);
     const std::uint64_t all = one.gone + one.come + one.changed;
     if (all > one.lines.size()) console.out << fmt::format("... and {} more\n", grouped(all - one.lines.size()));
   }
+  for (const std::string& name : difference.other_shapes())
+    console.out << fmt::format("rule `{}` is another pattern in the second, or kept another way\n", on_one_line(name));
   console.out << (is_equal ? "the two remember the same\n" : "");
   return is_equal ? Exit::done : Exit::no;
 }

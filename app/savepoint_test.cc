@@ -288,4 +288,96 @@ twice     0     0        0     1
   CHECK(house.command({"diff", "one", "two", "--rule", "none"}).code == 2);
 }
 
+TEST_CASE("savepoint diff: of different stores, by the names of rules and keys") {
+  House house, other;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  other.ledger.programs = {{"old", 7}};
+  other.ledger.numbers_of(*other.set.compiled.rules);
+  {
+    const auto store = house.open();
+    house.store(*store, {{{0, "a"}, "1"}, {{0, "b"}, "1"}, {{0, "c"}, "1"}, {{1, "a"}, "1"}, {{1, "z"}, "1"}});
+    house.make(*store, "one");
+    const auto there = other.open();
+    other.store(*there,
+                {{{0, "b"}, "5"}, {{1, "a"}, "2"}, {{1, "b"}, "1"}, {{1, "d"}, "1"}, {{2, "a"}, "1"}, {{2, "z"}, "1"}});
+    // One of them stands where it stood beside other rules.
+    std::string key, from, to;
+    append_key(key, Value::text("z"));
+    const std::uint16_t group = key_group_of(key);
+    StateAddress{group, 2, StateKind::key, key}.append(from);
+    StateAddress{static_cast<std::uint16_t>((group + 300) % kKeyGroups), 2, StateKind::key, key}.append(to);
+    std::vector<StateChange> moved{{from, {}, true},
+                                   {to,
+                                    "\x01"
+                                    "1",
+                                    false}};
+    std::ranges::sort(moved, {}, &StateChange::address);
+    const std::vector<std::span<const StateChange>> runs{moved};
+    const std::string manifest = other.ledger.bytes();
+    REQUIRE(there->store({Epoch{++other.epoch}, runs, manifest, ""}));
+    other.make(*there, "two");
+  }
+  const std::string two = other.in_folder("state/savepoints/two.savepoint");
+  const Ran shown = house.command({"diff", "one", two, "--rule", "often"});
+  CHECK(shown.err.empty());
+  CHECK(shown.code == 1);
+  CHECK(shown.out == R"(epoch 1 -> 2, event time - -> -
+rule   gone  come  changed  same
+often     1     1        1     1
+twice     0     0        0     2
+~ a
+- c
++ d
+)");
+  other.ledger.programs[1].shape ^= 1;
+  {
+    const auto there = other.open();
+    other.store(*there, {});
+    other.make(*there, "three");
+  }
+  CHECK(contains(house.command({"diff", "one", other.in_folder("state/savepoints/three.savepoint")}).out,
+                 "rule `often` is another pattern in the second, or kept another way\n"));
+  other.ledger.layouts.types = {{"login", {"ts", "user"}}};
+  house.ledger.layouts.types = {{"login", {"user", "ts"}}};
+  for (House* one : {&house, &other}) {
+    const auto store = one->open();
+    one->store(*store, {});
+    one->make(*store, "four");
+  }
+  const Ran refused = house.command({"diff", "four", other.in_folder("state/savepoints/four.savepoint")});
+  CHECK(refused.code == 5);
+  CHECK(refused.err ==
+        "tocsin savepoint: the two are of stores that know other events, fields or sources, so what they remember "
+        "cannot be compared; inspect shows each\n");
+}
+
+TEST_CASE("savepoint diff: when something is due is no difference of its own") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  const auto store = house.open();
+  const auto put = [&](Time due, bool gone) {
+    std::string key, timed, address;
+    append_key(key, Value::text("a"));
+    TimedKey{due, key}.append(timed);
+    StateAddress{key_group_of(key), 0, StateKind::due, timed}.append(address);
+    const std::vector<StateChange> change{{address, gone ? std::string_view() : "\x01", gone}};
+    const std::vector<std::span<const StateChange>> runs{change};
+    const std::string manifest = house.ledger.bytes();
+    REQUIRE(store->store({Epoch{++house.epoch}, runs, manifest, ""}));
+  };
+  house.store(*store, {{{0, "a"}, "1"}});
+  house.make(*store, "one");
+  put(kNow, false);
+  CHECK(house.make(*store, "two").figures.addresses == 2);
+  put(kNow, true);
+  put(kNow + seconds(1), false);
+  house.make(*store, "three");
+  for (const char* const other : {"one", "three"}) {
+    const Ran shown = house.command({"diff", "two", other});
+    CHECK(shown.code == 0);
+    CHECK(contains(shown.out, "often     0     0        0     1\n"));
+    CHECK(contains(shown.out, "the two remember the same\n"));
+  }
+}
+
 }  // namespace tocsin::app
