@@ -40,6 +40,7 @@ namespace tocsin::tests {
   X(short_reads, "blocks that were shorter than they could have been")         \
   X(pauses, "partitions that were paused")                                     \
   X(silent, "partitions that never said anything")                             \
+  X(several_sources, "worlds with several sources")                            \
   X(refusals, "messages that a receiver refused")                              \
   X(lost_answers, "messages that a receiver took, and said that it had not")   \
   X(receiver_hangs, "receivers that hung")                                     \

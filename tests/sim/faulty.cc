@@ -167,7 +167,7 @@ Result<Polled> FaultySource::poll(Block& into, Duration) {
   const std::uint32_t partition = ready[fate_.below(ready.size())];
   Part& part = parts_[partition];
   const auto& lines = log_.partitions[partition];
-  into.source = SourceId(0);
+  into.source = id_;
   into.partition = partition;
   into.first_offset = part.next;
   const std::uint64_t left = lines.size() + 1 - part.next;
@@ -181,7 +181,7 @@ Result<Polled> FaultySource::poll(Block& into, Duration) {
     into.next_offset = part.next;
     part.ends.insert(part.next);
   }
-  fate_.note("poll", partition * 1'000 + part.next);
+  fate_.note("poll", id_.index * 1'000'000 + partition * 1'000 + part.next);
   return Polled::block;
 }
 

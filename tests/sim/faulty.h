@@ -53,7 +53,8 @@ struct SourceLog {
 // Each partition in its order, whichever is next; blocks of any size; nothing for a while, and failures for good.
 class FaultySource final : public Source {
  public:
-  FaultySource(Fate& fate, SourceLog& log) : fate_(fate), log_(log), parts_(log.partitions.size()) {}
+  FaultySource(Fate& fate, SourceLog& log, SourceId id)
+      : fate_(fate), log_(log), id_(id), parts_(log.partitions.size()) {}
   std::uint32_t partitions() const override { return static_cast<std::uint32_t>(parts_.size()); }
   bool can_go_back() const override { return true; }
   Result<void> start(std::span<const Progress> from) override;
@@ -74,6 +75,7 @@ class FaultySource final : public Source {
 
   Fate& fate_;
   SourceLog& log_;
+  const SourceId id_;
   std::vector<Part> parts_;
   Duration stalls_until_{};
   bool has_failed_ = false;

@@ -1,6 +1,7 @@
 #include "tests/sim/simulation.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -75,27 +76,39 @@ struct Generation {
   const CodecConfig codec = codec_of_cases();
   Engine engine;
   DocumentNames names;
-  FaultySource source;
+  std::deque<FaultySource> sources;
   Keeper keeper;
   std::unique_ptr<Crew> crew;
   std::unique_ptr<Steward> steward;
 
-  Generation(const Rules& r, std::uint32_t shards, const World& world, Fate& fate, SourceLog& log,
+  Generation(const Rules& r, std::uint32_t shards, const World& world, Fate& fate, std::vector<SourceLog>& logs,
              CheckpointStore& store, const KeeperLimits& limits)
       : rules(r),
-        engine(r.ready.rules, r.ready.data, {.shards = shards, .outputs_at_once = shards % 2 == 0 ? 2u : 4'096u}),
+        engine(r.ready.rules, r.ready.data,
+               {.shards = shards,
+                .outputs_at_once = shards % 2 == 0 ? 2u : 4'096u,
+                .sources = std::vector<std::string>(world.sources, "0")}),
         names(names_for(r.ready)),
-        source(fate, log),
-        keeper(engine, store, {"input"}, limits) {
+        keeper(engine, store, names_of_sources(world.sources), limits) {
+    names.sources.resize(world.sources, names.sources.front());  // documents say the same of any number of sources
     const std::vector<EventTypeId> carried = carried_events(codec, r.ready.rules->schema);
-    feed.source = &source;
-    feed.id = SourceId(0);
-    for (std::uint32_t i = 0; i < source.partitions(); ++i)
-      feed.partitions.push_back(
-          engine.add_partition(SourceId(0), carried, i == world.partitions ? milliseconds(300) : Duration{}));
-    feed.make_decoder = [this] { return make_decoder(codec, rules.ready.rules->schema); };
+    for (SourceLog& log : logs) {
+      Crew::Feed& feed = feeds.emplace_back();
+      feed.id = SourceId(feeds.size() - 1);
+      feed.source = &sources.emplace_back(fate, log, feed.id);
+      for (std::uint32_t i = 0; i < feed.source->partitions(); ++i)
+        feed.partitions.push_back(
+            engine.add_partition(feed.id, carried, i == world.partitions ? milliseconds(300) : Duration{}));
+      feed.make_decoder = [this] { return make_decoder(codec, rules.ready.rules->schema); };
+    }
   }
-  Crew::Feed feed;
+  bool has_failed_source() const { return std::ranges::any_of(sources, &FaultySource::has_failed); }
+  static std::vector<std::string> names_of_sources(std::uint32_t sources) {
+    std::vector<std::string> out{"input"};
+    while (out.size() < sources) out.push_back("input " + std::to_string(out.size()));
+    return out;
+  }
+  std::vector<Crew::Feed> feeds;
 };
 
 // The time that one kind of rules was in force.
@@ -140,17 +153,22 @@ class Simulation {
       with.rules.push_back(world_.visitors[i].rule);
       rules_.push_back({*make_ready(with.text()), static_cast<int>(i)});
     }
-    log_.partitions.resize(world_.partitions + world_.has_silent_partition);
-    log_.safe.assign(log_.partitions.size(), 1);
+    logs_.resize(world_.sources);
+    for (SourceLog& log : logs_) {
+      log.last_is_silent = world_.has_silent_partition && &log == &logs_.back();
+      log.partitions.resize(world_.partitions + log.last_is_silent);
+      log.safe.assign(log.partitions.size(), 1);
+    }
     const auto put = [&](int partition, std::uint64_t offset, std::string line) {
-      auto& lines = log_.partitions[static_cast<std::size_t>(partition)];
+      const auto number = static_cast<std::size_t>(partition);
+      auto& lines = logs_[number * world_.sources / world_.partitions].partitions[number];
       lines.resize(std::max<std::size_t>(lines.size(), offset));
       lines[offset - 1] = std::move(line);
     };
     for (const EventText& e : world_.own.events) put(e.partition, e.offset, e.json());
     for (const auto& [partition, offset] : world_.rubbish) put(partition, offset, "{\"event\":\"a\", this is none");
-    log_.last_is_silent = world_.has_silent_partition;
-    if (log_.last_is_silent) fate_.count(Simulated::silent);
+    if (world_.has_silent_partition) fate_.count(Simulated::silent);
+    if (world_.sources > 1) fate_.count(Simulated::several_sources);
   }
 
   // How bad this world is.
@@ -235,7 +253,7 @@ class Simulation {
   }
 
   Result<std::unique_ptr<Generation>> made_generation(const Rules& rules, bool is_first) {
-    auto out = std::make_unique<Generation>(rules, shards_, world_, fate_, log_, *store_, limits_);
+    auto out = std::make_unique<Generation>(rules, shards_, world_, fate_, logs_, *store_, limits_);
     auto resumed = out->keeper.restore();
     if (!resumed) return tl::unexpected(resumed.error());
     if (is_first) {
@@ -248,15 +266,25 @@ class Simulation {
     if (flaw_ == Flaw::source_skips && !resumed->from.empty()) {
       Progress& from = resumed->from.front();
       from.bookmark.clear();
-      from.next_offset = std::min<std::uint64_t>(from.next_offset + 1, log_.partitions[from.partition].size() + 1);
+      from.next_offset =
+          std::min<std::uint64_t>(from.next_offset + 1, logs_.front().partitions[from.partition].size() + 1);
     }
-    if (auto started = out->source.start(resumed->from); !started) return tl::unexpected(started.error());
-    out->feed.goes_on.resize(out->feed.partitions.size());
-    for (std::size_t i = 0; i < resumed->from.size(); ++i)
-      out->feed.goes_on[resumed->from[i].partition] = {resumed->from[i].next_offset, resumed->readings[i].memory};
+    for (Crew::Feed& feed : out->feeds) {
+      std::vector<Progress> own;
+      feed.goes_on.resize(feed.partitions.size());
+      for (std::size_t i = 0; i < resumed->from.size(); ++i) {
+        const auto at = std::ranges::find(feed.partitions, resumed->from[i].partition);
+        if (at == feed.partitions.end()) continue;
+        const auto number = static_cast<std::size_t>(at - feed.partitions.begin());
+        own.push_back(resumed->from[i]);
+        own.back().partition = static_cast<std::uint32_t>(number);
+        feed.goes_on[number] = {resumed->from[i].next_offset, resumed->readings[i].memory};
+      }
+      if (auto started = feed.source->start(own); !started) return tl::unexpected(started.error());
+    }
     Generation& g = *out;
     out->crew = std::make_unique<Crew>(
-        g.engine, std::vector<Crew::Feed>{g.feed},
+        g.engine, g.feeds,
         Crew::Outputs{
             .alert = [this, &g](const Alert& a) { g.keeper.add_output(message(a.id, with_document(a, g.names))); },
             .emitted = [this,
@@ -427,7 +455,7 @@ class Simulation {
   }
 
   bool has_failed() const {
-    if (generation_->source.has_failed()) return true;
+    if (generation_->has_failed_source()) return true;
     for (std::size_t i = 0; i < shards_; ++i)
       if (generation_->keeper.trouble(i)) return true;
     return false;
@@ -435,7 +463,7 @@ class Simulation {
   // True: the crew has failed, and with it the process.
   bool is_lost() {
     if (fate_.is_dead || !has_failed()) return fate_.is_dead;
-    const bool by_source = generation_->source.has_failed();
+    const bool by_source = generation_->has_failed_source();
     fate_.count(by_source ? Simulated::source_failures : Simulated::unreadable_keys);
     tell(by_source ? "the source fails" : "a key cannot be read");
     return true;
@@ -613,7 +641,8 @@ class Simulation {
     Lines received;
     for (const auto& [place, body] : received_.messages) received.push_back(body);
     if (!received_.wrong.empty()) return fails(received_.wrong);
-    if (!log_.wrong.empty()) return fails(log_.wrong);
+    for (const SourceLog& log : logs_)
+      if (!log.wrong.empty()) return fails(log.wrong);
     for (const Lines& all : {lines_of(file), received}) {
       const Outputs got = sorted_out(all);
       if (got.own != expected)
@@ -633,7 +662,7 @@ class Simulation {
   // Had the event been judged before the cut?
   bool is_before(const EventText& e, const Cut& cut) const {
     if (cut.number == 0) return false;
-    const bool in_offset_order = log_.partitions.size() == 1;
+    const bool in_offset_order = logs_.size() == 1 && logs_.front().partitions.size() == 1;
     return Time{e.ms * 1'000} < cut.frontier.events_before &&
            (!in_offset_order || e.offset < cut.partitions.front().next_offset);
   }
@@ -667,7 +696,7 @@ class Simulation {
   FaultyDisk disk_;
   std::string base_;
   std::vector<Rules> rules_;
-  SourceLog log_;
+  std::vector<SourceLog> logs_;
   Received received_;
   std::string read_;  // of the file, by a reader who follows it
   KeeperLimits limits_;
@@ -759,6 +788,8 @@ std::optional<World> any_world(std::uint64_t seed) {
     return std::nullopt;
   }
   world.partitions = 1 + static_cast<std::uint32_t>(generator.below(4));
+  if (world.partitions > 1 && seed % 3 == 2)
+    world.sources = 2 + static_cast<std::uint32_t>(seed % 2) % (world.partitions - 1);
   const bool some_are_late = generator.one_in(4);
   c.events = generator.shuffled(c.events, some_are_late ? 3 * c.late_ms : c.late_ms);
   world.has_silent_partition = !some_are_late && generator.one_in(6);

@@ -38,6 +38,8 @@ struct World {
   };
   Case own;  // the rules that stay, and the events: partitions and offsets are those of the source
   std::uint32_t partitions = 1;
+  // Each has a run of the partitions, by their numbers; of its others it never says anything.
+  std::uint32_t sources = 1;
   bool has_silent_partition = false;
   // Broken records between the events: partition and offset.
   std::vector<std::pair<int, std::uint64_t>> rubbish;
