@@ -364,7 +364,7 @@ TEST_CASE("explain: what a key keeps is what its matcher keeps, and the warnings
   CHECK(contains(count, "counter: N of one stream in one window"));
   CHECK(contains(count, "asked at\n  a: v = 1\n"));
   const std::string waits = explained("a then no b within 5m by u");
-  CHECK(contains(waits, ": the first a that waits\n"));
+  CHECK(contains(waits, ": the first a that waits; the 100 last alerts, which a late event may withdraw\n"));
   const std::string previous = explained("a(v > previous.v) by u");
   CHECK(contains(previous, "every key is kept for ever (R109)\n"));
   CHECK(contains(previous, ": the last a\n"));

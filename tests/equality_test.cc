@@ -14,6 +14,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/program/bounds.h"
 #include "engine/program/choose.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/placement.h"
@@ -531,6 +532,69 @@ TEST_CASE("keys whose events have all left the windows are given up") {
     CHECK(engine.keys(ProgramId{0}) < most);
     CHECK(engine.counters(ProgramId{0}).keys_most < most);
     CHECK(engine.bytes(ProgramId{0}) < most * 2'000);
+  }
+}
+
+// What `explain` says that a key keeps at most is no less than what it keeps when it is flooded.
+TEST_CASE("a flooded key keeps no more than its bounds say") {
+  struct Row {
+    const char* pattern;
+    const char* clauses;
+    std::size_t least;  // what it keeps, so that this is no test of nothing
+  };
+  constexpr Row kRows[] = {
+      {"no a for 1s", "", 60'000},  // fired absences
+      {"b then no c within 1s", "fire always", 60'000},
+      {"2 a then no c within 1s", "fire always", 60'000},
+      {"a(v > 0) for 20m", "", 20'000},
+      {"a(v > 0) for 1s", "", 20'000},
+      {"3 a within 1m", "resolve when c", 2'000},  // an open alert with its evidence
+      {"200 a within 1h", "", 2'000},
+      {"a then a then a within 1m", "resolve when c", 1'000},
+      {"sum(a.v over 1h) > 5", "", 20'000},
+      {"a(v > previous.v)", "resolve when c", 500},
+      {"a", "fire at most 50 per 1h escalate to critical after 20 in 1h resolve when c", 500},
+  };
+  for (const auto& [pattern, clauses, least] : kRows) {
+    CAPTURE(std::string(pattern));
+    Case c;
+    RuleText rule;
+    rule.head = "rule busy";
+    rule.pattern = pattern;
+    rule.by = "k";
+    rule.clauses = {clauses, "alert \"{k} was there\"", "with a_name = k, another = time"};
+    c.rules = {rule};
+    std::string why;
+    const auto ready = make_ready(c.text(), &why);
+    CAPTURE(why);
+    REQUIRE(ready);
+    const Bounds bounds = bounds_of(*ready->rules, ready->rules->programs.front(), {});
+    Engine engine(ready->rules, ready->data);
+    std::vector<EventTypeId> types;
+    for (const char* name : {"a", "b"}) types.push_back(*ready->rules->schema.find(name));
+    const std::size_t partition = engine.add_partition(SourceId{0}, types);
+    std::size_t most = 0, alerts = 0;
+    for (std::int64_t i = 0; i < 1'000; ++i) {
+      auto batch = std::make_shared<EventBatch>();
+      Event event;
+      event.type = types[i % 3 == 2 ? 1 : 0];
+      const auto& fields = ready->rules->schema[event.type].fields;
+      event.time = Time{i * 1'500'000};
+      event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i + 1)};
+      const auto row = batch->row(fields.size());
+      for (std::size_t f = 0; f < fields.size(); ++f) {
+        if (fields[f].name() == "k") row[f] = Value::text("somebody with a name");
+        if (fields[f].name() == "v") row[f] = Value::integer(1 + i);
+      }
+      event.fields = row;
+      batch->add(event);
+      engine.take(partition, batch);
+      alerts += engine.take_alerts().size();
+      most = std::max(most, static_cast<std::size_t>(engine.bytes(ProgramId{0})));
+    }
+    CHECK(alerts > 0);
+    CHECK(most <= bounds.bytes_per_key);
+    CHECK(most >= least);
   }
 }
 

@@ -20,7 +20,10 @@ constexpr std::uint64_t kMarkBytes = 32;     // time, type, position
 constexpr std::uint64_t kEventBytes = 192;   // time, position, key, streams it is of; its fields come on top
 constexpr std::uint64_t kValueBytes = 48;    // sixteen, and 32 outside it
 constexpr std::uint64_t kWindowBytes = 384;  // one aggregate kept running, before what it keeps of its events
-constexpr std::uint64_t kStateBytes = 256;   // what every key has: key, flags, deadlines
+constexpr std::uint64_t kStateBytes = 512;   // what every key has: key, flags, deadlines
+constexpr std::uint64_t kAlertBytes = 768;   // an alert that is kept, before its evidence and what it carries
+constexpr std::uint64_t kLabelBytes = 80;    // one list of its evidence, before the ids
+constexpr std::uint64_t kIdBytes = 16;
 
 // What an aggregate keeps of each event beside the event (match/running.h).
 std::uint64_t kept_beside(AggregateKind kind) {
@@ -62,6 +65,7 @@ class Sum {
   Bounds rule(const RuleBody& body) {
     for (std::size_t i = 0; i < program_.patterns.size(); ++i)
       pattern(PatternId(i), i == body.when.index ? match_options(program_) : MatchOptions{});
+    fired_absences(body);
     for (const EventTypeId type : types_whose_previous_is_read())
       add(1, event_bytes(type), "the last " + rules_.schema[type].name);
     for (const Budget& budget : body.budgets) sent(budget.count);
@@ -71,7 +75,7 @@ class Sum {
       out_.limited_by = "nothing is kept: each event is judged alone";
       return out_;
     }
-    out_.bytes_per_key += kStateBytes;
+    out_.bytes_per_key += kStateBytes + alert_bytes(body);  // the alert stays until the rule is armed or it is resolved
     if (out_.limited_by.empty()) out_.limited_by = "the state of its alert";
     return out_;
   }
@@ -115,7 +119,10 @@ class Sum {
 
   void add(std::uint64_t events, std::uint64_t bytes_each, std::string what) {
     out_.events_per_key += events;
-    out_.bytes_per_key += events * bytes_each;
+    keep(events * bytes_each, std::move(what));
+  }
+  void keep(std::uint64_t bytes, std::string what) {
+    out_.bytes_per_key += bytes;
     if (std::find(reasons_.begin(), reasons_.end(), what) != reasons_.end()) return;
     out_.limited_by += (out_.limited_by.empty() ? "" : "; ") + what;
     reasons_.push_back(std::move(what));
@@ -125,6 +132,37 @@ class Sum {
     if (count > 0)
       add(count, kTimestampBytes,
           count == 1 ? "the time of the last alert" : fmt::format("the times of the last {} alerts", grouped(count)));
+  }
+
+  // ----- alerts --------------------------------------------------------------------------------------
+
+  // Is a match of it one event for each step?
+  bool of_single_events(const RuleBody& body) const {
+    const Pattern& p = program_.patterns[body.when.index];
+    const MatcherKind kind = choose_matcher(rules_, program_, body.when, match_options(program_)).kind;
+    return kind == MatcherKind::latest_chain || (kind == MatcherKind::instant && p.form != Pattern::Form::holds);
+  }
+
+  // With its evidence: the ids of each step, or of each kind of event that a stream names.
+  std::uint64_t alert_bytes(const RuleBody& body) const {
+    std::uint64_t lists = program_.patterns[body.when.index].steps.size();
+    if (!of_single_events(body))
+      for (const Stream& stream : program_.streams) lists += stream.alternatives.size();
+    const std::uint64_t ids = of_single_events(body) ? 1 : kEvidencePerStepMax;
+    const std::size_t fields = body.alert ? body.alert->fields.size() : 0;
+    return kAlertBytes + lists * (kLabelBytes + ids * kIdBytes) + (program_.key_names.size() + fields) * kValueBytes;
+  }
+
+  // F14. What a filter of the absent event may read of the match stands beside the alert.
+  void fired_absences(const RuleBody& body) {
+    const Pattern& p = program_.patterns[body.when.index];
+    const bool waits = p.form == Pattern::Form::silence ||
+                       std::ranges::any_of(p.code, [](const auto& i) { return i.op == SequenceOp::absence; });
+    if (!waits || !body.alert) return;
+    std::uint64_t captures = 0;
+    for (const Step& step : p.steps) captures += 1 + 3 * step.captures.size();
+    keep(kFiredAbsencesPerKeyMax * (alert_bytes(body) + event_bytes() + captures * kValueBytes),
+         fmt::format("the {} last alerts, which a late event may withdraw", kFiredAbsencesPerKeyMax));
   }
 
   // ----- patterns, by the matcher that each gets -----------------------------------------------------
@@ -184,7 +222,8 @@ class Sum {
       case Pattern::Form::without:
         return add(1, event_bytes(), "the last " + label(p.compared));
       case Pattern::Form::holds:
-        return add(1, event_bytes(), "the first " + label(p.stream) + " of the run");
+        return add(1 + kEvidencePerStepMax, event_bytes(),
+                   fmt::format("the first and the {} newest {} of the run", kEvidencePerStepMax, label(p.stream)));
       case Pattern::Form::novelty:
         return add(kValuesPerKeyMax, kValueBytes + kTimestampBytes, every("value", p.length, kValuesPerKeyMax));
       case Pattern::Form::idle:

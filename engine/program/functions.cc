@@ -207,11 +207,16 @@ Value replace_of(Args args, Scratch& scratch) {
 
 Value concat_of(Args args, Scratch& scratch) { return any_missing(args) ? Value() : joined_text(args, scratch); }
 
+// Four times the longest record: a pattern that somebody wrote needs little more than the text is long.
+constexpr std::uint64_t kGlobStepsMax = 4'000'000;
+
 // One star at a time: when what follows does not fit, the last star takes one more character. No recursion, so at worst
-// the length of the text times the length of the pattern.
-bool glob_covers(std::string_view text, std::string_view pattern) {
+// the length of the text times the length of the pattern; a record may bring both, so beyond the limit nothing is said.
+std::optional<bool> glob_covers(std::string_view text, std::string_view pattern) {
   std::size_t t = 0, p = 0, star = std::string_view::npos, taken = 0;
+  std::uint64_t steps = 0;
   while (t < text.size()) {
+    if (++steps > kGlobStepsMax) return std::nullopt;
     if (p < pattern.size() && pattern[p] == '*') {
       star = ++p;
       taken = t;
@@ -232,7 +237,9 @@ bool glob_covers(std::string_view text, std::string_view pattern) {
 }
 
 Value glob_of(Args args, Scratch&) {
-  return are_texts(args) ? Value::boolean(glob_covers(args[0].as_text(), args[1].as_text())) : Value();
+  if (!are_texts(args)) return {};
+  const auto covers = glob_covers(args[0].as_text(), args[1].as_text());
+  return covers ? Value::boolean(*covers) : Value();
 }
 
 Value extract_of(Args args, Scratch& scratch) {

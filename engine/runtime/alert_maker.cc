@@ -127,4 +127,12 @@ Emitted AlertMaker::emit(const EmitDef& def, const FiredKey& key, const EvalCont
   return e;
 }
 
+std::size_t bytes_of(const Alert& alert) {
+  std::size_t sum = sizeof(Alert) + alert.id.size() + alert.key.bytes() + alert.key_bytes.size() + alert.text.size() +
+                    alert.runbook.size() + alert.fields.bytes() + alert.place.size();
+  for (const EvidenceOf& of : alert.evidence)
+    sum += sizeof(EvidenceOf) + of.label.size() + of.events.size() * sizeof(Position);
+  return sum;
+}
+
 }  // namespace tocsin

@@ -19,6 +19,9 @@ struct FiredKey {
   std::string_view bytes;  // canonical
 };
 
+// What an alert that is kept takes.
+std::size_t bytes_of(const Alert& alert);
+
 class AlertMaker {
  public:
   // REQUIRES: the program is a rule; program, evaluator and sources outlive this.

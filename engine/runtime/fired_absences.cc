@@ -4,6 +4,7 @@
 
 #include "engine/program/hash.h"
 #include "engine/program/limits.h"
+#include "engine/runtime/alert_maker.h"
 
 namespace tocsin {
 namespace {
@@ -121,7 +122,8 @@ std::vector<Alert> FiredAbsences::disproved_by(const Event& event, EvalContext c
 std::size_t FiredAbsences::bytes() const {
   std::size_t sum = 0;
   for (const Fired& f : fired_)
-    sum += sizeof(Fired) + f.alert.text.size() + f.of_its_steps.bytes() + (f.after ? f.after->bytes() : 0);
+    sum +=
+        sizeof(Fired) - sizeof(Alert) + bytes_of(f.alert) + f.of_its_steps.bytes() + (f.after ? f.after->bytes() : 0);
   return sum;
 }
 

@@ -313,6 +313,11 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     for (const auto& [key, state] : keys_) {
       sum += key.size() + sizeof(KeyState) + state->when->bytes();
       if (state->resolve) sum += state->resolve->bytes();
+      if (state->open) sum += sizeof(OpenAlert) - sizeof(Alert) + bytes_of(state->open->alert);
+      sum += state->absences.bytes();
+      for (const Spent& spent : state->spent) sum += sizeof(Spent) + spent.fires.bytes();
+      for (const Ring<Time>& sent : state->sent) sum += sizeof sent + sent.bytes();
+      for (const auto& [type, seen] : state->previous) sum += sizeof type + seen.bytes();
     }
     return sum;
   }
