@@ -103,6 +103,7 @@ struct Scope {
   std::vector<std::string> words;  // of N1, those that the pattern has
   std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
   bool windowed = true;            // aggregates need no `over` of their own
+  bool window_told = false;        // ... and that one has none has been told, once for the condition
   std::optional<Duration> window;  // of those that have none, where the pattern says it
   bool keeps_events = true;        // an aggregate may look back further than the match: `over D`
   int some = 0;                    // inside `some F (E)`

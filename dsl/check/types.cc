@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <cstring>
+#include <utility>
 
 #include "dsl/check/context.h"
 #include "dsl/check/vocabulary.h"
@@ -1258,14 +1259,14 @@ Type on_step(Context& c, ast::StreamPath& sp, const Scope& s, StepFound found) {
 
 // The author's aggregate where aggregates are compared: `sum(amount)` in a filter of charge is `sum(charge.amount)`
 // there.
-std::string as_condition(const Context& c, const ast::StreamPath& sp, const Scope& s) {
+std::string as_condition(const Context& c, const ast::StreamPath& sp, const Scope& s, std::string_view aggregate) {
   std::string of = sp.stream->name.text;
   if (!sp.field.parts.empty()) of += "." + text_of(sp.field);
   if (!known_event(c, sp.stream->name.text) && !s.events.empty()) {
     const std::string& event = c.model.events[s.events.front()].name;
     of = s.counts ? event : event + "." + of;
   }
-  return ticked("when " + std::string(s.aggregate.empty() ? "count" : s.aggregate) + "(" + of + ") > 5 within 1h");
+  return ticked("when " + std::string(aggregate.empty() ? "count" : aggregate) + "(" + of + ") > 5 within 1h");
 }
 
 Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
@@ -1281,7 +1282,8 @@ Type type_of_stream_path(Context& c, ast::StreamPath& sp, Scope& s) {
       report_not_in_pattern(c, sp, s);
     else
       c.report("R053", sp.span, "an aggregate in " + shown(s.where_word) + " can only look at steps",
-               "not an earlier step of this pattern", "compare aggregates after `when`: " + as_condition(c, sp, s));
+               "not an earlier step of this pattern",
+               "compare aggregates after `when`: " + as_condition(c, sp, s, s.aggregate));
     return kAny;
   }
   if (s.place == Place::match && !known_event(c, sp.stream->name.text) && sp.stream->any.empty())
@@ -1347,15 +1349,19 @@ void report_no_looking_back(Context& c, const ast::Aggregate& a, const Scope& s)
              "leave it out; another window is another summary, such as `every 10s over 1h`");
     return;
   }
-  const ast::StreamPath* path = a.streams.empty() ? nullptr : &a.streams.front();
+  std::optional<ast::StreamPath> path;
+  if (!a.streams.empty()) path = a.streams.front();
+  // What takes more than a field (`forecast(x.f, 1h)`) is no short example.
+  const bool counts = !a.args.empty();
+  if (path && counts) path->field.parts.clear();
   c.report("R053", a.over->span, "this pattern keeps the events of its match and no others", "nothing to look back on",
            "leave it out for the events of the match; or compare after `when`" +
-               (path == nullptr ? std::string() : ": " + as_condition(c, *path, s)));
+               (path ? ": " + as_condition(c, *path, s, counts ? "count" : a.function.text) : std::string()));
 }
 
-void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, const Scope& s) {
+void check_window(Context& c, const ast::Aggregate& a, SourceSpan span, Scope& s) {
   if (a.over && !looks_back(s)) return report_no_looking_back(c, a, s);
-  if (s.place != Place::condition || a.over || s.windowed) return;
+  if (s.place != Place::condition || a.over || s.windowed || std::exchange(s.window_told, true)) return;
   if (!s.phrase.empty())
     return void(c.report("R053", span, "over how long? " + ticked(s.phrase) + " has no window", "no `within` follows",
                          "end it with `within 1h`"));
