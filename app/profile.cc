@@ -47,16 +47,16 @@ class Profile::Measured final : public Runner {
   void on_event(const Event& event, Outputs& out) override {
     measure([&] { runner_->on_event(event, out); });
   }
-  bool look_ahead(const Event& event, std::size_t at, Look& look) override {
-    bool wanted = false;
-    measure([&] { wanted = runner_->look_ahead(event, at, look); });
-    return wanted;
+  void look_ahead(std::span<Ahead> ahead) override {
+    measure([&] { runner_->look_ahead(ahead); });
   }
-  void fetch(Look& look) override {
-    measure([&] { runner_->fetch(look); });
+  void fetch(std::span<Ahead> ahead) override {
+    measure([&] { runner_->fetch(ahead); });
   }
-  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
-    measure([&] { runner_->on_event_ahead(event, look, out); });
+  std::size_t on_ahead(std::span<const Ahead> ahead, Outputs& out) override {
+    std::size_t seen = 0;
+    measure([&] { seen = runner_->on_ahead(ahead, out); });
+    return seen;
   }
   void on_late(const Event& event, Time now, Outputs& out) override {
     measure([&] { runner_->on_late(event, now, out); });

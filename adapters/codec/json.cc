@@ -297,7 +297,8 @@ struct PlainRow {
     PlainPlace place;
   };
   const TypePlan* type = nullptr;
-  std::vector<Field> fields;  // but the timestamp
+  std::vector<Field> fields;  // all but the timestamp; those that lines of the shape do not have are `missing`
+  bool has_values = false;    // some are not
   PlainPlace time;            // none: the record's own time
 };
 
@@ -315,12 +316,14 @@ PlainRow make_plain_row(const TypePlan& plan, std::span<const PlainPlace> places
     const PlainPlace& place = places[plan.entries[i]];
     if (place.number == kNoToken) {
       if (slot.required || (type.timestamp && type.timestamp->index == i)) return none;
+      out.fields.push_back({i, Type::missing, {}});
       continue;
     }
     const bool is_simple = slot.type == Type::text || slot.type == Type::integer || slot.type == Type::floating ||
                            slot.type == Type::boolean;
     if (slot.list || !is_simple) return none;
     out.fields.push_back({i, slot.type, place});
+    out.has_values = true;
   }
   return out;
 }
@@ -508,7 +511,7 @@ std::size_t JsonDecoder::decode_plain_line(const Frame& frame) {
 
 // False: some value is another than it nearly always is, or the row is empty.
 bool JsonDecoder::put_plain_row(const PlainRow& row, const Frame& frame) {
-  if (row.fields.empty()) return false;
+  if (!row.has_values) return false;
   Time at = frame.time;
   if (row.time.number != kNoToken) {
     std::int64_t whole = 0;
@@ -518,10 +521,14 @@ bool JsonDecoder::put_plain_row(const PlainRow& row, const Frame& frame) {
     at = *time;
   }
   const EventType& type = *row.type->type;
-  const std::span<Value> values = batch_->row(type.fields.size());
+  const std::span<Value> values = batch_->unwritten_row(type.fields.size());
   for (const PlainRow::Field& field : row.fields) {
-    const std::string_view written = field.place.written(ends_.data());
     Value& out = values[field.slot];
+    if (field.type == Type::missing) {
+      out = Value();
+      continue;
+    }
+    const std::string_view written = field.place.written(ends_.data());
     std::int64_t whole = 0;
     double number = 0;
     switch (field.type) {

@@ -35,7 +35,7 @@ std::size_t class_of(std::size_t rounded_size) {
   const auto power = static_cast<std::size_t>(std::bit_width(rounded_size) - 1);
   return power * 4 + (rounded_size >> (power - 2) & 3);
 }
-constexpr std::size_t kClasses = 17 * 4;
+constexpr std::size_t kClasses = 21 * 4;
 
 struct Free {
   Free* next;
@@ -52,6 +52,7 @@ class Pages {
       return block;
     }
     if (left_ < size) {
+      keep_rest();
       next_ = static_cast<std::byte*>(::operator new(kHugePage, std::align_val_t(kHugePage)));
       madvise(next_, kHugePage, MADV_HUGEPAGE);
       left_ = kHugePage;
@@ -67,6 +68,16 @@ class Pages {
   }
 
  private:
+  // What is left of a page serves smaller tables.
+  void keep_rest() {
+    while (left_ >= kCacheLine) {
+      const std::size_t size = std::min(std::bit_floor(left_), kSharedMost);
+      free(next_, size);
+      next_ += size;
+      left_ -= size;
+    }
+  }
+
   std::array<Free*, kClasses> free_{};
   std::byte* next_ = nullptr;
   std::size_t left_ = 0;

@@ -2,8 +2,9 @@
 // does not, where the system gives them (transparent huge pages set to `madvise` or `always`; else this is memory like
 // any other).
 //
-// Small tables share such pages: ten thousand rules have as many tables of a few KB, and an event meets those of two or
-// three. What is given back is kept for the next of about the same size. Any thread.
+// Tables of less share such pages: ten thousand rules have as many tables of a few KB, and an event meets those of two
+// or three; one rule with ten thousand keys has some hundred KB. What is given back is kept for the next of about the
+// same size. Any thread.
 #pragma once
 
 #include <sys/mman.h>
@@ -23,7 +24,7 @@ inline std::align_val_t alignment_of(std::size_t size) {
   return std::align_val_t(size < kHugePage ? kCacheLine : kHugePage);
 }
 
-inline constexpr std::size_t kSharedMost = std::size_t{64} << 10;  // larger blocks stand alone
+inline constexpr std::size_t kSharedMost = std::size_t{1} << 20;  // larger blocks stand alone
 void* allocate_shared(std::size_t size);
 void free_shared(void* memory, std::size_t size);
 

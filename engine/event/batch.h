@@ -29,20 +29,18 @@ class EventBatch {
   // A row of missing values to be filled and then given to `add` as `fields`. A row that is not added is lost until
   // `clear`.
   std::span<Value> row(std::size_t slots) {
-    const std::span<Value> values = rows_.array<Value>(slots);
+    const std::span<Value> values = unwritten_row(slots);
     std::fill(values.begin(), values.end(), Value());
     return values;
   }
+  // The same for whoever writes each of its values.
+  std::span<Value> unwritten_row(std::size_t slots) { return rows_.array<Value>(slots); }
 
   // REQUIRES: fields come from `row` of this batch (or outlive it).
   Event& add(const Event& event) { return events_.emplace_back(event); }
   Event& add(EventTypeId type, Time time, const Position& position, std::span<const Value> fields) {
-    Event& event = events_.emplace_back();
-    event.type = type;
-    event.time = time;
-    event.position = position;
-    event.fields = fields;
-    return event;
+    // Part by part in its place: clearing it first costs as much again.
+    return events_.emplace_back(type, 0u, time, position, 0u, Value(), fields, std::span<const Position>());
   }
 
   // Takes events out again, before anybody reads them; how many.

@@ -226,7 +226,7 @@ std::optional<Value> read_value(std::string_view& bytes, Reader reader) {
 void append_key(std::string& out, const Value& value) { append_value<true>(out, value); }
 char* write_text_key(char* out, std::string_view text) {
   const auto size = static_cast<std::uint32_t>(text.size());
-  static_assert(kTextKeyExtra == 1 + sizeof size);
+  static_assert(kTextKeyExtra == 1 + sizeof size && kTextKeyTag == static_cast<char>(Tag::text));
   *out = static_cast<char>(Tag::text);
   std::memcpy(out + 1, &size, sizeof size);
   std::copy(text.begin(), text.end(), out + kTextKeyExtra);
@@ -239,10 +239,10 @@ std::optional<Value> view_value(std::string_view& bytes, Arena& arena) { return 
 
 std::uint64_t hash_of(const Value& value) {
   // Nearly all keys are texts, integers or short lists; the rest may take the long way.
-  if (value.type() == Type::text) return hash_bytes(value.as_text(), static_cast<std::uint64_t>(Tag::text));
+  if (value.type() == Type::text) return hash_of_text_key(value.as_text());
   std::string bytes;
   append_key(bytes, value);
-  return hash_bytes(bytes);
+  return hash_of_key(bytes);
 }
 
 Value copy_value(const Value& value, Arena& arena) {

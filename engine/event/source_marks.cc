@@ -19,6 +19,7 @@ void append_number(std::string& bytes, std::uint64_t n) {
 
 SourceMarks::SourceMarks(std::span<const std::string> names) {
   for (const std::string& name : names) marks_.push_back(mark_of(name));
+  for (std::size_t i = marks_.size(); i < kUnnamed; ++i) marks_.push_back(mark_of(std::to_string(i)));
 }
 
 void SourceMarks::append(std::string& bytes, const Position& position) const {

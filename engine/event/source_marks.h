@@ -22,7 +22,8 @@ class SourceMarks {
   void append(std::string& bytes, const Event& event) const;
 
  private:
-  std::vector<std::string> marks_;  // what stands before the partition
+  static constexpr std::size_t kUnnamed = 8;  // so many sources need no name to be known at once
+  std::vector<std::string> marks_;            // what stands before the partition
 };
 
 }  // namespace tocsin

@@ -9,6 +9,7 @@
 
 #include "engine/event/encode.h"
 #include "engine/event/ip.h"
+#include "engine/event/key.h"
 #include "engine/event/order.h"
 #include "engine/event/owned.h"
 #include "engine/event/schema.h"
@@ -90,6 +91,18 @@ TEST_CASE("equality, order, key bytes and hashes agree on all values") {
     if (order != std::partial_ordering::unordered) REQUIRE(order == total_order(a, b));
   }
   CHECK(equals > 1000);  // else this shows nothing
+}
+
+TEST_CASE("the hash of a key is that of its bytes, and of the text alone where it is one text") {
+  AnyValue any(3);
+  for (int i = 0; i < 10'000; ++i) {
+    const Value a = any.any(), b = any.any();
+    CAPTURE(json(a));
+    REQUIRE(hash_of_key(key(a)) == hash_of(a));
+    if (a.type() == Type::text) REQUIRE(hash_of_key(key(a)) == hash_of_text_key(a.as_text()));
+    REQUIRE(is_text_key(key(a)) == (a.type() == Type::text));
+    REQUIRE(!is_text_key(key(a) + key(b)));
+  }
 }
 
 TEST_CASE("keys of several parts follow each other without ambiguity") {

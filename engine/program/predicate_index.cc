@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "engine/base/same_bytes.h"
 #include "engine/event/key.h"
 #include "engine/program/aggregates.h"
 
@@ -234,6 +235,10 @@ PredicateIndex::PredicateIndex(const RuleSet& set, const std::function<bool(Prog
       if (texts.size() > kFew || texts.size() != field.lists.size()) continue;
       for (const std::string& text : texts) field.few.emplace_back(text, lists[f].at(hash_of(Value::text(text))));
     }
+    if (!type.rest.empty() || type.fields.size() != 1) continue;
+    const Field& field = type.fields.front();
+    if (field.few.size() == 1 && field.at_least.programs.empty() && field.at_most.programs.empty())
+      type.only_text = {field.slot, field.few.front().first, field.few.front().second};
   }
 }
 
@@ -264,7 +269,7 @@ std::span<const ProgramId> PredicateIndex::Field::find(const Value& value, std::
   if (!few.empty()) {
     if (value.type() != Type::text) return {};
     for (const auto& [text, programs] : few)
-      if (value.as_text() == text) return programs;
+      if (same_bytes(value.as_text(), text)) return programs;
     return {};
   }
   return lists.size() == 0 ? std::span<const ProgramId>() : lists.find(hash);
@@ -306,7 +311,7 @@ void PredicateIndex::find(const Event& event, const HashOf& hash_of_field, std::
   out.erase(std::unique(out.begin() + begin, out.end()), out.end());
 }
 
-void PredicateIndex::candidates(const Event& event, std::vector<ProgramId>& out) const {
+void PredicateIndex::find_candidates(const Event& event, std::vector<ProgramId>& out) const {
   find(event, [](const Value& value) { return hash_of(value); }, out);
 }
 

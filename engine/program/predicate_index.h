@@ -11,11 +11,13 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "engine/base/same_bytes.h"
 #include "engine/base/table_memory.h"
 #include "engine/event/event.h"
 #include "engine/program/program.h"
@@ -38,7 +40,13 @@ class PredicateIndex {
   explicit PredicateIndex(const RuleSet& set, const std::function<bool(ProgramId)>& asked = {});
 
   // Appends the programs that can want `event`, each once, in the order of the set.
-  void candidates(const Event& event, std::vector<ProgramId>& out) const;
+  void candidates(const Event& event, std::vector<ProgramId>& out) const {
+    const auto& only = types_[event.type.index].only_text;
+    if (!only) return find_candidates(event, out);
+    const Value value = event.field(only->slot);
+    if (value.type() == Type::text && same_bytes(value.as_text(), only->text))
+      for (const ProgramId program : only->programs) out.push_back(program);
+  }
 
   // In two steps, for events that come soon: the memory that many values are looked up in is fetched for all of them
   // first. `hashes` grows by what the second step needs; that moves `at` on.
@@ -101,8 +109,16 @@ class PredicateIndex {
     std::vector<ProgramId> rest;
     std::unordered_map<ProgramId, std::vector<Access>> access;
     std::vector<ProgramId> whole;  // whose one filter for the type is its one access, in order
+    // All that there is, often: one text of one field.
+    struct OnlyText {
+      SlotId slot;
+      std::string text;
+      std::vector<ProgramId> programs;
+    };
+    std::optional<OnlyText> only_text;
   };
 
+  void find_candidates(const Event& event, std::vector<ProgramId>& out) const;
   template <class HashOf>
   void find(const Event& event, const HashOf& hash_of_field, std::vector<ProgramId>& out) const;
 

@@ -92,6 +92,19 @@ TEST_CASE("programs are found by an equality that every event they want passes")
   CHECK(r.wanting({}) == Found{3});
 }
 
+TEST_CASE("where one text of one field is all there is, the others bring nothing") {
+  Rules r;
+  r.add({{r.field(kAction), r.text("failure"), {ExprOp::equal, 0, 0}}});
+  r.add({{r.field(kAction), r.text("failure"), {ExprOp::equal, 0, 0}}});
+  CHECK(r.wanting(Value::text("failure")) == Found{0, 1});
+  for (const char* other : {"", "failurE", "failures", "Failure", "success"}) {
+    CAPTURE(other);
+    CHECK(r.wanting(Value::text(other)).empty());
+  }
+  CHECK(r.wanting(Value::integer(7)).empty());
+  CHECK(r.wanting({}).empty());
+}
+
 TEST_CASE("one of several conjuncts is enough; the field with most constants is taken") {
   Rules r;
   for (const char* host : {"h1", "h2", "h3"})

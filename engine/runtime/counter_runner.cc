@@ -7,6 +7,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/table_memory.h"
+#include "engine/event/key.h"
 #include "engine/match/events_report.h"
 #include "engine/program/choose.h"
 #include "engine/runtime/alert_maker.h"
@@ -35,9 +36,11 @@ static_assert(sizeof(Mark) == 16);
 class Origins {
  public:
   Mark mark(const Event& event) {
-    const Origin origin{event.type, event.position.source, event.position.partition, event.position.offset >> 44};
-    if (last_ >= all_.size() || all_[last_] != origin) last_ = number_of(origin);
-    return {event.time, last_ & kMost, event.position.offset & ((std::uint64_t{1} << 44) - 1)};
+    const Position& at = event.position;
+    if (last_.type != event.type || last_.source != at.source || last_.partition != at.partition ||
+        last_.upper != at.offset >> 44) [[unlikely]]
+      look_up({event.type, at.source, at.partition, at.offset >> 44});
+    return {event.time, number_ & kMost, at.offset & ((std::uint64_t{1} << 44) - 1)};
   }
   Event event(const Mark& mark) const {
     const Origin& origin = all_[mark.origin];
@@ -63,15 +66,17 @@ class Origins {
       return hash_bytes({reinterpret_cast<const char*>(parts), sizeof parts});
     }
   };
-  std::uint32_t number_of(const Origin& origin) {
+  [[gnu::noinline]] void look_up(const Origin& origin) {
     const auto [at, fresh] = numbers_.try_emplace(origin, static_cast<std::uint32_t>(all_.size()));
     if (fresh) all_.push_back(origin);
     TOCSIN_ASSERT(all_.size() <= kMost);  // a million partitions, or files of 2^64 bytes
-    return at->second;
+    last_ = origin;
+    number_ = at->second;
   }
   std::vector<Origin> all_;
   boost::unordered_flat_map<Origin, std::uint32_t, Hash> numbers_;
-  std::uint32_t last_ = 0;
+  Origin last_{.type = {}, .source = {}, .upper = ~std::uint64_t{0}};  // of the event before; there is no such one
+  std::uint32_t number_ = 0;                                           // its number
 };
 
 // A key: its newest marks, up to the largest N of the group, and which bounds are armed.
@@ -271,7 +276,7 @@ std::optional<Shape> shape_of(const RuleSet& rules, const Program& program) {
   return out;
 }
 
-// What an event is for the group: Look::what.
+// What an event is for the group: Ahead::what.
 constexpr std::uint8_t kCounts = 1, kBreaks = 2, kResets = 4;
 
 }  // namespace
@@ -344,28 +349,35 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     member.bounds = static_cast<std::uint32_t>(own - bounds_.begin());
   }
 
-  bool look_ahead(const Event& event, std::size_t at, Look& look) {
-    const std::size_t type = type_of(event);
-    if (type == types_.size()) return false;
-    look.what = judge(event, type);
-    if (look.what == 0) return false;
-    look.key = &context_.keys->key(types_[type].key, at, event);
-    if (!is_ours(*look.key)) return false;
-    if (table_) table_->fetch_index(look.key->hash);
-    return true;
+  void look_ahead(std::span<Ahead> all) {
+    for (Ahead& ahead : all) {
+      const std::size_t type = type_of(*ahead.event);
+      ahead.is_wanted = type < types_.size() && (ahead.what = judge(*ahead.event, type)) != 0;
+      if (!ahead.is_wanted) continue;
+      ahead.key = &context_.keys->key(types_[type].key, ahead.at, *ahead.event);
+      ahead.is_wanted = is_ours(*ahead.key);
+      if (ahead.is_wanted && table_) table_->fetch_index(ahead.key->hash);
+    }
   }
-  void fetch(Look& look) {
-    if (table_) look.place = table_->fetch_slot(look.key->hash);
+  void fetch(std::span<Ahead> all) {
+    if (!table_) return;
+    for (Ahead& ahead : all) ahead.place = table_->fetch_slot(ahead.key->hash);
   }
-  void on_event_ahead(const Event& event, const Look& look, Outputs& out) { step(event, look, out); }
+  std::size_t on_ahead(std::span<const Ahead> all, Outputs& out) {
+    std::size_t seen = 0;
+    while (seen < all.size() && out.alerts.empty() && out.emitted.empty()) {
+      if (seen + 4 < all.size()) fetch_line(all[seen + 4].place);
+      step(all[seen++], out);
+    }
+    return seen;
+  }
   void on_event(const Event& event, Outputs& out) {
     const std::size_t type = type_of(event);
     if (type == types_.size()) return;
-    Look look;
-    look.what = judge(event, type);
-    if (look.what == 0) return;
-    look.key = &context_.keys->key(types_[type].key, event);
-    if (is_ours(*look.key)) step(event, look, out);
+    Ahead now{.event = &event, .what = judge(event, type)};
+    if (now.what == 0) return;
+    now.key = &context_.keys->key(types_[type].key, event);
+    if (is_ours(*now.key)) step(now, out);
   }
   void add_memory(std::vector<const void*>& out) const {
     context_.evaluator->add_memory(types_.front().filter, out);
@@ -396,7 +408,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   void cut() {
     touched_.cut();
     gone_.cut([this](const std::string& key) {
-      if (table_->find(hash_bytes(key), key) == nullptr)
+      if (table_->find(hash_of_key(key), key) == nullptr)
         for (const Member& member : members_) member.out.changes->gone(member.out.address(StateKind::key, key));
     });
   }
@@ -417,7 +429,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (!in.ok() || events.empty()) return false;
     const std::size_t n = members_[number].n;  // it may count fewer than it did
     if (events.size() > n) events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(n));
-    const std::uint64_t hash = hash_bytes(key);
+    const std::uint64_t hash = hash_of_key(key);
     Slot* slot = table_ ? table_->find(hash, key) : nullptr;
     if (slot == nullptr) slot = &new_slot(hash, key, events.back().event.time);
     if (slot->body.size < events.size()) {
@@ -534,8 +546,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
 
   // Reads the event and nothing else, so it may run before the event's turn.
   std::uint8_t judge(const Event& event, std::size_t number) {
-    const EvalContext context = context_.at(&event, event.time);
     if (types_[number].only_counts && !types_[number].filter.exists()) return kCounts;
+    const EvalContext context = context_.at(&event, event.time);
     if (types_[number].only_counts) return context_.evaluator->holds(types_[number].filter, context) ? kCounts : 0;
     return judge_all(shape_.types[number], context);
   }
@@ -563,7 +575,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
 
   // REQUIRES: the event has a key.
-  void step(const Event& event, const Look& look, Outputs& out) {
+  void step(const Ahead& look, Outputs& out) {
+    const Event& event = *look.event;
     Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
     if (slot == nullptr && is_cold_) slot = read_cold(*look.key);
     if (slot != nullptr) will_change(*slot);
@@ -685,13 +698,9 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   bool looks_ahead() const override { return true; }
   void is_answered(EventTypeId type) override { group_->is_answered(type); }
   void add_memory(std::vector<const void*>& out) const override { group_->add_memory(out); }
-  bool look_ahead(const Event& event, std::size_t at, Look& look) override {
-    return group_->look_ahead(event, at, look);
-  }
-  void fetch(Look& look) override { group_->fetch(look); }
-  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
-    group_->on_event_ahead(event, look, out);
-  }
+  void look_ahead(std::span<Ahead> all) override { group_->look_ahead(all); }
+  void fetch(std::span<Ahead> all) override { group_->fetch(all); }
+  std::size_t on_ahead(std::span<const Ahead> all, Outputs& out) override { return group_->on_ahead(all, out); }
   void on_event(const Event& event, Outputs& out) override { group_->on_event(event, out); }
   std::optional<Instant> due() const override { return std::nullopt; }
   std::optional<Instant> due_but_renewing() const override { return std::nullopt; }

@@ -12,15 +12,10 @@ void Intake::resume(const Cut::Partition& from, const Frontier& judged) {
 }
 
 // What comes again has moved the clock already.
-Intake::Fate Intake::fate_of(const Event& event, Time stream, Time& watermark) {
-  if (event.position.offset < known_before_) {
-    const auto known = std::ranges::find(known_late_, event.position.offset, &Came::Late::offset);
-    if (known == known_late_.end()) return event.time < judged_.events_before ? Fate::over : Fate::accepted;
-    watermark = known->watermark;
-    return Fate::late;
-  }
-  if (!clock_.observe(event.time, stream)) return Fate::accepted;
-  watermark = std::max(clock_.watermark(), stream);
+Intake::Fate Intake::fate_of_known(const Event& event, Time& watermark) const {
+  const auto known = std::ranges::find(known_late_, event.position.offset, &Came::Late::offset);
+  if (known == known_late_.end()) return event.time < judged_.events_before ? Fate::over : Fate::accepted;
+  watermark = known->watermark;
   return Fate::late;
 }
 
@@ -36,16 +31,23 @@ void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time strea
   for (std::size_t i = 0; i < batch->size(); ++i) {
     const Event& event = (*batch)[i];
     Time watermark{};
-    const Fate fate = fate_of(event, stream, watermark);
-    if (fate == Fate::over) continue;
+    Fate fate = Fate::accepted;
+    const bool is_known = event.position.offset < known_before_;
+    if (is_known) {
+      fate = fate_of_known(event, watermark);
+      if (fate == Fate::over) continue;
+    } else if (clock_.observe(event.time, stream)) {
+      fate = Fate::late;
+      watermark = std::max(clock_.watermark(), stream);
+    }
     if (fate == Fate::late) {
       const LateEvent one{&event, watermark};
       for (Parcel& parcel : parcels_) parcel.late.push_back(one);
       came_.late.push_back({event.position.offset, watermark});
-      if (event.position.offset >= known_before_) late.push_back(one);
+      if (!is_known) late.push_back(one);
       continue;
     }
-    accepted_ += event.position.offset >= known_before_;
+    accepted_ += !is_known;
     if (!came_.first || event.time < *came_.first) came_.first = event.time;
     if (!came_.last || event.time > *came_.last) came_.last = event.time;
     if (routes.empty()) {

@@ -35,7 +35,7 @@ class Intake {
 
  private:
   enum class Fate : std::uint8_t { accepted, late, over };
-  Fate fate_of(const Event& event, Time stream, Time& watermark);
+  Fate fate_of_known(const Event& event, Time& watermark) const;
 
   PartitionClock clock_;
   std::vector<Parcel> parcels_;

@@ -27,6 +27,7 @@ void KeyBook::work_out(const std::vector<SlotId>& by, const Event& event, EventK
     const std::span<char> bytes = arena_.array<char>(text.size() + kTextKeyExtra);
     write_text_key(bytes.data(), text);
     out.bytes = {bytes.data(), bytes.size()};
+    out.hash = hash_of_text_key(text);
   } else {
     buffer_.clear();
     for (const SlotId part : by) {
@@ -36,9 +37,9 @@ void KeyBook::work_out(const std::vector<SlotId>& by, const Event& event, EventK
       append_key(buffer_, value);
     }
     out.bytes = arena_.text(buffer_);
+    out.hash = hash_of_key(buffer_);
   }
   out.missing = false;
-  out.hash = hash_bytes(out.bytes);
 }
 
 }  // namespace tocsin

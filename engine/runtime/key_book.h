@@ -14,7 +14,7 @@ namespace tocsin {
 
 // So many events are looked at before the first of them has its turn: enough for the cache misses of all to overlap,
 // few enough that what was fetched is still there.
-inline constexpr std::size_t kAhead = 64;
+inline constexpr std::size_t kAhead = 48;
 
 struct EventKey {
   bool missing = true;  // a part of it is: the event is of no key

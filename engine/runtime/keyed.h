@@ -102,7 +102,7 @@ struct HashedKey {
 struct StringHash {
   using is_transparent = void;
   using is_avalanching = void;
-  std::size_t operator()(std::string_view s) const { return hash_bytes(s); }
+  std::size_t operator()(std::string_view s) const { return hash_of_key(s); }
   std::size_t operator()(const HashedKey& key) const { return key.hash; }
 };
 struct StringEqual {
@@ -119,7 +119,7 @@ Duration step_of_index(std::span<const Duration> waits);
 template <class State>
 class Keyed {
  public:
-  State* find(std::string_view key) { return find({key, hash_bytes(key)}); }
+  State* find(std::string_view key) { return find({key, hash_of_key(key)}); }
   State* find(const HashedKey& key) {
     const auto at = states_.find(key);
     return at == states_.end() ? nullptr : at->second.get();
@@ -129,7 +129,7 @@ class Keyed {
     State* there = find(key);
     return there != nullptr || !is_cold_ ? there : read_cold(key);
   }
-  State* bring(std::string_view key) { return bring({key, hash_bytes(key)}); }
+  State* bring(std::string_view key) { return bring({key, hash_of_key(key)}); }
   // How often a state has gone: what find() gave before is good as long as this stays the same.
   std::uint64_t erasures() const { return erasures_; }
   // REQUIRES: there is none of this key.
@@ -140,7 +140,7 @@ class Keyed {
     return out;
   }
   void erase(std::string_view key) {
-    const auto at = states_.find(HashedKey{key, hash_bytes(key)});
+    const auto at = states_.find(HashedKey{key, hash_of_key(key)});
     if (at == states_.end()) return;
     will_go(at->first, *at->second);
     unschedule(*at->second);

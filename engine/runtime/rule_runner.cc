@@ -177,35 +177,29 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     out.push_back(plain_inputs_.data());
     streams_.add_memory(*context_.evaluator, out);
   }
-  bool look_ahead(const Event& event, std::size_t at, Look& look) override {
-    const PlainInput* input = plain_input(event.type);
-    if (input == nullptr) return true;
-    look.key = &context_.keys->key(input->key, at, event);
-    if (look.key->missing) counters_.missing_key += context_.share.has_keyless();
-    look.what = 1;
-    return !look.key->missing && context_.share.has(id_, look.key->bytes);
+  void look_ahead(std::span<Ahead> all) override {
+    for (Ahead& ahead : all) {
+      const PlainInput* input = plain_input(ahead.event->type);
+      if (input == nullptr) continue;
+      ahead.key = &context_.keys->key(input->key, ahead.at, *ahead.event);
+      if (ahead.key->missing) counters_.missing_key += context_.share.has_keyless();
+      ahead.what = 1;
+      ahead.is_wanted = !ahead.key->missing && context_.share.has(id_, ahead.key->bytes);
+    }
   }
-  void fetch(Look& look) override {
-    if (look.what == 0) return;
-    look.place = keys_.find(HashedKey{look.key->bytes, look.key->hash});
+  void fetch(std::span<Ahead> all) override {
+    for (Ahead& ahead : all) {
+      if (ahead.what == 0) continue;
+      ahead.place = keys_.find(HashedKey{ahead.key->bytes, ahead.key->hash});
+      if (ahead.place == nullptr) continue;
+      for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
+        fetch_line(static_cast<const char*>(ahead.place) + line);
+    }
     fetched_ = keys_.erasures();
-    if (look.place == nullptr) return;
-    for (std::size_t line = 0; line < sizeof(KeyState); line += table_memory::kCacheLine)
-      fetch_line(static_cast<const char*>(look.place) + line);
   }
-  void on_event_ahead(const Event& event, const Look& look, Outputs& out) override {
-    if (look.what == 0) return on_event(event, out);
-    const PlainInput& input = *plain_input(event.type);
-    visits_.clear();
-    KeyedVisit& v = visits_.add();
-    v.key = look.key->bytes;
-    v.steps = input.steps;
-    auto* state = static_cast<KeyState*>(look.place);
-    if (state == nullptr || fetched_ != keys_.erasures())
-      state = keys_.bring(HashedKey{look.key->bytes, look.key->hash});
-    if (state == nullptr)
-      for (const SlotId part : input.fields) v.values.push_back(event.field(part));
-    visit(v, state, event, out);
+  std::size_t on_ahead(std::span<const Ahead> all, Outputs& out) override {
+    on_ahead(all.front(), out);
+    return 1;
   }
   bool has_timers() const override { return waits_; }
 
@@ -323,6 +317,22 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
  private:
+  void on_ahead(const Ahead& look, Outputs& out) {
+    const Event& event = *look.event;
+    if (look.what == 0) return on_event(event, out);
+    const PlainInput& input = *plain_input(event.type);
+    visits_.clear();
+    KeyedVisit& v = visits_.add();
+    v.key = look.key->bytes;
+    v.steps = input.steps;
+    auto* state = static_cast<KeyState*>(look.place);
+    if (state == nullptr || fetched_ != keys_.erasures())
+      state = keys_.bring(HashedKey{look.key->bytes, look.key->hash});
+    if (state == nullptr)
+      for (const SlotId part : input.fields) v.values.push_back(event.field(part));
+    visit(v, state, event, out);
+  }
+
   const ReferenceData& reference() const { return **context_.reference; }
   const Pattern& pattern() const { return program_.patterns[rule_.when.index]; }
 

@@ -95,11 +95,15 @@ struct RunContext {
   }
 };
 
-// What a runner has worked out about an event before its turn, kept for it by the shard.
-struct Look {
+// An event in hand and a program that may want it, with what its runner has worked out about it before its turn.
+struct Ahead {
+  const Event* event = nullptr;
+  std::uint32_t program = 0;
+  std::uint16_t at = 0;  // of the hand
+  bool is_wanted = true;
+  std::uint8_t what = 0;          // the runner's own
   const EventKey* key = nullptr;  // in the book
   void* place = nullptr;          // where the runner has the key's state, if it knows
-  std::uint8_t what = 0;          // the runner's own
 };
 
 class Runner {
@@ -112,13 +116,17 @@ class Runner {
   virtual void on_swap(Time /*from*/) {}
   virtual void on_event(const Event& event, Outputs& out) = 0;
 
-  // Events that come soon, the `at`-th of those in hand: what the event alone decides (whether it is wanted, its key)
-  // may be worked out now, and memory fetched that its turn will need. False: it is not wanted, and its turn need not
-  // come. Nothing that could be seen changes before on_event_ahead, which is on_event for such an event.
-  virtual bool look_ahead(const Event&, std::size_t /*at*/, Look&) { return true; }
+  // Events that come soon: what the event alone decides (whether it is wanted, its key) may be worked out now, and
+  // memory fetched that its turn will need. What is not wanted need not have its turn. Nothing that could be seen
+  // changes before on_ahead.
+  virtual void look_ahead(std::span<Ahead>) {}
   // All in hand have been looked at: what look_ahead fetched has come.
-  virtual void fetch(Look&) {}
-  virtual void on_event_ahead(const Event& event, const Look&, Outputs& out) { on_event(event, out); }
+  virtual void fetch(std::span<Ahead>) {}
+  // The turn of the first of them, as on_event, and of those behind it until something comes out; how many.
+  virtual std::size_t on_ahead(std::span<const Ahead> ahead, Outputs& out) {
+    on_event(*ahead.front().event, out);
+    return 1;
+  }
   // False: look_ahead and fetch do nothing.
   virtual bool looks_ahead() const { return false; }
   // Memory that look_ahead reads, the same at all events: where there are thousands of programs, it is not at hand.

@@ -225,12 +225,19 @@ void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
 std::size_t Shard::on_events(std::span<const Event* const> events) {
   std::size_t seen = 0;
   for (;;) {
-    for (; seen_of_hand_ < hand_; ++seen_of_hand_, ++seen) {
+    while (seen_of_hand_ < hand_) {
       if (is_given_up()) {
         seen_of_hand_ = hand_ = 0;
         return events.size();
       }
-      if (!on_event_ahead(*events[seen], seen_of_hand_)) return seen;
+      if (is_full()) return seen;
+      std::size_t more = 1;
+      if (is_alone_ && deadlines_.empty())
+        more = on_ahead_alone();
+      else if (!on_event_ahead(*events[seen]))
+        return seen;
+      seen_of_hand_ += more;
+      seen += more;
     }
     const auto rest = events.subspan(seen);
     if (rest.empty()) return seen;
@@ -246,18 +253,28 @@ void Shard::look_ahead(std::span<const Event* const> events) {
   keys_.begin();
   find_wanted(events);
   if (!memory_.empty()) bring_programs();
-  for (std::size_t i = 0, j = 0; i < events.size(); ++i) {
-    for (; j < asked_end_[i]; ++j) {
-      Ahead& ahead = ahead_.emplace_back();
-      ahead.program = asked_[j].index;
-      ahead.has_looked = looks_ahead_[ahead.program];
-      if (ahead.has_looked && !runners_[ahead.program]->look_ahead(*events[i], i, ahead.look)) ahead_.pop_back();
-    }
-    ahead_end_[i] = ahead_.size();
-  }
-  for (Ahead& ahead : ahead_)
-    if (ahead.has_looked) runners_[ahead.program]->fetch(ahead.look);
+  for (std::size_t i = 0, j = 0; i < events.size(); ++i)
+    for (; j < asked_end_[i]; ++j)
+      ahead_.push_back({.event = events[i], .program = asked_[j].index, .at = static_cast<std::uint16_t>(i)});
+  by_program([](Runner& runner, std::span<Ahead> ahead) { runner.look_ahead(ahead); });
+  std::erase_if(ahead_, [](const Ahead& ahead) { return !ahead.is_wanted; });
+  by_program([](Runner& runner, std::span<Ahead> ahead) { runner.fetch(ahead); });
+  seen_ahead_ = 0;
+  is_alone_ =
+      ahead_.empty() || (!has_timers_[ahead_.front().program] && std::ranges::all_of(ahead_, [&](const Ahead& ahead) {
+        return ahead.program == ahead_.front().program;
+      }));
   scratch_.reset();
+}
+
+// What is in hand, in runs of one program that looks ahead.
+template <class See>
+void Shard::by_program(const See& see) {
+  for (std::size_t begin = 0, end = 0; begin < ahead_.size(); begin = end) {
+    const std::uint32_t program = ahead_[begin].program;
+    for (end = begin + 1; end < ahead_.size() && ahead_[end].program == program;) ++end;
+    if (looks_ahead_[program]) see(*runners_[program], std::span(ahead_).subspan(begin, end - begin));
+  }
 }
 
 void Shard::find_wanted(std::span<const Event* const> events) {
@@ -283,19 +300,31 @@ void Shard::bring_programs() const {
 }
 
 // False: it has not seen it; what there is, is to be taken first.
-bool Shard::on_event_ahead(const Event& event, std::size_t at) {
-  if (is_full() || (!deadlines_.empty() && !advance({event.time, Phase::event}))) return false;
-  const std::size_t begin = at == 0 ? 0 : ahead_end_[at - 1], end = ahead_end_[at];
-  if (begin == end) return true;
+bool Shard::on_event_ahead(const Event& event) {
+  if (!deadlines_.empty() && !advance({event.time, Phase::event})) return false;
   ordinal_ = 0;
-  for (std::size_t i = begin; i < end; ++i) {
-    const Ahead& ahead = ahead_[i];
-    runners_[ahead.program]->on_event_ahead(event, ahead.look, outputs_);
+  for (; seen_ahead_ < ahead_.size() && ahead_[seen_ahead_].at == seen_of_hand_; ++seen_ahead_) {
+    const Ahead& ahead = ahead_[seen_ahead_];
+    runners_[ahead.program]->on_ahead(std::span(&ahead, 1), outputs_);
     after_program(ahead.program, [&] { return place_of(event); }, emitted_now_);
   }
   if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
   scratch_.reset();
   return true;
+}
+
+// The events in hand up to one that brings something out, or all; how many.
+std::size_t Shard::on_ahead_alone() {
+  const auto ahead = std::span(ahead_).subspan(seen_ahead_);
+  if (ahead.empty()) return hand_ - seen_of_hand_;
+  ordinal_ = 0;
+  const std::size_t seen = runners_[ahead.front().program]->on_ahead(ahead, outputs_);
+  seen_ahead_ += seen;
+  const Ahead& last = ahead[seen - 1];
+  after_program(last.program, [&] { return place_of(*last.event); }, emitted_now_);
+  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
+  scratch_.reset();
+  return last.at + 1 - seen_of_hand_;
 }
 
 void Shard::on_late(const Event& event, Time watermark, bool among_events) {

@@ -108,18 +108,14 @@ class Shard {
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
 
  private:
-  // An event in hand and a program that wants it.
-  struct Ahead {
-    std::uint32_t program = 0;
-    bool has_looked = false;
-    Look look;
-  };
-
   void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
   void find_wanted(std::span<const Event* const> events);
   void look_ahead(std::span<const Event* const> events);
   void bring_programs() const;
-  bool on_event_ahead(const Event& event, std::size_t at);
+  template <class See>
+  void by_program(const See& see);
+  bool on_event_ahead(const Event& event);
+  std::size_t on_ahead_alone();
   void deliver(const Event& event, const Place& place);
   template <class MakePlace>
   void after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted);
@@ -150,8 +146,8 @@ class Shard {
   std::vector<ProgramId> asked_;
   std::array<std::size_t, kAhead> asked_end_{};
   std::vector<Ahead> ahead_;
-  std::array<std::size_t, kAhead> ahead_end_{};
-  std::size_t hand_ = 0, seen_of_hand_ = 0;
+  std::size_t hand_ = 0, seen_of_hand_ = 0, seen_ahead_ = 0;
+  bool is_alone_ = false;          // all of them are of one program, for which nothing is ever due
   std::vector<bool> looks_ahead_;  // by program
   // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
   static constexpr std::size_t kLines = 8, kFewPrograms = 64;

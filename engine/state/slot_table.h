@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "engine/base/contract.h"
+#include "engine/base/same_bytes.h"
 #include "engine/base/table_memory.h"
 #include "engine/state/touched.h"
 
@@ -155,15 +156,7 @@ class SlotTable {
 
   static bool is_of(const Slot& slot, std::uint64_t hash, std::string_view key) {
     if (slot.hash != hash || slot.key_size != key.size()) return false;
-    // Most keys have 8 to 16 bytes: then two words, which may overlap, and no call.
-    if (key.size() < 8 || key.size() > 16) return slot.key_view() == key;
-    const auto word = [](const char* at) {
-      std::uint64_t out;
-      std::memcpy(&out, at, sizeof out);
-      return out;
-    };
-    const std::size_t last = key.size() - 8;
-    return ((word(slot.key) ^ word(key.data())) | (word(slot.key + last) ^ word(key.data() + last))) == 0;
+    return same_bytes(slot.key_view(), key);
   }
   std::size_t mask() const { return index_.size() - 1; }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
