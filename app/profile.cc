@@ -75,6 +75,7 @@ class Profile::Measured final : public Runner {
   void due_keys(std::vector<DueKey>& out) const override { runner_->due_keys(out); }
   std::optional<Instant> due_of_key(const std::string& key) const override { return runner_->due_of_key(key); }
   void track(const StateOut& out) override { runner_->track(out); }
+  std::vector<std::string> in_words(const std::string& key) const override { return runner_->in_words(key); }
   void cut() override { runner_->cut(); }
   std::size_t save(std::size_t most) override { return runner_->save(most); }
   void watched(Time from) override { runner_->watched(from); }

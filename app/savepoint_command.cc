@@ -166,24 +166,29 @@ Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console
     return Exit::no;
   }
 
-  // When something is due is asked of the rule itself, with its state in its hands.
+  // What it is, and when something is due, is asked of the rule itself, with its state in its hands.
+  struct Asked {
+    std::optional<Instant> due;
+    std::vector<std::string> words;
+  };
   const auto compiled = one_key ? view->compiled() : nullptr;
-  const auto due_of = [&](const Found& one) -> std::optional<Instant> {
-    if (compiled == nullptr) return std::nullopt;
+  const auto ask = [&](const Found& one) -> Asked {
+    if (compiled == nullptr) return {};
     const auto program = std::ranges::find(compiled->programs, rule->name, &Program::name);
-    if (program == compiled->programs.end()) return std::nullopt;
+    if (program == compiled->programs.end()) return {};
     const ProgramId id(static_cast<std::size_t>(program - compiled->programs.begin()));
-    if (kept_shapes(*compiled)[id.index] != rule->shape) return std::nullopt;
+    if (kept_shapes(*compiled)[id.index] != rule->shape) return {};
     const auto reference = ReferenceData::make(*compiled, {});
-    if (!reference) return std::nullopt;
+    if (!reference) return {};
     Engine engine(compiled, *reference);
     const StateNames names(compiled->schema, view->ledger.layouts.sources, view->ledger.layouts);
     StateReader reader({}, names);
     if (rule->since) engine.lane(0).shard().watched_since(id, *rule->since);
     reader.open(std::string_view(one.value).substr(1));
     const StateAddress address{0, rule->number, StateKind::key, one.bytes};
-    if (!engine.load(id, address, reader) || !reader.ok() || !reader.at_end()) return std::nullopt;
-    return engine.lane(0).shard().runner(id).due();  // nothing else is in it
+    if (!engine.load(id, address, reader) || !reader.ok() || !reader.at_end()) return {};
+    const Runner& runner = engine.lane(0).shard().runner(id);  // nothing else is in it
+    return {runner.due(), runner.in_words(one.bytes)};
   };
   Json json = {{"schema", "tocsin/savepoint-keys/1"}, {"rule", rule->name}, {"keys", rule->keys}};
   std::string text;
@@ -196,7 +201,10 @@ Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console
     text += fmt::format("rule `{}` remembers {} of {}\n", rule->name, rounded_bytes(one.value.size()),
                         one.text.empty() ? "all events together" : on_one_line(one.text));
     if (rule->since) text += fmt::format("  it has been watching since {}\n", time_text(rule->since));
-    if (const auto due = due_of(one)) {
+    const auto [due, words] = ask(one);
+    of["remembers"] = words;
+    for (const std::string& line : words) text += fmt::format("  {}\n", line);
+    if (due) {
       of["due"] = time_text(due->time);
       text += fmt::format("  something is due at {} in event time, if nothing comes before it\n", time_text(due->time));
     } else {

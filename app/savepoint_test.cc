@@ -8,6 +8,8 @@
 #include "app/savepoints.h"
 #include "app/testing.h"
 #include "engine/event/key.h"
+#include "engine/runtime/changes.h"
+#include "engine/runtime/shard.h"
 #include "engine/state/key_group.h"
 
 namespace tocsin::app {
@@ -263,6 +265,72 @@ TEST_CASE("savepoint: names, lists and what is deleted") {
   CHECK(house.command({"inspect", "c", "--key", "1"}).code == 2);
   for (const char* const bad : {"", ".", "..", "../a", "a/b", ".hidden", "a b"}) CHECK_FALSE(is_savepoint_name(bad));
   for (const char* const good : {"a", "before-upgrade", "20260301-143011", "v1.2_x"}) CHECK(is_savepoint_name(good));
+}
+
+TEST_CASE("savepoint inspect: what is remembered of a key, in words") {
+  House house;
+  house.folder.write("rules/a.rules", R"(event login has user text, n int, ts time
+  timestamp ts
+rule burst
+  when 3 login within 10m by user
+  alert "{user}"
+rule large
+  when login(n > 1) by user
+  resolve when login(n = 0)
+  fire at most once per 1h
+  remind every 1m
+  alert "{user}"
+session visit of login by user
+  ends after 30m idle
+  with all = count()
+summary hourly of login by user
+  every 1h
+  with all = count()
+)");
+  house.compile();
+  const auto& rules = house.set.compiled.rules;
+  house.ledger.numbers_of(*rules);
+  const auto data = ReferenceData::make(*rules, {});
+  REQUIRE(data);
+  Shard shard(rules, *data, std::make_shared<const Placement>(*rules, 1), 0);
+  const EventTypeId login = *rules->schema.find("login");
+  shard.begin_watching({&login, 1}, kNow);
+  for (int i = 0; i < 2; ++i) {
+    Event event;
+    event.type = login;
+    event.time = kNow + seconds(60 * i);
+    event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i) + 1};
+    std::vector<Value> fields;
+    for (const FieldSlot& field : rules->schema[login].fields)
+      fields.push_back(field.name() == "user" ? Value::text("ann") : field.name() == "n" ? Value::integer(2) : Value());
+    event.fields = fields;
+    const Event* one = &event;
+    REQUIRE(shard.on_events({&one, 1}) == 1);
+  }
+  const std::vector<std::string> sources{"logins"};
+  const StateNames names(rules->schema, sources);
+  house.ledger.layouts = names.layouts();
+  Shard* one = &shard;
+  std::vector<Changes> changes = bytes_of({&one, 1}, names);
+  const std::vector<std::span<const StateChange>> runs{changes.front().sorted()};
+  const std::string manifest = house.ledger.bytes();
+  const auto store = house.open();
+  REQUIRE(store->store({Epoch{1}, runs, manifest, ""}));
+  house.make(*store, "s");
+  const auto shown = [&](const char* rule) {
+    const std::string out = house.command({"inspect", "s", "--rule", rule, "--key", "ann"}).out;
+    return out.substr(out.find('\n') + 1);
+  };
+  const std::string since = "  it has been watching since 2026-03-01T14:30:11.000000Z\n",
+                    both = "from 2026-03-01T14:30:11.000000Z to 2026-03-01T14:31:11.000000Z\n";
+  CHECK(shown("burst") == since + "  2 of 3 events counted, " + both + "  nothing is due\n");
+  CHECK(contains(shown("large"), since + "  its last event was at 2026-03-01T14:31:11.000000Z\n"
+                                         "  an alert is open since 2026-03-01T14:30:11.000000Z\n"));
+  CHECK(contains(shown("large"),
+                 "  `fire at most 1`: 1 alert sent, the last at 2026-03-01T14:30:11.000000Z, 0 suppressed since\n"));
+  CHECK(contains(shown("visit"), since + "  a session is open: 2 events " + both));
+  CHECK(contains(shown("hourly"),
+                 since + "  2 events kept, " + both + "  the window in hand ends at 2026-03-01T15:00:00.000000Z\n"));
 }
 
 TEST_CASE("savepoint diff: keys that have come, gone and changed") {

@@ -1,5 +1,7 @@
 #include "engine/runtime/counter_runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <boost/container/small_vector.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
@@ -7,6 +9,8 @@
 
 #include "engine/base/hash.h"
 #include "engine/base/table_memory.h"
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/event/key.h"
 #include "engine/match/events_report.h"
 #include "engine/program/choose.h"
@@ -408,7 +412,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   void cut() {
     touched_.cut();
     gone_.cut([this](const std::string& key) {
-      if (table_->find(hash_of_key(key), key) == nullptr)
+      if (table_->find(key) == nullptr)
         for (const Member& member : members_) member.out.changes->gone(member.out.address(StateKind::key, key));
     });
   }
@@ -421,6 +425,18 @@ class CounterGroup : public InTableMemory<CounterGroup> {
       (*slot)->touched = Touched<Slot*>::kClean;
     }
     return touched_.left();
+  }
+  std::vector<std::string> in_words(std::size_t number, std::string_view key) {
+    Slot* slot = table_ ? table_->find(key) : nullptr;
+    const Member& member = members_[number];
+    const std::uint32_t n = slot == nullptr ? 0 : std::min(slot->body.size, member.n);
+    if (n == 0) return {};
+    std::vector<std::string> out{fmt::format("{} of {} counted, from {} to {}", n, counted(member.n, "event"),
+                                             rfc3339(marks_->newest(*slot, n - 1).time),
+                                             rfc3339(marks_->newest(*slot, 0).time))};
+    if ((slot->body.armed >> member.bounds & 1) == 0)
+      out.push_back("it has fired, and fires again when there were fewer meanwhile");
+    return out;
   }
   // What one member remembers of a key: its newest marks. The one that remembers most speaks for all.
   bool load(std::size_t number, std::string_view key, StateReader& in) {
@@ -724,6 +740,7 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
     TOCSIN_ASSERT(false && "nobody is muted while this rule fires");
     return false;
   }
+  std::vector<std::string> in_words(const std::string& key) const override { return group_->in_words(member_, key); }
   const ProgramCounters& counters() const override { return group_->counters(member_); }
   std::size_t keys() const override { return group_->keys(); }
   std::size_t bytes() const override { return member_ == 0 ? group_->bytes() : 0; }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "engine/base/table_memory.h"
+#include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/match/openings.h"
 #include "engine/match/ring.h"
@@ -299,6 +300,26 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
     return open_keys_.has(parts, bytes);
+  }
+  std::vector<std::string> in_words(const std::string& key) const override {
+    const KeyState* s = keys_.find(key);
+    if (s == nullptr) return {};
+    std::vector<std::string> out;
+    if (s->last_event) out.push_back(fmt::format("its last event was at {}", rfc3339(*s->last_event)));
+    if (rule_.learn.us != 0) out.push_back(fmt::format("it learns since {}", rfc3339(s->from)));
+    if (s->open) {
+      const Alert& alert = s->open->alert;
+      out.push_back(fmt::format("an alert is open since {}{}", rfc3339(alert.fired),
+                                alert.reminder > 0 ? ", " + counted(alert.reminder, "reminder") + " sent" : ""));
+    }
+    if (!s->armed) out.push_back("it has fired, and fires again when its condition was false meanwhile");
+    for (std::size_t i = 0; i < s->spent.size(); ++i)
+      if (const Spent& spent = s->spent[i]; !spent.fires.empty())
+        out.push_back(fmt::format("`fire at most {}`: {} sent, the last at {}, {} suppressed since",
+                                  rule_.budgets[i].count, counted(spent.fires.size(), "alert"),
+                                  rfc3339(spent.fires.back()), spent.suppressed));
+    out.push_back(fmt::format("what its pattern keeps has {} in memory", counted(s->when->bytes(), "byte")));
+    return out;
   }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }

@@ -187,6 +187,8 @@ class Runner {
   // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of
   // none: for any key)? REQUIRES: a rule of the set is muted so.
   virtual bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const = 0;
+  // What is remembered of the key, for people: a line each. REQUIRES: it is in memory.
+  virtual std::vector<std::string> in_words(const std::string& key) const = 0;
   virtual const ProgramCounters& counters() const = 0;
   virtual std::size_t keys() const = 0;
   virtual std::size_t bytes() const = 0;

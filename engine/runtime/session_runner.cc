@@ -1,8 +1,12 @@
 // Sessions (semantics.md S1-S3, S5): the events of a key without a long silence. What ends one: its gap, which depends
 // on its last event; an event that ends or starts one; its longest time.
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "engine/base/hash.h"
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/match/forms.h"
 #include "engine/match/ring.h"
 #include "engine/program/reference_data.h"
@@ -101,6 +105,12 @@ class SessionRunner : public Runner {
   std::size_t evict(std::size_t most, Time passed) override { return keys_.evict(most, passed); }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
+  std::vector<std::string> in_words(const std::string& key) const override {
+    const Session* s = keys_.find(key);
+    if (s == nullptr || s->events.empty()) return {};
+    return {fmt::format("a session is open: {} from {} to {}", counted(s->count, "event"),
+                        rfc3339(s->events.front().time()), rfc3339(s->events.back().time()))};
+  }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {

@@ -1,9 +1,13 @@
 // Summaries (S4): aggregates on a schedule. Every window that holds an event is emitted when it is over, the partial
 // first one too; `every event` emits at each event; `over all` never forgets by itself.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
 #include "engine/base/hash.h"
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/match/aligned.h"
 #include "engine/match/forms.h"
 #include "engine/match/ring.h"
@@ -116,6 +120,18 @@ class SummaryRunner : public Runner {
   std::size_t evict(std::size_t most, Time passed) override { return keys_.evict(most, passed); }
 
   bool fires(std::span<const std::uint32_t>, std::string_view) const override { return false; }
+  std::vector<std::string> in_words(const std::string& key) const override {
+    const Summed* s = keys_.find(key);
+    if (s == nullptr) return {};
+    std::vector<std::string> out;
+    if (s->events.empty())
+      out.push_back("no event is kept");
+    else
+      out.push_back(fmt::format("{} kept, from {} to {}", counted(s->events.size(), "event"),
+                                rfc3339(s->events.front().time()), rfc3339(s->events.back().time())));
+    if (s->next) out.push_back(fmt::format("the window in hand ends at {}", rfc3339(*s->next)));
+    return out;
+  }
   const ProgramCounters& counters() const override { return counters_; }
   std::size_t keys() const override { return keys_.size(); }
   std::size_t bytes() const override {

@@ -24,6 +24,7 @@
 #include "engine/base/contract.h"
 #include "engine/base/same_bytes.h"
 #include "engine/base/table_memory.h"
+#include "engine/event/key.h"
 #include "engine/state/touched.h"
 
 namespace tocsin {
@@ -95,6 +96,7 @@ class SlotTable {
     }
     return nullptr;
   }
+  Slot* find(std::string_view key) { return find(hash_of_key(key), key); }
   // The same, when fetch_slot() has given `likely`, whatever has happened since.
   Slot* find(std::uint64_t hash, std::string_view key, Slot* likely) {
     return likely != nullptr && likely->in_use && is_of(*likely, hash, key) ? likely : find(hash, key);
