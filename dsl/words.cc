@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <utility>
 
 #include "engine/base/units.h"
@@ -108,6 +109,17 @@ bool is_percentile(std::string_view text) {
   for (std::size_t i = 4; i < text.size(); ++i)
     if (!digit(i)) return false;
   return true;
+}
+
+std::string_view percentile_meant(std::string_view text) {
+  double number = 0;
+  const char* end = text.data() + text.size();
+  if (text.size() < 2 || text[0] != 'p' || std::isdigit(static_cast<unsigned char>(text[1])) == 0) return {};
+  const auto [rest, error] = std::from_chars(text.data() + 1, end, number, std::chars_format::fixed);
+  if (rest != end) return {};
+  if (number < 50) return "the smallest value is `min(x.f)`, the one in the middle `median(x.f)`";
+  if (number > 99 && number < 100) return "write `p99.9(x.f)`, or `max(x.f)`, the largest value";
+  return number < 100 ? "write `p95(x.f)`, or another of them" : "the largest value is `max(x.f)`";
 }
 
 Word find_word(std::string_view text) {

@@ -227,6 +227,10 @@ Word find_word(std::string_view text);
 // Of percentiles: `p` and two digits, with decimals or without.
 bool is_percentile(std::string_view text);
 
+// `p0`, `p25`, `p99.99`, `p100`: what to write instead of a percentile that there is not; empty for anything else.
+inline constexpr std::string_view kPercentilesAre = "they go from `p50` to `p99.9`, with one decimal at most";
+std::string_view percentile_meant(std::string_view text);
+
 inline bool has_use(Word word, unsigned uses) { return (row(word).uses & uses) != 0; }
 
 // Units of durations and sizes, largest first.

@@ -336,6 +336,8 @@ struct Hours {
     const ast::CalendarDecl* calendar = nullptr;
     const Zone* zone = nullptr;
     bool outside = false;
+    SourceSpan clause;
+    bool open(Time at) const { return is_open(*calendar, to_local(zone, at)) != outside; }
   };
   std::vector<One> all;
 
@@ -349,14 +351,13 @@ struct Hours {
       const ast::CalendarDecl& calendar = c.model.calendars[id->second];
       const Zone* zone = find_zone(calendar.zone.value);
       if (zone == nullptr) return std::nullopt;
-      out.all.push_back({&calendar, zone, during->outside});
+      out.all.push_back({&calendar, zone, during->outside, clause.span});
     }
     return out.all.empty() ? std::nullopt : std::optional(std::move(out));
   }
   static std::int64_t minute_of(Time local) { return local.us % days(1).us / minutes(1).us; }
   bool open(Time at) const {
-    return std::ranges::all_of(
-        all, [&](const One& one) { return is_open(*one.calendar, to_local(one.zone, at)) != one.outside; });
+    return std::ranges::all_of(all, [&](const One& one) { return one.open(at); });
   }
 
  private:
@@ -389,20 +390,26 @@ void lint_closing(Context& c, const RuleInfo& rule) {
       if (!lost && !hours->open(end) && hours->open(end - Duration{1})) lost = end;
     }
   if (some && !lost) return;
-  const auto during = std::ranges::find_if(
-      rule.clauses, [](const ast::Clause& clause) { return std::holds_alternative<ast::During>(clause.node); });
+  // Of several calendars the one that closes then.
+  const auto closes = lost ? std::ranges::find_if(hours->all, [&](const Hours::One& one) { return !one.open(*lost); })
+                           : hours->all.begin();
   const std::string window = duration_text(*length);
   const auto at = [&] {
-    const std::int64_t minute = Hours::minute_of(to_local(hours->all.front().zone, *lost));
+    const std::int64_t minute = Hours::minute_of(to_local(closes->zone, *lost));
     return fmt::format("{:02}:{:02}", minute / 60, minute % 60);
   };
+  const std::string judge = "judge each event: " + ticked("within " + window);
+  const std::string later =
+      closes->outside ? "let these hours begin a minute later, or " : "let the calendar close a minute later, or ";
   c.report("R130", each->length.span,
            some ? fmt::format("the window of {} that ends at {} can never fire", window, at())
                 : fmt::format("no window of {} can ever fire", window),
-           "a window is judged at its end, and nothing fires while the calendar is closed",
-           some ? "let the calendar close a minute later, or judge each event: " + ticked("within " + window)
-                : "judge each event: " + ticked("within " + window))
-      .cause = Label{during->span, some ? "closes at that moment" : "closed at the end of each"};
+           closes->outside ? "a window is judged at its end, and nothing fires inside these hours"
+                           : "a window is judged at its end, and nothing fires while the calendar is closed",
+           (some ? later : "") + judge)
+      .cause = Label{closes->clause, !some             ? "closed at the end of each"
+                                     : closes->outside ? "these hours begin at that moment"
+                                                       : "closes at that moment"};
 }
 
 // ----- tests -------------------------------------------------------------------------------------

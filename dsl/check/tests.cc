@@ -334,8 +334,9 @@ void check_expect(Context& c, ast::Expect& expect, std::uint32_t rule) {
       !c.unreadable.contains(name)) {
     std::vector<std::string> known = c.declared_names;
     known.insert(known.begin(), "alert");
-    c.report("R021", expect.event->span, "unknown event " + ticked(name), "nothing declares or emits it",
-             did_you_mean(name, known));
+    std::string help = did_you_mean(name, known);
+    if (help.empty()) help = "expect `alert {..}` or `no alert`, or an event that a rule, a session or a summary emits";
+    c.report("R021", expect.event->span, "unknown event " + ticked(name), "nothing declares or emits it", help);
     return;
   }
   ast::Stream stream;

@@ -14,6 +14,7 @@
 #include "dsl/check/walk.h"
 #include "dsl/limits.h"
 #include "dsl/print.h"
+#include "dsl/words.h"
 #include "engine/base/time_format.h"
 #include "engine/base/units.h"
 #include "engine/base/wording.h"
@@ -1072,6 +1073,11 @@ void report_unknown_function(Context& c, const ast::Call& call) {
   if (is_aggregate(call.function.text)) {
     c.report("R045", call.function.span, ticked(call.function.text) + " adds up events, and here is none",
              "an aggregate without an event", "write the event in the brackets: " + ticked(call.function.text + "(x)"));
+    return;
+  }
+  if (const std::string_view help = percentile_meant(call.function.text); !help.empty()) {
+    c.report("R044", call.function.span, ticked(call.function.text) + " is no percentile", std::string(kPercentilesAre),
+             std::string(help));
     return;
   }
   std::string help = foreign_function(call.function.text);

@@ -593,15 +593,37 @@ Found values_seen(const Place& p) {
 }
 
 // `card in table cards`.
+Repair in_a_table(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, std::string_view table) {
+  Repair r = p.repair("R012", p.span(from, to), "`in` looks into lists, not into tables", "a table",
+                      "ask whether the table has a row: " + code(std::string(table) + "[x].FIELD is present"));
+  r.remove = static_cast<std::size_t>(to - from + 1);
+  r.insert = {p.made(0, Punct::open_square), p.made(0, Punct::close_square)};
+  return uncertain(std::move(r));
+}
+
 Found in_table(const Place& p) {
   if (!p.is(Word::in, -1) || !p.is(Word::table) || !p.wants("[")) return {};
   const bool named = p.is(TokenKind::word, 1);
-  Repair r = p.repair(
-      "R012", p.span(0, named ? 1 : 0), "`in` looks into lists, not into tables", "a table",
-      "ask whether the table has a row: " + code((named ? std::string(p.text(1)) : "t") + "[x].FIELD is present"));
-  r.remove = named ? 2 : 1;
-  r.insert = {p.made(0, Punct::open_square), p.made(0, Punct::close_square)};
-  return uncertain(std::move(r));
+  return in_a_table(p, 0, named ? 1 : 0, named ? p.text(1) : "t");
+}
+
+// Is there an item `KIND NAME` in this file? Others are not seen from here.
+bool is_declared(const Place& p, std::string_view kind, std::string_view name) {
+  const std::string item = std::string(kind) + " " + std::string(name) + " ";
+  return p.state.text.starts_with(item) || p.state.text.find("\n" + item) != std::string_view::npos;
+}
+
+// `in cards["ann"].net`, `in e.nets`: one value, found in a row or an event. Where it ends, or nothing.
+std::ptrdiff_t end_of_path(const Place& p) {
+  std::ptrdiff_t last = 0;
+  for (;;) {
+    if (p.is(Punct::dot, last + 1) && p.is(TokenKind::word, last + 2))
+      last += 2;
+    else if (p.is(Punct::open_square, last + 1) && p.token(last + 1).partner > 0)
+      last += 1 + p.token(last + 1).partner;
+    else
+      return last;
+  }
 }
 
 // `monday-friday`.
@@ -739,10 +761,28 @@ bool closes_something(const Place& p, std::ptrdiff_t at) {
 // `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
 Found in_what(const Place& p) {
   if (!p.is(Word::in, -1) || !p.wants("[")) return {};
-  const bool named = p.is(Punct::open_round) && p.token().partner == 2 && p.is(TokenKind::word, 1);
-  if (named && p.is(Word::none, 1))
-    return instead(p, "R012", 0, 2, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
-                   "list " + p.source(1, 1), {p.made(0, Word::list), p.token(1)});
+  const bool bracketed =
+      p.is(Punct::open_round) && p.token().partner == 2 && p.is(TokenKind::word, 1) && p.is(Word::none, 1);
+  const bool named = p.is(TokenKind::word) && p.is(Word::none);
+  if (const std::ptrdiff_t last = named ? end_of_path(p) : 0; last > 0) {
+    const std::string value = p.source(0, last);
+    Repair r =
+        p.repair("R012", p.span(0, last), "`in` looks into lists, and this is one value", "not a list",
+                 "write " + code(".. = " + value) + ", or of a network " +
+                     code("in_network(.., " + (p.is(Punct::open_square, 1) ? "ip(" + value + ")" : value) + ")") +
+                     ", or of a list " + code(value + " contains .."));
+    r.remove = static_cast<std::size_t>(last + 1);
+    r.insert = {p.made(0, Punct::open_square), p.made(0, Punct::close_square)};
+    return uncertain(std::move(r));
+  }
+  if (named || bracketed) {
+    const std::ptrdiff_t at = named ? 0 : 1, last = named ? 0 : 2;
+    const std::string name = p.source(at, at);
+    if (is_declared(p, "table", name)) return in_a_table(p, 0, last, name);
+    const Word what = is_declared(p, "calendar", name) ? Word::calendar : Word::list;
+    return instead(p, "R012", 0, last, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
+                   std::string(row(what).text) + " " + name, {p.made(0, what), p.token(at)});
+  }
   if (p.is(Punct::open_round) && p.token().partner > 0) {
     const std::ptrdiff_t close = p.token().partner;
     std::string meant = p.source(0, close);
@@ -761,9 +801,6 @@ Found in_what(const Place& p) {
   if (value)
     return instead(p, "R012", 0, 0, "the values of `in` stand in square brackets", "", "[" + p.source(0, 0) + "]",
                    {p.made(0, Punct::open_square), p.token(), p.made(0, Punct::close_square)});
-  if (p.is(TokenKind::word) && p.is(Word::none))
-    return instead(p, "R012", 0, 0, "`in` wants to know in what", "`in list L`, `in calendar C` or `in [1, 2]`",
-                   "list " + p.source(0, 0), {p.made(0, Word::list), p.token()});
   return {};
 }
 
@@ -1110,6 +1147,51 @@ Found time_of_a_line(const Place& p) {
                  {p.made(0, Word::at), p.token()});
 }
 
+// `at -1s` in a test.
+Found time_before_the_test(const Place& p) {
+  if (p.begin->word != Word::test || !p.is(Word::at, -1) || !p.is(Punct::minus) || !is_time(p.token(1))) return {};
+  Repair r = p.repair("R077", p.span(0, 1), "a test begins at 0s", "before its beginning",
+                      "begin with what comes first, `at 0s`, and move the other lines on");
+  r.remove = 1;
+  return uncertain(std::move(r));
+}
+
+// `template burst($n) uses other($n)`.
+Found template_of_a_template(const Place& p) {
+  if (p.begin->word != Word::template_ || !p.is(Word::uses) || !p.wants("when")) return {};
+  return uncertain(p.repair("R012", p.span(), "a template is a pattern, and uses no other", "here comes `when`",
+                            "write `template NAME($a) when ..`, and a rule for each: `rule NAME uses burst(..)`"));
+}
+
+// `by k from list ["a", "b"]`.
+Found keys_of_a_list(const Place& p) {
+  if (!p.is(Word::list, -1) || !p.is(Word::from, -2) || !p.is(Punct::open_square) || p.token().partner <= 0) return {};
+  const std::ptrdiff_t close = p.token().partner;
+  Repair r =
+      p.repair("R012", p.span(0, close), "the keys to be watched are those of a list with a name", "no name",
+               "declare it, " + code("list devices = " + p.source(0, close)) + ", and write `from list devices`");
+  r.at = p.number(-2);
+  r.remove = static_cast<std::size_t>(close + 3);
+  return uncertain(std::move(r));
+}
+
+// `p100(e.v over 1h)`, `p0(..)`: no word of the language, so it was read as a name.
+Found no_percentile(const Place& p) {
+  if (!p.is(Word::over)) return {};
+  for (std::ptrdiff_t at = -1; p.at + at > p.begin; --at) {
+    if (!p.is(Punct::open_round, at)) continue;
+    const std::string_view help = percentile_meant(p.text(at - 1));
+    if (help.empty()) return {};
+    Repair r = p.repair("R044", p.span(at - 1, at - 1), code(p.text(at - 1)) + " is no percentile",
+                        std::string(kPercentilesAre), std::string(help));
+    r.at = p.number(at - 1);
+    r.remove = 1;
+    r.insert = {p.made(at - 1, Word::max)};
+    return uncertain(std::move(r));
+  }
+  return {};
+}
+
 // `count(distinct login.ip)`.
 Found count_distinct(const Place& p) {
   const std::ptrdiff_t last = p.token(-2).partner - 3;  // of what stands in the brackets
@@ -1159,6 +1241,9 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
   const Place place(state, begin, end, opened);
   for (const auto row : {yaml,
                          capitals,
+                         no_percentile,
+                         template_of_a_template,
+                         keys_of_a_list,
                          rewriting,
                          budget,
                          title_without_quotes,
@@ -1210,6 +1295,7 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          count_in_words,
                          count_distinct,
                          time_of_a_line,
+                         time_before_the_test,
                          zone_missing,
                          misspelt,
                          severity_unknown,

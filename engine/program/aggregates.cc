@@ -10,10 +10,12 @@ namespace {
 using Kind = AggregateKind;
 using Result = Aggregate::Result;
 
-// `p99.9` and `p99_9` are no two words: the number after the `p`, from 50 up, with a fraction or without.
+// `p50` to `p99.9`: two digits from 50 up, and a decimal or none. Beyond it the largest of a thousand values is asked
+// for, which is `max`.
 std::optional<double> percentile_number(std::string_view name) {
   if (name == "median") return 50.0;
-  if (name.size() < 3 || name[0] != 'p') return std::nullopt;
+  const bool decimal = name.size() == 5 && name[3] == '.';
+  if ((name.size() != 3 && !decimal) || name[0] != 'p') return std::nullopt;
   double number = 0;
   const char* end = name.data() + name.size();
   const auto [rest, error] = std::from_chars(name.data() + 1, end, number, std::chars_format::fixed);
