@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <set>
+#include <sstream>
 
 #include "app/testing.h"
 
@@ -24,6 +26,30 @@ TEST_CASE("each demo shows every one of its four rules") {
     CHECK(!contains(counts + ",", " 0,"));
     CHECK(std::ranges::count(ran.out, '\n') < 400);
   }
+}
+
+// Who starts the demo and looks on for a minute has to see what each rule is for: at the rate and with the seed of
+// nobody who asked for others, and not in the ten minutes before alone.
+TEST_CASE("within seventy seconds of looking on, every rule fires") {
+  for (const char* name : kDemos)
+    for (const char* seed : {"1", "2", "3", "7"}) {
+      CAPTURE(name);
+      CAPTURE(seed);
+      std::vector<std::string> words{"demo", name, "--clock", "virtual", "--seconds", "70"};
+      if (seed != std::string_view("1")) words.insert(words.end(), {"--seed", seed});
+      const Ran ran = run(words);
+      CAPTURE(ran.err);
+      std::set<std::string> fired;  // `00:10:07  high      brute_force  5 failed logins ..`
+      std::istringstream lines(ran.out);
+      for (std::string line; std::getline(lines, line);) {
+        std::istringstream of_line(line);
+        std::string time, severity, rule;
+        of_line >> time >> severity >> rule;
+        if (time >= "00:10:00" && severity != "resolved") fired.insert(rule);
+      }
+      CHECK(fired.size() == 4);
+      CHECK(std::ranges::count(ran.out, '\n') < 400);
+    }
 }
 
 TEST_CASE("one seed, one story") {

@@ -29,8 +29,10 @@ std::string name_of(Somebody s) {
   constexpr std::array<std::string_view, 20> kNames = {"ann",  "bob",  "cem",  "dora", "eve",  "finn", "gita",
                                                        "hugo", "ida",  "jan",  "kira", "leo",  "mia",  "nils",
                                                        "olga", "paul", "rosa", "sven", "tara", "uwe"};
-  const std::string name(kNames[s.who % kNames.size()]);
-  return s.part == 0 ? name : fmt::format("{}{}", name, s.part);
+  const std::string_view name = kNames[s.who % kNames.size()];
+  const std::size_t of_this_name = s.who / kNames.size();
+  return fmt::format("{}{}{}", name, s.part == 0 ? "" : std::to_string(s.part),
+                     of_this_name == 0 ? "" : fmt::format("-{}", of_this_name));
 }
 
 // `count` times, a random while of `step` apart, beginning at `begin`.
@@ -48,7 +50,7 @@ Duration repeat(Random& random, Happenings& out, int count, Duration begin, doub
 
 std::string login(Random& random, Somebody s, std::string_view outcome, bool outside) {
   return fmt::format(R"("event":"login","user":"{}","ip":"{}.{}.{}.{}","outcome":"{}")", name_of(s), outside ? 203 : 10,
-                     outside ? 0 : s.part, outside ? 113 : s.who, 1 + random.below(250), outcome);
+                     outside ? 0 : s.part, outside ? 113 : s.who % 250, 1 + random.below(250), outcome);
 }
 std::string download(Random& random, Somebody s, double megabytes) {
   constexpr std::array<std::string_view, 4> kFiles = {"plans.zip", "customers.csv", "notes.txt", "backup.tar"};
@@ -69,7 +71,7 @@ std::string heartbeat(Random&, Somebody s) {
 }
 Happenings guessing(Random& random, Somebody s) {
   Happenings out;
-  repeat(random, out, 6 + static_cast<int>(random.below(6)), {}, 4,
+  repeat(random, out, 6 + static_cast<int>(random.below(6)), {}, 2,
          [&](int) { return login(random, s, "failure", true); });
   return out;
 }
@@ -87,11 +89,11 @@ Happenings hoarding(Random& random, Somebody s) {
   out.push_back({end, logout(s)});
   return out;
 }
-constexpr Story kSecurity[] = {{45, guessing}, {60, guessed}, {75, hoarding}};
+constexpr Story kSecurity[] = {{30, guessing}, {35, guessed}, {25, hoarding}};
 
 // ----- fraud --------------------------------------------------------------------------------------------------------
 
-std::string card_of(Somebody s) { return fmt::format("4711-{:02}{:02}", s.part, s.who); }
+std::string card_of(Somebody s) { return fmt::format("4711-{:02}{:04}", s.part, s.who); }
 std::string charge(Somebody s, double amount, std::string_view outcome) {
   return fmt::format(R"("event":"charge","card":"{}","amount":{:.2f},"outcome":"{}")", card_of(s), amount, outcome);
 }
@@ -117,18 +119,21 @@ Happenings spree(Random& random, Somebody s) {
   repeat(random, out, 6, {}, 12, [&](int) { return charge(s, random.between(500, 900), "paid"); });
   return out;
 }
-Happenings large(Random& random, Somebody s) {
-  Happenings out{{{}, charge(s, random.between(1'100, 2'000), "paid")}};
-  if (random.chance(0.5)) out.push_back({seconds(20), confirmed(s)});
+Happenings large(Random& random, Somebody s) { return {{{}, charge(s, random.between(1'100, 2'000), "paid")}}; }
+Happenings large_confirmed(Random& random, Somebody s) {
+  Happenings out = large(random, s);
+  out.push_back({seconds(20), confirmed(s)});
   return out;
 }
-constexpr Story kFraud[] = {{60, trying}, {60, probing}, {90, spree}, {45, large}};
+constexpr Story kFraud[] = {{30, trying}, {30, probing}, {35, spree}, {30, large}, {40, large_confirmed}};
 
 // ----- sre ----------------------------------------------------------------------------------------------------------
 
 std::string service_of(Somebody s) {
   constexpr std::array<std::string_view, 4> kServices = {"cart", "search", "login", "images"};
-  return fmt::format("{}{}", kServices[s.who % kServices.size()], s.part);
+  const std::size_t of_this_name = s.who / kServices.size();
+  return fmt::format("{}{}{}", kServices[s.who % kServices.size()], s.part,
+                     of_this_name == 0 ? "" : fmt::format("-{}", of_this_name));
 }
 std::string request(Random& random, Somebody s, bool fails, bool slow) {
   const double ms = slow ? random.between(700, 2'000) : random.between(5, 120);
@@ -142,8 +147,12 @@ std::string serving(Random& random, Somebody s) { return request(random, s, rand
 Happenings good_deploy(Random& random, Somebody s) { return {{{}, deploy(random, s)}}; }
 Happenings bad_deploy(Random& random, Somebody s) {
   Happenings out{{{}, deploy(random, s)}};
-  const Duration end = repeat(random, out, 30, seconds(1), 0.5, [&](int) { return request(random, s, true, false); });
-  if (random.chance(0.5)) out.push_back({end, fmt::format(R"("event":"rollback","service":"{}")", service_of(s))});
+  repeat(random, out, 30, seconds(1), 0.5, [&](int) { return request(random, s, true, false); });
+  return out;
+}
+Happenings taken_back(Random& random, Somebody s) {
+  Happenings out = bad_deploy(random, s);
+  out.push_back({out.back().after + seconds(1), fmt::format(R"("event":"rollback","service":"{}")", service_of(s))});
   return out;
 }
 Happenings slow_spell(Random& random, Somebody s) {
@@ -151,7 +160,7 @@ Happenings slow_spell(Random& random, Somebody s) {
   repeat(random, out, 40, {}, 0.5, [&](int) { return request(random, s, false, true); });
   return out;
 }
-constexpr Story kSre[] = {{60, good_deploy}, {60, bad_deploy}, {75, slow_spell}};
+constexpr Story kSre[] = {{60, good_deploy}, {30, bad_deploy}, {40, taken_back}, {30, slow_spell}};
 
 // ----- iot ----------------------------------------------------------------------------------------------------------
 
@@ -165,7 +174,7 @@ std::string door(Somebody s, std::string_view what) {
 std::string measuring(Random& random, Somebody s) { return reading(random, s, 3.5, 4.5); }
 Happenings warming(Random& random, Somebody s) {
   Happenings out;
-  repeat(random, out, 6, {}, 0.3, [&](int i) { return reading(random, s, 7.0 + i, 8.0 + i); });
+  repeat(random, out, 8, {}, 0.2, [&](int i) { return reading(random, s, 7.0 + 0.25 * i, 8.2 + 0.25 * i); });
   return out;
 }
 Happenings drifting(Random& random, Somebody s) {
@@ -173,15 +182,16 @@ Happenings drifting(Random& random, Somebody s) {
   repeat(random, out, 120, {}, 0.5, [&](int) { return reading(random, s, 7.0, 7.9); });
   return out;
 }
-Happenings door_open(Random& random, Somebody s) {
+Happenings door_open(Random& random, Somebody s, double warmest) {
   Happenings out{{{}, door(s, "opened")}};
-  const bool warm = random.chance(0.5);
-  const Duration end = repeat(random, out, 8, seconds(1), 2,
-                              [&](int) { return reading(random, s, warm ? 6.8 : 4.0, warm ? 7.8 : 5.0); });
+  const Duration end =
+      repeat(random, out, 8, seconds(1), 2, [&](int) { return reading(random, s, warmest - 1, warmest); });
   out.push_back({end, door(s, "closed")});
   return out;
 }
-constexpr Story kIot[] = {{60, warming}, {120, drifting}, {40, door_open}};
+Happenings left_open(Random& random, Somebody s) { return door_open(random, s, 7.8); }
+Happenings walked_in(Random& random, Somebody s) { return door_open(random, s, 5.0); }
+constexpr Story kIot[] = {{30, warming}, {40, drifting}, {40, left_open}, {60, walked_in}};
 
 // ----- clicks -------------------------------------------------------------------------------------------------------
 
@@ -200,32 +210,39 @@ std::string purchase(Somebody s) { return fmt::format(R"("event":"purchase","vis
 std::string browsing(Random& random, Somebody s) { return view(random, s); }
 Happenings buying(Random& random, Somebody s) {
   Happenings out;
-  const double most = random.chance(0.2) ? 400 : 80;
   const Duration end = repeat(random, out, 1 + static_cast<int>(random.below(3)), {}, 5,
-                              [&](int) { return cart_add(random, s, most / 2, most); });
-  if (random.chance(0.85)) out.push_back({end, purchase(s)});
+                              [&](int) { return cart_add(random, s, 10, 80); });
+  out.push_back({end, purchase(s)});
   return out;
 }
+Happenings furnishing(Random& random, Somebody s) {
+  Happenings out;
+  const Duration end = repeat(random, out, 3, {}, 5, [&](int) { return cart_add(random, s, 200, 400); });
+  out.push_back({end, purchase(s)});
+  return out;
+}
+Happenings leaving(Random& random, Somebody s) { return {{{}, cart_add(random, s, 10, 80)}}; }
 Happenings crawling(Random& random, Somebody s) {
   Happenings out;
   repeat(random, out, 40, {}, 0.2, [&](int) { return view(random, s); });
   return out;
 }
-// For half a minute nobody's purchase goes through.
+// The purchases of some visitors do not go through, and they try again.
 Happenings outage(Random& random, Somebody s) {
   Happenings out;
-  repeat(random, out, 60, {}, 0.5,
-         [&](int i) { return cart_add(random, {s.part, s.who + 1'000 + static_cast<std::uint32_t>(i)}, 10, 80); });
+  repeat(random, out, 60, {}, 0.25,
+         [&](int i) { return cart_add(random, {s.part, s.who + static_cast<std::uint32_t>(i % 6)}, 10, 80); });
   return out;
 }
-constexpr Story kClicks[] = {{8, buying}, {60, crawling}, {300, outage}};
+constexpr Story kClicks[] = {{10, buying}, {35, furnishing}, {40, leaving}, {30, crawling}, {60, outage}};
 
+constexpr std::uint32_t kEverybody = 0xFFFFFFFF;
 constexpr Scenario kScenarios[] = {
-    {"security", 20, office, seconds(10), heartbeat, seconds(45), 60, kSecurity},
-    {"fraud", 100, shopping, {}, nullptr, {}, 1e18, kFraud},
-    {"sre", 4, serving, {}, nullptr, {}, 1e18, kSre},
-    {"iot", 12, measuring, seconds(5), measuring, seconds(50), 90, kIot},
-    {"clicks", 200, browsing, {}, nullptr, {}, 1e18, kClicks},
+    {"security", 20, office, seconds(10), heartbeat, 20, seconds(45), 30, kSecurity},
+    {"fraud", 100, shopping, {}, nullptr, 0, {}, 0, kFraud},
+    {"sre", 4, serving, {}, nullptr, 0, {}, 0, kSre},
+    {"iot", 5, nullptr, seconds(5), measuring, kEverybody, seconds(50), 30, kIot},
+    {"clicks", 200, browsing, {}, nullptr, 0, {}, 0, kClicks},
 };
 
 }  // namespace

@@ -38,21 +38,24 @@ struct Somebody {
 };
 
 struct Story {
-  // How often one begins, all partitions together, in seconds of event time.
+  // One begins in each stretch of so many seconds of event time, in one partition after the other.
   double every = 60;
   std::vector<Happening> (*tell)(Random& random, Somebody somebody);
 };
 
 struct Scenario {
   std::string_view name;
-  std::uint32_t people = 20;  // of one partition
-  // What goes on all the time: one record of somebody.
+  // So many for each record a second of a partition: nobody does more at a higher rate, or what goes on all the time
+  // would drown the stories.
+  std::uint32_t people = 20;
+  // What goes on all the time: one record of somebody. Null: the pulses alone do.
   std::string (*ordinary)(Random& random, Somebody somebody);
-  // Comes every `beat` from everybody, such as a heartbeat; 0: nothing does.
+  // Comes every `beat` from the first `with_a_pulse` of a partition, such as a heartbeat; 0: nothing does.
   Duration beat{};
   std::string (*pulse)(Random& random, Somebody somebody) = nullptr;
-  Duration silent_for{};        // now and then somebody's pulse stops for so long ...
-  double silence_every = 1e18;  // ... so often (seconds, all partitions together)
+  std::uint32_t with_a_pulse = 0;
+  Duration silent_for{};   // now and then somebody's pulse stops for so long ...
+  double silence_every{};  // ... once in so many seconds, all partitions together
   std::span<const Story> stories;
 };
 

@@ -40,14 +40,15 @@ class Part {
         config_(config),
         number_(number),
         random_(config.seed * 0x9E3779B97F4A7C15 + number),
+        people_(
+            std::max(scenario.people, static_cast<std::uint32_t>(scenario.people * config.rate / config.partitions))),
         made_until_(config.from),
         next_ordinary_(config.from),
         next_silence_(config.from) {
     next_ordinary_ = config.from + after(config_.partitions / config_.rate);
-    next_silence_ = config.from + after(scenario.silence_every * config_.partitions);
-    for (const generating::Story& story : scenario.stories)
-      next_story_.push_back(config.from + after(story.every * config_.partitions));
-    for (std::uint32_t who = 0; who < scenario.people && scenario.beat.us > 0; ++who)
+    next_silence_ = turn(0, scenario.silence_every);
+    for (const generating::Story& story : scenario.stories) next_story_.push_back({turn(0, story.every)});
+    for (std::uint32_t who = 0; who < std::min(people_, scenario.with_a_pulse); ++who)
       next_pulse_.push_back({config.from + Duration{static_cast<std::int64_t>(
                                                random_.below(static_cast<std::uint64_t>(scenario.beat.us)))},
                              {}});
@@ -68,13 +69,23 @@ class Part {
   struct Pulse {
     Time at{}, silent_until{};
   };
+  struct Turn {
+    Time at{};
+    std::uint64_t number = 0;
+  };
 
   // A random while with this mean: events that know nothing of each other.
   Duration after(double mean_seconds) {
     const double wait = -std::log(1.0 - random_.unit()) * mean_seconds;
     return {static_cast<std::int64_t>(std::min(wait, 1e9) * 1e6) + 1};
   }
-  Somebody somebody() { return {number_, static_cast<std::uint32_t>(random_.below(scenario_.people))}; }
+  // When this partition's turn comes for the n-th time, of what comes once in `every` seconds in one of them after the
+  // other: in the middle half of its stretch, so that no two turns lie far apart, and none at once.
+  Time turn(std::uint64_t n, double every) {
+    const double stretches = static_cast<double>(n) * config_.partitions + number_ + random_.between(0.25, 0.75);
+    return config_.from + Duration{static_cast<std::int64_t>(std::min(stretches * every, 1e12) * 1e6)};
+  }
+  Somebody somebody() { return {number_, static_cast<std::uint32_t>(random_.below(people_))}; }
 
   // In steps that do not look at `before`: what happens must not depend on when somebody asks.
   void make_until(Time before) {
@@ -85,14 +96,14 @@ class Part {
   }
 
   void make(Time before) {
-    for (; next_ordinary_ < before; next_ordinary_ = next_ordinary_ + after(config_.partitions / config_.rate))
+    for (; scenario_.ordinary != nullptr && next_ordinary_ < before;
+         next_ordinary_ = next_ordinary_ + after(config_.partitions / config_.rate))
       send(next_ordinary_, scenario_.ordinary(random_, somebody()));
     for (std::size_t i = 0; i < next_story_.size(); ++i)
-      for (; next_story_[i] < before;
-           next_story_[i] = next_story_[i] + after(scenario_.stories[i].every * config_.partitions))
-        tell(scenario_.stories[i], next_story_[i]);
+      for (Turn& next = next_story_[i]; next.at < before; next.at = turn(++next.number, scenario_.stories[i].every))
+        tell(scenario_.stories[i], next.at);
     if (next_pulse_.empty()) return;  // nobody who could fall silent
-    for (; next_silence_ < before; next_silence_ = next_silence_ + after(scenario_.silence_every * config_.partitions))
+    for (; next_silence_ < before; next_silence_ = turn(++silences_, scenario_.silence_every))
       next_pulse_[random_.below(next_pulse_.size())].silent_until = next_silence_ + scenario_.silent_for;
     for (std::uint32_t who = 0; who < next_pulse_.size(); ++who)
       for (Pulse& pulse = next_pulse_[who]; pulse.at < before; pulse.at = pulse.at + scenario_.beat)
@@ -122,9 +133,11 @@ class Part {
   const GeneratorConfig& config_;
   std::uint32_t number_;
   Random random_;
+  std::uint32_t people_;
   Time made_until_;
   Time next_ordinary_, next_silence_;
-  std::vector<Time> next_story_;
+  std::uint64_t silences_ = 0;
+  std::vector<Turn> next_story_;
   std::vector<Pulse> next_pulse_;
   std::priority_queue<Due> arriving_;
   std::uint64_t made_ = 0, lines_ = 0;
