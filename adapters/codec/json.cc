@@ -97,6 +97,8 @@ std::vector<Node> make_tree(const Plan& plan) {
 
 // ----- numbers and strings ------------------------------------------------------------------------------
 
+constexpr std::int64_t kTens[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
+
 // Eight digits, the first in the lowest byte; false when one of them is none.
 bool eight_digits(std::uint64_t w, std::int64_t& value) {
   if ((((w + 0x4646464646464646) | (w - 0x3030303030303030)) & 0x8080808080808080) != 0) return false;
@@ -120,7 +122,6 @@ bool some_digits(const char* at, std::size_t n, std::int64_t& value) {
 // A whole number of at most 16 digits as JSON writes it; anything else takes the longer way. REQUIRES: 16 bytes may be
 // read.
 bool short_integer(std::string_view text, std::int64_t& value) {
-  static constexpr std::int64_t kTens[] = {1, 10, 100, 1'000, 10'000, 100'000, 1'000'000, 10'000'000, 100'000'000};
   const char* at = text.data();
   std::size_t n = text.size();
   const bool negative = *at == '-';
@@ -138,10 +139,33 @@ bool short_integer(std::string_view text, std::int64_t& value) {
   return true;
 }
 
+// The same for numbers that lie near each other, as times do: their first eight digits are seldom others than before.
+class NearNumbers {
+ public:
+  bool read(std::string_view text, std::int64_t& value) {
+    if (text.size() - 9 > 7) return short_integer(text, value);
+    std::uint64_t first;
+    std::memcpy(&first, text.data(), sizeof first);
+    std::int64_t rest = 0;
+    if (first != first_) {
+      if (!short_integer(text, value)) return false;
+      first_ = '-' == text.front() ? 0 : first;
+      return first_ == 0 || some_digits(text.data(), 8, number_);
+    }
+    if (!some_digits(text.data() + 8, text.size() - 8, rest)) return false;
+    value = number_ * kTens[text.size() - 8] + rest;
+    return true;
+  }
+
+ private:
+  std::uint64_t first_ = 0;  // eight bytes; no digits: there were none yet
+  std::int64_t number_ = 0;
+};
+
 // A plain decimal fraction whose digits fit a double exactly: one division rounds right (Clinger's fast path).
 bool short_decimal(std::string_view text, double& value) {
-  static constexpr double kTens[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                     1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+  static constexpr double kPowers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   const char *at = text.data(), *end = at + text.size();
   const bool negative = *at == '-';
   at += negative;
@@ -159,7 +183,7 @@ bool short_decimal(std::string_view text, double& value) {
     decimals = at - point - 1;
   }
   if (n > (std::int64_t{1} << 53)) return false;
-  const double magnitude = static_cast<double>(n) / kTens[decimals];
+  const double magnitude = static_cast<double>(n) / kPowers[decimals];
   value = negative ? -magnitude : magnitude;
   return true;
 }
@@ -356,11 +380,15 @@ class JsonDecoder final : public Decoder {
 
  private:
   void decode_lines(Block& block, DeadLetters& dead);
-  std::size_t decode_plain_line(const Frame& frame);
-  const char* fit_plain(const char* record);
-  bool put_plain_row(const PlainRow& row, const Frame& frame);
-  const TypePlan* type_of_plain(std::span<const PlainPlace> places);
+  std::size_t decode_plain_lines(const Frame& frame);
+  std::size_t fit_plain_lines(const char* record);
+  std::size_t put_plain_lines(const Frame& frame, std::size_t from, std::size_t lines, const TypePlan& type);
+  void read_plain_times(const PlainRow& row, std::size_t from, Time arrived, std::span<Time> times);
+  void read_plain_field(const PlainRow::Field& field, std::size_t from, std::span<Value> rows, std::size_t slots);
+  const TypePlan* type_of_plain(std::span<const PlainPlace> places, const char* const* ends);
+  const char* const* ends_of(std::size_t line) const { return ends_.data() + line * places_in_line_; }
   std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
+  std::size_t end_of_line(std::size_t begin, std::size_t size) const;
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
   bool decode_object(const Frame& frame);
@@ -432,7 +460,16 @@ class JsonDecoder final : public Decoder {
   std::size_t shape_ = 0;  // the one that fitted last
   ShapePlaces places_;
   const std::uint32_t* found_now_ = nullptr;  // found_, or that of the shape
-  std::vector<const char*> ends_;             // of a plain line's values
+
+  // Of the plain lines in hand: they are found first, then read field by field, then put; each is a loop that does one
+  // thing.
+  static constexpr std::size_t kRun = 32;
+  std::size_t run_ = kRun;          // so many at once: fewer after a line that had to be looked at in the other way
+  std::size_t places_in_line_ = 0;  // that one takes in ends_
+  std::vector<const char*> ends_;   // of their values
+  std::array<const char*, kRun> line_ends_{};
+  std::array<bool, kRun> is_doubtful_{};  // some value is another than it nearly always is
+  const char* misfit_ = nullptr;  // a line that the last shape does not fit, by which the lines before it were found
 
   std::string scratch_;
   std::vector<Value> items_;
@@ -476,100 +513,173 @@ void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
   std::uint64_t line = block.first_offset;
   const std::size_t size = block.bytes.size();
   std::size_t plain = 0;
-  for (std::size_t begin = 0; begin < size; ++line) {
+  misfit_ = nullptr;
+  for (std::size_t begin = 0; begin < size;) {
     const Frame frame{begin, size, line, block.arrived};
-    std::size_t end = plain_ ? decode_plain_line(frame) : decode_known_line(frame, dead);
-    if (end == 0) {
-      const void* newline = std::memchr(block_ + begin, '\n', size - begin);
-      end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
-      decode_record({begin, end, line, block.arrived}, dead);
-    } else {
-      ++plain;
+    if (const std::size_t lines = plain_ ? decode_plain_lines(frame) : 0; lines > 0) {
+      plain += lines;
+      line += lines;
+      begin = static_cast<std::size_t>(line_ends_[lines - 1] - block_) + 1;
+      continue;
     }
+    std::size_t end = plain_ ? 0 : decode_known_line(frame, dead);
+    if (end == 0) {
+      end = end_of_line(begin, size);
+      decode_record({begin, end, line, block.arrived}, dead);
+    }
+    ++line;
     begin = end + 1;
   }
   if (plain_) pace_.tried(line - block.first_offset, plain);
 }
 
-// A line of plain values in the order of a known shape, at which stage 1 never looks. Gives the line's end; 0: it is
-// another, and nothing has happened yet but some lost memory. `frame` ends with the block.
-std::size_t JsonDecoder::decode_plain_line(const Frame& frame) {
-  const char* behind = fit_plain(block_ + frame.begin);
-  if (behind == nullptr) return 0;
-  const std::size_t end = static_cast<std::size_t>(behind - block_) + (*behind == '\r' ? 1 : 0);
-  if ((end < frame.end && block_[end] != '\n') || end > frame.end || end - frame.begin > record_max_) return 0;
-  KnownShape& known = shapes_[shape_];
-  const TypePlan* type = type_of_plain(known.places);
-  if (type == nullptr) return 0;
-  PlainRow& row = known.rows[static_cast<std::size_t>(type - plan_.types.data())];
-  if (row.type == nullptr) row = make_plain_row(*type, known.places);
-  if (put_plain_row(row, frame)) return end;
-  PlainFields fields(known.places, ends_.data(), *type, batch_->arena());
-  const Position position{source_, partition_, frame.offset};
-  return make_event(*type, fields, position, frame.time, *batch_, complaint_) ? end : 0;
+std::size_t JsonDecoder::end_of_line(std::size_t begin, std::size_t size) const {
+  const void* newline = std::memchr(block_ + begin, '\n', size - begin);
+  return newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
 }
 
-// False: some value is another than it nearly always is, or the row is empty.
-bool JsonDecoder::put_plain_row(const PlainRow& row, const Frame& frame) {
-  if (!row.has_values) return false;
-  Time at = frame.time;
-  if (row.time.number != kNoToken) {
-    std::int64_t whole = 0;
-    if (!short_integer(row.time.written(ends_.data()), whole)) return false;
-    const std::optional<Time> time = row.type->time.read(whole);
-    if (!time) return false;
-    at = *time;
+// The next lines, as many as are plain values in the order of one known shape: stage 1 never looks at them. How many
+// they were; 0: the next one is another, and nothing has happened yet but some lost memory. `frame` is the first, and
+// ends with the block.
+std::size_t JsonDecoder::decode_plain_lines(const Frame& frame) {
+  const std::size_t lines = fit_plain_lines(block_ + frame.begin);
+  std::size_t done = 0;
+  while (done < lines) {
+    const std::span<const PlainPlace> places = shapes_[shape_].places;
+    const TypePlan* type = type_of_plain(places, ends_of(done));
+    if (type == nullptr) break;
+    std::size_t end = done + 1;
+    if (plan_.fixed != kNoEntry)
+      end = lines;
+    else
+      while (end < lines && type_of_plain(places, ends_of(end)) == type) ++end;
+    const std::size_t put = put_plain_lines(frame, done, end - done, *type);
+    done += put;
+    if (done < end) break;
   }
-  const EventType& type = *row.type->type;
-  const std::span<Value> values = batch_->unwritten_row(type.fields.size());
-  for (const PlainRow::Field& field : row.fields) {
-    Value& out = values[field.slot];
-    if (field.type == Type::missing) {
-      out = Value();
-      continue;
-    }
-    const std::string_view written = field.place.written(ends_.data());
-    std::int64_t whole = 0;
-    double number = 0;
-    switch (field.type) {
-      case Type::text:
-        if (written.front() != '"') return false;
-        out = Value::text(written.substr(1, written.size() - 2));
-        break;
-      case Type::integer:
-        if (!short_integer(written, whole)) return false;
-        out = Value::integer(whole);
-        break;
-      case Type::floating:
-        if (!short_decimal(written, number)) return false;
-        out = Value::floating(number);
-        break;
-      default:
-        if (written.front() != 't' && written.front() != 'f') return false;
-        out = Value::boolean(written.front() == 't');
-    }
-  }
-  if (row.type->time_slot != kNoEntry) values[row.type->time_slot] = Value::time(at);
-  Event& event = batch_->add(row.type->id, at, {source_, partition_, frame.offset}, values);
-  if (type.tiebreak) event.tiebreak = values[type.tiebreak->index];
-  return true;
+  run_ = done < lines ? 1 : std::min(run_ * 2, kRun);
+  return done;
 }
 
-// What stands behind the record, with shape_ and ends_ set; null: no shape fits.
-const char* JsonDecoder::fit_plain(const char* record) {
+// With shape_, ends_ and line_ends_ set.
+std::size_t JsonDecoder::fit_plain_lines(const char* record) {
   for (std::size_t tries = 0; tries < shapes_.size(); ++tries) {
-    if (const char* behind = shapes_[shape_].shape.fit(record, block_end_, ends_.data())) return behind;
+    const Shape& shape = shapes_[shape_].shape;
+    places_in_line_ = shape.size() + 1;
+    std::size_t lines = 0;
+    if (tries > 0 || record != misfit_)
+      lines = shape.fit_lines(record, block_end_, run_, ends_.data(), line_ends_.data());
+    for (std::size_t i = 0; i < lines; ++i)
+      if (static_cast<std::size_t>(line_ends_[i] - *ends_of(i)) > record_max_) lines = i;
+    if (lines > 0) {
+      misfit_ = lines < run_ ? line_ends_[lines - 1] + 1 : nullptr;
+      return lines;
+    }
     shape_ = shape_ + 1 == shapes_.size() ? 0 : shape_ + 1;
   }
-  return nullptr;
+  return 0;
+}
+
+// Lines of one type: how many have been put, or refused; all but those from one on that is to be looked at in the other
+// way.
+std::size_t JsonDecoder::put_plain_lines(const Frame& frame, std::size_t from, std::size_t lines,
+                                         const TypePlan& type) {
+  KnownShape& known = shapes_[shape_];
+  PlainRow& row = known.rows[static_cast<std::size_t>(&type - plan_.types.data())];
+  if (row.type == nullptr) row = make_plain_row(type, known.places);
+  const std::size_t slots = type.type->fields.size();
+  std::fill_n(is_doubtful_.begin() + from, lines, !row.has_values);
+  std::array<Time, kRun> times;
+  std::span<Value> rows;
+  if (row.has_values) {
+    read_plain_times(row, from, frame.time, std::span(times).first(lines));
+    rows = batch_->unwritten_row(lines * slots);
+    for (const PlainRow::Field& field : row.fields) read_plain_field(field, from, rows, slots);
+    if (type.time_slot != kNoEntry)
+      for (std::size_t i = 0; i < lines; ++i) rows[i * slots + type.time_slot] = Value::time(times[i]);
+  }
+  for (std::size_t i = 0; i < lines; ++i) {
+    const Position position{source_, partition_, frame.offset + from + i};
+    if (is_doubtful_[from + i]) [[unlikely]] {
+      PlainFields fields(known.places, ends_of(from + i), type, batch_->arena());
+      if (!make_event(type, fields, position, frame.time, *batch_, complaint_)) return i;
+      continue;
+    }
+    const std::span<const Value> values = rows.subspan(i * slots, slots);
+    Event& event = batch_->add(type.id, times[i], position, values);
+    if (type.type->tiebreak) event.tiebreak = values[type.type->tiebreak->index];
+  }
+  return lines;
+}
+
+void JsonDecoder::read_plain_times(const PlainRow& row, std::size_t from, Time arrived, std::span<Time> times) {
+  if (row.time.number == kNoToken) {
+    std::ranges::fill(times, arrived);
+    return;
+  }
+  const Time most = row.type->ahead_max == Duration{} ? kLastTime : arrived + row.type->ahead_max;
+  NearNumbers numbers;
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    std::int64_t whole = 0;
+    std::optional<Time> time;
+    if (numbers.read(row.time.written(ends_of(from + i)), whole)) time = row.type->time.read(whole);
+    times[i] = time.value_or(Time{});
+    is_doubtful_[from + i] = !time || *time > most;
+  }
+}
+
+// `rows`: of the lines from `from` on.
+void JsonDecoder::read_plain_field(const PlainRow::Field& field, std::size_t from, std::span<Value> rows,
+                                   std::size_t slots) {
+  // `read`: false where the value is not written as the type nearly always is.
+  const auto each = [&](const auto& read) {
+    Value* out = rows.data() + field.slot;
+    const std::size_t lines = rows.size() / slots;
+    for (std::size_t i = 0; i < lines; ++i, out += slots)
+      if (!read(field.place.written(ends_of(from + i)), *out)) is_doubtful_[from + i] = true;
+  };
+  switch (field.type) {
+    case Type::missing:
+      for (std::size_t at = field.slot; at < rows.size(); at += slots) rows[at] = Value();
+      break;
+    case Type::text:
+      each([](std::string_view written, Value& out) {
+        if (written.front() != '"') return false;
+        out = Value::text(written.substr(1, written.size() - 2));
+        return true;
+      });
+      break;
+    case Type::integer:
+      each([](std::string_view written, Value& out) {
+        std::int64_t whole = 0;
+        if (!short_integer(written, whole)) return false;
+        out = Value::integer(whole);
+        return true;
+      });
+      break;
+    case Type::floating:
+      each([](std::string_view written, Value& out) {
+        double number = 0;
+        if (!short_decimal(written, number)) return false;
+        out = Value::floating(number);
+        return true;
+      });
+      break;
+    default:
+      each([](std::string_view written, Value& out) {
+        if (written.front() != 't' && written.front() != 'f') return false;
+        out = Value::boolean(written.front() == 't');
+        return true;
+      });
+  }
 }
 
 // Null: it cannot be told here.
-const TypePlan* JsonDecoder::type_of_plain(std::span<const PlainPlace> places) {
+const TypePlan* JsonDecoder::type_of_plain(std::span<const PlainPlace> places, const char* const* ends) {
   if (plan_.fixed != kNoEntry) return &plan_.types[plan_.fixed];
   const PlainPlace& place = places[plan_.event_entry];
   if (place.number == kNoToken) return nullptr;
-  const std::string_view written = place.written(ends_.data());
+  const std::string_view written = place.written(ends);
   if (written.front() != '"') return nullptr;
   const std::string_view name = written.substr(1, written.size() - 2);
   if (type_ == nullptr || type_->type->name != name) type_ = plan_.find(name);
@@ -685,7 +795,7 @@ void JsonDecoder::learn_shape() {
   Shape shape;
   shape.learn(bytes_, token_);
   if (shape.empty()) return;
-  ends_.resize(std::max(ends_.size(), shape.size() + 1));
+  ends_.resize(std::max(ends_.size(), (shape.size() + 1) * kRun));
   KnownShape known{std::move(shape), found_, std::vector<PlainPlace>(found_.size()),
                    std::vector<PlainRow>(plan_.types.size())};
   for (std::size_t entry = 0; entry < found_.size(); ++entry) {

@@ -22,19 +22,24 @@ struct KeyText {
   std::uint32_t size = 0;
   std::uint32_t to_special = 1;  // from the end of its value to the quote of the next key, or to the line's end
   std::uint32_t rest = 0;        // where its other bytes stand in FitKeys::rest
+  bool is_usual = false;         // its special bytes are two quotes
 };
 struct FitKeys {
   const KeyText *begin = nullptr, *end = nullptr;
   const char* rest = nullptr;
 };
 
-// Shape::fit for those with AVX2.
-const char* fit_line_avx2(const FitKeys& keys, const char* record, const char* limit, const char** ends);
+// Shape::fit_lines for those with AVX2.
+std::size_t fit_lines_avx2(const FitKeys& keys, const char* record, const char* limit, std::size_t most,
+                           const char** ends, const char** line_ends);
 
 namespace {
 
 // How many bytes are looked at together, a bit each.
 constexpr std::ptrdiff_t kTogether = 64;
+
+// So far ahead of the line in hand the bytes are fetched.
+constexpr std::ptrdiff_t kFetched = 1024;
 
 // special():  bytes that end a plain text, or make it none: quotes, backslashes, control characters, all that is no
 //             ASCII. A line break is one of them, so that what is looked for is always found.
@@ -99,25 +104,39 @@ inline bool is_key(const KeyText& key, const char* at) {
 }
 #endif
 
-// Finds one special byte behind the other. Where the next one is asked for hangs on the one before by a few
-// instructions, not by a read from memory: for a short line that is most of the time.
+// Finds one special byte behind the other. What it knows are the bits of those that nobody has passed yet: where the
+// next one stands hangs on the one before by an instruction for each that is passed, neither by a read from memory nor
+// by where that one stood. For a short line that is most of the time.
 class Specials {
  public:
   explicit Specials(const char* from) : window_(from), bits_(special(from)) {}
 
-  // The first at `from` or behind it. REQUIRES: `from` lies no earlier than what was given before; there is one.
+  // The first at `from` or behind it; between all that was passed and it stand `key` and, with it, so many others that
+  // there are `between` of them where its text is a usual one. REQUIRES: there is one.
+  template <int between>
+  const char* next(const KeyText& key, const char* from) {
+    std::uint64_t bits = bits_;
+    for (int i = 0; i < between; ++i) bits &= bits - 1;
+    if (bits == 0 || !key.is_usual) [[unlikely]]
+      return next(from);
+    bits_ = bits;
+    return window_ + __builtin_ctzll(bits);
+  }
+  // Passes the one that was found.
+  void pass() { bits_ &= bits_ - 1; }
+
+ private:
   const char* next(const char* from) {
     std::ptrdiff_t skipped = from - window_;
-    while (skipped >= kTogether || bits_ >> skipped == 0) {
+    while (skipped >= kTogether || (bits_ & ~std::uint64_t{0} << skipped) == 0) {
       window_ += kTogether;
       skipped = from > window_ ? from - window_ : 0;
       if (skipped < kTogether) bits_ = special(window_);
     }
-    return from_bit(skipped);
+    bits_ &= ~std::uint64_t{0} << skipped;
+    return window_ + __builtin_ctzll(bits_);
   }
 
- private:
-  const char* from_bit(std::ptrdiff_t skipped) const { return window_ + skipped + __builtin_ctzll(bits_ >> skipped); }
   const char* window_;
   std::uint64_t bits_;  // of the 64 bytes from there on
 };
@@ -136,7 +155,8 @@ inline bool is_plain_word(const char* at, std::size_t size) {
   }
 }
 
-// As Shape::fit says. No key holds the control character at `limit`: what fits up to a key's end lies before it.
+// One line of Shape::fit_lines: what stands behind its closing brace. No key holds the control character at `limit`:
+// what fits up to a key's end lies before it.
 inline const char* fit_line(const FitKeys& keys, const char* record, const char* limit, const char** ends) {
   Specials specials(record);
   const char* at = record;
@@ -149,16 +169,36 @@ inline const char* fit_line(const FitKeys& keys, const char* record, const char*
     }
     const char* const value = at + key->size;
     if (*value == '"') {
-      at = specials.next(value + 1);
+      at = specials.next<3>(*key, value + 1);
       if (*at != '"') return nullptr;
+      specials.pass();
       ++at;
     } else {
-      at = specials.next(value) - key->to_special;
+      at = specials.next<2>(*key, value) - key->to_special;
       if (at <= value || !is_plain_word(value, static_cast<std::size_t>(at - value))) return nullptr;
     }
     *ends++ = at;
   }
   return *at == '}' ? at + 1 : nullptr;
+}
+
+// As Shape::fit_lines says.
+inline std::size_t fit_lines(const FitKeys& keys, const char* record, const char* limit, std::size_t most,
+                             const char** ends, const char** line_ends) {
+  const std::ptrdiff_t places = keys.end - keys.begin + 1;
+  std::size_t fitted = 0;
+  for (; fitted < most && record < limit; ends += places) {
+    // Lines hang on each other, so the processor does not come to the next ones by itself in time.
+    for (std::ptrdiff_t ahead = kFetched; ahead < kFetched + 3 * kTogether; ahead += kTogether)
+      __builtin_prefetch(record + ahead);
+    const char* behind = fit_line(keys, record, limit, ends);
+    if (behind == nullptr) break;
+    if (*behind == '\r') ++behind;
+    if (behind < limit ? *behind != '\n' : behind != limit) break;
+    line_ends[fitted++] = behind;
+    record = behind + 1;
+  }
+  return fitted;
 }
 
 }  // namespace

@@ -3,8 +3,9 @@
 
 namespace tocsin {
 
-const char* fit_line_avx2(const FitKeys& keys, const char* record, const char* limit, const char** ends) {
-  return fit_line(keys, record, limit, ends);
+std::size_t fit_lines_avx2(const FitKeys& keys, const char* record, const char* limit, std::size_t most,
+                           const char** ends, const char** line_ends) {
+  return fit_lines(keys, record, limit, most, ends, line_ends);
 }
 
 }  // namespace tocsin

@@ -50,6 +50,8 @@ KeyText Shape::key_of(std::string_view text) {
   std::fill_n(key.mask, first.size(), std::uint8_t{0xff});
   key.rest = static_cast<std::uint32_t>(rests_.size());
   rests_ += rest;
+  const auto is_special = [](unsigned char c) { return c == '"' || c == '\\' || c < ' ' || c >= 0x80; };
+  key.is_usual = std::ranges::count_if(text, is_special) == 2;
   breaks_ = breaks_ || text.find('\n') != std::string_view::npos;
   return key;
 }
@@ -78,13 +80,14 @@ const std::uint32_t* Shape::fit(const char* bytes, const std::uint32_t* token, c
   return at;
 }
 
-const char* Shape::fit(const char* record, const char* limit, const char** ends) const {
-  if (breaks_) return nullptr;
+std::size_t Shape::fit_lines(const char* record, const char* limit, std::size_t most, const char** ends,
+                             const char** line_ends) const {
+  if (breaks_) return 0;
   const FitKeys keys{keys_.data(), keys_.data() + keys_.size(), rests_.data()};
 #if defined(__x86_64__)
-  if (has_avx2()) return fit_line_avx2(keys, record, limit, ends);
+  if (has_avx2()) return fit_lines_avx2(keys, record, limit, most, ends, line_ends);
 #endif
-  return fit_line(keys, record, limit, ends);
+  return tocsin::fit_lines(keys, record, limit, most, ends, line_ends);
 }
 
 }  // namespace tocsin

@@ -41,11 +41,18 @@ class PredicateIndex {
 
   // Appends the programs that can want `event`, each once, in the order of the set.
   void candidates(const Event& event, std::vector<ProgramId>& out) const {
+    if (const auto all = all_of(event))
+      out.insert(out.end(), all->begin(), all->end());
+    else
+      find_candidates(event, out);
+  }
+  // The same where they stand in one list as they are; nothing: they have to be put together.
+  std::optional<std::span<const ProgramId>> all_of(const Event& event) const {
     const auto& only = types_[event.type.index].only_text;
-    if (!only) return find_candidates(event, out);
+    if (!only) return std::nullopt;
     const Value value = event.field(only->slot);
-    if (value.type() == Type::text && same_bytes(value.as_text(), only->text))
-      for (const ProgramId program : only->programs) out.push_back(program);
+    const bool fits = value.type() == Type::text && same_bytes(value.as_text(), only->text);
+    return std::span(only->programs).first(fits ? only->programs.size() : 0);
   }
 
   // In two steps, for events that come soon: the memory that many values are looked up in is fetched for all of them

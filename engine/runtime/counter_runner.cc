@@ -86,13 +86,20 @@ class Origins {
 // A key: its newest marks, up to the largest N of the group, and which bounds are armed.
 struct Tally {
   std::uint32_t armed = ~std::uint32_t{0};  // by number of the bounds
-  std::uint32_t size = 0;                   // marks
+  // How many marks there are; of those in the slot, above it: the place of the one that comes. One word, written whole:
+  // what was written in part cannot be read again at once.
+  std::uint32_t marks = 0;
+  static constexpr std::uint32_t kSizeBits = 28;
+
+  std::uint32_t size() const { return marks & ((1u << kSizeBits) - 1); }
+  std::uint32_t next() const { return marks >> kSizeBits; }
+  void set(std::uint32_t size, std::uint32_t next = 0) { marks = size | next << kSizeBits; }
 };
 using Table = SlotTable<Tally>;
 using Slot = Table::Slot;
 
-// The marks of a slot. Up to kInline stand in the slot itself, oldest first; more are in a ring of their own that
-// grows.
+// The marks of a slot, in a ring, so that one that comes is all that is written. Up to kInline stand in the slot
+// itself; more are in memory of their own that grows.
 class Marks {
  public:
   static constexpr std::uint32_t kInline = 12;
@@ -103,34 +110,38 @@ class Marks {
 
   // The n-th newest, from 0. REQUIRES: n < size.
   const Mark& newest(const Slot& slot, std::uint32_t n) const {
-    if (most_ <= kInline) return slot.tail<Mark>()[slot.body.size - 1 - n];
+    if (most_ <= kInline) {
+      const std::uint32_t at = slot.body.next() + most_ - 1 - n;
+      return slot.tail<Mark>()[at - only_if(at >= most_, most_)];
+    }
     const Ring& ring = **slot.tail<Ring*>();
     return ring.marks()[(ring.next + ring.room - 1 - n) % ring.room];
   }
 
   void push(Slot& slot, const Mark& mark) {
     if (most_ <= kInline) {
-      Mark* marks = slot.tail<Mark>();
-      if (slot.body.size == most_) {
-        std::memmove(marks, marks + 1, (most_ - 1) * sizeof(Mark));
-        --slot.body.size;
-      }
-      marks[slot.body.size++] = mark;
+      const std::uint32_t size = slot.body.size(), place = slot.body.next(), next = place + 1;
+      slot.tail<Mark>()[place] = mark;
+      slot.body.set(size + (size < most_ ? 1 : 0), only_if(next != most_, next));
       return;
     }
     Ring*& ring = *slot.tail<Ring*>();
-    if (ring == nullptr || (slot.body.size == ring->room && ring->room < most_)) grow(slot);
+    const std::uint32_t size = slot.body.size();
+    if (ring == nullptr || (size == ring->room && ring->room < most_)) grow(slot);
     ring->marks()[ring->next] = mark;
     ring->next = ring->next + 1 == ring->room ? 0 : ring->next + 1;
-    slot.body.size = std::min(slot.body.size + 1, most_);
+    slot.body.set(std::min(size + 1, most_));
   }
+
+  // Where keys stand in their rings is anybody's guess: no branch.
+  static std::uint32_t only_if(bool is, std::uint32_t n) { return n & (0u - static_cast<std::uint32_t>(is)); }
 
   void begin(Slot& slot) const {
     if (most_ > kInline) *slot.tail<Ring*>() = nullptr;
   }
   void clear(Slot& slot) {
     drop_ring(slot);
-    slot.body.size = 0;
+    slot.body.set(0);
   }
 
  private:
@@ -145,9 +156,9 @@ class Marks {
   void grow(Slot& slot) {
     Ring*& ring = *slot.tail<Ring*>();
     const std::uint32_t room = ring == nullptr ? kInline : std::min(ring->room * 2, most_);
-    Ring* grown = new (::operator new(size_of(room))) Ring{room, slot.body.size};
+    Ring* grown = new (::operator new(size_of(room))) Ring{room, slot.body.size()};
     ring_bytes_ += size_of(room);
-    if (ring != nullptr) std::memcpy(grown->marks(), ring->marks(), slot.body.size * sizeof(Mark));
+    if (ring != nullptr) std::memcpy(grown->marks(), ring->marks(), slot.body.size() * sizeof(Mark));
     drop_ring(slot);
     ring = grown;
   }
@@ -429,7 +440,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::vector<std::string> in_words(std::size_t number, std::string_view key) {
     Slot* slot = table_ ? table_->find(key) : nullptr;
     const Member& member = members_[number];
-    const std::uint32_t n = slot == nullptr ? 0 : std::min(slot->body.size, member.n);
+    const std::uint32_t n = slot == nullptr ? 0 : std::min(slot->body.size(), member.n);
     if (n == 0) return {};
     std::vector<std::string> out{fmt::format("{} of {} counted, from {} to {}", n, counted(member.n, "event"),
                                              rfc3339(marks_->newest(*slot, n - 1).time),
@@ -448,7 +459,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const std::uint64_t hash = hash_of_key(key);
     Slot* slot = table_ ? table_->find(hash, key) : nullptr;
     if (slot == nullptr) slot = &new_slot(hash, key, events.back().event.time);
-    if (slot->body.size < events.size()) {
+    if (slot->body.size() < events.size()) {
       marks_->clear(*slot);
       for (const Counted& counted : events) marks_->push(*slot, origins_.mark(counted.event));
     }
@@ -547,7 +558,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
   void save_slot(const Slot& slot) {
     for (const Member& member : members_) {
-      const std::uint32_t n = std::min(slot.body.size, member.n);
+      const std::uint32_t n = std::min(slot.body.size(), member.n);
       const StateAddress address = member.out.address(StateKind::key, slot.key_view());
       if (n == 0) {  // as good as new
         member.out.changes->gone(address);
@@ -602,10 +613,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     }
     if ((look.what & kCounts) == 0) return;
     if (slot == nullptr) slot = &new_slot(look.key->hash, look.key->bytes, event.time);
-    const bool was_empty = slot->body.size == 0;
+    const bool was_empty = slot->body.size() == 0;
     const Time before = was_empty ? Time{} : marks_->newest(*slot, 0).time;
     marks_->push(*slot, origins_.mark(event));
-    if (slot->body.size < least_) {  // no member can hold
+    if (slot->body.size() < least_) {  // no member can hold
       slot->body.armed = ~std::uint32_t{0};
       return;
     }
@@ -628,7 +639,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const auto is_out = [&](Time time) {
       return time < bounds.since || (!shape_.streak && now - time > bounds.window);
     };
-    const bool holds = slot.body.size >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
+    const bool holds = slot.body.size() >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
     if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
     if (!holds || (slot.body.armed & bit) == 0) return false;
     slot.body.armed &= ~bit;
@@ -662,7 +673,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
       table_.emplace(marks_->tail());
     }
     Slot& slot = table_->make(hash, key, [&](Slot& old) {
-      const bool idle = old.body.size == 0 || (!shape_.streak && now - marks_->newest(old, 0).time > shape_.window);
+      const bool idle = old.body.size() == 0 || (!shape_.streak && now - marks_->newest(old, 0).time > shape_.window);
       if (idle) give_up(old);
       return idle;
     });

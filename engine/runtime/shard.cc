@@ -248,14 +248,9 @@ std::size_t Shard::on_events(std::span<const Event* const> events) {
 }
 
 void Shard::look_ahead(std::span<const Event* const> events) {
-  asked_.clear();
-  ahead_.clear();
   keys_.begin();
   find_wanted(events);
   if (!memory_.empty()) bring_programs();
-  for (std::size_t i = 0, j = 0; i < events.size(); ++i)
-    for (; j < asked_end_[i]; ++j)
-      ahead_.push_back({.event = events[i], .program = asked_[j].index, .at = static_cast<std::uint16_t>(i)});
   by_program([](Runner& runner, std::span<Ahead> ahead) { runner.look_ahead(ahead); });
   std::erase_if(ahead_, [](const Ahead& ahead) { return !ahead.is_wanted; });
   by_program([](Runner& runner, std::span<Ahead> ahead) { runner.fetch(ahead); });
@@ -280,23 +275,31 @@ void Shard::by_program(const See& see) {
 void Shard::find_wanted(std::span<const Event* const> events) {
   const bool fetches = index_ && index_->fetches();
   hashes_.clear();
+  ahead_.clear();
   if (fetches)
     for (const Event* event : events) index_->fetch(*event, hashes_);
   auto hash = hashes_.cbegin();
   for (std::size_t i = 0; i < events.size(); ++i) {
-    if (fetches)
-      index_->candidates(*events[i], hash, asked_);
-    else
-      find_wanted(*events[i], asked_);
-    asked_end_[i] = asked_.size();
+    std::optional<std::span<const ProgramId>> wanted;
+    if (index_ && !fetches) wanted = index_->all_of(*events[i]);
+    if (!wanted) {
+      asked_.clear();
+      if (fetches)
+        index_->candidates(*events[i], hash, asked_);
+      else
+        find_wanted(*events[i], asked_);
+      wanted = asked_;
+    }
+    for (const ProgramId program : *wanted)
+      ahead_.push_back({.event = events[i], .program = program.index, .at = static_cast<std::uint16_t>(i)});
   }
 }
 
 // Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events
 // overlap.
 void Shard::bring_programs() const {
-  for (const ProgramId id : asked_)
-    for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[id.index * kLines + line]);
+  for (const Ahead& ahead : ahead_)
+    for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[ahead.program * kLines + line]);
 }
 
 // False: it has not seen it; what there is, is to be taken first.

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -141,10 +140,9 @@ class Shard {
   std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
   std::vector<bool> has_timers_;                   // by program
   KeyBook keys_;
-  // Of the events in hand: who can want them, event after event, and where each event's end; then those that do.
+  // Of the events in hand: who can want them, event after event; then those that do.
   std::vector<std::uint64_t> hashes_;  // for the index
-  std::vector<ProgramId> asked_;
-  std::array<std::size_t, kAhead> asked_end_{};
+  std::vector<ProgramId> asked_;       // of one event
   std::vector<Ahead> ahead_;
   std::size_t hand_ = 0, seen_of_hand_ = 0, seen_ahead_ = 0;
   bool is_alone_ = false;          // all of them are of one program, for which nothing is ever due
