@@ -67,7 +67,11 @@ Daemon::Daemon(Given given, Console& console)
       outbound_(settings_, clock_, taps_),
       around_{clock_, [this](const std::string& said) { log_.problem("adapters", said); },
               [this](const std::string& sink, const std::string& id, const std::string& body, const std::string& why) {
-                log_.problem("sink." + sink, why, "such messages go to the dead letters");
+                const std::string& dead = settings_.routes.dead_letter;
+                log_.problem("sink." + sink, why,
+                             dead.empty()   ? "such messages are lost, as there is no `sinks.dead_letter`"
+                             : dead == sink ? "it is the sink of dead letters itself, so such messages are lost"
+                                            : "such messages go to the dead letters");
                 outbound_.undeliverable(sink, id, body, why);
               }} {}
 

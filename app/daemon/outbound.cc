@@ -154,22 +154,27 @@ void Outbound::bind(Keeper* keeper) {
 
 void Outbound::undeliverable(const std::string& sink, const std::string& id, const std::string& body,
                              const std::string& why) {
+  {
+    const std::scoped_lock lock(mutex_);
+    ++given_up_[sink];
+    // An alert and what is said of it again have one id.
+    const auto kept =
+        std::ranges::find_if(kept_, [&](const Kept& one) { return one.alert.id == id && one.alert.document == body; });
+    if (kept != kept_.end()) kept->given_up[sink] = why;
+  }
+  // Told to the sink that has just refused it, it would be refused again, and each time be longer.
+  if (sink == settings_.routes.dead_letter) return;
   std::string document = "{\"source\":", message;
   append_json_text(document, sink + "/" + id);
   document += ",\"reason\":\"undeliverable\",\"detail\":";
   append_json_text(document, why);
   document += ",\"size\":" + std::to_string(body.size()) + ",\"record\":";
-  append_json_text(document, body);
+  append_json_text(document, std::string_view(body).substr(0, settings_.limits.record));
   document += '}';
   if (taps_.wants(Taps::Of::dead_letters)) taps_.offer(Taps::Of::dead_letters, {}, document);
   append_message(message, dead_letter_, {id, {}, document, {}});
   ++dead_count_;
   const std::scoped_lock lock(mutex_);
-  ++given_up_[sink];
-  const auto kept = std::ranges::find_if(kept_, [&](const Kept& one) {  // an alert and what is said of it again: one id
-    return one.alert.id == id && one.alert.document == body;
-  });
-  if (kept != kept_.end()) kept->given_up[sink] = why;
   if (keeper_ != nullptr && !dead_letter_.empty()) keeper_->add_told(message);
 }
 

@@ -33,7 +33,8 @@ class Outbound {
   // For a crew whose state `keeper` keeps. All of them outlive the crew. `rules`: those of the names.
   Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules);
 
-  // A message that a sink has given up is a dead letter of the keeper in force; any thread.
+  // A message that a sink has given up is a dead letter of the keeper in force, its record cut to the limit; one that
+  // the sink of dead letters itself has given up is counted alone. Any thread.
   void undeliverable(const std::string& sink, const std::string& id, const std::string& body, const std::string& why);
   // What was told to the one before and is in no epoch yet goes over to it.
   void bind(Keeper* keeper);

@@ -68,6 +68,26 @@ TEST_CASE("outbound: what a sink gave up before a reload is a dead letter of the
   outbound.undeliverable("alerts", "id2", "{}", "404");  // nobody is there any more
 }
 
+TEST_CASE("outbound: what the sink of dead letters gives up is counted, and no dead letter of a dead letter") {
+  Leaving leaving("alerts");
+  auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
+  Kept kept(set, store);
+  outbound.bind(&kept.keeper);
+  outbound.undeliverable("dead", "id1", "{}", "404");
+  CHECK(kept.keeper.take_told().empty());
+  CHECK(outbound.counts().given_up.at("dead") == 1);
+  CHECK(outbound.counts().dead_letters == 0);
+  outbound.undeliverable("alerts", "id2", std::string(settings.limits.record + 1, 'x'), "404");
+  const std::string told = kept.keeper.take_told();
+  const auto messages = messages_for("dead", told);
+  REQUIRE(messages);
+  REQUIRE(messages->size() == 1);
+  const std::string_view body = messages->front().body;
+  CHECK(body.ends_with("\"record\":\"" + std::string(settings.limits.record, 'x') + "\"}"));
+  CHECK(body.find(fmt::format("\"size\":{},", settings.limits.record + 1)) != std::string::npos);
+  outbound.bind(nullptr);
+}
+
 TEST_CASE("outbound: each sink of an alert has come as far as it has") {
   Leaving leaving("alerts\", \"dead");
   auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
