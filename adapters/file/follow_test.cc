@@ -268,6 +268,152 @@ TEST_CASE("follow: a folder and a pattern, file after file, those that come late
   CHECK(all.read() == "1:not of the pattern 2:one 3:two 4:three 5:four 6:five ");
 }
 
+TEST_CASE("follow: what is appended to a file that was left is read on there, and after a restart, too") {
+  const Folder folder;
+  folder.append("a", "one\n");
+  folder.append("b", "two\n");
+  Progress stored;
+  {
+    Follower follower(folder / ".");
+    CHECK(follower.read() == "1:one 2:two ");
+    folder.append("a", "three\n");
+    folder.append("b", "four\nfi");
+    CHECK(follower.read() == "3:four 4:three ");
+    folder.append("a", "six\n");
+    folder.append("b", "ve\n");
+    CHECK(follower.read() == "5:six 6:five ");
+    stored = follower.progress();
+    folder.append("a", "seven\n");
+    CHECK(follower.read() == "7:seven ");
+    CHECK(follower.told.empty());
+  }
+  Follower again(folder / ".", stored);
+  REQUIRE(again.started);
+  CHECK(again.read() == "7:seven ");
+  fs::resize_file(folder / "b", 0);
+  folder.append("b", "new\n");
+  CHECK(again.read() == "8:new ");
+  REQUIRE(again.told.size() == 1);
+  CHECK(again.told.front().find("somebody has cut") != std::string::npos);
+  const Progress at = again.progress();
+  AheadClock clock;
+  const auto source = open_file_source({.path = folder / ".", .follow = true}, SourceId(0), {}, &clock).value();
+  const std::atomic<bool> given_up{false};
+  const auto oldest = source->start_at_oldest({&at, 1}, given_up);
+  REQUIRE_FALSE(oldest);  // nobody knows any more in which order
+  CHECK(oldest.error().message.find("cannot be read again") != std::string::npos);
+}
+
+TEST_CASE("follow: files that are all written all the time get their turn") {
+  const Folder folder;
+  for (const char* name : {"a", "b", "c"}) folder.append(name, "begin\n");
+  Follower follower(folder / ".");
+  follower.clock.ahead = {};
+  std::size_t lines = 0, written = 3;
+  for (int i = 0; i < 400; ++i) {
+    if (i < 200 && i % 3 == 0)
+      for (const char* name : {"a", "b", "c"}) folder.append(name, "more\n"), ++written;
+    Block block;
+    follower.clock.at = follower.clock.at + milliseconds(400);
+    REQUIRE(follower.source->poll(block, {}));
+    lines += static_cast<std::size_t>(std::ranges::count(block.bytes.view(), '\n'));
+    if (i == 200) CHECK(lines > written / 2);
+  }
+  CHECK(lines == written);
+}
+
+TEST_CASE("follow: a file of a folder is read also where its name stands before; what rotation has packed is not") {
+  const Folder folder;
+  folder.append("m.log", "one\n");
+  Follower follower(folder / ".");
+  CHECK(follower.read() == "1:one ");
+  folder.append("a.log", "two\n");
+  CHECK(follower.read() == "2:two ");
+  folder.append("m.log", "three\n");
+  CHECK(follower.read() == "3:three ");
+  const std::string text = "one\nthree\n";
+  std::string packed(ZSTD_compressBound(text.size()), '\0');
+  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
+  folder.append("b-copy", packed);  // the same under another name
+  folder.append("a.log-20261122.gz", "\x1F\x8B rubbish");
+  folder.append("a.log.1", "rotated by somebody before, and never read\n");
+  CHECK(follower.read().empty());
+  CHECK(follower.told.empty());
+  folder.append("c.log", "\x1F\x8B rubbish");
+  CHECK(follower.read().empty());
+  CHECK(follower.told.size() == 1);
+  // More files than are remembered: one that came before them may have been read.
+  for (int i = 0; i < 70; ++i) folder.append("n" + std::to_string(100 + i), "line\n");
+  follower.read();
+  folder.append("b.log", "is this new?\n");
+  CHECK(follower.read().empty());
+  REQUIRE(follower.told.size() >= 2);
+  CHECK(follower.told.back().find("is not read: its name stands before") != std::string::npos);
+}
+
+TEST_CASE("follow: who writes on into what was moved away is heard, also long after the new file was begun") {
+  const Folder folder;
+  folder.append("log", "one\n");
+  Follower follower(folder / "log");
+  CHECK(follower.read() == "1:one ");
+  folder.rename("log", "log.1");
+  folder.append("log", "");
+  CHECK(follower.read().empty());
+  folder.append("log.1", "two\n");
+  follower.clock.at = follower.clock.at + seconds(6);
+  CHECK(follower.read() == "2:two ");
+  folder.append("log", "three\n");
+  CHECK(follower.read() == "3:three ");
+  folder.rename("log.1", "log.2");
+  folder.append("log.2", "four\n");
+  follower.clock.at = follower.clock.at + seconds(6);
+  const Progress stored = follower.progress();
+  CHECK(follower.read() == "4:four ");
+  Follower again(folder / "log", stored);
+  REQUIRE(again.started);
+  again.clock.at = again.clock.at + seconds(6);
+  CHECK(again.read() == "4:four ");
+}
+
+TEST_CASE("follow: a link that leads to another file each day, and a file that was moved under any name") {
+  const Folder folder;
+  fs::create_directory(folder / "days");
+  folder.append("days/app-1", "one\n");
+  fs::create_symlink(folder / "days/app-1", folder / "log");
+  Progress stored;
+  {
+    Follower follower(folder / "log");
+    CHECK(follower.read() == "1:one ");
+    stored = follower.progress();
+  }
+  folder.append("days/app-1", "two\n");
+  folder.append("days/app-2", "three\n");
+  fs::remove(folder / "log");
+  fs::create_symlink(folder / "days/app-2", folder / "log");
+  {
+    Follower follower(folder / "log", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "2:two 3:three ");
+    folder.append("days/app-1", "four\n");
+    follower.clock.at = follower.clock.at + seconds(6);
+    CHECK(follower.read() == "4:four ");
+  }
+  folder.append("plain", "one\n");
+  {
+    Follower follower(folder / "plain");
+    CHECK(follower.read() == "1:one ");
+    stored = follower.progress();
+  }
+  folder.append("plain", "two\n");
+  folder.rename("plain", "old.txt");
+  folder.append("plain", "three\n");
+  Follower follower(folder / "plain", stored);
+  REQUIRE(follower.started);
+  CHECK(follower.read() == "2:two 3:three ");
+  Follower again(folder / "plain", stored, Again{});
+  CHECK(again.read() == "1:one 2:two 3:three ");
+}
+
 TEST_CASE("follow: the line that names the columns, once, however many files have it, with a byte order mark or not") {
   const Folder folder;
   folder.append("t-1", "a,b\n1,2\n3,4\n");

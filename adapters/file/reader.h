@@ -41,6 +41,7 @@ class FileReader {
   Result<bool> skip(std::uint64_t to);
 
   std::uint64_t position() const { return position_; }  // unpacked
+  std::uint64_t taken() const { return taken_; }        // as the file has them
   Result<FileFacts> facts() const;
   // Became shorter than what has been read of it.
   bool was_cut() const;

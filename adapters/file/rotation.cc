@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "adapters/file/reader.h"
@@ -41,6 +43,31 @@ std::string_view number_at(std::string_view text) {
   return digits.substr(std::min(digits.find_first_not_of('0'), digits.size()));
 }
 
+// `path_of`: where one of this name is read; nothing: it is none of them.
+template <class PathOf>
+Result<std::vector<FoundFile>> plain_files(const std::string& folder, const PathOf& path_of) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
+  const auto broken = [&] {
+    return failure(Error::Code::unreadable, "cannot list " + folder + ": " + std::strerror(errno));
+  };
+  if (entries == nullptr) return broken();
+  std::vector<FoundFile> out;
+  for (errno = 0; const dirent* entry = ::readdir(entries.get()); errno = 0) {
+    FoundFile found;
+    found.name = entry->d_name;
+    auto path = path_of(found.name);
+    if (!path) continue;
+    found.path = std::move(*path);
+    const auto facts = facts_of(found.path);
+    if (!facts || !*facts || !(*facts)->is_plain) continue;  // moved away just now, or no file
+    found.identity = (*facts)->identity;
+    found.size = (*facts)->size;
+    out.push_back(std::move(found));
+  }
+  if (errno != 0) return broken();
+  return out;
+}
+
 }  // namespace
 
 bool is_read_before(std::string_view a, std::string_view b) {
@@ -65,6 +92,18 @@ bool is_read_before(std::string_view a, std::string_view b) {
   return left.empty() == right.empty() ? x.stem < y.stem : right.empty();
 }
 
+std::string_view stem_of(std::string_view name) { return generation_of(name).stem; }
+
+bool is_rotated_name(std::string_view name, std::string_view of) {
+  if (!name.starts_with(of)) return false;
+  std::string_view behind = name.substr(of.size());
+  const bool is_packed = behind.ends_with(".zst") || behind.ends_with(".gz");
+  if (is_packed) behind.remove_suffix(behind.ends_with(".gz") ? 3 : 4);
+  if (behind.empty()) return is_packed;
+  return (behind.front() == '.' || behind.front() == '-') &&
+         behind.find_first_not_of("0123456789.-_T:Z") == std::string_view::npos;  // a number or a date, no `.bak`
+}
+
 FileSet::FileSet(std::string path) : path_(std::move(path)) {
   const std::size_t slash = path_.rfind('/');
   folder_ = slash == std::string::npos ? "." : slash == 0 ? "/" : path_.substr(0, slash);
@@ -85,34 +124,29 @@ FileSet::FileSet(std::string path) : path_(std::move(path)) {
 
 bool FileSet::fits(const std::string& name, bool with_rotated) const {
   if (!pattern_.empty()) return ::fnmatch(pattern_.c_str(), name.c_str(), FNM_PERIOD) == 0;
-  if (name == name_) return true;
-  if (!with_rotated || !name.starts_with(name_)) return false;
-  std::string_view behind = std::string_view(name).substr(name_.size());
-  if (behind.ends_with(".zst")) behind.remove_suffix(4);
-  return !behind.empty() && (behind.front() == '.' || behind.front() == '-') &&
-         behind.find_first_not_of("0123456789.-_T:Z") == std::string_view::npos;  // a number or a date, no `.bak`
+  return name == name_ ||
+         (with_rotated && !name.ends_with(".gz") && name != name_ + ".zst" && is_rotated_name(name, name_));
 }
 
 Result<std::vector<FoundFile>> FileSet::files(bool with_rotated) const {
-  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder_.c_str()), ::closedir);
-  const auto broken = [&] {
-    return failure(Error::Code::unreadable, "cannot list " + folder_ + ": " + std::strerror(errno));
-  };
-  if (entries == nullptr) return broken();
+  auto out = plain_files(folder_, [&](const std::string& name) {
+    return fits(name, with_rotated) ? std::optional(path_of(name)) : std::nullopt;
+  });
+  if (out)
+    std::sort(out->begin(), out->end(),
+              [](const FoundFile& a, const FoundFile& b) { return is_read_before(a.name, b.name); });
+  return out;
+}
+
+std::vector<FoundFile> FileSet::anything_near() const {
+  std::vector<std::string> folders{folder_};
+  std::error_code error;
+  if (const auto leads_to = std::filesystem::canonical(path_, error); !error)
+    folders.push_back(leads_to.parent_path().string());
   std::vector<FoundFile> out;
-  for (errno = 0; const dirent* entry = ::readdir(entries.get()); errno = 0) {
-    FoundFile found;
-    found.name = entry->d_name;
-    if (!fits(found.name, with_rotated)) continue;
-    found.path = path_of(found.name);
-    const auto facts = facts_of(found.path);
-    if (!facts || !*facts || !(*facts)->is_plain) continue;  // moved away just now, or no file
-    found.identity = (*facts)->identity;
-    out.push_back(std::move(found));
-  }
-  if (errno != 0) return broken();
-  std::sort(out.begin(), out.end(),
-            [](const FoundFile& a, const FoundFile& b) { return is_read_before(a.name, b.name); });
+  for (const std::string& folder : folders)
+    if (auto files = plain_files(folder, [&](const std::string& name) { return std::optional(folder + "/" + name); }))
+      out.insert(out.end(), files->begin(), files->end());
   return out;
 }
 

@@ -18,9 +18,14 @@ namespace tocsin {
 // Is `a` read before `b`?
 bool is_read_before(std::string_view a, std::string_view b);
 
+// What rotation calls a file that was `of` before: with a number or a date behind it, packed or not.
+// Without the number or the packing that rotation has put behind it.
+std::string_view stem_of(std::string_view name);
+bool is_rotated_name(std::string_view name, std::string_view of);
+
 struct FoundFile {
   std::string path, name;
-  std::uint64_t identity = 0;
+  std::uint64_t identity = 0, size = 0;
 };
 
 class FileSet {
@@ -33,6 +38,8 @@ class FileSet {
   const std::string& folder() const { return folder_; }
   // In the order in which they are read. With the ones that rotation has moved away: `app.log.1` beside `app.log`.
   Result<std::vector<FoundFile>> files(bool with_rotated) const;
+  // All that stands beside it, and beside what it leads to, whatever it is called: to look for one by its number.
+  std::vector<FoundFile> anything_near() const;
   std::string path_of(const std::string& name) const { return name == name_ ? path_ : folder_ + "/" + name; }
 
  private:

@@ -131,6 +131,9 @@ class FileSink final : public Sink {
 
   Result<void> finish(Epoch epoch) override {
     if (epoch <= finished_) return {};
+    // Also where no message comes, or rotation packs the file of the mark, and the next start looks for it.
+    if (pending_.empty() && trouble_.empty() && !comes_again_ && epoch > newest_)
+      if (auto looked = attempt(look_at_file(epoch)); !looked) return looked;
     finished_ = epoch;
     finished_length_ = length_ + pending_.size();
     return may_try() ? flush() : Result<void>{};

@@ -169,11 +169,30 @@ TEST_CASE("file sink: a file that was moved away is left, and a new one begun wi
   REQUIRE(life.give(1, {"a"}));
   REQUIRE(disk.rename("alerts", "alerts.1"));
   CHECK(life.give(2, {}));
-  CHECK_FALSE(is_there(disk, "alerts"));
+  CHECK(is_there(disk, "alerts"));
   CHECK(life.give(3, {"b"}));
   CHECK(in(disk, "alerts.1") == "a\n");
   CHECK(in(disk) == "b\n");
   CHECK(life.told.size() == 1);
+}
+
+TEST_CASE(
+    "file sink: a file that is moved away and packed while nothing comes is nothing to refuse the next start for") {
+  CrashDisk disk;
+  Delivery stored;
+  {
+    Life life(disk);
+    REQUIRE(life.give(1, {"a"}));
+    REQUIRE(disk.rename("alerts", "alerts.1"));
+    REQUIRE(life.give(2, {}));
+    CHECK(in(disk).empty());
+    stored = life.sink->delivery();
+    REQUIRE(disk.remove("alerts.1"));
+  }
+  Life life(disk, stored, 2);
+  REQUIRE(life.opened);
+  CHECK(life.give(3, {"b"}));
+  CHECK(in(disk) == "b\n");
 }
 
 TEST_CASE("file sink: after a crash, a file that had been moved away is found, and the one begun behind it") {

@@ -9,7 +9,10 @@
 #include <charconv>
 #include <cstring>
 #include <deque>
+#include <filesystem>
+#include <iterator>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -30,8 +33,28 @@ constexpr Duration kLinger = seconds(2);
 constexpr Duration kLookAgain = milliseconds(50), kLookAtLast = milliseconds(250), kListAgain = seconds(1);
 // Places remembered between what is stored and what was read; of more, every other one is forgotten.
 constexpr std::size_t kPlacesMax = 4096;
-// Files remembered as read.
-constexpr std::size_t kReadMax = 64;
+// How often one that is written is left for a look at those that were moved away.
+constexpr Duration kLookBack = seconds(5);
+// Files remembered as left. All of them stand in the bookmark of each epoch.
+constexpr std::size_t kLeftMax = 64;
+constexpr std::size_t kPassedOverMax = 10'000;
+
+// A file that was read to its end, and left for another; what is appended to it later is read on there.
+struct Left {
+  std::uint64_t identity = 0;
+  std::uint64_t size = 0;              // packed or not, when it was left
+  std::uint64_t byte = 0, digest = 0;  // as in Place
+  std::string path;                    // where it was found last; "" not since the start
+
+  std::string_view name() const { return std::string_view(path).substr(path.rfind('/') + 1); }
+};
+
+// Where to go on in files that had been left.
+struct LeftFiles {
+  std::vector<Left> files;       // the one that was left last stands last
+  bool is_out_of_order = false;  // the source has come back to one: lines are not in the order of the files any more
+  bool has_forgotten = false;    // one was left that is not here
+};
 
 // The beginning of a line, as a bookmark says it.
 struct Place {
@@ -39,8 +62,15 @@ struct Place {
   std::uint64_t identity = 0;  // of its file
   std::uint64_t byte = 0, digest = 0;
   std::string name;  // the file's, when it was read
+  std::shared_ptr<const LeftFiles> left;
 
-  std::string text() const { return fmt::format("lines1 {} {} {} {:016x} {}", line, identity, byte, digest, name); }
+  std::string text() const {
+    std::string out = fmt::format("lines2 {} {} {} {:016x} {} {} {}", line, identity, byte, digest,
+                                  left->is_out_of_order ? 1 : 0, left->has_forgotten ? 1 : 0, left->files.size());
+    for (const Left& file : left->files)
+      fmt::format_to(std::back_inserter(out), " {} {} {} {:016x}", file.identity, file.size, file.byte, file.digest);
+    return out + ' ' + name;
+  }
 
   static Result<Place> read(std::string_view text) {
     Place out;
@@ -51,13 +81,29 @@ struct Place {
       text.remove_prefix(static_cast<std::size_t>(end - text.data()));
       return error == std::errc{};
     };
-    const bool known = text.starts_with("lines1 ");
+    const bool is_first = text.starts_with("lines1 ");
+    const bool known = is_first || text.starts_with("lines2 ");
     if (known) text.remove_prefix(6);
-    if (!known || !number(10, out.line) || !number(10, out.identity) || !number(10, out.byte) ||
-        !number(16, out.digest) || text.empty())
+    LeftFiles left;
+    left.has_forgotten = is_first;  // it did not say what had been left
+    std::uint64_t out_of_order = 0, forgotten = 0, count = 0;
+    bool is_whole =
+        known && number(10, out.line) && number(10, out.identity) && number(10, out.byte) && number(16, out.digest);
+    if (is_whole && !is_first) {
+      is_whole = number(10, out_of_order) && number(10, forgotten) && number(10, count) && count <= kLeftMax;
+      left.is_out_of_order = out_of_order != 0;
+      left.has_forgotten = forgotten != 0;
+      for (std::uint64_t i = 0; is_whole && i < count; ++i) {
+        Left& file = left.files.emplace_back();
+        is_whole =
+            number(10, file.identity) && number(10, file.size) && number(10, file.byte) && number(16, file.digest);
+      }
+    }
+    if (!is_whole || text.empty())
       return failure(Error::Code::malformed,
                      "what the state says of a file that was read is nothing that this version of tocsin knows");
     out.name = text.substr(1);
+    out.left = std::make_shared<const LeftFiles>(std::move(left));
     return out;
   }
 };
@@ -170,7 +216,7 @@ class FileSource final : public Source {
         if (whole == 0) return at_end(into, wait);
         break;
       }
-      noticed_.reset();
+      if (files_ && files_->is_one_file()) noticed_.reset();  // of a folder others wait, too
       const std::size_t newline = bytes.view().substr(had).rfind('\n');
       if (newline != std::string_view::npos) whole = had + newline + 1;
       // A pipe that is slow is given on at once, not when a block is full.
@@ -268,7 +314,31 @@ class FileSource final : public Source {
     if (tail_.size() > kKnownBy) tail_.erase(0, tail_.size() - kKnownBy);
   }
 
-  Place place() const { return {line_, identity_, byte_, hash_bytes(tail_), name_}; }
+  Place place() const { return {line_, identity_, byte_, hash_bytes(tail_), name_, left_}; }
+
+  template <class Change>
+  void change_left(const Change& change) {
+    LeftFiles left = *left_;
+    change(left);
+    left_ = std::make_shared<const LeftFiles>(std::move(left));
+  }
+
+  // The file in hand is put down for another one.
+  void leave() {
+    if (reader_ == nullptr || !files_) return;
+    change_left([&](LeftFiles& left) {
+      std::erase_if(left.files, [&](const Left& file) { return file.identity == identity_; });
+      left.files.push_back({identity_, reader_->taken(), byte_, hash_bytes(tail_), path_});
+      if (left.files.size() <= kLeftMax) return;
+      left.has_forgotten = true;
+      left.files.erase(left.files.begin());
+    });
+  }
+  void forget_left(std::uint64_t identity) {  // a number may be given again
+    change_left([&](LeftFiles& left) {
+      std::erase_if(left.files, [&](const Left& file) { return file.identity == identity; });
+    });
+  }
 
   void note_place() {
     if (!files_) return;
@@ -288,12 +358,16 @@ class FileSource final : public Source {
       return false;
     }
     if (!opened) return tl::unexpected(opened.error());
-    read_.push_back(identity_);
-    if (read_.size() > kReadMax) read_.pop_front();
-    std::erase(read_, file.identity);  // a number may be given again
+    leave();
+    forget_left(file.identity);
+    if (reader_ != nullptr && config_.follow && is_read_before(file.name, name_)) come_back();
     adopt(std::move(*opened), file, {});
     at_header_ = config_.header;
     return true;
+  }
+
+  void come_back() {
+    change_left([](LeftFiles& left) { left.is_out_of_order = true; });
   }
 
   void adopt(std::unique_ptr<FileReader> reader, const FoundFile& file, std::string tail) {
@@ -301,6 +375,9 @@ class FileSource final : public Source {
     const auto facts = reader_->facts();  // not what was listed: it may have been moved since
     identity_ = facts ? facts->identity : file.identity;
     name_ = file.name;
+    std::error_code error;  // what a link leads to: it may lead to another one later
+    const auto leads_to = std::filesystem::canonical(file.path, error);
+    path_ = error ? file.path : leads_to.string();
     byte_ = reader_->position();
     tail_ = std::move(tail);
     noticed_.reset();
@@ -368,7 +445,14 @@ class FileSource final : public Source {
     const auto files = files_->files(true);
     if (!files) return tl::unexpected(files.error());
     reader_.reset();
-    const auto found = find(place, *files, 0);
+    left_ = place.left;
+    auto found = find(place, *files, 0);
+    if (found && !*found && place.byte != 0) {
+      std::vector<FoundFile> same = files_->anything_near();
+      std::erase_if(same, [&](const FoundFile& file) { return file.identity != place.identity; });
+      for (FoundFile& file : same) file.name = place.name;  // its place in the order is the one that it had
+      found = find(place, same, 0);
+    }
     if (!found) return tl::unexpected(found.error());
     if (*found && place.byte != 0) return read_header();
     if (*found) return begin_file();
@@ -388,15 +472,28 @@ class FileSource final : public Source {
 
   // Lines are counted back from the place through the files that were read before it, up to the first line of all.
   Result<void> go_to_oldest(const Place& place, const std::atomic<bool>& given_up) {
+    if (place.left->is_out_of_order)
+      return failure(
+          Error::Code::refused,
+          fmt::format("{}: files that had been left have grown, and were read on behind others; in that order "
+                      "they cannot be read again",
+                      config_.path));
     const auto files = files_->files(true);
     if (!files) return tl::unexpected(files.error());
     if (const auto found = go_back(place); !found) return found;
-    auto file = std::ranges::find(*files, identity_, &FoundFile::identity);
-    if (file == files->end()) return {};  // it was moved just now, or nothing of it had been read
+    left_ = std::make_shared<const LeftFiles>(LeftFiles{.files = {}, .has_forgotten = true});
+    if (byte_ == 0 && std::ranges::find(*files, identity_, &FoundFile::identity) == files->end()) return {};
+    // It may not be one of them: what a link led to before, or one that was moved under another name.
+    std::vector<FoundFile> before_it = *files;
+    std::erase_if(before_it, [&](const FoundFile& other) {
+      return other.identity == identity_ || !is_read_before(other.name, name_);
+    });
+    before_it.push_back({path_, name_, identity_});
+    auto file = std::prev(before_it.end());
     const auto before = lines_of(*file, byte_, given_up);
     if (!before) return tl::unexpected(before.error());
     line_ -= std::min(*before, line_ - 1);
-    while (line_ > 1 && file != files->begin()) {
+    while (line_ > 1 && file != before_it.begin()) {
       const auto lines = lines_of(*std::prev(file), std::nullopt, given_up);
       if (!lines) return tl::unexpected(lines.error());
       if (*lines >= line_) break;  // not all of it was read
@@ -453,12 +550,20 @@ class FileSource final : public Source {
 
   // ----- the end of a file --------------------------------------------------------------------------
 
+  // Where to go from the end of the file in hand.
+  struct Next {
+    FoundFile file;
+    std::optional<Left> left;  // nothing: none of it was read
+  };
+
   Result<Polled> at_end(Block& into, Duration wait) {
     if (config_.follow && reader_->was_cut()) return was_cut(into);
     const auto next = next_file();
     if (!next) return tl::unexpected(next.error());
     if (!*next && !config_.follow) return last(into);
-    if (*next && (!config_.follow || is_left_alone())) return end_file(into, **next);
+    if (*next && (*next)->left && ((into.bytes.empty() && !skipping_) || is_left_alone()))
+      return go_on_in(into, **next);
+    if (*next && !(*next)->left && (!config_.follow || is_left_alone())) return end_file(into, (*next)->file);
     reader_->look_again();
     rest_.append(into.bytes.view());
     into.bytes.clear();
@@ -466,27 +571,128 @@ class FileSource final : public Source {
     return Polled::nothing;
   }
 
-  // The file behind the one in hand; nothing: there is none now.
-  Result<std::optional<FoundFile>> next_file() {
-    if (!config_.follow && files_->is_one_file()) return std::nullopt;
-    if (config_.follow) {
-      const auto now = files_->is_one_file() ? facts_of(files_->path()) : std::nullopt;
-      if (now && *now && (*now)->identity == identity_) return std::nullopt;
-      const bool may_be_new = now && *now;
-      if (!may_be_new && !noticed_ && listed_ && clock_->elapsed() - *listed_ < kListAgain) return std::nullopt;
-      listed_ = clock_->elapsed();
-    }
+  const Left* left_of(std::uint64_t identity) const {
+    const auto at = std::ranges::find(left_->files, identity, &Left::identity);
+    return at == left_->files.end() ? nullptr : &*at;
+  }
+
+  // Is it worth a look at the folder?
+  bool is_time_to_list() const {
+    if (!config_.follow) return !files_->is_one_file();
+    const auto now = files_->is_one_file() ? facts_of(files_->path()) : std::nullopt;
+    const bool is_there = now && *now, is_in_hand = is_there && (*now)->identity == identity_;
+    if (is_in_hand && left_->files.empty()) return false;
+    const Left* left = is_there ? left_of((*now)->identity) : nullptr;
+    if (is_there && !is_in_hand && (left == nullptr || left->size != (*now)->size)) return true;
+    return noticed_ || !listed_ || clock_->elapsed() - *listed_ >= (is_in_hand ? kLookBack : kListAgain);
+  }
+
+  // The file behind the one in hand, or one that was left and has grown; nothing: there is none now. All get their
+  // turn: it is the first one behind this one, and behind the last one comes the first.
+  Result<std::optional<Next>> next_file() {
+    if (!is_time_to_list()) return std::nullopt;
+    if (config_.follow) listed_ = clock_->elapsed();
     const auto files = list(true);
     if (!files) return tl::unexpected(files.error());
     const auto here = std::ranges::find(*files, identity_, &FoundFile::identity);
     if (here != files->end()) name_ = here->name;  // else it was removed
-    // Names may be given in no order that is known here; what has been read is not read again for that.
-    const auto next = std::ranges::find_if(*files, [&](const FoundFile& file) {
-      return file.identity != identity_ && !is_read_before(file.name, name_) &&
-             std::ranges::find(read_, file.identity) == read_.end();
-    });
-    if (next == files->end()) return std::nullopt;
-    return *next;
+    for (const FoundFile& file : *files)
+      if (const Left* left = left_of(file.identity); left != nullptr && left->path != file.path)
+        change_left(
+            [&](LeftFiles& all) { std::ranges::find(all.files, file.identity, &Left::identity)->path = file.path; });
+    const auto first =
+        std::ranges::find_if(*files, [&](const FoundFile& file) { return !is_read_before(file.name, name_); });
+    for (auto file = first; file != files->end(); ++file) {
+      if (file->identity == identity_) continue;
+      const Left* left = left_of(file->identity);
+      if (left == nullptr) return Next{*file, std::nullopt};
+      if (config_.follow && left->size != file->size) return Next{*file, *left};
+    }
+    if (!config_.follow) return std::nullopt;
+    for (auto file = files->begin(); file != first; ++file) {
+      if (file->identity == identity_) continue;
+      const Left* left = left_of(file->identity);
+      if (left != nullptr && left->size != file->size) return Next{*file, *left};
+      if (left == nullptr && is_new(*file)) return Next{*file, std::nullopt};
+    }
+    // Not in the folder: what a link led to before.
+    for (const Left& left : left_->files) {
+      const auto now = left.path.empty() ? std::nullopt : facts_of(left.path);
+      if (!now || !*now || (*now)->identity != left.identity || (*now)->size == left.size) continue;
+      return Next{{left.path, name_, left.identity, (*now)->size}, left};
+    }
+    return std::nullopt;
+  }
+
+  // Of a name that is read before the one in hand: has none of it been read, under whatever name? What rotation has
+  // packed or copied has.
+  bool is_new(const FoundFile& file) {
+    if (files_->is_one_file() || passed_over_.contains(file.identity)) return false;
+    const auto is_of = [&](std::string_view of) {
+      return is_rotated_name(file.name, of) || is_rotated_name(file.name, stem_of(of));
+    };
+    bool is_known = is_of(name_) || is_at(file, place());
+    for (const Left& left : left_->files)
+      is_known = is_known || (!left.path.empty() && is_of(left.name())) || is_at(file, place_of(left));
+    if (!is_known && !left_->has_forgotten && is_readable(file)) return true;
+    if (passed_over_.size() >= kPassedOverMax) passed_over_.clear();
+    passed_over_.insert(file.identity);
+    if (!is_known)
+      config_.tell(fmt::format(
+          "{}: {} is not read: its name stands before {}, and whether it was read before is not known any more",
+          config_.path, file.path, name_));
+    return false;
+  }
+
+  static Place place_of(const Left& left) { return {0, left.identity, left.byte, left.digest, {}, nullptr}; }
+  bool is_at(const FoundFile& file, const Place& place) const {
+    if (place.byte == 0) return false;  // before any file stands the same
+    const auto there = at_place(file, place);
+    return there && *there;
+  }
+  // What cannot be unpacked here is nothing to go on with.
+  static bool is_readable(const FoundFile& file) {
+    char first = 0;
+    const auto reader = FileReader::open(file.path);
+    return reader && (*reader)->read(&first, 1, {});
+  }
+
+  // In a file that was left: what has come since.
+  Result<Polled> go_on_in(Block& into, const Next& next) {
+    auto there = at_place(next.file, place_of(*next.left));
+    if (!there) {
+      trouble_ = there.error().message;
+      rest_.append(into.bytes.view());
+      into.clear();
+      watch_->wait(kLookAgain);
+      return Polled::nothing;
+    }
+    if (!*there && files_->is_one_file() &&
+        is_read_before(next.file.name, name_)) {  // its number is another file's now
+      forget_left(next.file.identity);
+      rest_.append(into.bytes.view());
+      into.clear();
+      return Polled::nothing;
+    }
+    Result<Polled> given = Polled::nothing;
+    if (skipping_)
+      given = end_line(into);  // nobody comes back into the middle of a line
+    else
+      into.clear();  // its line is not whole: it is read again when it is
+    if (!given) return given;
+    if (!*there) {  // cut, or begun anew
+      if (next.left->byte > 0)
+        config_.tell(fmt::format("{}: somebody has cut {} after it was read; it is read from its beginning",
+                                 config_.path, next.file.path));
+      const auto used = use(next.file);
+      if (!used) return tl::unexpected(used.error());
+      return given;
+    }
+    leave();
+    forget_left(next.file.identity);
+    come_back();
+    adopt(std::move((*there)->first), next.file, std::move((*there)->second));
+    return given;
   }
 
   bool is_left_alone() {
@@ -512,7 +718,10 @@ class FileSource final : public Source {
       return Polled::nothing;
     }
     into.bytes.append("\n");
-    return give(into);
+    Result<Polled> given = give(into);
+    --byte_;  // the file does not have it
+    tail_.pop_back();
+    return given;
   }
 
   // Somebody has copied it away and cut it, or begun it anew.
@@ -560,8 +769,10 @@ class FileSource final : public Source {
 
   Bytes rest_;
   std::uint64_t line_ = 1, first_wanted_ = 1;
-  std::deque<std::uint64_t> read_;  // files, by their numbers
-  std::deque<Place> places_;        // ascending by line
+  std::string path_;  // where the file in hand stood when it was opened
+  std::shared_ptr<const LeftFiles> left_ = std::make_shared<const LeftFiles>();
+  std::set<std::uint64_t> passed_over_;  // by their numbers: they are not read, and that was said where it has to be
+  std::deque<Place> places_;             // ascending by line
   std::string header_;
   bool at_header_ = false;
   bool skipping_ = false, paused_ = false, ended_ = false;

@@ -3,7 +3,9 @@
 //
 // Several files (a folder, a pattern, a file that is rotated) are one after the other, and their lines are counted
 // through, as `cat` would give them: so a position never comes twice, and order does not depend on when somebody
-// rotates. The order is that of their names (rotation.h).
+// rotates. The order is that of their names (rotation.h). With `follow`, what is appended to a file that was left is
+// read on there, and numbered behind what came meanwhile; a new file of a folder is read also where its name stands
+// before.
 //
 // Without `follow` it is finite: at the end of the last file the partition ends. With it, it waits there for more: for
 // lines (one that has no line break yet is not given), for the next file when this one was moved away and nobody writes
@@ -11,6 +13,7 @@
 // that does not work (network file systems) it looks again by itself.
 //
 // Going back: the bookmark of a position is the file's number, the place in it and a digest of the bytes before that,
+// and the same of the last files that were left,
 // so a restart finds the file under the name that rotation gave it, goes there at once (what is packed is unpacked up
 // to there), and refuses when it has gone or holds something else. A file that is copied and cut (copytruncate) is read
 // on in its copy; without a copy that is said, and it begins anew. Standard input and pipes cannot go back.

@@ -310,7 +310,8 @@ TEST_CASE("what cannot be rebuilt is refused, and the old rules run on") {
   refused(std::string(kEvent) + kTwo, {.require_state_kept = true, .rebuild = {"two"}},
           "would lose what they remember");
   // The past is read again from the file that is there, and the line where it stood is not in it any more.
-  fs::rename(running.folder / "in.ndjson", running.folder / "away");
+  fs::create_directory(running.folder / "elsewhere");
+  fs::rename(running.folder / "in.ndjson", running.folder / "elsewhere/in.ndjson");
   refused(std::string(kEvent) + kThree + kTwo, {.rebuild = {"two"}}, "cannot be rebuilt: source.in");
   refused(std::string(kEvent) + kThree + kTwo, {.dry_run = true, .rebuild = {"two"}}, "cannot be rebuilt: source.in");
   running.add(event("ann", 4) + event("bob", 5));
