@@ -38,11 +38,11 @@ class Shape {
   const std::uint32_t* fit(const char* bytes, const std::uint32_t* token, const std::uint32_t* end,
                            bool& in_one_line) const;
 
-  // How many lines from `record` on, `most` at most, are each a record of the shape, with plain values alone and nothing
-  // behind it. `line_ends`: of each, its line break, or `limit`. `ends`: of each, size() + 1 places: its begin, then the
-  // ends of its values; value n stands from key_size(n) behind the end before it up to its own, a text with its quotes.
-  // REQUIRES: not empty; there is room for `most`; `limit` holds a control character, and 64 bytes may be read from
-  // there on.
+  // How many lines from `record` on, `most` at most, are each a record of the shape, with plain values alone and
+  // nothing behind it. `line_ends`: of each, its line break, or `limit`. `ends`: of each, size() + 1 places: its
+  // begin, then the ends of its values; value n stands from key_size(n) behind the end before it up to its own, a text
+  // with its quotes. REQUIRES: not empty; there is room for `most`; `limit` holds a control character, and 64 bytes
+  // may be read from there on.
   std::size_t fit_lines(const char* record, const char* limit, std::size_t most, const char** ends,
                         const char** line_ends) const;
 

@@ -16,8 +16,9 @@ namespace {
 // All of this is embedded in files: docs/formats.md says the same.
 constexpr std::string_view kMagic = "tocsin\x1A\n";  // a file cut or converted as text shows at once
 constexpr std::size_t kHeadSize = 48, kBlockHeadSize = 16;
-constexpr std::size_t kBlockBytes = 16 << 10;  // of changes: what one `find` reads
-constexpr std::size_t kPieceBytes = 1 << 20;   // of manifest and outbox
+constexpr std::size_t kBlockBytes = 16 << 10;                      // of changes: what one `find` reads
+constexpr std::size_t kPieceBytes = 1 << 20;                       // of manifest and outbox
+constexpr std::size_t kFirstAhead = kBlockHeadSize + kBlockBytes;  // read at once, behind the first block
 constexpr std::uint64_t kRecordMax = std::uint64_t{1} << 31;
 constexpr std::size_t kWriteBytes = 1 << 20;  // handed to the file at once
 
@@ -400,13 +401,24 @@ Result<bool> DeltaCursor::next() {
   }
 }
 
+Result<bool> DeltaCursor::leap(std::string_view to) {
+  from_ = to;
+  if (const std::size_t block = delta_->block_for(to); block >= next_block_) {  // behind all that has been read
+    next_block_ = block;
+    records_left_ = blocks_left_ = {};
+    at_once_ = 0;
+  }
+  return next();
+}
+
 // Blocks of changes lie one behind the other, so several are one read.
 Result<void> DeltaCursor::fill() {
   const auto& blocks = delta_->changes_;
   const std::uint64_t at = blocks[next_block_].at;
   std::size_t end = next_block_ + 1;
   const auto end_of = [&](std::size_t block) { return blocks[block].at + kBlockHeadSize + blocks[block].size; };
-  while (end < blocks.size() && end_of(end) - at <= ahead_) ++end;
+  while (end < blocks.size() && end_of(end) - at <= at_once_) ++end;
+  at_once_ = std::min(ahead_, std::max<std::size_t>(at_once_ * 2, kFirstAhead));
   bytes_.resize(static_cast<std::size_t>(end_of(end - 1) - at));
   const auto read = delta_->disk_.open(delta_path(epoch()), Disk::Open::read).and_then([&](const auto& file) {
     return read_exactly(*file, delta_->shown_, at, bytes_);

@@ -117,11 +117,15 @@ Result<std::shared_ptr<const Delta>> read_delta(Disk& disk, const std::string& s
 // Goes over the changes of a delta in the order of their addresses.
 class DeltaCursor {
  public:
-  // Begins at the first address that is not before `from`. Reads up to `ahead` bytes at once, at least a block.
+  // Begins at the first address that is not before `from`. Reads a block, then ever more at once, up to `ahead` bytes:
+  // many a reader ends, or leaps, after a few addresses.
   DeltaCursor(std::shared_ptr<const Delta> delta, std::string_view from, std::size_t ahead);
 
   // False: there are no more.
   Result<bool> next();
+  // The same, at the first address that is not before `to`; the blocks between are not read. REQUIRES: `to` lies behind
+  // the change in hand.
+  Result<bool> leap(std::string_view to);
   // Good until `next`.
   const StateChange& change() const { return change_; }
   Epoch epoch() const { return delta_->head().epoch; }
@@ -131,7 +135,7 @@ class DeltaCursor {
 
   std::shared_ptr<const Delta> delta_;
   std::string from_;
-  std::size_t ahead_, next_block_;
+  std::size_t ahead_, next_block_, at_once_ = 0;
   std::string bytes_;  // some blocks, heads and all
   std::string_view blocks_left_, records_left_;
   StateChange change_;

@@ -105,7 +105,11 @@ Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carrie
   }
 
   DeltaWriter writer(disk, config.folder);
-  const auto write_outboxes = [&]() -> Result<void> {
+  const auto write_deltas = [&]() -> Result<void> {
+    if (through != Epoch{0}) {  // the witness of the base, as behind a merge
+      const auto written = writer.write({store, through, through, 0}, {through, {}, carried.newest.manifest, {}});
+      if (!written) return tl::unexpected(written.error());
+    }
     for (const auto& [epoch, outbox] : outboxes) {
       const auto written = writer.write({store, epoch, through, 0}, {epoch, {}, carried.newest.manifest, outbox});
       if (!written) return tl::unexpected(written.error());
@@ -114,7 +118,7 @@ Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carrie
   };
   return write_durably(disk, kUnfinished, "a state is being put here\n")
       .and_then([&] { return remove_old(disk); })
-      .and_then(write_outboxes)
+      .and_then(write_deltas)
       .and_then([&] { return remove_if_there(disk, new_lock); })
       .and_then([&] { return disk.rename(kNewBase, kBase); })
       .and_then([&] { return disk.sync_folder(""); })

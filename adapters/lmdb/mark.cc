@@ -11,8 +11,8 @@ namespace tocsin {
 namespace {
 
 std::string text_of(const FolderMark& mark) {
-  return fmt::format("tocsin state, version {}\nstore {:016x}\nboot {}\n{} {}\n", kBaseVersion, mark.store, mark.boot,
-                     mark.is_open ? "open" : "closed", mark.unclosed);
+  return fmt::format("tocsin state, version {}\nstore {:016x}\nepoch {}\nboot {}\n{} {}\n", kBaseVersion, mark.store,
+                     mark.epoch, mark.boot, mark.is_open ? "open" : "closed", mark.unclosed);
 }
 
 // What stands between the two; what is before is taken away.
@@ -36,10 +36,12 @@ std::optional<FolderMark> read_mark(Disk& disk) {
   FolderMark mark;
   std::string_view rest = text;
   const std::string_view store = between(rest, "\nstore ", "\n");
+  const std::string_view epoch = between(rest, "\nepoch ", "\n");
   mark.boot = between(rest, "\nboot ", "\n");
   const std::string_view state = between(rest, "\n", " "), unclosed = between(rest, " ", "\n");
   mark.is_open = state == "open";
   std::from_chars(store.data(), store.data() + store.size(), mark.store, 16);
+  std::from_chars(epoch.data(), epoch.data() + epoch.size(), mark.epoch);
   std::from_chars(unclosed.data(), unclosed.data() + unclosed.size(), mark.unclosed);
   // Whatever was not as it is written does not come out the same.
   if (text_of(mark) != text) return std::nullopt;

@@ -50,10 +50,28 @@ Result<bool> MergedDeltas::next() {
       if (auto advanced = advance(*older); !advanced) return tl::unexpected(advanced.error());
     }
   }
-  if (heap_.empty()) return false;
-  std::pop_heap(heap_.begin(), heap_.end(), is_later);
-  has_current_ = true;
-  return true;
+  return take_first();
+}
+
+bool MergedDeltas::take_first() {
+  has_current_ = !heap_.empty();
+  if (has_current_) std::pop_heap(heap_.begin(), heap_.end(), is_later);
+  return has_current_;
+}
+
+Result<bool> MergedDeltas::leap(std::string_view to) {
+  std::size_t kept = 0;
+  for (DeltaCursor* cursor : heap_) {
+    if (cursor->change().address < to) {
+      const auto more = cursor->leap(to);
+      if (!more) return tl::unexpected(more.error());
+      if (!more.value()) continue;
+    }
+    heap_[kept++] = cursor;
+  }
+  heap_.resize(kept);
+  std::make_heap(heap_.begin(), heap_.end(), is_later);
+  return take_first();
 }
 
 }  // namespace tocsin

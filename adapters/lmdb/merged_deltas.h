@@ -18,11 +18,15 @@ class MergedDeltas {
 
   // False: there are no more.
   Result<bool> next();
-  // Good until `next`.
+  // The same, at the first address that is not before `to`. REQUIRES: `next` has given true; `to` lies behind the
+  // change in hand.
+  Result<bool> leap(std::string_view to);
+  // Good until `next` or `leap`.
   const StateChange& change() const { return heap_.back()->change(); }
 
  private:
   Result<void> advance(DeltaCursor& cursor);
+  bool take_first();
 
   std::vector<std::unique_ptr<DeltaCursor>> cursors_;
   std::vector<DeltaCursor*>

@@ -63,7 +63,7 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config
   const auto opened = refuse_unfinished(config, disk)
                           .and_then([&] { return disk.make_folder(kDeltaFolder); })
                           .and_then([&] { return store->open_base(); })
-                          .and_then([&] { return store->open_deltas(); })
+                          .and_then([&] { return store->open_deltas(mark); })
                           .and_then([&] { return store->mark_open(mark); });
   if (!opened) return tl::unexpected(opened.error());
   store->is_doubtful_ = false;
@@ -123,7 +123,7 @@ bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {
 
 // A process that was killed between the rename and the sync of the folder leaves an epoch that everybody can read, and
 // that a power cut would take away: from here on it counts, so it has to stay.
-Result<void> LmdbStore::open_deltas() {
+Result<void> LmdbStore::open_deltas(const std::optional<FolderMark>& mark) {
   if (auto synced = disk_.sync_folder(kDeltaFolder); !synced) return synced;
   const auto names = disk_.list(kDeltaFolder);
   if (!names) return tl::unexpected(names.error());
@@ -135,12 +135,29 @@ Result<void> LmdbStore::open_deltas() {
   const auto first = std::upper_bound(listed.epochs.begin(), listed.epochs.end(), through_);
   for (auto old = listed.epochs.begin(); old != first; ++old)
     if (*old != through_) static_cast<void>(disk_.remove(delta_path(*old)));
+  const bool has_witness = first != listed.epochs.begin() && *(first - 1) == through_;
   listed.epochs.erase(listed.epochs.begin(), first);
 
   deltas_ = std::make_shared<const Deltas>();
   for (std::size_t i = 0; i < listed.epochs.size(); ++i)
     if (auto read = read_one(listed.epochs, i); !read) return read;
   if (!deltas_->empty()) delivered_ = std::max(delivered_, deltas_->back()->head().delivered);
+  return refuse_lost(mark, has_witness);
+}
+
+// The newest epochs of all, taken away with their files, leave a state that is whole and old: what it then does once
+// more has gone out already.
+Result<void> LmdbStore::refuse_lost(const std::optional<FolderMark>& mark, bool has_witness) const {
+  const std::string folder = config_.folder + "/" + kDeltaFolder;
+  if (mark && mark->store == mark_.store && newest_.number < mark->epoch && !left_out_)
+    return failure(Error::Code::malformed,
+                   fmt::format("epoch {} was stored here, and {} ends with epoch {}: files are missing; put them back, "
+                               "or {}",
+                               mark->epoch, folder, newest_.number, kRestore));
+  if (through_ != Epoch{0} && !has_witness)
+    return failure(Error::Code::malformed,
+                   fmt::format("{}/{} is missing, so others behind it may be, too; put them back, or {}",
+                               config_.folder, delta_path(through_), kRestore));
   return {};
 }
 
@@ -182,6 +199,7 @@ Result<void> LmdbStore::set_aside(Epoch epoch) {
 }
 
 Result<void> LmdbStore::mark_open(const std::optional<FolderMark>& before) {
+  mark_.epoch = newest_.number;
   mark_.boot = boot_of_machine();
   mark_.is_open = true;
   mark_.unclosed = was_checked_ || !before || !before->is_open ? 1 : before->unclosed + 1;
@@ -192,6 +210,7 @@ LmdbStore::~LmdbStore() {
   deltas_.reset();
   base_.reset();
   if (is_doubtful_) return;
+  mark_.epoch = newest_.number;
   mark_.is_open = false;
   mark_.unclosed = 0;
   static_cast<void>(write_mark(disk_, mark_));  // not written: the next start looks more closely
@@ -209,6 +228,10 @@ Result<std::uint64_t> LmdbStore::store(const EpochUnit& unit) {
   auto delta = writer_.write({mark_.store, unit.epoch, delivered_, 0}, unit);
   if (!delta) return tl::unexpected(delta.error());
   const std::uint64_t bytes = delta.value()->bytes();
+  if (mark_.epoch == 0 && !is_doubtful_) {  // from here on it shows when files are missing; not written: it does not
+    mark_.epoch = unit.epoch.number;
+    static_cast<void>(write_mark(disk_, mark_));
+  }
 
   const std::scoped_lock held(mutex_);
   auto deltas = std::make_shared<Deltas>(*deltas_);
@@ -291,9 +314,24 @@ Result<std::optional<std::string>> LmdbStore::find(std::string_view address) con
   return watched(base_->find(address));
 }
 
+namespace {
+
+CheckpointStore::Leap each(const CheckpointStore::See& see) {
+  return [&see](std::string_view address, std::string_view value) {
+    return see(address, value).map([] { return std::optional<std::string>(); });
+  };
+}
+
+}  // namespace
+
 Result<void> LmdbStore::scan(std::string_view from, std::string_view to, const See& see) const {
   const Pin pin(*this);
-  return scan(*pin.seen.deltas, from, to, see);
+  return scan(*pin.seen.deltas, from, to, each(see));
+}
+
+Result<void> LmdbStore::leap(std::string_view from, const Leap& see) const {
+  const Pin pin(*this);
+  return scan(*pin.seen.deltas, from, {}, see);
 }
 
 Result<void> LmdbStore::image(const SeeNewest& see_newest, const See& see) const {
@@ -301,10 +339,10 @@ Result<void> LmdbStore::image(const SeeNewest& see_newest, const See& see) const
   const auto newest = newest_of(pin.seen);
   if (!newest) return tl::unexpected(newest.error());
   if (!*newest) return {};
-  return see_newest(**newest).and_then([&] { return scan(*pin.seen.deltas, {}, {}, see); });
+  return see_newest(**newest).and_then([&] { return scan(*pin.seen.deltas, {}, {}, each(see)); });
 }
 
-Result<void> LmdbStore::scan(const Deltas& deltas, std::string_view from, std::string_view to, const See& see) const {
+Result<void> LmdbStore::scan(const Deltas& deltas, std::string_view from, std::string_view to, const Leap& see) const {
   MergedDeltas changes(deltas, from);
   auto has_change = watched(changes.next());
   std::string next_from(from);
@@ -331,10 +369,20 @@ Result<void> LmdbStore::scan(const Deltas& deltas, std::string_view from, std::s
                           : std::string_view(entries[next_entry].address).compare(changes.change().address);
     const std::string_view address = order < 0 ? entries[next_entry].address : changes.change().address;
     if (!to.empty() && address >= to) return {};
-    if (order < 0) {
-      if (auto seen = see(address, entries[next_entry].value); !seen) return seen;
-    } else if (!changes.change().gone) {
-      if (auto seen = see(address, changes.change().value); !seen) return seen;
+    Result<std::optional<std::string>> behind;
+    if (order < 0)
+      behind = see(address, entries[next_entry].value);
+    else if (!changes.change().gone)
+      behind = see(address, changes.change().value);
+    if (!behind) return tl::unexpected(behind.error());
+    if (const std::optional<std::string>& next = behind.value()) {
+      while (next_entry < entries.size() && entries[next_entry].address < *next) ++next_entry;
+      if (next_entry == entries.size() && next_from < *next) {
+        next_from = *next;
+        slice_bytes = kFirstSliceBytes;
+      }
+      if (has_change.value() && changes.change().address < *next) has_change = watched(changes.leap(*next));
+      continue;
     }
     if (order <= 0) ++next_entry;
     if (order >= 0) has_change = watched(changes.next());

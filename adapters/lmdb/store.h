@@ -45,6 +45,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<std::optional<Newest>> newest() const override;
   Result<std::optional<std::string>> find(std::string_view address) const override;
   Result<void> scan(std::string_view from, std::string_view to, const See& see) const override;
+  Result<void> leap(std::string_view from, const Leap& see) const override;
   Result<void> image(const SeeNewest& see_newest, const See& see) const override;
   Result<MergeFigures> merge() override;
   StoreFigures figures() const override;
@@ -64,7 +65,8 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   LmdbStore(const LmdbStoreConfig& config, Disk& disk, FolderLock lock);
   Result<void> open_base();
   Result<void> make_base(bool has_deltas, bool has_mark);
-  Result<void> open_deltas();
+  Result<void> open_deltas(const std::optional<FolderMark>& mark);
+  Result<void> refuse_lost(const std::optional<FolderMark>& mark, bool has_witness) const;
   Result<void> read_one(const std::vector<Epoch>& epochs, std::size_t i);
   Result<void> set_aside(Epoch epoch);
   Result<void> mark_open(const std::optional<FolderMark>& before);
@@ -76,7 +78,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
     Epoch newest, delivered;
   };
   Result<std::optional<Newest>> newest_of(const Seen& seen) const;
-  Result<void> scan(const Deltas& deltas, std::string_view from, std::string_view to, const See& see) const;
+  Result<void> scan(const Deltas& deltas, std::string_view from, std::string_view to, const Leap& see) const;
   Result<void> merge_into_base(const Deltas& deltas, MergeFigures& figures);
   void take_out(const Deltas& merged);
   std::string base_file() const { return config_.folder + "/base.mdb"; }

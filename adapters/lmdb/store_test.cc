@@ -2,6 +2,7 @@
 #include "adapters/lmdb/store.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 
 #include <atomic>
@@ -231,6 +232,42 @@ TEST_CASE("store: a scan stays with its epoch, whatever is stored and merged in 
   }
   REQUIRE(house.store->merge().value().through == house.model.newest);
   CHECK(tests::difference(*house.store, house.model, false) == "");
+}
+
+// A start leaps over the keys of each rule in each key group: with hundreds of deltas from a crash it would take
+// minutes if each leap read something of each.
+TEST_CASE("store: leaping over many deltas reads each of their blocks once at most") {
+  House house;
+  std::uint64_t reads = 0;
+  tests::HookedDisk disk(house.disk, [&](const std::string& call, const std::string& path) -> Result<void> {
+    reads += call == "read" && path.starts_with(kDeltaFolder);
+    return {};
+  });
+  auto opened = LmdbStore::open(house.config, disk);
+  REQUIRE(opened);
+  house.store = std::move(opened.value());
+  constexpr std::uint64_t kDeltas = 20, kGroups = 500, kEach = 12, kBlocksOfADelta = 40;
+  const auto group = [](std::uint64_t number) {
+    return std::string{static_cast<char>(number >> 8), static_cast<char>(number & 255)};
+  };
+  for (std::uint64_t delta = 0; delta < kDeltas; ++delta) {
+    EpochText text{{}, "manifest", "outbox"};
+    for (std::uint64_t i = 0; i < kGroups * kEach; ++i)
+      text.changes[group(i / kEach) + fmt::format("key {:02} {:02}", i % kEach, delta)] = std::string(90, 'v');
+    REQUIRE(tests::store_next(*house.store, house.model, text));
+  }
+  reads = 0;
+  std::uint64_t seen = 0;
+  REQUIRE(house.store->leap({}, [&](std::string_view address, std::string_view) -> Result<std::optional<std::string>> {
+    const auto number = static_cast<std::uint64_t>(static_cast<unsigned char>(address[0])) << 8 |
+                        static_cast<unsigned char>(address[1]);
+    CHECK(number == seen++);
+    return std::optional(group(number + 1));
+  }));
+  CHECK(seen == kGroups);
+  CHECK(reads > kDeltas);
+  CHECK(reads <= kDeltas * (kBlocksOfADelta + 2));
+  house.store.reset();  // before its disk
 }
 
 TEST_CASE("store: a delta that a scan reads is there until the scan is through, whatever is merged") {

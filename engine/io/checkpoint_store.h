@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/hash.h"
@@ -84,6 +85,23 @@ class CheckpointStore {
   // All addresses in [from, to), ascending; an empty `to` has no end. Stops when `see` gives an error, and gives that.
   using See = std::function<Result<void>(std::string_view address, std::string_view value)>;
   virtual Result<void> scan(std::string_view from, std::string_view to, const See& see) const = 0;
+  // The same to the end, for who steps over most of them: `see` gives the address to go on at, behind its own; nothing:
+  // at the next one.
+  using Leap = std::function<Result<std::optional<std::string>>(std::string_view address, std::string_view value)>;
+  virtual Result<void> leap(std::string_view from, const Leap& see) const {
+    std::optional<std::string> at(from);
+    while (at) {
+      const std::string begin = *std::exchange(at, std::nullopt);
+      const auto scanned = scan(begin, {}, [&](std::string_view address, std::string_view value) -> Result<void> {
+        auto next = see(address, value);
+        if (!next) return tl::unexpected(next.error());
+        at = std::move(next.value());
+        return at ? failure(Error::Code::refused, {}) : Result<void>{};
+      });
+      if (!scanned && !at) return scanned;
+    }
+    return {};
+  }
   // The newest epoch as one: what `newest` says, then all that `scan` gives of the same epoch, whatever is stored
   // meanwhile. Neither is called where there is no epoch.
   using SeeNewest = std::function<Result<void>(const Newest&)>;

@@ -166,8 +166,9 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
   const Placement& placement = engine_.lane(0).shard().placement();
   StateReader reader({}, *names_);
   std::size_t room = watching ? 0 : limits_.load_at_once, unwanted = 0;
-  std::string from, skipped;
-  const auto take = [&](std::string_view bytes, std::string_view value) -> Result<void> {
+  using Next = Result<std::optional<std::string>>;
+  const Next kNext = std::optional<std::string>();
+  const auto take = [&](std::string_view bytes, std::string_view value) -> Next {
     const auto address = StateAddress::read(bytes);
     if (!address || address->program >= programs.size() || value.empty() ||
         value.front() != static_cast<char>(kStateVersion))
@@ -179,7 +180,7 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     if (!id.exists()) sweeps_ = true;
     if (id.exists() && (is_due ? !has_index_[id.index] : !engine_.lane(0).shard().keeps(id, *address))) {
       if (!watching) moves.all.push_back({std::string(bytes), {}, {}});
-      return {};
+      return kNext;
     }
     std::string to;
     if (id.exists() && !watching && address->kind != StateKind::program) {
@@ -192,12 +193,14 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
     if (!id.exists() || (address->kind == StateKind::program) != watching || is_left_out) {
       if (may_stay && !watching) cold[id.index] = true;
       if (is_due && id.exists() && !watching && cold[id.index]) engine_.load(id, *address, reader);
-      if ((!is_key && !is_due) || ++unwanted < kStepsOver) return {};
+      if ((!is_key && !is_due) || ++unwanted < kStepsOver) return kNext;
+      unwanted = 0;
       StateAddress next = *address;  // behind all of the kind that the program has in this group
       next.kind = StateKind{static_cast<std::uint8_t>(static_cast<std::uint8_t>(address->kind) + 1)};
       next.key = {};
-      next.append(skipped);
-      return failure(Error::Code::refused, {});
+      std::string behind;
+      next.append(behind);
+      return std::optional(std::move(behind));
     }
     unwanted = 0;
     room -= may_stay;
@@ -211,18 +214,12 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
       const auto is_there = store_.find(key);
       if (!is_there) return tl::unexpected(is_there.error());
       moves.all.push_back({std::string(bytes), *is_there ? std::string() : std::move(to), std::string(value)});
-      if (*is_there || is_due) return {};
+      if (*is_there || is_due) return kNext;
     }
-    if (read_whole(reader, value, [&](StateReader& in) { return engine_.load(id, *address, in); })) return {};
+    if (read_whole(reader, value, [&](StateReader& in) { return engine_.load(id, *address, in); })) return kNext;
     return tl::unexpected(unreadable_state(rules.programs[id.index].name));
   };
-  for (;;) {
-    skipped.clear();
-    const auto scanned = store_.scan(from, {}, take);
-    if (scanned || skipped.empty()) return scanned;
-    from = std::exchange(skipped, {});
-    unwanted = 0;
-  }
+  return store_.leap({}, take);
 }
 
 bool Keeper::may_stay_cold(ProgramId id) const {

@@ -91,6 +91,32 @@ std::string scan_difference(const CheckpointStore& store, const StoreModel& mode
   return expected == end ? "" : "scan ends before " + shown(expected->first);
 }
 
+// Steps over some of the addresses, of which each is where one could go on, or lies between two.
+std::string leap_difference(const CheckpointStore& store, const StoreModel& model, const std::string& from,
+                            unsigned seed) {
+  std::mt19937 random(seed);
+  auto expected = model.state.lower_bound(from);
+  std::string wrong;
+  using Next = Result<std::optional<std::string>>;
+  const auto leapt = store.leap(from, [&](std::string_view address, std::string_view value) -> Next {
+    if (expected == model.state.end() || expected->first != address || expected->second != value) {
+      wrong = "leap gives " + shown(address);
+      if (expected != model.state.end()) wrong += " instead of " + shown(expected->first);
+      return failure(Error::Code::refused, wrong);
+    }
+    if (random() % 2 == 0) {
+      ++expected;
+      return std::optional<std::string>();
+    }
+    std::string next = random_address(random);
+    if (next <= address) next = std::string(address) + '\0';
+    expected = model.state.lower_bound(next);
+    return std::optional(std::move(next));
+  });
+  if (!leapt) return leapt.error().message;
+  return expected == model.state.end() ? "" : "leap ends before " + shown(expected->first);
+}
+
 std::string image_difference(const CheckpointStore& store, const CheckpointStore::Newest& newest,
                              const StoreModel& model) {
   std::map<std::string, std::string> state;
@@ -167,6 +193,9 @@ std::string run_history(const StoreUnderTest& tested, unsigned seed, int steps) 
       } else if (found.value() && *found.value() != expected->second) {
         wrong = "find gives another value at " + shown(address);
       }
+    } else if (what < 15) {
+      does = "leap";
+      wrong = leap_difference(store, model, random_address(random), static_cast<unsigned>(random()));
     } else {
       does = "scan";
       wrong = scan_difference(store, model, random_address(random), random() % 2 == 0 ? "" : random_address(random));
