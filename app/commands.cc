@@ -498,7 +498,10 @@ Command run() {
                   {.name = "--dev",
                    .help = "state in memory, rule files looked at twice a second, those that are broken left out, and "
                            "what to type next"},
-                  {.name = "--shards", .value = "N", .help = "so many threads judge; 0: one a core (`shards`)"}},
+                  {.name = "--shards", .value = "N", .help = "so many threads judge; 0: one a core (`shards`)"},
+                  {.name = "--fall-back",
+                   .help = "where the newest epoch of the state is damaged, go on from the one before it: its events "
+                           "are read again"}},
       .examples = {"tocsin run -c tocsin.toml", "tocsin run -c tocsin.toml --dev",
                    "tocsin run -c tocsin.toml --set state.epoch=50ms rules/security"},
       .run = run_run};

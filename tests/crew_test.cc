@@ -244,7 +244,10 @@ class SlowStore final : public CheckpointStore {
   }
   void delivered(Epoch epoch) override { behind.delivered(epoch); }
   Result<std::optional<Newest>> newest() const override { return behind.newest(); }
-  Result<std::optional<std::string>> find(std::string_view address) const override { return behind.find(address); }
+  Result<std::optional<std::string>> find(std::string_view address) const override {
+    if (is_damaged) return failure(Error::Code::malformed, "base.mdb is damaged");
+    return behind.find(address);
+  }
   Result<void> scan(std::string_view from, std::string_view to, const See& see) const override {
     return behind.scan(from, to, see);
   }
@@ -254,6 +257,7 @@ class SlowStore final : public CheckpointStore {
   Result<MergeFigures> merge() override { return behind.merge(); }
   StoreFigures figures() const override { return behind.figures(); }
   std::shared_future<void> may;
+  bool is_damaged = false;
   MemoryStore behind;
 };
 
@@ -341,7 +345,7 @@ namespace {
 
 // Rules that go on from what a store has, with no more keys in memory than they need.
 struct Frugal {
-  Frugal(const Ready& ready, MemoryStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1)
+  Frugal(const Ready& ready, CheckpointStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1)
       : engine(ready.rules, ready.data, {.shards = shards}),
         feed{&source,
              SourceId(0),
@@ -428,6 +432,31 @@ std::map<std::string, std::string> state_of(const MemoryStore& store, bool with_
 std::size_t in_index(const MemoryStore& store) { return state_of(store).size() - state_of(store, false).size(); }
 
 }  // namespace
+
+TEST_CASE("a key that cannot be read any more ends all of it: nothing else is stored, and the end does not wait") {
+  const auto ready = ready_with({{"rule r", "2 a within 1h", "k", {"alert low \"\""}}});
+  SlowStore store;
+  std::promise<void> goes_on;
+  goes_on.set_value();
+  store.may = goes_on.get_future().share();
+  {
+    Frugal first(ready, store, {line("a", 1, "x"), line("a", 2, "y")});
+    first.work();
+    REQUIRE(first.steward->finish(first.clock.at));
+  }
+  const Epoch stored = store.newest().value()->epoch;
+  Frugal second(ready, store, {line("a", 1, "x"), line("a", 2, "y"), line("a", 3, "x")});
+  store.is_damaged = true;
+  for (int i = 0; i < 20; ++i) second.crew->step(0);
+  const Result<void> ran = second.crew->run();  // has failed already
+  REQUIRE_FALSE(ran);
+  CHECK(ran.error().message == "base.mdb is damaged");
+  CHECK(second.told.empty());
+  const Result<void> finished = second.steward->finish(second.clock.at);
+  REQUIRE_FALSE(finished);
+  CHECK(finished.error().message == "base.mdb is damaged");
+  CHECK(store.newest().value()->epoch == stored);
+}
 
 TEST_CASE("keys for which something is due may be on disk alone, and are there in time") {
   const Ready ready = ready_with({{"rule r1", "a then no b within 1m", "k", {"alert low \"\""}}});

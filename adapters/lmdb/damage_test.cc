@@ -46,7 +46,7 @@ TEST_CASE("damage: every byte of a delta, flipped, is seen; the newest can be le
     house.config.fall_back = false;
     const std::string error = house.error_of_open();
     REQUIRE_MESSAGE(has(error, house.delta(3)), at << ": " << error);
-    REQUIRE_MESSAGE(has(error, "start with fall_back, which goes back to epoch 2"), at << ": " << error);
+    REQUIRE_MESSAGE(has(error, "start with --fall-back, which goes back to epoch 2"), at << ": " << error);
     if (at % 16 != 0) continue;
     house.config.fall_back = true;
     REQUIRE(house.open());

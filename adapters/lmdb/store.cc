@@ -179,7 +179,7 @@ Result<void> LmdbStore::read_one(const std::vector<Epoch>& epochs, std::size_t i
     if (config_.fall_back) return set_aside(epoch);
     return with_help(
         delta.error(),
-        fmt::format("{}; or start with fall_back, which goes back to epoch {} and reads the events of epoch "
+        fmt::format("{}; or start with --fall-back, which goes back to epoch {} and reads the events of epoch "
                     "{} again",
                     kRestore, newest_.number, epoch.number));
   }

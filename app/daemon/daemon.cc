@@ -172,11 +172,15 @@ Exit Daemon::open_state() {
   disk_ = std::move(*disk);
   LmdbStoreConfig config;
   config.folder = settings_.state.dir;
+  config.fall_back = given_.arguments.has("--fall-back");
   auto store = LmdbStore::open(config, *disk_);
   if (!store) {
     log_.problem("state", store.error().message);
     return exit_of(store.error());
   }
+  if (const auto left_out = (*store)->left_out())
+    log_.problem("state",
+                 fmt::format("epoch {} is damaged and set aside: its events are read again", left_out->number));
   history_ = store->get();
   store_ = std::move(*store);
   if (const auto notes = history_->notes(CheckpointHistory::kNotesMax); notes) notes_ = *notes;
@@ -466,8 +470,10 @@ Daemon::Ended Daemon::run_generation(bool is_new) {
   ends = true;
   stewarding.join();
   if (!ran) {
-    log_.problem("sources", ran.error().message);
-    failed_ = static_cast<int>(exit_of(ran.error()));
+    const bool is_sound = generation->keeper->sound().has_value();
+    log_.problem(is_sound ? "sources" : "state", ran.error().message);
+    failed_ =
+        static_cast<int>(is_sound || ran.error().code == Error::Code::malformed ? exit_of(ran.error()) : Exit::no);
     return Ended::failed;
   }
   const std::scoped_lock lock(mutex_);
@@ -480,6 +486,7 @@ std::optional<std::string> Daemon::store_all(Duration until) {
   for (;;) {
     const Result<void> finished = generation->steward->finish(clock_.elapsed());
     if (finished) return std::nullopt;
+    if (!generation->keeper->sound()) return "no epoch is stored: what rules remember may be wrong";
     if (clock_.elapsed() >= until) return finished.error().message;
     log_.problem("state", finished.error().message, "it is tried again");
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -512,7 +519,7 @@ void Daemon::end() {
   const Duration until = ends_at - Duration{settings_.shutdown_grace.us / 5};
   if (const auto why = store_all(until)) {
     log_.problem("state", *why, "what was judged since the last epoch is read again by the next start");
-    failed_ = static_cast<int>(Exit::no);
+    if (failed_ == 0) failed_ = static_cast<int>(Exit::no);
   } else {
     keep_rest();
     is_safe_ = true;

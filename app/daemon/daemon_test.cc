@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
 
 #include "app/daemon/testing.h"
 
@@ -172,6 +173,35 @@ TEST_CASE("a rule that is renamed goes on with what it had, over a reload and ov
   more << event("bob", 5) << std::flush;
   CHECK(soon([&] { return running.alerted("bob: three"); }));
   CHECK_FALSE(running.said("is gone or another one now"));
+}
+
+TEST_CASE(
+    "a newest epoch that is damaged is refused; with --fall-back the one before it counts, and nothing is doubled") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.state.checkpoint.on_exit = false;
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2));
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2; }));
+  more << event("ann", 3) << event("bob", 4) << std::flush;
+  REQUIRE(soon([&] { return running.alerted("ann: three"); }));
+  CHECK(running.stop() == Exit::done);
+  std::set<fs::path> deltas;
+  for (const auto& file : fs::directory_iterator(running.folder / "state/deltas")) deltas.insert(file.path());
+  REQUIRE(deltas.size() > 1);
+  fs::resize_file(*deltas.rbegin(), fs::file_size(*deltas.rbegin()) - 10);
+
+  CHECK(running.run() == Exit::state_refused);
+  CHECK(running.said("or start with --fall-back, which goes back to epoch "));
+  running.arguments.add("--fall-back", {});
+  running.begin();
+  CHECK(running.said(" is damaged and set aside: its events are read again"));
+  more << event("bob", 5) << event("bob", 6) << event("bob", 7) << std::flush;
+  CHECK(soon([&] { return running.alerted("bob: three"); }));
+  CHECK(running.stop() == Exit::done);
+  const std::string alerts = running.text("alerts.ndjson");
+  CHECK(alerts.find("ann: three") == alerts.rfind("ann: three"));
 }
 
 TEST_CASE("a reload in which nothing that runs has changed begins no other generation") {

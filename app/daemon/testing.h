@@ -79,6 +79,13 @@ class Running {
     thread_ = std::thread([this] { exit_ = daemon->run(); });
     REQUIRE(soon([&] { return times_begun() > before; }));
   }
+  // For what does not begin: on this thread, to its end.
+  Exit run() {
+    daemon.emplace(Daemon::Given{settings, "{}", arguments}, console_);
+    const Exit exit = daemon->run();
+    daemon.reset();
+    return exit;
+  }
   std::size_t times_begun() const {
     std::size_t out = 0;
     const std::string log = text("log");

@@ -172,10 +172,11 @@ bool Crew::judge(std::size_t number, Duration now) {
     return false;
   }
   if (outlet_.waits_for_others(number)) return false;
+  if (keeper_ != nullptr && keeper_->trouble(number)) return false;
   const bool is_whole = engine_.judge(number, now);
   if (keeper_ != nullptr && keeper_->trouble(number)) {  // what it has found since may be wrong
     fail(*keeper_->trouble(number));
-    return true;
+    return false;
   }
   outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
   if (!is_whole) {

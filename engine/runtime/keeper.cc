@@ -281,6 +281,12 @@ Cut Keeper::cut_of_today(const ComesAgain& comes_again, Resumed& out) const {
   return cut;
 }
 
+Result<void> Keeper::sound() const {
+  for (const Cold& cold : cold_)
+    if (cold.error()) return tl::unexpected(*cold.error());
+  return {};
+}
+
 Epoch Keeper::add_output(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   outbox_.append(text);

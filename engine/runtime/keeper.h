@@ -119,6 +119,8 @@ class Keeper {
   bool evict(std::size_t shard);
   // Why a key cannot be read that the shard has asked for: all must end here.
   const std::optional<Error>& trouble(std::size_t shard) const { return cold_[shard].error(); }
+  // The same of any shard: what rules remember may be wrong from there on, and is not stored.
+  Result<void> sound() const;
 
  private:
   struct Part;

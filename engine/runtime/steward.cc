@@ -72,12 +72,17 @@ Result<void> Steward::store(Duration now) {
 }
 
 Result<void> Steward::finish(Duration now) {
-  if (keeper_.is_busy()) {  // one that was under way: its cut has been passed, or is passed now
-    crew_.work_off();
-    if (auto stored = store(now); !stored) return stored;
-  }
+  if (keeper_.is_busy())  // one that was under way: its cut has been passed, or is passed now
+    if (auto stored = finish_epoch(now); !stored) return stored;
+  if (auto sound = keeper_.sound(); !sound) return sound;
   begin(now);
+  return finish_epoch(now);
+}
+
+// A shard that could not read a key of its own stands before the cut for ever.
+Result<void> Steward::finish_epoch(Duration now) {
   crew_.work_off();
+  if (auto sound = keeper_.sound(); !sound) return sound;
   return store(now);
 }
 

@@ -43,6 +43,7 @@ class Steward {
 
  private:
   void begin(Duration now);
+  Result<void> finish_epoch(Duration now);
   Result<void> store(Duration now);
 
   Keeper& keeper_;
