@@ -19,6 +19,26 @@ Result<std::string> CompiledSet::read_beside(std::uint32_t file, const std::stri
   return dsl::read_file(beside(files, file, name).string());
 }
 
+Result<CompiledSet> CompiledSet::with_file(std::uint32_t file, const std::string& name) const {
+  Result<std::string> text = read_beside(file, name);
+  if (!text) return tl::unexpected(text.error());
+  CompiledSet out;
+  out.files = files;
+  out.files[file] = {beside(files, file, name).string(), std::move(*text)};
+  dsl::CheckOptions options;
+  look_into_files(options, out.files);
+  out.compiled = dsl::compile(out.files, options);
+  const auto wrong = std::ranges::find_if(out.compiled.diagnostics,
+                                          [](const dsl::Diagnostic& d) { return d.level() == dsl::Level::error; });
+  if (wrong != out.compiled.diagnostics.end())
+    return failure(Error::Code::malformed,
+                   fmt::format("with {} in its place, the rules have a mistake: {}", name, wrong->message));
+  const auto data_files = ReferenceFiles::read(out.compiled, out.files);
+  if (!data_files) return tl::unexpected(data_files.error());
+  out.reference = data_files->data();
+  return out;
+}
+
 namespace {
 
 void add_named(std::vector<FileRead>& out, const CompiledSet& set, std::uint32_t file, const std::string& name,
@@ -27,9 +47,12 @@ void add_named(std::vector<FileRead>& out, const CompiledSet& set, std::uint32_t
 }
 
 void add_of_test(std::vector<FileRead>& out, const CompiledSet& set, const ast::TestDecl& test) {
-  for (const ast::TestLine& line : test.lines)
+  for (const ast::TestLine& line : test.lines) {
     if (const auto* load = std::get_if<ast::Load>(&line.node))
       add_named(out, set, test.title.span.file, load->file.value, "a test");
+    if (const auto* reload = std::get_if<ast::Reload>(&line.node))
+      add_named(out, set, test.title.span.file, reload->file.value, "a test");
+  }
 }
 
 }  // namespace

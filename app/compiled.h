@@ -27,6 +27,8 @@ struct CompiledSet {
   std::vector<FileRead> files_read() const;
   // The text of a file named in rule file number `file`: beside that.
   Result<std::string> read_beside(std::uint32_t file, const std::string& name) const;
+  // The same rules, but with that text in the place of rule file number `file`; a mistake in them is a failure.
+  Result<CompiledSet> with_file(std::uint32_t file, const std::string& name) const;
 };
 
 struct CompiledPaths {

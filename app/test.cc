@@ -218,6 +218,12 @@ Ran run_one(const Job& job, const Wanted& wanted, const HowToRun& how) {
   const CompiledSet& set = *job.set;
   TestOptions options;
   options.read = [&set](std::uint32_t file, const std::string& name) { return set.read_beside(file, name); };
+  options.reload = [&set](std::uint32_t file, const std::string& name) -> Result<OtherRules> {
+    Result<CompiledSet> other = set.with_file(file, name);
+    if (!other) return tl::unexpected(other.error());
+    const auto kept = std::make_shared<const CompiledSet>(std::move(*other));
+    return OtherRules{{kept, &kept->compiled}, kept->reference};
+  };
   const TestOutcome outcome = run_sharded(set, *job.test, options, wanted);
   Ran ran = named(job);
   ran.passed = outcome.passed;

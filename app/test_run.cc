@@ -5,6 +5,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -82,9 +85,10 @@ std::string dotted(const ast::Path& path) {
 struct Outcome {
   Time time;
   std::string what;  // `alert`, or the event's name
-  std::string rule;
+  const Program* by = nullptr;
   std::map<std::string, Value> fields;
   bool taken = false;
+  const std::string& rule() const { return by->name; }
 };
 
 // Known to whoever reads the rule, or of no use to a reader.
@@ -92,7 +96,7 @@ constexpr const char* kNotShown[] = {"text",         "first", "last",  "time",  
                                      "rule_version", "tags",  "owner", "runbook"};
 
 std::string shown(const Outcome& o, const dsl::TestInfo& test) {
-  std::string out = fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule) : o.what,
+  std::string out = fmt::format("{} at {}", o.what == "alert" ? fmt::format("alert of {}", o.rule()) : o.what,
                                 in_message(o.time, test));
   std::string fields;
   for (const auto& [name, value] : o.fields) {
@@ -103,141 +107,57 @@ std::string shown(const Outcome& o, const dsl::TestInfo& test) {
   return out + " {" + fields + "}";
 }
 
-class Test {
+// `before`: of the line before.
+Time time_of(const ast::TestLine& line, Time before) {
+  if (!line.at) return before;
+  if (const auto* length = std::get_if<ast::Length>(&*line.at)) return kFirstMonday + settled(*length);
+  const std::optional<Time> time = parse_rfc3339(std::get<ast::Text>(*line.at).value);
+  TOCSIN_ASSERT(time.has_value());  // else it is R077, and nothing runs
+  return *time;
+}
+
+// What a test sends, as one set of rules reads it: each record that some rule may want, in the order of the lines.
+class Sent {
  public:
-  Test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference, const dsl::TestInfo& test,
-       const TestOptions& options)
-      : compiled_(compiled),
-        rules_(*compiled.rules),
-        test_(test),
-        options_(options),
-        reference_(std::move(reference)),
-        engine_(compiled.rules, reference_, {.shards = options.shards}) {}
-
-  std::vector<Alert> alerts() {
-    send_all();
-    return engine_.take_alerts();
-  }
-
-  std::vector<SentEvent> events() {
-    const std::shared_ptr<EventBatch> batch = arrivals();
-    std::vector<Event> events(batch->events().begin(), batch->events().end());
-    std::ranges::stable_sort(events, [](const Event& a, const Event& b) {
-      if (a.time != b.time) return a.time < b.time;
-      const auto tie = compare_tiebreaks(a.tiebreak, b.tiebreak);
-      return tie != 0 ? tie < 0 : a.position < b.position;
-    });
-    std::vector<SentEvent> out;
-    for (const Event& event : events)
-      out.push_back({event.position, event.time, rules_.schema[event.type].name, in_words(event)});
-    return out;
-  }
-
-  std::vector<Deadline> deadlines(const std::string& rule) {
-    const auto at = std::ranges::find(rules_.programs, rule, &Program::name);
-    if (at == rules_.programs.end()) return {};
-    const ProgramId id{static_cast<std::uint32_t>(at - rules_.programs.begin())};
-    const std::shared_ptr<EventBatch> all = arrivals();
-    std::set<Time> instants;
-    for (const Event& event : all->events()) instants.insert(event.time);
-    std::vector<Deadline> out;
-    for (const Time instant : instants) {
-      Engine engine(compiled_.rules, reference_);  // from the beginning: time that has passed cannot be looked at twice
-      send_until(engine, arranged(sent_, {}), instant);
-      engine.until(instant);
-      const auto due = engine.next_due(id);
-      out.push_back({instant, due ? std::optional(due->time) : std::nullopt});
+  Sent(const RuleSet& rules, const dsl::TestInfo& test, const TestOptions& options)
+      : rules_(rules), test_(test), options_(options) {
+    for (const ast::TestLine& line : test_.decl.lines) {
+      now_ = time_of(line, now_);
+      end_ = std::max(end_, now_);
+      first_of_line_.push_back(offset_ + 1);
+      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, line);
+      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span);
     }
-    return out;
   }
 
-  TestOutcome run() {
-    out_.title = test_.decl.title.value;
-    out_.span = test_.decl.title.span;
-    send_all();
-    collect();
-    for (const ast::TestLine& line : test_.decl.lines)
-      if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
-    for (const Outcome& o : outcomes_)
-      if (std::ranges::find(out_.fired, o.rule) == out_.fired.end()) out_.fired.push_back(o.rule);
-    for (const Outcome& o : outcomes_)
-      if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o, test_));
-    if (!out_.passed) finish_edits();
-    return std::move(out_);
+  const EventBatch& events() const { return events_; }
+  Time end() const { return end_; }
+  // Which line of the test has sent it.
+  std::size_t line_of(const Event& event) const {
+    return static_cast<std::size_t>(std::ranges::upper_bound(first_of_line_, event.position.offset) -
+                                    first_of_line_.begin()) -
+           1;
   }
+
+  struct Mistake {
+    dsl::SourceSpan at;
+    std::string message;
+  };
+  const std::optional<Mistake>& mistake() const { return mistake_; }  // the first
 
  private:
   void fail(const dsl::SourceSpan& at, std::string message) {
-    if (!out_.passed) return;
-    out_.passed = false;
-    out_.failed_at = at;
-    out_.message = std::move(message);
-  }
-
-  Time time_of(const ast::TestLine& line) const {
-    if (!line.at) return now_;
-    if (const auto* length = std::get_if<ast::Length>(&*line.at)) {
-      return kFirstMonday + settled(*length);
-    }
-    const std::optional<Time> time = parse_rfc3339(std::get<ast::Text>(*line.at).value);
-    TOCSIN_ASSERT(time.has_value());  // else it is R077, and nothing runs
-    return *time;
-  }
-
-  // ----- events ------------------------------------------------------------------------------------------
-
-  void send_all() {
-    send_until(engine_, arrivals(), {});
-    engine_.until(end_);
-  }
-
-  // All that the test sends, as it arrives.
-  std::shared_ptr<EventBatch> arrivals() {
-    std::uint64_t offset = 0;
-    for (const ast::TestLine& line : test_.decl.lines) {
-      now_ = time_of(line);
-      end_ = std::max(end_, now_);
-      if (const auto* send = std::get_if<ast::Send>(&line.node)) this->send(*send, line, sent_, offset);
-      if (const auto* load = std::get_if<ast::Load>(&line.node)) this->load(*load, line.span, sent_, offset);
-      if (std::holds_alternative<ast::Reload>(line.node))
-        fail(line.span,
-             "`reload` cannot be tried yet: a test runs with the rules of its own files, from its first line to its "
-             "last");
-      if (std::holds_alternative<ast::Restart>(line.node))
-        fail(line.span, "`restart` cannot be tried yet: a test runs in one go, and nothing of it is kept for another");
-    }
-    Duration wait{};
-    bool adaptive = false;  // what is late follows what came: nothing is shuffled then
-    for (const EventTypeId id : carried()) {
-      wait = std::max(wait, rules_.schema[id].late);
-      adaptive |= rules_.schema[id].late_adaptive;
-    }
-    return arranged(sent_, adaptive ? Duration{} : wait);
-  }
-
-  std::vector<EventTypeId> carried() const {
-    std::vector<EventTypeId> carried;
-    for (std::size_t i = 0; i < rules_.schema.types.size(); ++i)
-      if (!rules_.schema.types[i].emitted) carried.push_back(EventTypeId{i});
-    return carried;
-  }
-
-  // To the end, or only what happens until then.
-  void send_until(Engine& engine, const std::shared_ptr<EventBatch>& batch, std::optional<Time> last) const {
-    if (last) batch->drop([&](const Event& event) { return event.time > *last; });
-    const std::size_t partition = engine.add_partition(SourceId{0}, carried());
-    engine.take(partition, batch);
-    engine.end(partition);
+    if (!mistake_) mistake_ = {at, std::move(message)};
   }
 
   // As a record with these fields would come: what a test means is what a line of JSON means.
-  void send(const ast::Send& send, const ast::TestLine& line, EventBatch& batch, std::uint64_t& offset) {
+  void send(const ast::Send& send, const ast::TestLine& line) {
     const auto id = rules_.schema.find(send.event.text);
     const std::int64_t number = send.number ? value(*send.number).value_or(1) : 1;
     const Duration every = send.every ? settled(*send.every) : Duration{};
     end_ = std::max(end_, Time{now_.us + (number - 1) * every.us});
-    const std::uint64_t first = offset + 1;
-    offset += static_cast<std::uint64_t>(number);
+    const std::uint64_t first = offset_ + 1;
+    offset_ += static_cast<std::uint64_t>(number);
     if (!id) return;  // no rule wants it: it still counts as a record
     const EventType& type = rules_.schema[*id];
     const std::string timestamp = type.timestamp ? type.fields[type.timestamp->index].name() : std::string();
@@ -265,7 +185,7 @@ class Test {
       block.bytes.append(record);
     }
     DeadLetters dead;
-    decoder_of(*id).decode(block, batch, dead);
+    decoder_of(*id).decode(block, events_, dead);
     if (!dead.letters.empty()) fail(line.span, "this event would be a dead letter: " + dead.letters.front().detail);
   }
 
@@ -289,7 +209,7 @@ class Test {
 
   // Records whose field `event` names them, as NDJSON, or as CSV where the name ends so. A record without a time of its
   // own has that of the line.
-  void load(const ast::Load& load, const dsl::SourceSpan& at, EventBatch& batch, std::uint64_t& offset) {
+  void load(const ast::Load& load, const dsl::SourceSpan& at) {
     const std::string& name = load.file.value;
     if (!options_.read) return fail(at, fmt::format("`{}` cannot be read here", name));
     Result<std::string> text = options_.read(test_.decl.title.span.file, name);
@@ -301,25 +221,228 @@ class Test {
     if (!decoder) return fail(at, decoder.error().message);
     Block block;
     block.bytes.append(*text);
-    block.first_offset = offset + 1;
+    block.first_offset = offset_ + 1;
     block.arrived = now_;
     block.ends = true;
     DeadLetters dead;
-    const std::size_t before = batch.size();
-    (*decoder)->decode(block, batch, dead);
+    const std::size_t before = events_.size();
+    (*decoder)->decode(block, events_, dead);
     if (!dead.letters.empty())
-      return fail(at, fmt::format("line {} of {} is no event: {}", dead.letters.front().position.offset - offset, name,
+      return fail(at, fmt::format("line {} of {} is no event: {}", dead.letters.front().position.offset - offset_, name,
                                   dead.letters.front().detail));
-    for (const Event& event : batch.events().subspan(before)) end_ = std::max(end_, event.time);
-    offset += static_cast<std::uint64_t>(std::count(text->begin(), text->end(), '\n')) + 1;
+    for (const Event& event : events_.events().subspan(before)) end_ = std::max(end_, event.time);
+    offset_ += static_cast<std::uint64_t>(std::count(text->begin(), text->end(), '\n')) + 1;
+  }
+
+  const RuleSet& rules_;
+  const dsl::TestInfo& test_;
+  const TestOptions& options_;
+  Schema sendable_;  // what a test may send, and leave out
+  std::map<std::uint32_t, std::unique_ptr<Decoder>> decoders_;
+  EventBatch events_;
+  Arena arena_;
+  Time now_ = kFirstMonday, end_ = kFirstMonday;
+  std::uint64_t offset_ = 0;
+  std::vector<std::uint64_t> first_of_line_;
+  std::optional<Mistake> mistake_;
+};
+
+// From a `restart` or a `reload` on, or from the beginning.
+struct Stage {
+  OtherRules rules;          // those in force
+  bool is_reloaded = false;  // they are others than the test's own
+  Time from{};
+  std::size_t line = 0;  // of two things at `from`, what a line before this one sends comes before it
+  std::shared_ptr<const Sent> sent;
+};
+
+class Test {
+ public:
+  Test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference, const dsl::TestInfo& test,
+       const TestOptions& options)
+      : compiled_(compiled),
+        rules_(*compiled.rules),
+        test_(test),
+        options_(options),
+        reference_(std::move(reference)),
+        engine_(compiled.rules, reference_, {.shards = options.shards}) {}
+
+  // Until the rules are others.
+  std::vector<Alert> alerts() {
+    std::vector<Alert> out;
+    play([&](const Stage& stage) {
+      if (!stage.is_reloaded) std::ranges::move(engine_.take_alerts(), std::back_inserter(out));
+    });
+    return out;
+  }
+
+  std::vector<SentEvent> events() {
+    const std::shared_ptr<EventBatch> batch = own_events();
+    std::vector<Event> events(batch->events().begin(), batch->events().end());
+    std::ranges::stable_sort(events, [](const Event& a, const Event& b) {
+      if (a.time != b.time) return a.time < b.time;
+      const auto tie = compare_tiebreaks(a.tiebreak, b.tiebreak);
+      return tie != 0 ? tie < 0 : a.position < b.position;
+    });
+    std::vector<SentEvent> out;
+    for (const Event& event : events)
+      out.push_back({event.position, event.time, rules_.schema[event.type].name, in_words(event)});
+    return out;
+  }
+
+  std::vector<Deadline> deadlines(const std::string& rule) {
+    const auto at = std::ranges::find(rules_.programs, rule, &Program::name);
+    if (at == rules_.programs.end()) return {};
+    const ProgramId id{static_cast<std::uint32_t>(at - rules_.programs.begin())};
+    const std::shared_ptr<EventBatch> all = own_events();
+    std::set<Time> instants;
+    for (const Event& event : all->events()) instants.insert(event.time);
+    std::vector<Deadline> out;
+    for (const Time instant : instants) {
+      Engine engine(compiled_.rules, reference_);  // from the beginning: time that has passed cannot be looked at twice
+      const std::shared_ptr<EventBatch> batch = own_events();
+      batch->drop([&](const Event& event) { return event.time > instant; });
+      const std::size_t partition = engine.add_partition(SourceId{0}, carried(rules_));
+      engine.take(partition, batch);
+      engine.end(partition);
+      engine.until(instant);
+      const auto due = engine.next_due(id);
+      out.push_back({instant, due ? std::optional(due->time) : std::nullopt});
+    }
+    return out;
+  }
+
+  TestOutcome run() {
+    out_.title = test_.decl.title.value;
+    out_.span = test_.decl.title.span;
+    play([this](const Stage& stage) { collect(stage.rules); });
+    std::ranges::stable_sort(outcomes_, {}, &Outcome::time);
+    now_ = kFirstMonday;
+    for (const ast::TestLine& line : test_.decl.lines)
+      if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
+    for (const Outcome& o : outcomes_)
+      if (std::ranges::find(out_.fired, o.rule()) == out_.fired.end()) out_.fired.push_back(o.rule());
+    for (const Outcome& o : outcomes_)
+      if (out_.passed && !o.taken && is_watched(o)) fail(out_.span, "nobody expected this:\n  " + shown(o, test_));
+    if (!out_.passed) finish_edits();
+    return std::move(out_);
+  }
+
+ private:
+  void fail(const dsl::SourceSpan& at, std::string message) {
+    if (!out_.passed) return;
+    out_.passed = false;
+    out_.failed_at = at;
+    out_.message = std::move(message);
+  }
+
+  // ----- events ------------------------------------------------------------------------------------------
+
+  // The rules in force, one after the other. A file that is to be put in the place of the test's own, and cannot be,
+  // fails the test.
+  std::vector<Stage> stages() {
+    std::vector<Stage> out{{.rules = {{std::shared_ptr<const void>(), &compiled_}, reference_},
+                            .from = kFirstMonday,
+                            .sent = std::make_shared<const Sent>(rules_, test_, options_)}};
+    Time now = kFirstMonday;
+    for (std::size_t i = 0; i < test_.decl.lines.size(); ++i) {
+      const ast::TestLine& line = test_.decl.lines[i];
+      now = time_of(line, now);
+      const auto* reload = std::get_if<ast::Reload>(&line.node);
+      if (reload == nullptr && !std::holds_alternative<ast::Restart>(line.node)) continue;
+      Stage next = out.back();
+      next.from = now, next.line = i;
+      if (reload != nullptr) {
+        Result<OtherRules> rules =
+            failure(Error::Code::unreadable, fmt::format("`{}` cannot be read here", reload->file.value));
+        if (options_.reload) rules = options_.reload(test_.decl.title.span.file, reload->file.value);
+        if (!rules) {
+          fail(line.span, rules.error().message);
+          return out;
+        }
+        next.rules = std::move(*rules);
+        next.is_reloaded = true;
+        next.sent = std::make_shared<const Sent>(*next.rules.compiled->rules, test_, options_);
+      }
+      out.push_back(std::move(next));
+    }
+    return out;
+  }
+
+  // Which of the stages judges it: what comes at the same time as a reload stands before or behind it as their lines
+  // do.
+  static std::size_t stage_of(const std::vector<Stage>& stages, const Event& event) {
+    std::size_t at = 0;
+    while (at + 1 < stages.size()) {
+      const Stage& next = stages[at + 1];
+      if (event.time < next.from) break;
+      if (event.time == next.from && next.sent->line_of(event) < next.line) break;
+      ++at;
+    }
+    return at;
+  }
+
+  // The whole test, from its first line to its last; `judged` is called at the end of each stage, when all outputs of
+  // its rules are there.
+  void play(const std::function<void(const Stage&)>& judged) {
+    stages_ = stages();
+    const std::size_t partition = engine_.add_partition(SourceId{0}, carried(rules_));
+    for (std::size_t i = 0; i < stages_.size(); ++i) {
+      const Stage& stage = stages_[i];
+      if (const auto& mistake = stage.sent->mistake()) fail(mistake->at, mistake->message);
+      end_ = std::max(end_, stage.sent->end());
+      engine_.carry(SourceId{0}, carried(*stage.rules.compiled->rules));
+      if (i > 0)
+        if (const auto installed = engine_.install(stage.rules.compiled->rules, stage.rules.reference); !installed)
+          return fail(test_.decl.lines[stage.line].span, installed.error().message);
+      engine_.take(partition, arranged(*stage.sent, [&](const Event& event) { return stage_of(stages_, event) == i; }));
+      if (i + 1 < stages_.size()) {
+        // All that was sent until then has been judged; what is due at that moment is the next one's (T3).
+        const Time until = stages_[i + 1].from;
+        engine_.reach({until + Duration{1}, until});
+        engine_.take(partition, std::make_shared<EventBatch>());
+      } else {
+        engine_.end(partition);
+        engine_.until(end_);
+      }
+      judged(stage);
+    }
+  }
+
+  // What the test's own rules judge, in the order of arrival as written.
+  std::shared_ptr<EventBatch> own_events() {
+    if (stages_.empty()) stages_ = stages();
+    return arranged(*stages_.front().sent,
+                    [&](const Event& event) { return !stages_[stage_of(stages_, event)].is_reloaded; });
+  }
+
+  static std::vector<EventTypeId> carried(const RuleSet& rules) {
+    std::vector<EventTypeId> carried;
+    for (std::size_t i = 0; i < rules.schema.types.size(); ++i)
+      if (!rules.schema.types[i].emitted) carried.push_back(EventTypeId{i});
+    return carried;
+  }
+
+  // How far the order of arrival may be another: what is late follows what came where it is adaptive, and nothing is
+  // shuffled then.
+  Duration wait() const {
+    Duration wait{};
+    for (const EventTypeId id : carried(rules_)) {
+      if (rules_.schema[id].late_adaptive) return {};
+      wait = std::max(wait, rules_.schema[id].late);
+    }
+    return wait;
   }
 
   // The order of arrival: that of time (lines with `every` overlap those behind them), or another in which no event is
   // late; each keeps its place in the total order. Texts stay in `from`.
-  std::shared_ptr<EventBatch> arranged(const EventBatch& from, Duration wait) const {
+  std::shared_ptr<EventBatch> arranged(const Sent& sent, const std::function<bool(const Event&)>& is_wanted) const {
+    const EventBatch& from = sent.events();
+    const Duration wait = this->wait();
     std::vector<std::pair<std::int64_t, std::size_t>> keys;
     std::mt19937_64 random(options_.permutation);
     for (std::size_t i = 0; i < from.size(); ++i) {
+      if (!is_wanted(from[i])) continue;
       std::int64_t delay = 0;
       if (options_.permutation != 0 && wait.us > 0)
         delay = static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(wait.us));
@@ -351,12 +474,14 @@ class Test {
 
   // ----- outcomes ----------------------------------------------------------------------------------------
 
-  void collect() {
-    alerts_ = engine_.take_alerts();
-    emitted_ = engine_.take_emitted();
-    for (const Alert& alert : alerts_) {
-      const Program& program = rules_.programs[alert.rule.index];
-      Outcome o{alert.time, "alert", program.name, {}, false};
+  // Until the end of a stage, by its rules.
+  void collect(const OtherRules& in_force) {
+    const RuleSet& rules = *in_force.compiled->rules;
+    const std::vector<Alert>& alerts = alerts_.emplace_back(engine_.take_alerts());
+    const std::vector<Emitted>& emitted = emitted_.emplace_back(engine_.take_emitted());
+    for (const Alert& alert : alerts) {
+      const Program& program = rules.programs[alert.rule.index];
+      Outcome o{alert.time, "alert", &program, {}, false};
       add_key(o, program, alert.key);
       const auto& body = std::get<RuleBody>(program.body);
       for (std::size_t i = 0; body.alert && i < body.alert->fields.size(); ++i)
@@ -384,10 +509,10 @@ class Test {
       if (alert.first && alert.last) put("span", Value::duration(*alert.last - *alert.first));
       outcomes_.push_back(std::move(o));
     }
-    for (const Emitted& e : emitted_) {
-      const Program& program = rules_.programs[e.by.index];
-      const EventType& type = rules_.schema[e.type];
-      Outcome o{e.time, type.name, program.name, {}, false};
+    for (const Emitted& e : emitted) {
+      const Program& program = rules.programs[e.by.index];
+      const EventType& type = rules.schema[e.type];
+      Outcome o{e.time, type.name, &program, {}, false};
       const auto values = e.fields.values();
       for (std::size_t i = 0; i < values.size() && i < type.fields.size(); ++i)
         o.fields[type.fields[i].name()] = values[i];
@@ -398,8 +523,6 @@ class Test {
       o.fields.emplace("time", Value::time(e.time));
       outcomes_.push_back(std::move(o));
     }
-    std::stable_sort(outcomes_.begin(), outcomes_.end(),
-                     [](const Outcome& a, const Outcome& b) { return a.time < b.time; });
   }
 
   static void add_key(Outcome& o, const Program& program, const OwnedValues& key) {
@@ -410,13 +533,13 @@ class Test {
   // looked at only where some line expects them.
   bool is_watched(const Outcome& o) const {
     if (o.what != "alert") return false;
-    return test_.rule == dsl::kNone || o.rule == compiled_.model.rules[test_.rule].name;
+    return test_.rule == dsl::kNone || o.rule() == compiled_.model.rules[test_.rule].name;
   }
 
   // ----- expectations --------------------------------------------------------------------------------------
 
   void meet(const ast::Expect& expect, const ast::TestLine& line) {
-    now_ = time_of(line);
+    now_ = time_of(line, now_);
     const std::string what = expect.event ? expect.event->text : "alert";
     std::vector<Outcome*> seen;
     for (Outcome& o : outcomes_)
@@ -502,9 +625,8 @@ class Test {
   void finish_edits() {
     for (Outcome& o : outcomes_) {
       if (o.taken || !is_watched(o)) continue;
-      const Program* program = program_of(o.rule);
       std::string fields;
-      for (const std::string& name : program->key_names)
+      for (const std::string& name : o.by->key_names)
         if (const auto text = literal(o.fields[name]))
           fields += fmt::format("{}{}: {}", fields.empty() ? "" : ", ", name, *text);
       insert(o.time, fmt::format("expect alert{}", fields.empty() ? "" : fmt::format(" {{{}}}", fields)));
@@ -520,8 +642,7 @@ class Test {
     const ast::TestLine* after = &test_.decl.lines.front();
     Time at = kFirstMonday;
     for (const ast::TestLine& line : test_.decl.lines) {
-      now_ = at;
-      at = time_of(line);
+      at = time_of(line, at);
       if (at <= time) after = &line;
     }
     const std::string written = in_message(time, test_);
@@ -530,24 +651,18 @@ class Test {
                           fmt::format("\n  at {}  {}", whole ? dsl::quote(written) : written, what)});
   }
 
-  const Program* program_of(const std::string& rule) const {
-    const auto at = std::ranges::find(rules_.programs, rule, &Program::name);
-    return at == rules_.programs.end() ? nullptr : &*at;
-  }
-
   // Is the outcome of the key that the line names, as far as it names one?
   bool of_same_key(const ast::Expect& expect, const Outcome& o) {
-    const Program* program = program_of(o.rule);
-    if (program == nullptr) return true;
     return std::ranges::all_of(expect.fields, [&](const ast::FieldValue& f) {
       const std::string name = dotted(f.name);
-      const bool is_key = std::ranges::find(program->key_names, name) != program->key_names.end();
+      const bool is_key = std::ranges::find(o.by->key_names, name) != o.by->key_names.end();
       return !is_key || same(value_of(f.value, arena_), o.fields.at(name));
     });
   }
 
   void miss(const ast::Expect& expect, const std::string& what) {
     if (!out_.passed || what != "alert" || test_.rule == dsl::kNone) return;
+    if (std::ranges::any_of(stages_, [&](const Stage& s) { return s.is_reloaded && s.from <= now_; })) return;
     Missed missed;
     missed.rule = compiled_.model.rules[test_.rule].name;
     for (const ast::FieldValue& f : expect.fields)
@@ -601,13 +716,11 @@ class Test {
   const dsl::TestInfo& test_;
   const TestOptions& options_;
   const std::shared_ptr<const ReferenceData> reference_;
-  Schema sendable_;  // what a test may send, and leave out
-  std::map<std::uint32_t, std::unique_ptr<Decoder>> decoders_;
-  EventBatch sent_;
   Engine engine_;
+  std::vector<Stage> stages_;
   Time now_ = kFirstMonday, end_ = kFirstMonday;
-  std::vector<Alert> alerts_;
-  std::vector<Emitted> emitted_;
+  std::deque<std::vector<Alert>> alerts_;  // by stage; outcomes see their values
+  std::deque<std::vector<Emitted>> emitted_;
   std::vector<Outcome> outcomes_;
   Arena arena_;
   TestOutcome out_;

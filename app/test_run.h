@@ -38,6 +38,12 @@ struct TestOutcome {
   std::vector<dsl::Edit> edits;  // of the test's text: with them it expects what there was (`test --update`)
 };
 
+// Rules that come into force in the middle of a test.
+struct OtherRules {
+  std::shared_ptr<const dsl::Compiled> compiled;
+  std::shared_ptr<const ReferenceData> reference;
+};
+
 struct TestOptions {
   // Not 0: the order in which events arrive is shuffled within the allowed lateness, by this seed; nothing may change.
   std::uint64_t permutation = 0;
@@ -45,13 +51,16 @@ struct TestOptions {
   // Reads a file that a test loads; a relative name counts from the file of the test. Its records name their event in
   // the field `event`.
   std::function<Result<std::string>(std::uint32_t file, const std::string& name)> read;
+  // The rules as they are with that file in the place of the test's own.
+  std::function<Result<OtherRules>(std::uint32_t file, const std::string& name)> reload;
 };
 
 // Runs one test of the model.
 TestOutcome run_test(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                      const dsl::TestInfo& test, const TestOptions& options = {});
 
-// All alerts that the test's events cause, under these rules: they may be others than the test's, with the same events.
+// All alerts that the test's events cause until it reloads its rules, under these: they may be others than the test's,
+// with the same events.
 std::vector<Alert> alerts_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                              const dsl::TestInfo& test, const TestOptions& options = {});
 
@@ -62,7 +71,7 @@ struct SentEvent {
   std::string type;
   std::string text;  // `login {user: "ann"}`: what some rule reads of it
 };
-// All that the test sends and some rule may want, in the total order (T3).
+// All that the test sends until it reloads its rules, and some rule may want, in the total order (T3).
 std::vector<SentEvent> events_of(const dsl::Compiled& compiled, std::shared_ptr<const ReferenceData> reference,
                                  const dsl::TestInfo& test, const TestOptions& options = {});
 

@@ -519,15 +519,75 @@ TEST_CASE("the events that a session sends on can be expected, with what it adds
   CHECK(contains(test(rules + "  at 1s  expect hit {sequel: 1}\n").err, "sequel"));  // a name that nobody adds
 }
 
-// What cannot be tried must not pass as tried.
-TEST_CASE("`reload` and `restart` fail the test that has them, with the reason") {
-  const std::string before = kRule + "\ntest \"later\" rule brute_force\n  at 0s  expect no alert\n  at 1s  ";
-  const Ran reloads = test(before + "reload \"other.rules\"\n  at 2s  expect no alert\n");
-  CHECK(reloads.code == 1);
-  CHECK(contains(reloads.out, "`reload` cannot be tried yet: a test runs with the rules of its own files"));
-  const Ran restarts = test(before + "restart\n  at 2s  expect no alert\n");
-  CHECK(restarts.code == 1);
-  CHECK(contains(restarts.out, "`restart` cannot be tried yet: a test runs in one go"));
+TEST_CASE("`restart` loses nothing, of a count, a silence, an open alert or a session") {
+  const std::string rules =
+      "event login has user text, ts time  timestamp ts  late 1m\n"
+      "event beat has host text, ts time  timestamp ts\n"
+      "rule many when 3 login within 5m by user  resolve when no login for 2m  alert high \"{user}\"\n"
+      "rule silent when no beat for 1m by host  alert high \"{host}\"\n"
+      "session visit of login by user ends after 1m idle with n = count(login)\n";
+  const auto restarted_at = [&](const std::string& first, const std::string& second) {
+    return test(rules + "test \"all\"\n  at 0s  beat {host: \"h\"}\n  at 0s  2 login every 10s {user: \"ann\"}\n" +
+                    first + "  at 20s  login {user: \"ann\"}\n  at 20s  expect alert {user: \"ann\", count: 3}\n" +
+                    second +
+                    "  at 1m  expect alert {host: \"h\"}\n  at 3m  expect visit {n: 3}\n"
+                    "  at 3m  expect alert {user: \"ann\", state: \"resolved\"}\n",
+                {"--permute", "3", "--shards", "1,3"});
+  };
+  for (const char* first : {"", "  at 5s  restart\n", "  at 10s  restart\n  restart\n", "  at 20s  restart\n"})
+    for (const char* second : {"", "  at 21s  restart\n", "  at 1m  restart\n"}) {
+      const Ran ran = restarted_at(first, second);
+      CAPTURE(first);
+      CAPTURE(second);
+      CHECK_MESSAGE(ran.code == 0, ran.out, ran.err);
+    }
+}
+
+TEST_CASE(
+    "`reload` puts a file in the place of the test's own: a dial keeps what is remembered, another shape begins anew") {
+  const Folder folder;
+  const std::string event = "event login has user text, ip ip, outcome text, ts time  timestamp ts\n";
+  const auto rule = [&](const std::string& pattern) {
+    return event + "rule r when " + pattern + " within 5m by user  alert high \"{user}\"\n";
+  };
+  folder.write("other/fewer.txt", rule("3 login"));
+  folder.write("other/shape.txt", rule("4 login(outcome = \"failure\")"));
+  folder.write("other/more.txt",
+               event + "event a has user text, ts time  timestamp ts\nrule aa when a by user  alert low \"a\"\n" +
+                   "rule r when 4 login within 5m by user  alert high \"{user}\"\n");
+  folder.write("other/broken.txt", rule("3 logiin"));
+  folder.write("rules/also.rules", "rule also when 2 login at most 1s apart by user  alert low \"also\"\n");
+  const auto reloaded = [&](const std::string& file, const std::string& behind) {
+    folder.write("rules/x.rules",
+                 rule("4 login") +
+                     "test \"it\" rule r\n  at 0s  2 login every 10s {user: \"ann\"}\n  at 10s  reload \"../other/" +
+                     file + "\"\n  at 10s  login {user: \"ann\", outcome: \"failure\"}\n" + behind);
+    return run({"test", folder.path() + "/rules", "--permute", "2", "--shards", "1,2"});
+  };
+  // The third event, at the reload's own time but behind it, is judged by the new rules; what stands before it was not.
+  CHECK(reloaded("fewer.txt", "  at 10s  expect alert {user: \"ann\", count: 3}\n").code == 0);
+  CHECK(reloaded("more.txt",
+                 "  at 10s  expect no alert\n  at 11s  login {user: \"ann\"}\n"
+                 "  at 11s  expect alert {user: \"ann\", count: 4}\n")
+            .code == 0);
+  const Ran anew =
+      reloaded("shape.txt",
+               "  at 11s  2 login {user: \"ann\", outcome: \"failure\"}\n  at 11s  expect no alert\n"
+               "  at 12s  login {user: \"ann\", outcome: \"failure\"}\n  at 12s  expect alert {count: 4}\n");
+  CHECK_MESSAGE(anew.code == 0, anew.out, anew.err);
+  const Ran broken = reloaded("broken.txt", "  at 10s  expect no alert\n");
+  CHECK(broken.code == 1);
+  CHECK(
+      contains(broken.out, "with ../other/broken.txt in its place, the rules have a mistake: unknown event `logiin`"));
+  const Ran missing = reloaded("none.txt", "  at 10s  expect no alert\n");
+  CHECK(missing.code == 1);
+  CHECK(contains(missing.out, "none.txt"));
+  // What it says of an alert that is not there cannot be about rules that were not in force then.
+  const Ran absent = reloaded("shape.txt", "  at 10s  expect alert {user: \"ann\"}\n");
+  CHECK(absent.code == 1);
+  CHECK(contains(absent.out, "expected an alert by 10s, but there was none"));
+  CHECK(!contains(absent.out, "nearest"));
+  CHECK(run({"test", folder.path() + "/rules", "--coverage", "--trace"}).code == 1);
 }
 
 // Nothing follows a topic yet: what an empty list decides must not look as if the topic had been asked.

@@ -10,7 +10,7 @@ std::vector<CodeInfo> error_codes() {
        "Two things have one name, and whoever uses it could mean either. Events, aliases, rules, sessions "
        "and summaries share one space of names, since each of them can stand where an event is meant; lists, "
        "tables, calendars, templates and constants have one space each; the fields of one event, the keys of "
-       "one rule and the fields of one `with` have theirs.",
+       "one rule and the fields of one `with` have theirs, and so have the titles of one rule's tests.",
        "event login has user text\n"
        "event login has name text\n"
        "rule r when 5 login within 5m by user  alert low \"{user}\"\n",

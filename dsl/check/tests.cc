@@ -1,6 +1,7 @@
 // The tests of a rule set: that they name what there is, and that every event they send is what it says (V2).
 #include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "dsl/check/context.h"
 #include "dsl/check/test_values.h"
@@ -404,10 +405,26 @@ void check_test(Context& c, TestInfo& test) {
              "add `at 5m expect alert`, or `at 5m expect no alert`");
 }
 
+// A failure is told by its title, and who keeps reports (JUnit) knows a test by nothing else.
+void check_titles(Context& c) {
+  std::map<std::pair<std::string_view, std::string_view>, SourceSpan> seen;
+  for (const TestInfo& test : c.model.tests) {
+    const std::string_view rule = test.decl.rule ? test.decl.rule->text : std::string_view();
+    const ast::Text& title = test.decl.title;
+    const auto [first, fresh] = seen.emplace(std::pair(rule, std::string_view(title.value)), title.span);
+    if (fresh) continue;
+    c.report("R020", title.span,
+             rule.empty() ? "two tests have this title" : "two tests of " + ticked(rule) + " have this title",
+             "this title is taken", "say in the title what this one shows, or delete it")
+        .cause = Label{first->second, "the first"};
+  }
+}
+
 }  // namespace
 
 void check_tests(Context& c) {
   for (TestInfo& test : c.model.tests) check_test(c, test);
+  check_titles(c);
 }
 
 }  // namespace tocsin::dsl::checking

@@ -149,6 +149,16 @@ Time Board::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   return from;
 }
 
+void Board::carry(SourceId source, std::span<const EventTypeId> carried) {
+  const std::scoped_lock lock(mutex_);
+  const auto known = std::ranges::find(sources_, source, &Source::id);
+  if (known == sources_.end()) return;
+  for (News::Begin& begin : begins_)
+    if (known->begun && begin.from == *known->first && begin.carried == known->carried)
+      begin.carried.assign(carried.begin(), carried.end());
+  known->carried.assign(carried.begin(), carried.end());
+}
+
 void Board::drop_swaps() {
   const std::scoped_lock lock(mutex_);
   for (News::Swap& swap : swaps_) swap.reference = nullptr;  // shards count them
@@ -212,6 +222,11 @@ void Board::advance(Duration now) {
 std::vector<News::Begin> Board::begun() const {
   const std::scoped_lock lock(mutex_);
   return begins_;
+}
+
+Time Board::open() const {
+  const std::scoped_lock lock(mutex_);
+  return std::min(frontier_.events_before, frontier_.timers_before);
 }
 
 Time Board::passed() const {

@@ -96,6 +96,8 @@ class Board {
 
   // From when on the new lists and tables are in force: `from`, or right behind all that may have been judged.
   Time swap(std::shared_ptr<const ReferenceData> reference, Time from);
+  // The event types of a source have other numbers by the rules to come. REQUIRES: as `drop_swaps`.
+  void carry(SourceId source, std::span<const EventTypeId> carried);
   // Those to come were made for rules that are replaced. REQUIRES: shards drop what they have been told of them.
   void drop_swaps();
   // Time has gone on through `through`, without events (T8).
@@ -130,6 +132,8 @@ class Board {
   // For rules that are new: which sources have begun, and how far all has come.
   std::vector<News::Begin> begun() const;
   Time passed() const;
+  // Nothing earlier can still come: of one partition in order, events of the newest time can.
+  Time open() const;
 
  private:
   struct Source {

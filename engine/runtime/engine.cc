@@ -54,7 +54,7 @@ Result<void> Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_p
   if (auto handed = hand_over(before, after, names); !handed) return handed;
   board_.drop_swaps();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.passed());
+    for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.open());
     lanes_[i]->set_shard(std::move(after[i]));
   }
   return {};

@@ -51,6 +51,8 @@ class Engine {
   // the rules before: `reference` is in force instead. REQUIRES: the outputs have been taken; what waits in the engine
   // was decoded by a schema that is equal to the new one.
   Result<void> install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
+  // What the records of a source may be, by the numbers that the rules have which are to be installed next.
+  void carry(SourceId source, std::span<const EventTypeId> carried) { board_.carry(source, carried); }
 
   // As the shards'.
   template <class Around>
