@@ -278,7 +278,9 @@ std::vector<Option> input_options() {
       {.name = "--zone", .value = "ZONE", .help = "of times that name none, such as Europe/Paris; else UTC"},
       {.name = "--year",
        .value = "YEAR",
-       .help = "of times that name none; else the year nearest to when the file was written"},
+       .help = "of all times that name none, also behind a New Year; else the latest that is no more than a day behind "
+               "when the "
+               "file was written"},
   };
 }
 

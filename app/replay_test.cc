@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -176,6 +178,20 @@ TEST_CASE("times: another field, its unit, a format with a zone and without a ye
   CHECK(time_of_alert("auth.log", syslog,
                       {"--line", R"(login=^(?P<ts>\w+ +\d+ \S+) \S+ sshd: (?P<outcome>\w+) for (?P<user>\w+))",
                        "--time-format", "%b %e %T", "--year", "2024"}) == "2024-03-01T10:00:02.000000Z");
+  // Over New Year, of a file that was written last in the middle of a year: each line is of the latest year that it can
+  // be of, and not of the one that is nearest to that.
+  const std::string over_new_year =
+      "Dec 31 23:59:58 host sshd: failure for ann\nDec 31 23:59:59 host sshd: failure for ann\n"
+      "Jan  1 00:00:00 host sshd: failure for ann\n";
+  const std::string log = scene.folder.write("old.log", over_new_year);
+  const std::chrono::sys_seconds in_july{std::chrono::seconds(1'782'993'600)};  // 2026-07-02, noon
+  std::filesystem::last_write_time(log, std::chrono::file_clock::from_sys(in_july));
+  const Ran old = scene.replay({"--input", log, "--line",
+                                R"(login=^(?P<ts>\w+ +\d+ \S+) \S+ sshd: (?P<outcome>\w+) for (?P<user>\w+))",
+                                "--time-format", "%b %e %T"});
+  CAPTURE(old.err);
+  REQUIRE(lines_of(old.out).size() == 1);
+  CHECK(lines_of(old.out)[0]["time"] == "2026-01-01T00:00:00.000000Z");
   CHECK(contains(scene.replay({"--input", scene.input, "--line", "login"}).err, "--line is EVENT=REGEX"));
   CHECK(contains(scene.replay({"--input", scene.input, "--year", "MMXX"}).err, "--year needs a year"));
   CHECK(scene.replay({"--input", scene.input, "--zone", "Mars/Olympus", "--time-format", "%F"}).code == 2);

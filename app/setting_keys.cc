@@ -172,7 +172,7 @@ const std::vector<SettingKey>& rows() {
       {.path = "source.*.year",
        .kind = Kind::count,
        .at = codec,
-       .help = "of times that name none; else the year nearest to their arrival",
+       .help = "of all times that name none; else the latest that is no more than a day behind their arrival",
        .least = 1,
        .most = 9999},
       {.path = "source.*.line",

@@ -23,7 +23,7 @@ struct TimeSpec {
   bool numbers = true;           // false: a number is no time, whatever the schema says
   std::string format;            // strptime; "" none
   std::string zone;              // of times that name no offset; "" UTC
-  std::optional<int> year;       // of times that name none; else the year nearest to the arrival
+  std::optional<int> year;  // of times that name none; else the latest that is no more than a day behind the arrival
 };
 
 // One kind of line of a regex source. The first that fits decides.

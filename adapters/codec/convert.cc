@@ -130,7 +130,7 @@ std::optional<Time> TimeReader::read_format(std::string_view text, Time arrived)
   };
   if (civil->year) return place(*civil->year);
   if (year_) return is_in_year(*civil, *year_) ? std::optional(place(*year_)) : std::nullopt;
-  return place(nearest_year(*civil, arrived));
+  return place(latest_year(*civil, arrived));
 }
 
 }  // namespace tocsin

@@ -275,24 +275,12 @@ Time as_if_utc(const CivilTime& civil, std::int64_t year) {
   return Time{days(days_from_civil(year, civil.month, civil.day)).us} + civil.of_day;
 }
 
-std::int64_t nearest_year(const CivilTime& civil, Time near) {
-  // The year of `near` is one of these three; the average year is exact enough for that.
-  const std::int64_t about = 1970 + near.us / (days(146'097).us / 400);
-  std::int64_t best = about;
-  Duration distance{-1};
-  for (std::int64_t year = about - 1; year <= about + 1; ++year) {
-    if (!is_in_year(civil, year)) continue;
-    const Duration apart{std::llabs((as_if_utc(civil, year) - near).us)};
-    if (distance.us >= 0 && apart >= distance) continue;
-    distance = apart;
-    best = year;
-  }
-  if (distance.us >= 0) return best;
-  // Only 29 February and a 366th day get here: the nearest leap year.
-  for (std::int64_t away = 2;; ++away) {
-    if (is_leap_year(about - away)) return about - away;
-    if (is_leap_year(about + away)) return about + away;
-  }
+std::int64_t latest_year(const CivilTime& civil, Time arrived) {
+  const Time last = arrived + days(1);
+  // The year of `last` or the one before it or behind it; the average year is exact enough for that. Only 29 February
+  // and a 366th day go further back, eight years at most.
+  for (std::int64_t year = 1970 + last.us / (days(146'097).us / 400) + 1;; --year)
+    if (is_in_year(civil, year) && as_if_utc(civil, year) <= last) return year;
 }
 
 }  // namespace tocsin

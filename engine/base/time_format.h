@@ -51,7 +51,8 @@ bool is_in_year(const CivilTime& civil, std::int64_t year);
 // The local time of the text as if it were UTC. REQUIRES: it has no `exact`, and is_in_year.
 Time as_if_utc(const CivilTime& civil, std::int64_t year);
 
-// The year that puts the text nearest to `near` (a log line without a year, and when it arrived).
-std::int64_t nearest_year(const CivilTime& civil, Time near);
+// The latest year that puts the text no more than a day behind `arrived` (a log line without a year, and when it
+// arrived): a log tells of the past, of however long ago, and zones and clocks differ by less than a day.
+std::int64_t latest_year(const CivilTime& civil, Time arrived);
 
 }  // namespace tocsin

@@ -54,21 +54,30 @@ TEST_CASE("strptime: formats that mean nothing or name no day are refused") {
   CHECK_FALSE(TimeFormat::compile("%Y-%m").has_value());
 }
 
-TEST_CASE("a missing year is the one that puts the line nearest to its arrival") {
+TEST_CASE("a missing year is the latest that puts the line no more than a day behind its arrival") {
   const auto syslog = TimeFormat::compile("%b %e %T");
   REQUIRE(syslog.has_value());
   CHECK_FALSE(syslog->has_year());
-  const auto year = [&](std::string_view text, std::string_view near) {
-    return nearest_year(*syslog->parse(text), *parse_rfc3339(near));
+  const auto year = [&](std::string_view text, std::string_view arrived) {
+    return latest_year(*syslog->parse(text), *parse_rfc3339(arrived));
   };
   CHECK(year("Dec 31 23:59:59", "2026-01-01T00:00:10Z") == 2025);
   CHECK(year("Jan  1 00:00:10", "2025-12-31T23:59:59Z") == 2026);
+  CHECK(year("Jan  2 00:00:10", "2025-12-31T23:59:59Z") == 2025);
   CHECK(year("Mar  1 00:00:00", "2026-03-02T00:00:00Z") == 2026);
-  CHECK(year("Jun 30 00:00:00", "2026-12-28T00:00:00Z") == 2026);
-  CHECK(year("Jun 28 00:00:00", "2026-12-20T00:00:00Z") == 2026);
-  CHECK(year("Jun 28 00:00:00", "2025-12-29T00:00:00Z") == 2026);
+  CHECK(year("Jun 28 00:00:00", "2025-12-29T00:00:00Z") == 2025);
+  CHECK(year("Mar  1 10:00:01", "2026-11-22T00:00:00Z") == 2026);  // not the one nearest to it
   CHECK(year("Feb 29 00:00:00", "2024-03-01T00:00:00Z") == 2024);
   CHECK(year("Feb 29 00:00:00", "2026-03-01T00:00:00Z") == 2024);
+  CHECK(year("Feb 29 00:00:00", "2024-02-27T00:00:00Z") == 2020);
+  CHECK(year("Feb 29 00:00:00", "1903-02-27T00:00:00Z") == 1896);  // 1900 had none
+  // Over New Year the one follows the other, whenever the file was written last.
+  for (const char* written : {"2026-01-01T00:00:10Z", "2026-06-30T00:00:00Z", "2026-07-02T12:00:00Z",
+                              "2026-07-03T00:00:00Z", "2026-12-29T00:00:00Z"}) {
+    CAPTURE(written);
+    CHECK(year("Dec 31 23:59:59", written) == 2025);
+    CHECK(year("Jan  1 00:00:10", written) == 2026);
+  }
 }
 
 TEST_CASE("a day of the year is counted in the year that it is in, also where the text does not say it") {
@@ -84,6 +93,6 @@ TEST_CASE("a day of the year is counted in the year that it is in, also where th
   const auto last = format->parse("366 06:25:43");
   REQUIRE(last.has_value());
   CHECK_FALSE(is_in_year(*last, 2026));
-  CHECK(nearest_year(*last, *parse_rfc3339("2026-03-01T00:00:00Z")) == 2024);
-  CHECK(nearest_year(*format->parse("061 06:25:43"), *parse_rfc3339("2026-03-03T00:00:00Z")) == 2026);
+  CHECK(latest_year(*last, *parse_rfc3339("2026-03-01T00:00:00Z")) == 2024);
+  CHECK(latest_year(*format->parse("061 06:25:43"), *parse_rfc3339("2026-03-03T00:00:00Z")) == 2026);
 }
