@@ -62,18 +62,31 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
     const auto at = std::ranges::find(set.programs, name, &Program::name);
     return at == set.programs.end() ? nullptr : &*at;
   };
+  // Called otherwise now, as a start gives the number over (Ledger::numbers_of).
+  const auto renamed = [&](const std::string& name) -> const Program* {
+    const auto at = std::ranges::find(rules.programs, name, &Program::was);
+    if (at == rules.programs.end() ||
+        std::ranges::find(view.ledger.programs, at->name, &Ledger::Known::name) != view.ledger.programs.end())
+      return nullptr;
+    return &*at;
+  };
   const std::vector<std::uint64_t> shapes = kept_shapes(rules);
   std::set<std::string> known;
   for (const RuleInSavepoint& rule : view.rules) {
     const Program* now = find(rules, rule.name);
+    const bool has_other_name = now == nullptr && (now = renamed(rule.name)) != nullptr;
     const Program* before = compiled != nullptr ? find(*compiled, rule.name) : nullptr;
-    known.insert(rule.name);
+    known.insert(now != nullptr ? now->name : rule.name);
     Verdict verdict{'=', rule.name, "kept", rule.keys, rule.budgets, rule.bytes, false};
     if (now != nullptr && shapes[static_cast<std::size_t>(now - rules.programs.data())] == rule.shape) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
         const auto warm = warming_until(view, *before, *now);
         verdict.text = warm ? fmt::format("kept, warming until {}", rfc3339(*warm)) : "kept";
+      }
+      if (has_other_name) {
+        verdict.sign = '~';
+        verdict.text += fmt::format(", as `{}`", now->name);
       }
     } else {
       plan.dropped.insert(rule.number);

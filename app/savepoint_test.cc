@@ -226,6 +226,25 @@ rule new_one
   CHECK(store->newest().value()->epoch == Epoch{1});
 }
 
+TEST_CASE("savepoint restore: a rule that is called otherwise now keeps what it remembers") {
+  House house;
+  house.ledger.numbers_of(*house.set.compiled.rules);
+  {
+    const auto store = house.open();
+    house.store(*store, {{{0, "a"}, "1"}, {{1, "c"}, "3"}});
+    house.make(*store, "s");
+  }
+  std::string rules = Folder::read(house.in_folder("rules/a.rules"));
+  rules.replace(rules.find("rule twice"), 10, "rule double was twice");
+  house.folder.write("rules/a.rules", rules);
+  const Ran restored = house.command({"restore", "s", "--force"});
+  CHECK_MESSAGE(restored.code == 0, restored.err);
+  INFO(restored.out);
+  CHECK(contains(restored.out, "  ~ twice  kept, as `double`\n"));
+  CHECK_FALSE(contains(restored.out, "new: it begins now"));
+  CHECK(house.open()->figures().base_addresses == 2);
+}
+
 TEST_CASE("savepoint: names, lists and what is deleted") {
   House house;
   house.ledger.numbers_of(*house.set.compiled.rules);

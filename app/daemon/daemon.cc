@@ -33,6 +33,9 @@ constexpr Duration kStuckAfter = seconds(30), kStuckAtTheEnd = seconds(5);
 constexpr Duration kReloadPatience = seconds(5);
 // Where a generation fails whose rules cannot be rebuilt.
 constexpr std::string_view kRebuild = "rebuild";
+// Changed files that would take away what rules remember have to stay as they are for so long before they are taken by
+// themselves, and files that have become empty: to save a file may be to empty it and then to write it.
+constexpr Duration kSaved = seconds(1), kSavedEmpty = seconds(10);
 // Rules that could not begin are tried again by themselves after so long.
 constexpr Duration kReloadAgain = minutes(1);
 
@@ -48,6 +51,18 @@ std::vector<ProgramId> programs_of(const RuleSet& rules, const std::vector<std::
   for (std::size_t i = 0; i < rules.programs.size(); ++i)
     if (std::ranges::find(names, rules.programs[i].name) != names.end()) out.emplace_back(i);
   return out;
+}
+
+bool is_blank(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
+// A rule file that had something in it and has nothing now; "" none.
+std::string emptied(const CompiledSet& before, const CompiledSet& now) {
+  for (const dsl::SourceText& file : now.files)
+    if (is_blank(file.text) && std::ranges::any_of(before.files, [&](const dsl::SourceText& was) {
+          return was.path == file.path && !is_blank(was.text);
+        }))
+      return file.path;
+  return {};
 }
 
 Exit exit_of(const Error& error) {
@@ -264,6 +279,7 @@ Exit Daemon::try_first_generation(bool rebuilds) {
   }
   if (!made) return refuse(made.error().where, made.error().why, made.error().exit);
   tell_broken(said.str());
+  rename_disabled((*made)->rules());
   outbound_.bind((*made)->keeper.get());
   rebuilt_behind_ = anew->behind;
   std::shared_ptr<Rebuild> done;  // let go without the lock
@@ -738,6 +754,33 @@ Verdict Daemon::refuse_rules(unsigned status, std::string why, std::string_view 
   return {status, document_of_refusal(why, help)};
 }
 
+bool Daemon::are_being_saved(const CompiledSet& now, const std::string& hash, const Plan& plan) {
+  if (!plan.loses_state()) return false;
+  const bool is_first = std::exchange(seen_, hash) != hash;
+  const std::string empty = emptied(current()->set, now);
+  if (is_first) seen_at_ = clock_.elapsed();
+  if (is_first && !empty.empty())
+    log_.info("rules", fmt::format("{} is empty now; if it stays so, its rules go, with what they remember, in {} s",
+                                   empty, kSavedEmpty.us / 1'000'000));
+  return clock_.elapsed() - seen_at_ < (empty.empty() ? kSaved : kSavedEmpty);
+}
+
+// A rule that is called otherwise now and goes on with what it had is switched off as it was.
+void Daemon::rename_disabled(const RuleSet& rules) {
+  const std::set<std::string> before = outbound_.disabled();
+  std::set<std::string> names = before;
+  const auto is_there = [&](const std::string& name) {
+    return std::ranges::find(rules.programs, name, &Program::name) != rules.programs.end();
+  };
+  for (const Program& program : rules.programs)
+    if (!program.was.empty() && !is_there(program.was) && names.erase(program.was) > 0) names.insert(program.name);
+  if (names == before) return;
+  if (disk_ != nullptr)
+    if (const auto written = write_disabled(*disk_, names); !written)
+      log_.problem("rules", "that a disabled rule has another name now could not be kept: " + written.error().message);
+  outbound_.set_disabled(std::move(names));
+}
+
 // Reads the rules again; good ones take the place of those that run, which run on where anything is wrong.
 void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   const auto answer = [&](Verdict verdict) {
@@ -770,6 +813,7 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
     return begin_rebuild(asked, {std::move(set), std::move(plan), std::move(reply)});
   }
   if (hash == before->hash || is_same(before->set, set)) {
+    seen_.clear();
     {
       const std::scoped_lock lock(mutex_);
       reload_status_.error.clear();
@@ -781,6 +825,7 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
     return answer(refuse_rules(422, "rules would lose what they remember: " + lost_by(plan),
                                "without --require-state-kept they are taken all the same"));
   if (asked.dry_run) return answer({200, document_of(plan, before->number + 1, true)});
+  if (asked.by_itself && are_being_saved(set, hash, plan)) return;
   if (asked.by_itself && hash == refused_ && clock_.elapsed() < try_again_) return;
   refused_ = hash;
   try_again_ = clock_.elapsed() + kReloadAgain;
@@ -842,6 +887,7 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
                             ? "mend that, then try again"
                             : "mend that, then `tocsin reload`; it is tried again every minute, too");
   const Generation& now = **made;
+  rename_disabled(now.rules());
   outbound_.bind(now.keeper.get());
   std::shared_ptr<Generation> before;  // let go without the lock: it may be large
   {

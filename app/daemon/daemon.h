@@ -131,6 +131,8 @@ class Daemon final : public Desk {
   Ended run_generation(bool is_new);
   bool change_rules();
   Verdict take_rules(Wanted& wanted, bool& is_taken);
+  bool are_being_saved(const CompiledSet& now, const std::string& hash, const Plan& plan);
+  void rename_disabled(const RuleSet& rules);
   Verdict refuse_rules(unsigned status, std::string why, std::string_view help = {});
   // All that has been judged becomes durable; nothing: it did. Tries again until then.
   std::optional<std::string> store_all(Duration until);
@@ -216,6 +218,8 @@ class Daemon final : public Desk {
   std::map<std::string, std::string> troubles_;  // that go on: where, what
   Duration looked_{};
   std::string broken_;   // what was told of broken rules, by --dev; before the watch looks at rules, the main thread's
+  std::string seen_;     // the hash of changed rules that would lose state, ...
+  Duration seen_at_{};   // ... and since when they are so: perhaps somebody is still saving them
   std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
   Duration try_again_{};
 

@@ -149,6 +149,49 @@ TEST_CASE("a source that cannot be opened again keeps the new rules from beginni
   CHECK(soon([&] { return running.alerted("bob: two"); }));
 }
 
+TEST_CASE("a rule file that is being saved, and is empty or cut meanwhile, takes nothing with it") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.reload.watch = true;
+  running.settings.reload.every = milliseconds(50);
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2));
+  const std::string all = std::string(kTwo) + kThree;
+  running.folder.write("rules/events.rules", kEvent);
+  running.rules(all);
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2; }));
+  running.rules("");
+  REQUIRE(soon([&] { return running.said("a.rules is empty now"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(1'500));
+  running.rules(kTwo);  // a half of it
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  running.rules(all);
+  more << event("ann", 3) << event("bob", 4) << std::flush;
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  CHECK(running.daemon->status().reload.generation == 1);
+  running.rules(kThree);  // and it stays so
+  CHECK(soon([&] { return running.daemon->status().reload.generation == 2; }));
+  running.rules("");
+  CHECK(running.reload().status == 200);  // who says so is believed at once
+  CHECK(running.daemon->status().reload.generation == 3);
+}
+
+TEST_CASE("a key whose declared type changes begins anew: what is kept stands under keys that nobody asks for") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  const auto by = [](const std::string& type) {
+    return "event login_failed has user " + type + ", ts time\n  timestamp ts\n" + kThree;
+  };
+  running.rules(by("int"));
+  running.begin();
+  running.rules(by("text"));
+  const Verdict refused = running.reload({.require_state_kept = true});
+  CHECK(refused.status == 422);
+  CHECK(refused.document.find("rules would lose what they remember: `three`") != std::string::npos);
+  CHECK(running.reload().document.find("\"reset\":[\"three\"]") != std::string::npos);
+}
+
 TEST_CASE("a rule that is renamed goes on with what it had, over a reload and over a restart") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
@@ -436,6 +479,22 @@ TEST_CASE("a rule that is disabled alerts nobody, goes on remembering, and stays
   CHECK(running.daemon->status().rules_disabled == 0);
   add(event("bob", 6) + event("cid", 7), 3);
   CHECK(soon([&] { return running.alerted("bob: three"); }));
+  // Also under another name, over a reload and over a restart.
+  CHECK(change("three", false).status == 200);
+  const auto renamed = [&](const std::string& now, const std::string& was) {
+    const std::string three = kThree;
+    running.rules(kEvent + ("rule " + now + " was " + was) + three.substr(three.find('\n')));
+  };
+  renamed("third", "three");
+  CHECK(running.reload().status == 200);
+  CHECK_FALSE(running.daemon->rules().front().enabled);
+  CHECK(running.text("state/disabled").find("third") != std::string::npos);
+  CHECK(running.stop() == Exit::done);
+  renamed("newest", "third");
+  running.begin();
+  CHECK_FALSE(running.daemon->rules().front().enabled);
+  CHECK(running.text("state/disabled").find("third") == std::string::npos);
+  CHECK(change("newest", true).status == 200);
 }
 
 TEST_CASE("checkpoints that fail too often in a row, or take too long, are said: not ready, and what to do") {

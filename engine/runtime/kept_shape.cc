@@ -33,6 +33,24 @@ void add_pattern(std::string& out, const RuleSet& rules, const Program& program,
   }
 }
 
+// As what its keys are written (key.h): under another declared type the same key has other bytes, and what is kept
+// under the old ones is asked for by nobody. Of texts and of fields that nobody declared, nothing.
+void add_key_types(std::string& out, const RuleSet& rules, const Program& program) {
+  for (const Input& input : program.inputs)
+    for (const Role& role : input.roles)
+      for (const ExprId part : role.key) {
+        const Expr& expr = rules.code.exprs[part.index];
+        const ExprInst& inst = rules.code.instructions[expr.begin];
+        if (expr.end - expr.begin != 1 || inst.op != ExprOp::field) continue;
+        const EventType& event = rules.schema[input.type];
+        const FieldSlot& slot = event.fields[inst.a];
+        if (!slot.declared && !event.emitted) continue;
+        const Type type = slot.type == Type::floating ? Type::integer : slot.type;  // 1 and 1.0 are one key
+        if (type == Type::text || type == Type::object) continue;
+        fmt::format_to(std::back_inserter(out), " {}:{}={}", event.name, slot.name(), static_cast<int>(type));
+      }
+}
+
 }  // namespace
 
 std::optional<ProgramId> before_in(const RuleSet& before, const Program& program) {
@@ -53,9 +71,10 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
     if (rule == nullptr) {  // the shape has its `with`
       const bool lasting = std::ranges::any_of(
           program.cells, [](const Cell& c) { return aggregates()[c.function.index].kind == AggregateKind::duration; });
-      out.push_back(lasting || !program.after.empty()
-                        ? hash_of(fmt::format("{:016x}{}{}", program.shape, lasting ? " lasting" : "", marked))
-                        : program.shape);
+      std::string how = lasting ? " lasting" : "";
+      how += marked;
+      add_key_types(how, rules, program);
+      out.push_back(how.empty() ? program.shape : hash_of(fmt::format("{:016x}{}", program.shape, how)));
       continue;
     }
     std::string how = fmt::format("{:016x}", program.shape);
@@ -67,6 +86,7 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
       add_pattern(how, rules, program, rule->when, match_options(program));
       if (rule->resolve.exists()) add_pattern(how, rules, program, rule->resolve, MatchOptions{});
     }
+    add_key_types(how, rules, program);
     out.push_back(hash_of(how));
   }
   return out;
