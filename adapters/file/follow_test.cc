@@ -1,5 +1,6 @@
 // If one of these fails, lines of a file that grows or is rotated are lost, doubled or numbered anew.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -412,6 +413,28 @@ TEST_CASE("follow: a link that leads to another file each day, and a file that w
   CHECK(follower.read() == "2:two 3:three ");
   Follower again(folder / "plain", stored, Again{});
   CHECK(again.read() == "1:one 2:two 3:three ");
+}
+
+TEST_CASE("a named pipe that nobody writes yet keeps nobody; followed, its writers come and go") {
+  const Folder folder;
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  for (const bool follow : {true, false}) {
+    CAPTURE(follow);
+    AheadClock clock;
+    const auto source = open_file_source({.path = folder / "pipe", .follow = follow}, SourceId(0), {}, &clock).value();
+    REQUIRE(source->start({}));
+    Block block;
+    CHECK(source->poll(block, milliseconds(10)).value() == Polled::nothing);
+    for (int writer = 0; writer < (follow ? 2 : 1); ++writer) {
+      folder.append("pipe", "line\n");
+      block.clear();
+      CHECK(source->poll(block, milliseconds(100)).value() == Polled::block);
+      CHECK(block.bytes.view() == "line\n");
+      block.clear();
+      CHECK(source->poll(block, milliseconds(10)).value() == (follow ? Polled::nothing : Polled::block));
+      CHECK(block.ends == !follow);
+    }
+  }
 }
 
 TEST_CASE("follow: the line that names the columns, once, however many files have it, with a byte order mark or not") {

@@ -44,8 +44,12 @@ Result<std::optional<FileFacts>> facts_of(const std::string& path) {
   return system_failure("look at", path);
 }
 
-Result<std::unique_ptr<FileReader>> FileReader::open(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+Result<std::unique_ptr<FileReader>> FileReader::open(const std::string& path, bool follow) {
+  struct stat status;
+  const bool is_pipe = ::stat(path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
+  int fd = -1;
+  if (is_pipe && follow) fd = ::open(path.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC);  // we are a writer, too: no end
+  if (fd < 0) fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (is_pipe ? O_NONBLOCK : 0));
   if (fd < 0) return system_failure("open", path);
   return std::unique_ptr<FileReader>(new FileReader(fd, true, path));
 }
@@ -134,6 +138,10 @@ Result<bool> FileReader::fill(Duration wait) {
   for (;;) {
     const ssize_t got = ::read(fd_, packed_.data() + had, kRead);
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      packed_.resize(had);
+      return false;
+    }
     packed_.resize(had + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
     if (got < 0) return system_failure("read", name_);
     taken_ += static_cast<std::uint64_t>(got);

@@ -26,7 +26,8 @@ Result<std::optional<FileFacts>> facts_of(const std::string& path);
 // One thread.
 class FileReader {
  public:
-  static Result<std::unique_ptr<FileReader>> open(const std::string& path);
+  // Does not wait for who writes into a named pipe. `follow`: such a pipe has no end, writers come and go.
+  static Result<std::unique_ptr<FileReader>> open(const std::string& path, bool follow = false);
   static std::unique_ptr<FileReader> standard_input();
   ~FileReader();
   FileReader(const FileReader&) = delete;

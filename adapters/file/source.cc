@@ -791,9 +791,10 @@ Result<std::unique_ptr<Source>> open_file_source(const FileSourceConfig& config,
   const auto facts = facts_of(config.path);
   if (!facts) return tl::unexpected(facts.error());
   if (*facts && !(*facts)->is_plain && !(*facts)->is_folder)  // a pipe
-    return FileReader::open(config.path).map([&](std::unique_ptr<FileReader> reader) -> std::unique_ptr<Source> {
-      return std::make_unique<FileSource>(config, id, now, clock, std::nullopt, std::move(reader));
-    });
+    return FileReader::open(config.path, config.follow)
+        .map([&](std::unique_ptr<FileReader> reader) -> std::unique_ptr<Source> {
+          return std::make_unique<FileSource>(config, id, now, clock, std::nullopt, std::move(reader));
+        });
   FileSet files(config.path);
   if (!config.follow) {  // what cannot be opened is said now, not when somebody polls
     auto first = files.is_one_file() ? FileReader::open(config.path).map([](const auto&) {})

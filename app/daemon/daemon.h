@@ -193,7 +193,7 @@ class Daemon final : public Desk {
   std::optional<std::pair<SavepointAsked, Reply>> asked_savepoint_;  // also while it is being made
   std::optional<Wanted> wanted_;
   std::vector<Switch> switches_;
-  std::string stage_ = "starting", about_;
+  std::string stage_ = "starting", about_ = "the state is being read, and sources are being opened";
   std::vector<std::string> stuck_;     // by shard; "" it moves
   std::vector<CheckpointNote> notes_;  // newest first
   std::uint64_t events_before_ = 0;    // of the generations before
