@@ -49,13 +49,6 @@ struct Plan {
 
 // ----- rules --------------------------------------------------------------------------------------------------------
 
-// A window that grew has to fill first.
-std::optional<Time> warming_until(const SavepointView& view, const Program& before, const Program& now) {
-  const auto &old_reach = before.bounds.reach.longest, &new_reach = now.bounds.reach.longest;
-  if (!view.passed() || !old_reach || !new_reach || *new_reach <= *old_reach) return std::nullopt;
-  return *view.passed() + (*new_reach - *old_reach);
-}
-
 void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
   const auto compiled = view.compiled();
   const auto find = [](const RuleSet& set, const std::string& name) {
@@ -81,7 +74,7 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
     if (now != nullptr && shapes[static_cast<std::size_t>(now - rules.programs.data())] == rule.shape) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
-        const auto warm = warming_until(view, *before, *now);
+        const auto warm = warming_until(*before, *now, view.passed());
         verdict.text = warm ? fmt::format("kept, warming until {}", rfc3339(*warm)) : "kept";
       }
       if (has_other_name) {

@@ -803,7 +803,13 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   if (looks && !asked.rebuild.empty()) return answer({409, document_of_refusal("rules are being rebuilt just now")});
   if (!looks) give_up_rebuild();
   const std::shared_ptr<Generation> before = current();
-  Plan plan = plan_of(before->rules(), *set.compiled.rules);
+  const Time passed = before->engine->passed();
+  Plan plan = plan_of(before->rules(), *set.compiled.rules,
+                      passed != Frontier::kNothing ? std::optional(passed) : std::nullopt);
+  for (const RuleStatus& rule : rules())
+    if (std::ranges::find(plan.reset, rule.name) != plan.reset.end() ||
+        std::ranges::find(plan.removed, rule.name) != plan.removed.end())
+      plan.lost[rule.name] = rule.keys;
   const std::string hash = hash_of(set);
   if (!asked.rebuild.empty()) {
     if (!asked.dry_run) {  // by itself it would only be taken without
@@ -886,6 +892,7 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
                         wanted.rebuild != nullptr
                             ? "mend that, then try again"
                             : "mend that, then `tocsin reload`; it is tried again every minute, too");
+  for (const auto& [rule, until] : wanted.plan.warming_until) (*made)->warming_until.try_emplace(rule, until);
   const Generation& now = **made;
   rename_disabled(now.rules());
   outbound_.bind(now.keeper.get());
@@ -899,6 +906,7 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
   Plan& plan = wanted.plan;
   if (wanted.rebuild != nullptr) add_found(plan, wanted.rebuild->found());
   rebuilt_behind_ = anew.behind;
+  for (const std::string& line : lines_of(plan)) log_.info("rules", line);
   log_.info("rules",
             fmt::format("{} kept, {} changed, {} reset, {} new, {} rebuilt, {} gone", plan.kept, plan.changed.size(),
                         plan.reset.size(), plan.added.size(), plan.rebuilt.size(), plan.removed.size()));

@@ -192,6 +192,27 @@ TEST_CASE("a key whose declared type changes begins anew: what is kept stands un
   CHECK(running.reload().document.find("\"reset\":[\"three\"]") != std::string::npos);
 }
 
+TEST_CASE("a reload says of each rule until when a window that grew is warming, and how much a reset has lost") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", event("ann", 1) + event("bob", 2) + event("cid", 3));
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  running.begin();
+  REQUIRE(soon([&] { return running.daemon->status().keys == 6; }));
+  running.rules(std::string(kEvent) +
+                "rule three\n  when 3 login_failed within 15m by user\n  alert \"{user}: three\"\n"
+                "rule two\n  when login_failed then login_failed within 5m by user\n  alert \"{user}: two\"\n");
+  const std::string kept = "~ three  kept, warming until 2026-03-01T14:10:0";
+  CHECK(running.reload({.dry_run = true}).document.find(kept) != std::string::npos);
+  const Verdict verdict = running.reload();
+  INFO(verdict.document);
+  CHECK(verdict.document.find(kept) != std::string::npos);
+  CHECK(verdict.document.find("what it remembered is dropped, 3 keys") != std::string::npos);
+  CHECK(running.said("rules: " + kept));
+  CHECK(running.said("is dropped, 3 keys"));
+  CHECK(running.daemon->rules().front().warming_until.has_value());
+}
+
 TEST_CASE("a rule that is renamed goes on with what it had, over a reload and over a restart") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};

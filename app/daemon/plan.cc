@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/base/hash.h"
+#include "engine/base/wording.h"
 #include "engine/base/write.h"
 #include "engine/program/dump.h"
 #include "engine/runtime/kept_shape.h"
@@ -36,7 +37,7 @@ std::string quoted(std::string_view text) {
 
 }  // namespace
 
-Plan plan_of(const RuleSet& before, const RuleSet& after) {
+Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> passed) {
   Plan out;
   std::vector<bool> lives(before.programs.size(), false);
   const std::vector<std::uint64_t> shapes_before = kept_shapes(before), shapes_after = kept_shapes(after);
@@ -49,6 +50,8 @@ Plan plan_of(const RuleSet& before, const RuleSet& after) {
     }
     lives[old->index] = true;
     const Program& was = before.programs[old->index];
+    if (shapes_before[old->index] == shapes_after[i])
+      if (const auto warm = warming_until(was, program, passed)) out.warming_until[program.name] = *warm;
     if (shapes_before[old->index] != shapes_after[i])
       out.reset.push_back(program.name);
     else if (was.dials != program.dials || was.name != program.name)
@@ -100,20 +103,36 @@ std::string lost_by(const Plan& plan) {
   return out;
 }
 
+std::vector<std::string> lines_of(const Plan& plan) {
+  std::vector<std::string> out;
+  const auto lost_of = [&](const std::string& name) {
+    const auto lost = plan.lost.find(name);
+    return lost == plan.lost.end() ? std::string() : fmt::format(", {}", counted(lost->second, "key"));
+  };
+  const auto add = [&](char sign, const std::vector<std::string>& names, std::string_view verdict, bool loses) {
+    for (const std::string& name : names) {
+      const auto warm = plan.warming_until.find(name);
+      out.push_back(
+          fmt::format("{} {}  {}{}{}", sign, name, verdict,
+                      warm == plan.warming_until.end() ? "" : fmt::format(", warming until {}", rfc3339(warm->second)),
+                      loses ? lost_of(name) : ""));
+    }
+  };
+  add('+', plan.added, "new: it begins now", false);
+  add('~', plan.changed, "kept", false);
+  add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped", true);
+  for (const Plan::Rebuilt& one : plan.rebuilt)
+    out.push_back(fmt::format("{} {}  {}", one.is_new ? '+' : '~', one.rule, verdict_of(one)));
+  add('-', plan.removed, "gone, with what it remembered", true);
+  return out;
+}
+
 std::string text_of(const Plan& plan) {
   const auto added = static_cast<std::size_t>(std::ranges::count(plan.rebuilt, true, &Plan::Rebuilt::is_new));
   std::string out = fmt::format("rules: {} added, {} changed, {} kept, {} removed\n", plan.added.size() + added,
                                 plan.changed.size() + plan.reset.size() + plan.rebuilt.size() - added, plan.kept,
                                 plan.removed.size());
-  const auto add = [&](char sign, const std::vector<std::string>& names, std::string_view verdict) {
-    for (const std::string& name : names) out += fmt::format("  {} {}  {}\n", sign, name, verdict);
-  };
-  add('+', plan.added, "new: it begins now");
-  add('~', plan.changed, "kept");
-  add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped");
-  for (const Plan::Rebuilt& one : plan.rebuilt)
-    out += fmt::format("  {} {}  {}\n", one.is_new ? '+' : '~', one.rule, verdict_of(one));
-  add('-', plan.removed, "gone, with what it remembered");
+  for (const std::string& line : lines_of(plan)) out += "  " + line + "\n";
   return out;
 }
 

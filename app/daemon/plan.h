@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,11 +26,17 @@ struct Plan {
   std::vector<std::string> added, changed, reset, removed;
   std::vector<Rebuilt> rebuilt;
   std::size_t kept = 0;
+  std::map<std::string, Time>
+      warming_until;  // of those that are kept with another window: before, they may miss matches
+  std::map<std::string, std::uint64_t> lost;  // keys, of those that are reset or removed, where that is known
 
   bool loses_state() const { return !reset.empty() || !removed.empty(); }
 };
 
-Plan plan_of(const RuleSet& before, const RuleSet& after);
+// `passed`: how far time has come; nothing: no rule has remembered anything yet.
+Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> passed = std::nullopt);
+// What becomes of each rule that is not plainly kept, a line each, without their marks.
+std::vector<std::string> lines_of(const Plan& plan);
 // These are rebuilt, whatever would become of them without. REQUIRES: they are rules of `after`.
 void rebuild(Plan& plan, const std::vector<std::string>& names);
 void add_found(Plan& plan, const std::vector<Rebuild::Found>& found);

@@ -92,4 +92,10 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   return out;
 }
 
+std::optional<Time> warming_until(const Program& before, const Program& now, std::optional<Time> passed) {
+  const auto &old_reach = before.bounds.reach.longest, &new_reach = now.bounds.reach.longest;
+  if (!passed || !old_reach || !new_reach || *new_reach <= *old_reach) return std::nullopt;
+  return *passed + (*new_reach - *old_reach);
+}
+
 }  // namespace tocsin
