@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
 
@@ -96,6 +99,9 @@ Call call_of(const Aggregate& a, std::string_view name) {
   return {std::string(name), form_of(a, name), gives(a), std::string(a.help), true, std::string(a.of_nothing)};
 }
 
+// Of a missing argument the others give a missing value.
+constexpr auto kChoose = std::to_array<std::string_view>({"coalesce", "if"});
+
 }  // namespace
 
 std::vector<Call> calls_named(std::string_view name) {
@@ -106,8 +112,10 @@ std::vector<Call> calls_named(std::string_view name) {
 }
 
 std::string in_text(const Call& call) {
+  const bool chooses = !call.aggregate && std::ranges::find(kChoose, call.name) != kChoose.end();
   return fmt::format("{} {}\ngives: {}{}\n{}\n", call.aggregate ? "aggregate" : "function", call.form, call.gives,
                      call.aggregate ? fmt::format("; {} where there is no value", call.of_nothing)
+                     : chooses      ? "; missing where the argument that it takes is"
                                     : "; missing where an argument is, or where it cannot be worked out",
                      call.help);
 }
@@ -117,7 +125,9 @@ std::string functions_page() {
       "# Functions and aggregates\n\nMade from the tables in engine/program/functions.cc and aggregates.cc; `tocsin "
       "explain NAME` prints a row. How expressions\nare written stands in [language.md](language.md), sections 8 and "
       "11; what each means to the last digit in [semantics.md](semantics.md).\n\n## Functions\n\nA value from values. "
-      "Missing where an argument is missing (but for `coalesce`, `if`), or where it cannot be worked out: a text "
+      "Missing where an argument is missing (but for " +
+      fmt::format("`{}`", fmt::join(kChoose, "`, `")) +
+      "), or where it cannot be worked out: a text "
       "that\nis no number, a root of -1, a number too large for a float. What stands in quotes or between slashes here "
       "is written in the rule.\n\n| function | gives | what |\n| --- | --- | --- |\n";
   for (const Function& f : functions()) {

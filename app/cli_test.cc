@@ -293,6 +293,8 @@ TEST_CASE("explain tells what a function or an aggregate takes and gives") {
         "function weekday(time[, \"zone\"])\n"
         "gives: text; missing where an argument is, or where it cannot be worked out\n"
         "the day of the week, \"mon\" to \"sun\", in UTC or a zone\n");
+  CHECK(contains(run({"explain", "coalesce"}).out,
+                 "\ngives: what its arguments are; missing where the argument that it takes is\n"));
   CHECK(run({"explain", "p99"}).out ==
         "aggregate p99(x.field)\n"
         "gives: float; of durations a duration; missing where there is no value\n"

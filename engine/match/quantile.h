@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -24,7 +25,10 @@ struct Rank {
     low = static_cast<std::size_t>(at);
     part = at - static_cast<double>(low);
   }
-  double between(double a, double b) const { return a + (b - a) * part; }
+  double between(double a, double b) const {
+    const double apart = b - a;  // beyond what a float holds, it would make no number of any part of the way
+    return std::isinf(apart) ? a * (1 - part) + b * part : a + apart * part;
+  }
 };
 
 class Quantile {

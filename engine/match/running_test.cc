@@ -375,3 +375,14 @@ TEST_CASE("how long the last event was an x: any stretch, also when what was bef
     REQUIRE(lasting.bytes() < 64 * 60 + 1'000);  // of the length, however many there were
   }
 }
+
+// A2: what lies between two values is a number, also where the way from one to the other is none.
+TEST_CASE("a quantile between the largest values that there are, and at a whole rank of them") {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  const std::vector<double> three{-kMost, kMost, kMost}, two{-kMost, kMost};
+  CHECK(percentile_of_sorted(three, 50) == kMost);
+  CHECK(percentile_of_sorted(two, 50) == 0);
+  CHECK(percentile_of_sorted(two, 75) / kMost == doctest::Approx(0.5));
+  const std::vector<double> low{-kMost, -kMost, kMost};
+  CHECK(percentile_of_sorted(low, 50) == -kMost);
+}
