@@ -8,6 +8,7 @@
 
 #include "adapters/codec/config.h"
 #include "bench/micro/json_lines.h"
+#include "bench/micro/run.h"
 #include "engine/event/batch.h"
 
 namespace tocsin::bench {
@@ -115,15 +116,14 @@ void bm_nlohmann(benchmark::State& state) {
   report(state, sums);
 }
 
-// False, with a word on stderr, if the four ways do not agree.
-bool answers_agree() {
+void prove() {
   Codec one;
   const Sums expected = naive();
-  const bool same = codec(one) == expected && one.dead().letters.empty() &&
-                    plain_in_order(lines().view()) == expected && plain_any_order(lines().view()) == expected &&
-                    expected.events > 800;
-  if (!same) std::fprintf(stderr, "the ways of reading JSON do not agree\n");
-  return same;
+  if (codec(one) == expected && one.dead().letters.empty() && plain_in_order(lines().view()) == expected &&
+      plain_any_order(lines().view()) == expected && expected.events > 800)
+    return;
+  std::fprintf(stderr, "the ways of reading JSON do not agree\n");
+  std::exit(1);
 }
 
 }  // namespace
@@ -134,9 +134,4 @@ BENCHMARK(tocsin::bench::bm_plain_in_order);
 BENCHMARK(tocsin::bench::bm_plain_any_order);
 BENCHMARK(tocsin::bench::bm_nlohmann);
 
-int main(int argc, char** argv) {
-  if (!tocsin::bench::answers_agree()) return 1;
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
-}
+int main(int argc, char** argv) { return tocsin::bench::run_micro(argc, argv, tocsin::bench::prove); }

@@ -4,10 +4,12 @@
 // are those of the reference matcher.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "bench/micro/run.h"
 #include "bench/scenarios/scenario.h"
 #include "engine/program/choose.h"
 #include "engine/runtime/reorder.h"
@@ -36,8 +38,16 @@ constexpr Row kRows[] = {
     {"search", "when a as x then b(v > x.v) within 5s by k", MatcherKind::sequence_search},
     {"running_window", "when avg(a.v over 1m) > 4 by k", MatcherKind::running_window},
     {"running_slope", "when slope(a.v over 5s) > 1 by k", MatcherKind::running_window},
-    {"window", "when duration(a(v > 4)) > 2s within 5s by k", MatcherKind::window},
+    {"running_duration", "when duration(a(v > 4)) > 2s within 5s by k", MatcherKind::running_window},
+    {"window", "when 2 (a then b within 10s) within 1m by k", MatcherKind::window},
     {"silence", "when no a for 5s by k", MatcherKind::instant},
+    {"idle", "when a after 2s idle by k", MatcherKind::instant},
+    {"new_value", "when new a.v in 10s by k", MatcherKind::instant},
+    {"hold", "when a(v > 2) for 3s by k", MatcherKind::instant},
+    {"distinct", "when 4 distinct a.v within 20s by k", MatcherKind::running_window},
+    {"apart", "when 3 a at most 3s apart by k", MatcherKind::running_window},
+    {"each", "when 2 a each 10s by k", MatcherKind::window},
+    {"top", "when top 3 a.v by count over 20s by k", MatcherKind::running_window},
 };
 
 std::string text_of(const Row& row) { return std::string(kEvents) + "rule r\n  " + row.rule + "\n  alert low \"-\"\n"; }
@@ -61,6 +71,14 @@ void prove(const Row& row) {
     events.push_back(std::move(e));
   }
   prove_against_reference(text_of(row), std::move(events));
+}
+
+// A matcher that is added has its row here.
+void prove_every_kind() {
+  for (auto kind = MatcherKind::sequence_search; kind <= MatcherKind::instant;
+       kind = static_cast<MatcherKind>(static_cast<int>(kind) + 1))
+    if (std::ranges::find(kRows, kind, &Row::kind) == std::end(kRows))
+      wrong("no benchmark for " + std::string(name_of(kind)));
 }
 
 // ----- events ----------------------------------------------------------------------------------------
@@ -157,13 +175,13 @@ void bm_reorder(benchmark::State& state) {
 int main(int argc, char** argv) {
   using namespace tocsin::bench;
   for (const Row& row : kRows) {
-    prove(row);
     auto* made = benchmark::RegisterBenchmark((std::string("matcher/") + row.name).c_str(),
                                               [&row](benchmark::State& state) { bm_matcher(state, row); });
     made->Arg(1'000)->Arg(100'000);
   }
   benchmark::RegisterBenchmark("reorder", bm_reorder)->Arg(0)->Arg(50);
-  benchmark::Initialize(&argc, argv);
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  return run_micro(argc, argv, [] {
+    for (const Row& row : kRows) prove(row);
+    prove_every_kind();
+  });
 }

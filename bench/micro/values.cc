@@ -2,12 +2,15 @@
 // anything is timed. `items_per_second` is events (or values).
 #include <benchmark/benchmark.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <numeric>
 #include <string>
 #include <vector>
 
+#include "bench/micro/run.h"
 #include "engine/base/arena.h"
 #include "engine/base/hash.h"
 #include "engine/event/event.h"
@@ -21,7 +24,7 @@
 namespace tocsin::bench {
 namespace {
 
-// What most rules ask: outcome = "failure" and amount > 100, and then a bit more: lower(user) starts with "a".
+// What most rules ask: outcome = "failure" and amount > 100, and then a bit more: lower(user) starts with "user-1".
 struct Filters {
   Code code;
   ExprId simple, composed;
@@ -30,7 +33,7 @@ struct Filters {
 Filters make_code() {
   Filters made;
   Code& code = made.code;
-  code.constants = {{std::string("failure")}, {std::int64_t{100}}, {std::string("a")}};
+  code.constants = {{std::string("failure")}, {std::int64_t{100}}, {std::string("user-1")}};
   const auto lower = find_function("lower")->index;
   const std::vector<ExprInst> both = {{ExprOp::field, 0, 0},      {ExprOp::constant, 0, 0}, {ExprOp::equal, 0, 0},
                                       {ExprOp::field, 1, 0},      {ExprOp::constant, 1, 0}, {ExprOp::greater, 0, 0},
@@ -83,6 +86,7 @@ const Events& events() {
 bool by_hand(const Event& event) {
   return event.fields[0].as_text() == "failure" && event.fields[1].as_floating() > 100;
 }
+bool composed_by_hand(const Event& event) { return by_hand(event) && event.fields[2].as_text().starts_with("User-1"); }
 
 void must(bool holds, const char* what) {
   if (holds) return;
@@ -105,10 +109,6 @@ void filter_one_by_one(benchmark::State& state, bool composed) {
   Scratch scratch;
   EvalContext context;
   context.scratch = &scratch;
-  for (const Event& event : events().events) {
-    context.event = &event;
-    must(evaluator.holds(code.simple, context) == by_hand(event), "holds");
-  }
   for (auto _ : state) {
     std::size_t kept = 0;
     for (const Event& event : events().events) {
@@ -133,8 +133,6 @@ void filter_in_batches(benchmark::State& state) {
     std::iota(selection.begin(), selection.end(), 0u);
     evaluator.filter(code.simple, events().events, context, selection);
   };
-  run();
-  for (const std::uint32_t at : selection) must(by_hand(events().events[at]), "filter");
   for (auto _ : state) {
     run();
     benchmark::DoNotOptimize(selection.data());
@@ -179,17 +177,75 @@ void capture_short_text(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * 1024);
 }
 
+constexpr std::size_t kWindow = 100;
+
 void exact_sum_slide(benchmark::State& state) {  // add the newest, subtract the oldest, read
   ExactSum sum;
   const auto& all = events().events;
-  for (auto _ : state) {
-    for (const Event& event : all) sum.add(event.fields[1].as_floating());
-    for (const Event& event : all) sum.subtract(event.fields[1].as_floating());
-    double last = 0;
-    for (std::size_t i = 0; i < all.size(); ++i) benchmark::DoNotOptimize(last = sum.value());
-    must(last == 0, "exact sum");
-  }
+  for (std::size_t i = all.size() - kWindow; i < all.size(); ++i) sum.add(all[i].fields[1].as_floating());
+  for (auto _ : state)
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      sum.add(all[i].fields[1].as_floating());
+      sum.subtract(all[(i + all.size() - kWindow) % all.size()].fields[1].as_floating());
+      benchmark::DoNotOptimize(sum.value());
+    }
   state.SetItemsProcessed(state.iterations() * 1024);
+}
+
+// ----- the answers --------------------------------------------------------------------------------------------------
+
+void prove_filters() {
+  const Filters code = make_code();
+  const Evaluator evaluator(code.code);
+  Scratch scratch;
+  EvalContext context;
+  context.scratch = &scratch;
+  std::vector<std::uint32_t> selection(events().events.size()), expected;
+  std::size_t composed = 0;
+  for (std::uint32_t i = 0; i < events().events.size(); ++i) {
+    const Event& event = events().events[i];
+    context.event = &event;
+    must(evaluator.holds(code.simple, context) == by_hand(event), "two comparisons");
+    must(evaluator.holds(code.composed, context) == composed_by_hand(event), "with a function");
+    const Value value = evaluator.evaluate(code.simple, context);
+    must(value.type() == Type::boolean && value.as_boolean() == by_hand(event), "evaluated on the stack");
+    if (by_hand(event)) expected.push_back(i);
+    composed += composed_by_hand(event);
+  }
+  must(!expected.empty() && composed > 0 && composed < expected.size(), "the events say nothing");
+  std::iota(selection.begin(), selection.end(), 0u);
+  evaluator.filter(code.simple, events().events, context, selection);
+  must(selection == expected, "filtered in batches");
+}
+
+// Equal users have equal key bytes and hashes, others have others; what is captured is what was there.
+void prove_keys() {
+  std::map<std::string, std::string> user_of_key;
+  std::map<std::uint64_t, std::string> user_of_bytes, user_of_hash;
+  for (const Event& event : events().events) {
+    const std::string user(event.fields[2].as_text());
+    std::string key;
+    append_key(key, event.fields[2]);
+    must(user_of_key.try_emplace(key, user).first->second == user, "key bytes");
+    must(user_of_bytes.try_emplace(hash_bytes(key), user).first->second == user, "the hash of key bytes");
+    must(user_of_hash.try_emplace(hash_of(event.fields[2]), user).first->second == user, "the hash of a text");
+    must(OwnedValue(event.fields[2]).view().as_text() == user, "captured");
+  }
+  must(user_of_key.size() > 900 && user_of_bytes.size() == user_of_key.size() &&
+           user_of_hash.size() == user_of_key.size(),
+       "as many keys as users");
+}
+
+void prove_sums() {
+  ExactSum sum;
+  const auto& all = events().events;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    sum.add(all[i].fields[1].as_floating());
+    if (i >= kWindow) sum.subtract(all[i - kWindow].fields[1].as_floating());
+    long double by_hand = 0;  // 100 numbers below 200: exact enough to round to the same double or its neighbour
+    for (std::size_t j = i >= kWindow ? i - kWindow + 1 : 0; j <= i; ++j) by_hand += all[j].fields[1].as_floating();
+    must(std::abs(sum.value() - static_cast<double>(by_hand)) <= 1e-11, "the sum of a window");
+  }
 }
 
 BENCHMARK(filter_by_hand);
@@ -205,4 +261,10 @@ BENCHMARK(exact_sum_slide);
 }  // namespace
 }  // namespace tocsin::bench
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  return tocsin::bench::run_micro(argc, argv, [] {
+    tocsin::bench::prove_filters();
+    tocsin::bench::prove_keys();
+    tocsin::bench::prove_sums();
+  });
+}
