@@ -123,7 +123,7 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
     }
   }
   MESSAGE(tried << " rule sets of " << all.size() << " seeds, " << alerts << " outputs");
-  if (one == 0) CHECK(tried * 2 > all.size());
+  if (one == 0 && seeds_are_the_usual()) CHECK(tried * 2 > all.size());
 }
 
 // What is between them goes on wherever their keys are, and through its bytes to other shards.
@@ -151,6 +151,7 @@ TEST_CASE("chains of rules that use and mute each other by keys that are the sam
   }
   MESSAGE(tried << " rule sets, " << outputs << " outputs; " << spread << " rules that use others and are spread, "
                 << by_a_part << " by a part of the key");
+  if (!seeds_are_the_usual()) return;
   CHECK(tried * 2 > seeds);
   CHECK(outputs > tried);
   CHECK(spread * 2 > tried);
@@ -228,7 +229,7 @@ TEST_CASE("rules that count the same events say what each of them says alone") {
     const Ready ready = made_ready(seed, c);
     alerts += check_ways(seed, c, ready, 1 + generator.below(70), seed % 8 == 0);
   }
-  CHECK(alerts > 10 * seeds);
+  if (seeds_are_the_usual()) CHECK(alerts > 10 * seeds);
 }
 
 // Every aggregate over their rows; `duration`, which looks beyond them (A7).
@@ -253,6 +254,7 @@ TEST_CASE("sessions and summaries: both ways and the reference say the same") {
     if (cut_short != engine_lines(*ready, c)) ++cut;
   }
   MESSAGE(tried << " rule sets, " << outputs << " outputs");
+  if (!seeds_are_the_usual()) return;
   CHECK(tried * 2 > seeds);
   CHECK(cut > seeds / 10);
   CHECK(outputs > 4 * tried);
@@ -304,7 +306,7 @@ TEST_CASE("F16: alerts on emitted events have ids of their own, whatever else is
     CHECK(ours == others);
     alerts += ours.size();
   }
-  CHECK(alerts > 100 * seeds);
+  if (seeds_are_the_usual()) CHECK(alerts > 100 * seeds);
 }
 
 // Each window lets go of its oldest past the limit (limits.h), kept running or not.
@@ -341,6 +343,7 @@ TEST_CASE("conditions whose windows hold more than they may: both ways say the s
     alerts += running.size();
     if (running != engine_lines(*ready, c)) ++cut;
   }
+  if (!seeds_are_the_usual()) return;
   CHECK(alerts > seeds);
   CHECK(cut > seeds / 10);
 }
@@ -381,6 +384,7 @@ TEST_CASE("conditions compared with many windows of the past: both ways say the 
     alerts += running.size();
     if (running != limited) ++cut;
   }
+  if (!seeds_are_the_usual()) return;
   CHECK(alerts > seeds);
   CHECK(cut > seeds / 20);
 }
@@ -388,7 +392,9 @@ TEST_CASE("conditions compared with many windows of the past: both ways say the 
 // One rule over events `a`, kept by k, in an engine of its own: for what it costs and keeps.
 class OneRule {
  public:
-  explicit OneRule(const char* pattern) : ready_(ready_for(pattern)), engine_(ready_->rules, ready_->data) {
+  explicit OneRule(const char* pattern)
+      : OneRule(RuleText{.head = "rule busy", .pattern = pattern, .by = "k", .clauses = {"alert \"-\""}}) {}
+  explicit OneRule(const RuleText& rule) : ready_(ready_for(rule)), engine_(ready_->rules, ready_->data) {
     partition_ = engine_.add_partition(SourceId{0}, std::span(&type_, 1));
   }
   void take(Time at, std::int64_t k, std::optional<std::int64_t> v = {}) {
@@ -404,17 +410,14 @@ class OneRule {
     batch->add(event);
     engine_.take(partition_, batch);
     engine_.take_alerts();
+    emitted_ = engine_.take_emitted().size();
   }
   const Engine& engine() const { return engine_; }
+  std::size_t emitted() const { return emitted_; }  // by the last event
 
  private:
-  static std::optional<Ready> ready_for(const char* pattern) {
+  static std::optional<Ready> ready_for(const RuleText& rule) {
     Case c;
-    RuleText rule;
-    rule.head = "rule busy";
-    rule.pattern = pattern;
-    rule.by = "k";
-    rule.clauses = {"alert \"-\""};
     c.rules = {rule};
     std::string why;
     auto ready = make_ready(c.text(), &why);
@@ -430,9 +433,25 @@ class OneRule {
   Engine engine_;
   EventTypeId type_ = *ready_->rules->schema.find("a");
   const std::vector<FieldSlot>& fields_ = ready_->rules->schema[type_].fields;
-  std::size_t partition_ = 0;
+  std::size_t partition_ = 0, emitted_ = 0;
   std::uint64_t offset_ = 0;
 };
+
+// Nothing comes of the end of such a window, so nobody would ask for the key again.
+TEST_CASE("a summary at every event lets go of a key when the last event has left its window, and not before") {
+  OneRule rule(RuleText{.head = "summary s of a",
+                        .pattern = "",
+                        .by = "k",
+                        .clauses = {"every event over 2s", "with n = count(a), top = max(a.v)"}});
+  for (std::int64_t i = 0; i < 30'000; ++i) {  // 10 a second, each of a key of its own
+    rule.take(Time{i * 100'000}, i, 1);
+    CHECK(rule.emitted() == 1);
+  }
+  const Engine& engine = rule.engine();
+  CHECK(engine.counters(ProgramId{0}).keys_most == 21);  // the window is closed: an event 2s later still sees it
+  CHECK(engine.keys(ProgramId{0}) == 21);
+  CHECK(engine.bytes(ProgramId{0}) < std::size_t{21} * 2'000);
+}
 
 // An event is judged in each of the windows that it passes through: what that costs must not grow with their number,
 // nor may those that hold nothing take room.
@@ -474,7 +493,7 @@ TEST_CASE("every choice of single steps: lists of what can take each step say wh
     const Ready ready = made_ready(seed, c);
     alerts += check_ways(seed, c, ready, 1 + generator.below(50));
   }
-  CHECK(alerts > seeds);
+  if (seeds_are_the_usual()) CHECK(alerts > seeds);
 }
 
 // The latest chain serves `(a then b within D) then no x within E`, too: the parentheses are around all that it keeps.
@@ -504,7 +523,7 @@ TEST_CASE("an absence behind single steps in parentheses: the latest chain says 
           MatcherKind::latest_chain);
     alerts += check_ways(seed, c, ready, 1 + generator.below(50));
   }
-  CHECK(alerts > seeds);
+  if (seeds_are_the_usual()) CHECK(alerts > seeds);
 }
 
 // What no window holds any more is what a new key would be: it is given up, and twice as many as matter are kept at

@@ -988,9 +988,10 @@ void check_summary(Context& c, SummaryInfo& summary) {
     if (std::holds_alternative<ast::EvenIfEmpty>(clause.node) && !forgets && !summary.by_all)
       c.report("R070", clause.span, "empty windows of every key, for ever", "`even if empty` without an end",
                "say when a key may be forgotten: `forget after 1d idle`, or group `by all`");
-  const char* keeps = every && every->over_all              ? "`over all` never lets go of a key"
-                      : uses_duration(summary.decl.clauses) ? "`duration` counts on until the key's next event"
-                                                            : nullptr;
+  const char* keeps = every && every->over_all                ? "`over all` never lets go of a key"
+                      : every && every->event && !every->over ? "`every event` without `over` is over all of them"
+                      : uses_duration(summary.decl.clauses)   ? "`duration` counts on until the key's next event"
+                                                              : nullptr;
   if (keeps != nullptr && !forgets && !summary.by_all)
     c.report("R109", summary.decl.name.span, ticked(summary.decl.name.text) + " keeps every key for ever", keeps,
              "say when a key may be forgotten: `forget after 30d idle`");

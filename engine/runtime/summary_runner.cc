@@ -88,6 +88,7 @@ class SummaryRunner : public Runner {
         continue;
       }
       while (s->next && Instant{*s->next, Phase::over} <= now) close(*s, key, out);
+      if (const auto empty = empty_after(*s); empty && *empty <= now) let_go(*s, now.time - body_.over + Duration{1});
       if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over}) {
         keys_.erase(key);
         continue;
@@ -109,7 +110,7 @@ class SummaryRunner : public Runner {
   Duration index_step() const override {
     if (!may_be_cold()) return {};
     // The end of a window does not move with events, and many keys have the same.
-    const Duration window = body_.every_event ? Duration{} : seconds(1);
+    const Duration window = body_.every_event ? body_.over : seconds(1);
     return step_of_index(std::array{window, body_.forget});
   }
   void cold_from(std::uint16_t group, Time at) override { keys_.cold_from(group, at); }
@@ -217,11 +218,17 @@ class SummaryRunner : public Runner {
 
   // A key without rows may still have an x that lasts into this window or those to come.
   void keep_or_erase(Summed& s, const std::string& key) {
-    const bool holds_on = body_.even_if_empty || body_.over_all || body_.every_event;
+    const bool holds_on = body_.even_if_empty || body_.over_all || (body_.every_event && body_.over.us == 0);
     if (s.events.empty() && !holds_on && LastingRows::is_empty(s.lasted))
       keys_.erase(key);
     else
       keys_.schedule(key, s, due_of(s, true));
+  }
+
+  // With `every event over D` nothing comes of a window's end; when its last event has left it, the key may go.
+  std::optional<Instant> empty_after(const Summed& s) const {
+    if (!body_.every_event || body_.over.us == 0 || s.events.empty()) return std::nullopt;
+    return Instant{s.events.back().time() + body_.over, Phase::waited};  // one at that time still sees it
   }
 
   std::optional<Instant> due_of(const Summed& s, bool renewing) const {
@@ -232,6 +239,7 @@ class SummaryRunner : public Runner {
     const bool fades = renewing && !LastingRows::is_empty(s.lasted);  // nothing comes of that either
     if (s.next && (is_news || renewing) && (holds_some || body_.even_if_empty || fades))
       out = Instant{*s.next, Phase::over};
+    if (const auto empty = empty_after(s); empty && renewing && (!out || *empty < *out)) out = empty;
     if (body_.forget.us != 0 && renewing) {  // nothing comes of it: nobody waits for it (T8)
       const Instant forget{s.last_event + body_.forget, Phase::over};
       if (!out || forget < *out) out = forget;

@@ -43,6 +43,8 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
 }
 
+bool seeds_are_the_usual() { return std::getenv("TOCSIN_SEED") == nullptr && std::getenv("TOCSIN_SEEDS") == nullptr; }
+
 Case minimised(Case c, const std::function<bool(const Case&)>& still) {
   for (bool smaller = true; smaller;) {
     smaller = false;

@@ -21,6 +21,9 @@ bool ids_meet(const Case& c);
 
 // What the environment says: how long a campaign is, where it begins.
 std::uint64_t number_from(const char* name, std::uint64_t otherwise);
+// Nobody has asked for other seeds, or for fewer. How much random cases show at least is certain of these alone: of
+// others it is a matter of chance, and says nothing of the engine.
+bool seeds_are_the_usual();
 
 // Leaves away what is not needed for the difference: events, rules, clauses, fields.
 Case minimised(Case c, const std::function<bool(const Case&)>& still);
