@@ -279,8 +279,7 @@ std::vector<Option> input_options() {
       {.name = "--year",
        .value = "YEAR",
        .help = "of all times that name none, also behind a New Year; else the latest that is no more than a day behind "
-               "when the "
-               "file was written"},
+               "when the file was written"},
   };
 }
 

@@ -388,7 +388,6 @@ class JsonDecoder final : public Decoder {
   const TypePlan* type_of_plain(std::span<const PlainPlace> places, const char* const* ends);
   const char* const* ends_of(std::size_t line) const { return ends_.data() + line * places_in_line_; }
   std::size_t decode_known_line(const Frame& frame, DeadLetters& dead);
-  std::size_t end_of_line(std::size_t begin, std::size_t size) const;
   void decode_record(const Frame& frame, DeadLetters& dead);
   void find_backslash(const char* from);
   bool decode_object(const Frame& frame);
@@ -524,18 +523,14 @@ void JsonDecoder::decode_lines(Block& block, DeadLetters& dead) {
     }
     std::size_t end = plain_ ? 0 : decode_known_line(frame, dead);
     if (end == 0) {
-      end = end_of_line(begin, size);
+      const void* newline = std::memchr(block_ + begin, '\n', size - begin);
+      end = newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
       decode_record({begin, end, line, block.arrived}, dead);
     }
     ++line;
     begin = end + 1;
   }
   if (plain_) pace_.tried(line - block.first_offset, plain);
-}
-
-std::size_t JsonDecoder::end_of_line(std::size_t begin, std::size_t size) const {
-  const void* newline = std::memchr(block_ + begin, '\n', size - begin);
-  return newline ? static_cast<std::size_t>(static_cast<const char*>(newline) - block_) : size;
 }
 
 // The next lines, as many as are plain values in the order of one known shape: stage 1 never looks at them. How many

@@ -18,9 +18,9 @@ namespace tocsin {
 // Is `a` read before `b`?
 bool is_read_before(std::string_view a, std::string_view b);
 
-// What rotation calls a file that was `of` before: with a number or a date behind it, packed or not.
 // Without the number or the packing that rotation has put behind it.
 std::string_view stem_of(std::string_view name);
+// What rotation calls a file that was `of` before: with a number or a date behind it, packed or not.
 bool is_rotated_name(std::string_view name, std::string_view of);
 
 struct FoundFile {

@@ -62,7 +62,7 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config
   const auto mark = read_mark(disk);
   const auto opened = refuse_unfinished(config, disk)
                           .and_then([&] { return disk.make_folder(kDeltaFolder); })
-                          .and_then([&] { return store->open_base(); })
+                          .and_then([&] { return store->open_base(mark); })
                           .and_then([&] { return store->open_deltas(mark); })
                           .and_then([&] { return store->mark_open(mark); });
   if (!opened) return tl::unexpected(opened.error());
@@ -70,8 +70,7 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config
   return store;
 }
 
-Result<void> LmdbStore::open_base() {
-  const auto mark = read_mark(disk_);
+Result<void> LmdbStore::open_base(const std::optional<FolderMark>& mark) {
   const std::string file = base_file();
   if (!exists(file)) {
     const auto names = disk_.list(kDeltaFolder);

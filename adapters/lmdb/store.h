@@ -63,7 +63,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   class Pin;
 
   LmdbStore(const LmdbStoreConfig& config, Disk& disk, FolderLock lock);
-  Result<void> open_base();
+  Result<void> open_base(const std::optional<FolderMark>& mark);
   Result<void> make_base(bool has_deltas, bool has_mark);
   Result<void> open_deltas(const std::optional<FolderMark>& mark);
   Result<void> refuse_lost(const std::optional<FolderMark>& mark, bool has_witness) const;

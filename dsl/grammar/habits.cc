@@ -592,7 +592,6 @@ Found values_seen(const Place& p) {
   return {};
 }
 
-// `card in table cards`.
 Repair in_a_table(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, std::string_view table) {
   Repair r = p.repair("R012", p.span(from, to), "`in` looks into lists, not into tables", "a table",
                       "ask whether the table has a row: " + code(std::string(table) + "[x].FIELD is present"));
@@ -601,6 +600,7 @@ Repair in_a_table(const Place& p, std::ptrdiff_t from, std::ptrdiff_t to, std::s
   return uncertain(std::move(r));
 }
 
+// `card in table cards`.
 Found in_table(const Place& p) {
   if (!p.is(Word::in, -1) || !p.is(Word::table) || !p.wants("[")) return {};
   const bool named = p.is(TokenKind::word, 1);
