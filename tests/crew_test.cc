@@ -345,14 +345,15 @@ namespace {
 
 // Rules that go on from what a store has, with no more keys in memory than they need.
 struct Frugal {
-  Frugal(const Ready& ready, CheckpointStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1)
+  Frugal(const Ready& ready, CheckpointStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1,
+         std::size_t memory = 0, Duration epoch = milliseconds(1))
       : engine(ready.rules, ready.data, {.shards = shards}),
         feed{&source,
              SourceId(0),
              {engine.add_partition(SourceId(0), carried_events(codec_of_cases(), ready.rules->schema))},
              [&ready] { return make_decoder(codec_of_cases(), ready.rules->schema); },
              {}},
-        keeper(engine, store, {"input"}, {.memory = 0, .load_at_once = 0}) {
+        keeper(engine, store, {"input"}, {.memory = memory, .load_at_once = 0}) {
     const auto resumed = keeper.restore();
     REQUIRE(resumed);
     REQUIRE(publisher.open({}, resumed->newest));
@@ -365,7 +366,7 @@ struct Frugal {
                                                          name_of(a.severity), a.time.us / 1'000'000);
                                    }},
                  clock, &keeper);
-    steward.emplace(keeper, *crew, publisher, Steward::Pace{.epoch = milliseconds(1)});
+    steward.emplace(keeper, *crew, publisher, Steward::Pace{.epoch = epoch});
   }
   // All that there is to judge, in many epochs, then some more.
   void work() {
@@ -377,6 +378,11 @@ struct Frugal {
     }
   }
   std::size_t keys() const { return engine.keys(ProgramId{0}); }
+  std::size_t held() {
+    std::size_t sum = 0;
+    for (std::size_t i = 0; i < engine.shards(); ++i) sum += engine.lane(i).shard().held();
+    return sum;
+  }
   std::string take_told() { return std::exchange(told, {}); }
 
   HandClock clock;
@@ -432,6 +438,47 @@ std::map<std::string, std::string> state_of(const MemoryStore& store, bool with_
 std::size_t in_index(const MemoryStore& store) { return state_of(store).size() - state_of(store, false).size(); }
 
 }  // namespace
+
+TEST_CASE("where more keys come than memory holds, reading waits until an epoch has taken some of them out") {
+  // Keys that are counted, that wait, for which something is due; and no room at all.
+  struct Budget {
+    const char* rule;
+    std::size_t memory;
+  };
+  for (const Budget& budget : {Budget{"3 a within 100s", 200'000},
+                               {"a then b within 100s", 200'000},
+                               {"no a for 100s", 200'000},
+                               {"3 a within 100s", 0}}) {
+    CAPTURE(budget.rule);
+    CAPTURE(budget.memory);
+    const Ready ready = ready_with({{"rule r", budget.rule, "k", {"alert low \"r\""}}});
+    constexpr std::size_t kBlocks = 100, kInBlock = 100;
+    std::vector<std::string> blocks;
+    for (std::size_t i = 0; i < kBlocks; ++i) {
+      std::string& block = blocks.emplace_back();
+      for (std::size_t n = 0; n < kInBlock; ++n)
+        block += line("a", static_cast<std::int64_t>(i / 50), fmt::format("key {}", i * kInBlock + n)) + "\n";
+      block.pop_back();
+    }
+    MemoryStore store;
+    Frugal run(ready, store, blocks, 2, budget.memory, seconds(3600));
+    std::size_t most = 0, most_of_block = 0, quiet = 0;
+    for (std::uint64_t events = 0; quiet < 20; quiet = run.engine.events() == events ? quiet + 1 : 0) {
+      events = run.engine.events();
+      for (std::size_t i = 0; i < 8; ++i) {
+        const std::size_t before = run.held();
+        run.crew->step(i % 2);
+        most = std::max(most, run.held());
+        if (run.held() > before) most_of_block = std::max(most_of_block, run.held() - before);
+      }
+      run.clock.at = run.clock.at + milliseconds(1);
+      run.steward->step(run.clock.at);
+    }
+    CHECK(run.engine.events() == kBlocks * kInBlock);
+    CHECK(run.steward->figures().epochs > 5);
+    CHECK(most <= std::max(budget.memory, std::size_t{128} << 10) + 4 * most_of_block);
+  }
+}
 
 TEST_CASE("a key that cannot be read any more ends all of it: nothing else is stored, and the end does not wait") {
   const auto ready = ready_with({{"rule r", "2 a within 1h", "k", {"alert low \"\""}}});

@@ -29,6 +29,7 @@ class Changes {
     StateWriter writer(value_, names_);
     parts(writer);
     changes_.push_back({address_of(address), arena_.text(value_), false});
+    bytes_ += sizeof(StateChange) + address_.size() + value_.size();
     return value_.size();
   }
   void gone(const StateAddress& address) { changes_.push_back({address_of(address), {}, true}); }
@@ -39,6 +40,8 @@ class Changes {
 
   bool empty() const { return changes_.empty(); }
   std::size_t size() const { return changes_.size(); }
+  // About what those that were put take in memory.
+  std::size_t bytes() const { return bytes_; }
   // In order; of several for one address the last one put. Good until `clear`.
   std::span<const StateChange> sorted() {
     std::ranges::stable_sort(changes_, {}, &StateChange::address);
@@ -51,6 +54,7 @@ class Changes {
   void clear() {
     changes_.clear();
     arena_.clear();
+    bytes_ = 0;
   }
 
  private:
@@ -64,6 +68,7 @@ class Changes {
   Arena arena_;
   std::string address_, value_;
   std::vector<StateChange> changes_;
+  std::size_t bytes_ = 0;
 };
 
 class Cold;

@@ -132,7 +132,9 @@ void Crew::work(std::size_t worker) {
 
 // Between the pieces that it saves a shard reads on, or events would wait until all is saved that an epoch has changed.
 bool Crew::step(std::size_t number) {
-  if (judge(number, clock_.elapsed())) return true;
+  const bool has_judged = judge(number, clock_.elapsed());
+  if (keeper_ != nullptr) keeper_->weigh(number);
+  if (has_judged) return true;
   if (keeper_ == nullptr) return read(number, kPoll);
   Worker& worker = workers_[number];
   if (worker.pieces < kPiecesAtOnce && keeper_->save(number)) {
@@ -276,6 +278,7 @@ void Crew::stored(std::span<const Progress> positions) {
 // What is read would only wait in memory while others have enough to do.
 bool Crew::may_read() const {
   if (finished_ || holds_ || in_hand_ >= kInHandPerWorker * workers_.size()) return false;
+  if (keeper_ != nullptr && keeper_->is_full()) return false;
   for (std::size_t i = 0; i < workers_.size(); ++i)
     if (engine_.lane(i).parcels() >= kParcelsMax) return false;
   return true;

@@ -20,6 +20,11 @@ constexpr std::size_t kAtOnce = 256;
 constexpr std::size_t kStepsOver = 64;
 // Addresses that one epoch looks at for what rules that have gone have left, and removes at most.
 constexpr std::size_t kLooksMost = 16'384, kSweptMost = 4'096;
+// Of the memory that a shard may take a part is left free after each epoch, for what changes until the next one; and so
+// much at least, or it would be an epoch for each key.
+constexpr std::size_t kLeftFree = 4, kLeastFree = std::size_t{64} << 10;
+// A shard looks at so many programs for each piece of its work to find out how much it holds.
+constexpr std::size_t kWeighed = 64;
 
 }  // namespace
 
@@ -30,6 +35,13 @@ struct Keeper::Part {
   // for it.
   std::atomic<bool> may_evict{false};
   std::size_t looks = 0;
+  // Nothing is read while it holds more than `mark`. What it cannot do without may be more than it may have: then it
+  // gets as much again as is left free else, so that there is always something that can be read.
+  std::size_t mark = 0;
+  std::atomic<bool> is_full{false}, wants_epoch{false};
+  bool was_full_at_cut = false;
+  std::size_t unweighed = 0;  // pieces of work since it was weighed
+  std::size_t saved = 0;      // bytes of the epoch in hand
 };
 
 // Addresses that are others today: which programs are kept together depends on all rules (placement.h).
@@ -42,7 +54,8 @@ struct Keeper::Moves {
 
 Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits)
     : engine_(engine), store_(store), sources_(std::move(sources)), limits_(limits) {
-  for (std::size_t i = 0; i < engine.shards(); ++i) parts_.push_back(std::make_unique<Part>());
+  for (std::size_t i = 0; i < engine.shards(); ++i)
+    parts_.emplace_back(std::make_unique<Part>())->mark = std::max(kLeastFree, limits_.memory / engine.shards());
 }
 
 Keeper::~Keeper() = default;
@@ -317,7 +330,12 @@ void Keeper::begin(Duration now) {
   ledger_.cut = std::move(cut);
 }
 
-void Keeper::cut(std::size_t shard) { parts_[shard]->stage = Part::Stage::saving; }
+void Keeper::cut(std::size_t shard) {
+  Part& part = *parts_[shard];
+  part.was_full_at_cut = part.is_full;
+  part.wants_epoch = false;
+  part.stage = Part::Stage::saving;
+}
 
 void Keeper::outputs_are_out() {
   const std::scoped_lock lock(mutex_);
@@ -329,7 +347,9 @@ void Keeper::outputs_are_out() {
 bool Keeper::save(std::size_t shard) {
   Part& part = *parts_[shard];
   if (part.stage != Part::Stage::saving) return false;
-  if (engine_.lane(shard).shard().save(kAtOnce) == 0) part.stage = Part::Stage::saved;
+  const std::size_t left = engine_.lane(shard).shard().save(kAtOnce);
+  part.saved = changes_[shard].bytes();  // once it has saved all of it they are the store's
+  if (left == 0) part.stage = Part::Stage::saved;
   return true;
 }
 
@@ -338,15 +358,47 @@ bool Keeper::evict(std::size_t number) {
   Part& part = *parts_[number];
   Shard& shard = engine_.lane(number).shard();
   if (part.stage != Part::Stage::judging) return false;
-  if (part.may_evict.exchange(false)) part.looks = 2 * shard.keys() + 1;
+  if (part.may_evict.exchange(false)) {
+    part.looks = 2 * shard.keys() + 1;
+    part.saved = 0;
+  }
   if (part.looks == 0) return false;
-  if (shard.held() <= limits_.memory / parts_.size()) {
+  const std::size_t most = limits_.memory / parts_.size(), left_free = std::max(kLeastFree, most / kLeftFree);
+  if (shard.held() <= most - std::min(most, left_free)) {
     part.looks = 0;
+    part.mark = std::max(most, left_free);
+    part.is_full = false;
     return false;
   }
   shard.evict(kAtOnce, engine_.lane(number).passed());
   part.looks -= std::min(part.looks, kAtOnce);
+  if (part.looks > 0 || !part.is_full) return true;
+  if (part.was_full_at_cut) {  // nothing was read meanwhile: what is there now cannot leave
+    part.mark = std::max(most, shard.held() + left_free);
+    part.is_full = false;
+  } else {
+    part.wants_epoch = true;
+  }
   return true;
+}
+
+void Keeper::weigh(std::size_t number) {
+  Part& part = *parts_[number];
+  if (part.is_full) return;
+  const Shard& shard = engine_.lane(number).shard();
+  if (++part.unweighed * kWeighed < shard.rules().programs.size()) return;
+  part.unweighed = 0;
+  if (shard.held() + part.saved <= part.mark) return;
+  part.is_full = true;
+  part.wants_epoch = true;
+}
+
+bool Keeper::is_full() const {
+  return std::ranges::any_of(parts_, [](const auto& part) { return part->is_full.load(); });
+}
+
+bool Keeper::wants_epoch() const {
+  return std::ranges::any_of(parts_, [](const auto& part) { return part->wants_epoch.load(); });
 }
 
 bool Keeper::is_ready() const {

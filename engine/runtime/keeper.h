@@ -28,7 +28,8 @@
 namespace tocsin {
 
 struct KeeperLimits {
-  // About what all keys that need not be in memory may take there; what is more stays in durable state alone.
+  // About what all keys that need not be in memory may take there; what is more stays in durable state alone. What has
+  // changed since the last epoch cannot leave: where that is too much, nothing is read until it is durable.
   std::size_t memory = std::size_t{4} << 30;
   // So many of those keys are loaded at the start. Where there are more, the rest is read when an event asks for it.
   std::size_t load_at_once = 200'000;
@@ -114,6 +115,12 @@ class Keeper {
   std::shared_lock<std::shared_mutex> no_cut() { return std::shared_lock(cutting_); }
   void cut(std::size_t shard);
   void outputs_are_out();
+  // Looks how much the shard holds; after each piece of its work.
+  void weigh(std::size_t shard);
+  // Some shard holds too much: nothing is to be read, until an epoch is durable and what it has saved has left memory.
+  bool is_full() const;
+  // ... and that epoch is to begin now.
+  bool wants_epoch() const;
   // A piece of what the shard has to save, or to take out of memory; false: nothing is left.
   bool save(std::size_t shard);
   bool evict(std::size_t shard);

@@ -16,7 +16,7 @@ bool Steward::step(Duration now) {
   const bool too_much = publisher_.waiting_bytes() + keeper_.outbox_bytes() > pace_.waiting_bytes;
   crew_.hold(too_much || wait_ > Duration{});
   if (!keeper_.is_busy()) {
-    if (now < begun_ + pace_.epoch) return false;
+    if (now < begun_ + pace_.epoch && !keeper_.wants_epoch()) return false;
     begin(now);
     crew_.nudge();
     return true;
