@@ -439,6 +439,58 @@ std::size_t in_index(const MemoryStore& store) { return state_of(store).size() -
 
 }  // namespace
 
+TEST_CASE("where judging is slow, blocks are small and come one by one, so that an epoch is never far") {
+  // Each time that somebody looks at it, it is later by so much.
+  class Hasty final : public Clock {
+   public:
+    Time now() const override { return {}; }
+    Duration elapsed() const override { return at = at + step; }
+    mutable Duration at;
+    Duration step;
+  };
+  class Watched final : public Source {
+   public:
+    std::uint32_t partitions() const override { return behind.partitions(); }
+    bool can_go_back() const override { return true; }
+    Result<void> start(std::span<const Progress> from) override { return behind.start(from); }
+    Result<Polled> poll(Block& into, Duration wait) override {
+      parcels_most = std::max(parcels_most, engine->lane(0).parcels());
+      return behind.poll(into, wait);
+    }
+    void set_block(std::size_t bytes) override { blocks.push_back(bytes); }
+    void pause(std::uint32_t) override {}
+    void resume(std::uint32_t) override {}
+    void stored(std::span<const Progress>) override {}
+    MemorySource behind{SourceId(0)};
+    const Engine* engine = nullptr;
+    std::vector<std::size_t> blocks;
+    std::size_t parcels_most = 0;
+  };
+  const Ready ready = ready_with({{"rule r", "a", "k", {"alert low \"r\""}}});
+  for (const bool is_slow : {false, true}) {
+    CAPTURE(is_slow);
+    Watched source;
+    for (int i = 0; i < 40; ++i) source.behind.push(0, line("a", i, "k") + "\n");
+    REQUIRE(source.start({}));
+    Engine engine(ready.rules, ready.data);
+    source.engine = &engine;
+    const Crew::Feed feed{&source,
+                          SourceId(0),
+                          {engine.add_partition(SourceId(0), carried_events(codec_of_cases(), ready.rules->schema))},
+                          [&ready] { return make_decoder(codec_of_cases(), ready.rules->schema); },
+                          {}};
+    Hasty clock;
+    clock.step = is_slow ? seconds(1) : Duration{1};
+    Crew crew(engine, {feed}, {}, clock);
+    for (int i = 0; i < 400; ++i) crew.step(0);
+    CHECK(engine.events() == 40);
+    REQUIRE(source.blocks.size() >= 40);
+    CHECK(source.blocks.front() == 1'024);
+    CHECK(source.blocks[39] == (is_slow ? 1'024 : 131'072));
+    CHECK(source.parcels_most == 0);
+  }
+}
+
 TEST_CASE("where more keys come than memory holds, reading waits until an epoch has taken some of them out") {
   // Keys that are counted, that wait, for which something is due; and no room at all.
   struct Budget {

@@ -196,16 +196,17 @@ class FileSource final : public Source {
     Bytes& bytes = into.bytes;
     bytes.append(rest_.view());  // the begun line of the block before
     rest_.clear();
-    bytes.reserve(std::max(config_.block, bytes.size() + 1));
+    std::size_t room = std::max(block_, bytes.size() + 1);  // the buffer may have more
+    bytes.reserve(room);
     // Until a line is whole, the block is full of them, or nothing more comes for now.
     std::size_t whole = 0;
-    while (whole == 0 || bytes.size() < bytes.room()) {
-      if (bytes.size() == bytes.room()) {
+    while (whole == 0 || bytes.size() < room) {
+      if (bytes.size() == room) {
         if (bytes.size() > config_.line_max) return cut(into);
-        bytes.reserve(bytes.room() * 2);
+        bytes.reserve(room *= 2);
       }
       const std::size_t had = bytes.size();
-      const auto got = reader_->read(bytes.data() + had, bytes.room() - had, whole == 0 ? wait : Duration{});
+      const auto got = reader_->read(bytes.data() + had, room - had, whole == 0 ? wait : Duration{});
       if (!got && is_passing(got.error())) break;
       if (!got) return tl::unexpected(got.error());
       trouble_.clear();
@@ -229,6 +230,7 @@ class FileSource final : public Source {
     return Polled::nothing;
   }
 
+  void set_block(std::size_t bytes) override { block_ = std::min(bytes, config_.block); }
   void pause(std::uint32_t) override { paused_ = true; }
   void resume(std::uint32_t) override { paused_ = false; }
   double done() const override {
@@ -754,6 +756,7 @@ class FileSource final : public Source {
   }
 
   const FileSourceConfig config_;
+  std::size_t block_ = config_.block;
   const SourceId id_;
   const Time now_;
   const Clock* clock_;

@@ -137,6 +137,7 @@ class StreamSource final : public Source {
     for (const Progress& progress : from) line_ = std::max<std::uint64_t>(progress.next_offset, 1);
     return {};
   }
+  void set_block(std::size_t bytes) override { block_ = std::min(bytes, config_.block); }
   void pause(std::uint32_t) override { paused_ = true; }
   void resume(std::uint32_t) override { paused_ = false; }
   void stored(std::span<const Progress>) override {}
@@ -154,7 +155,7 @@ class StreamSource final : public Source {
     epoll_event events[kEvents];
     const int count = ::epoll_wait(epoll_.number(), events, kEvents,
                                    static_cast<int>(std::clamp<std::int64_t>(wait.us / 1000, 0, 60'000)));
-    for (int i = 0; i < count && into.bytes.size() < config_.block; ++i) {
+    for (int i = 0; i < count && into.bytes.size() < block_; ++i) {
       if (events[i].data.fd == listener_.number()) {
         accept();
       } else if (const auto at = connections_.find(events[i].data.fd); at != connections_.end()) {
@@ -288,6 +289,7 @@ class StreamSource final : public Source {
   }
 
   const StreamSourceConfig config_;
+  std::size_t block_ = config_.block;
   const SourceId id_;
   const Clock& clock_;
   const Tell tell_;

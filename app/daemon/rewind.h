@@ -31,6 +31,7 @@ class Rewind final : public Source {
   // nothing can fail.
   Result<void> start(std::span<const Progress> from) override;
   Result<Polled> poll(Block& into, Duration wait) override;
+  void set_block(std::size_t bytes) override { source_->set_block(bytes); }
   void pause(std::uint32_t partition) override { source_->pause(partition); }
   void resume(std::uint32_t partition) override { source_->resume(partition); }
   std::string bookmark(std::uint32_t partition, std::uint64_t next_offset) const override {

@@ -61,6 +61,9 @@ class Source {
   // The next block of some partition; waits at most `wait`. REQUIRES: `into` is clear; its buffer is reused.
   virtual Result<Polled> poll(Block& into, Duration wait) = 0;
 
+  // A block is to have about so many bytes at most from here on: what blocks bring takes long just now.
+  virtual void set_block(std::size_t /*bytes*/) {}
+
   virtual void pause(std::uint32_t partition) = 0;
   virtual void resume(std::uint32_t partition) = 0;
 

@@ -12,6 +12,11 @@ namespace {
 
 // So many blocks may have been read and not been handed over, for each worker: more would only wait.
 constexpr std::uint64_t kInHandPerWorker = 2;
+// What has been read is judged before an epoch can be stored, and before a stop. Where that takes longer than kSlow (a
+// search among thousands of events of a key, at each of them) blocks become smaller, and one is read when the one before
+// has been judged. Nobody knows beforehand: it begins with small ones, and they grow as long as judging is quick.
+constexpr std::size_t kLeastBlock = std::size_t{1} << 10, kFullBlock = std::size_t{128} << 10;
+constexpr Duration kSlow = milliseconds(200);
 // A shard with so many parcels to judge holds back reading: what is read would only wait in memory.
 constexpr std::size_t kParcelsMax = 16;
 // What a shard may have given before others have come so far, in what it gives at once.
@@ -36,6 +41,7 @@ Crew::Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock
       outlet_(engine.shards(), kHandsHeld * engine.options().outputs_at_once, outputs_.alert, outputs_.emitted),
       workers_(engine.shards()),
       held_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      block_(kLeastBlock),
       reading_on_(feeds.size()) {
   std::size_t partitions = 0;
   for (Feed& feed : feeds) {
@@ -175,7 +181,11 @@ bool Crew::judge(std::size_t number, Duration now) {
   }
   if (outlet_.waits_for_others(number)) return false;
   if (keeper_ != nullptr && keeper_->trouble(number)) return false;
+  worker.is_judging = true;
+  const Duration began = clock_.elapsed();
   const bool is_whole = engine_.judge(number, now);
+  worker.is_judging = !is_whole;
+  if (clock_.elapsed() - began > kSlow) block_ = std::max(kLeastBlock, block_ / 4);
   if (keeper_ != nullptr && keeper_->trouble(number)) {  // what it has found since may be wrong
     fail(*keeper_->trouble(number));
     return false;
@@ -281,6 +291,13 @@ bool Crew::may_read() const {
   if (keeper_ != nullptr && keeper_->is_full()) return false;
   for (std::size_t i = 0; i < workers_.size(); ++i)
     if (engine_.lane(i).parcels() >= kParcelsMax) return false;
+  return block_ == kFullBlock || has_judged_all();
+}
+
+bool Crew::has_judged_all() const {
+  if (in_hand_ != 0) return false;
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    if (workers_[i].is_judging || engine_.lane(i).parcels() != 0) return false;
   return true;
 }
 
@@ -316,6 +333,8 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker, Duration wait) {
   hold_back(inlet);
   if (!inlet.paused.empty() && std::ranges::find(inlet.paused, false) == inlet.paused.end()) return Read::busy;
   worker.block.clear();
+  const std::size_t block = block_;
+  inlet.feed.source->set_block(block);
   const Result<Polled> polled = inlet.feed.source->poll(worker.block, wait);
   note_trouble(inlet);
   if (!polled) {
@@ -333,6 +352,7 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker, Duration wait) {
     fail(decoder.error());
     return Read::block;
   }
+  if (block < kFullBlock) block_ = std::min(kFullBlock, 2 * block);
   ++in_hand_;
   const std::uint64_t ticket = turnstiles_[partition]->next_read++;
   Decoded decoded;

@@ -166,6 +166,7 @@ class Crew {
     mutable std::mutex mutex;
     ShardFigures figures;
     std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
+    std::atomic<bool> is_judging{false};
   };
 
   bool judge(std::size_t worker, Duration now);
@@ -179,6 +180,7 @@ class Crew {
   void put_down(std::size_t worker, Duration now);
   void hold_back(Inlet& inlet);
   static void note_trouble(Inlet& inlet);
+  bool has_judged_all() const;
   Result<Decoder*> decoder_of(Worker& worker, const Inlet& inlet, std::size_t partition);
   void decode(Worker& worker, const Inlet& inlet, std::size_t partition, std::uint64_t ticket, Decoder& own,
               Decoded& out);
@@ -202,6 +204,7 @@ class Crew {
   mutable std::mutex giving_;                           // late events, dead letters and figures
   std::shared_ptr<std::atomic<std::uint64_t>> held_;    // bytes of the events that wait
   std::atomic<std::uint64_t> in_hand_{0};               // blocks that were read and not yet handed over
+  std::atomic<std::size_t> block_;                      // how large they are to be
   std::atomic<bool> finished_{false}, failed_{false};   // nothing more is read
   std::atomic<std::size_t> reading_on_{0};              // inlets that have not finished
   std::atomic<bool> stopped_{false}, done_{false}, holds_{false}, broken_off_{false};
