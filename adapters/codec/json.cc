@@ -313,7 +313,7 @@ class PlainFields {
 };
 
 // How lines of one shape become events of one type, where every field is written as its type is, nearly always: then
-// all that is left to do is worked out once. Without fields: they are put together one by one (make_event).
+// all that is left to do is worked out once.
 struct PlainRow {
   struct Field {
     std::uint32_t slot = 0;
@@ -322,13 +322,14 @@ struct PlainRow {
   };
   const TypePlan* type = nullptr;
   std::vector<Field> fields;  // all but the timestamp; those that lines of the shape do not have are `missing`
-  bool has_values = false;    // some are not
   PlainPlace time;            // none: the record's own time
+  bool is_usual = true;       // false: they are put together one by one (make_event)
 };
 
 PlainRow make_plain_row(const TypePlan& plan, std::span<const PlainPlace> places) {
   PlainRow out, none;
   out.type = none.type = &plan;
+  none.is_usual = false;
   if (plan.time_entry != kNoEntry) {
     out.time = places[plan.time_entry];
     if (out.time.number == kNoToken || plan.time.has_format()) return none;
@@ -347,7 +348,6 @@ PlainRow make_plain_row(const TypePlan& plan, std::span<const PlainPlace> places
                            slot.type == Type::boolean;
     if (slot.list || !is_simple) return none;
     out.fields.push_back({i, slot.type, place});
-    out.has_values = true;
   }
   return out;
 }
@@ -467,6 +467,7 @@ class JsonDecoder final : public Decoder {
   std::size_t places_in_line_ = 0;  // that one takes in ends_
   std::vector<const char*> ends_;   // of their values
   std::array<const char*, kRun> line_ends_{};
+  NearNumbers times_;
   std::array<bool, kRun> is_doubtful_{};  // some value is another than it nearly always is
   const char* misfit_ = nullptr;  // a line that the last shape does not fit, by which the lines before it were found
 
@@ -583,10 +584,10 @@ std::size_t JsonDecoder::put_plain_lines(const Frame& frame, std::size_t from, s
   PlainRow& row = known.rows[static_cast<std::size_t>(&type - plan_.types.data())];
   if (row.type == nullptr) row = make_plain_row(type, known.places);
   const std::size_t slots = type.type->fields.size();
-  std::fill_n(is_doubtful_.begin() + from, lines, !row.has_values);
+  std::fill_n(is_doubtful_.begin() + from, lines, !row.is_usual);
   std::array<Time, kRun> times;
   std::span<Value> rows;
-  if (row.has_values) {
+  if (row.is_usual) {
     read_plain_times(row, from, frame.time, std::span(times).first(lines));
     rows = batch_->unwritten_row(lines * slots);
     for (const PlainRow::Field& field : row.fields) read_plain_field(field, from, rows, slots);
@@ -613,11 +614,10 @@ void JsonDecoder::read_plain_times(const PlainRow& row, std::size_t from, Time a
     return;
   }
   const Time most = row.type->ahead_max == Duration{} ? kLastTime : arrived + row.type->ahead_max;
-  NearNumbers numbers;
   for (std::size_t i = 0; i < times.size(); ++i) {
     std::int64_t whole = 0;
     std::optional<Time> time;
-    if (numbers.read(row.time.written(ends_of(from + i)), whole)) time = row.type->time.read(whole);
+    if (times_.read(row.time.written(ends_of(from + i)), whole)) time = row.type->time.read(whole);
     times[i] = time.value_or(Time{});
     is_doubtful_[from + i] = !time || *time > most;
   }

@@ -174,7 +174,9 @@ void append_number(std::string& out, double number) {
 }
 
 void append_hex(std::string& out, std::uint64_t number) {
-  for (int shift = 60; shift >= 0; shift -= 4) out += kHex[(number >> shift) & 15];
+  char digits[16];
+  for (int i = 0; i < 16; ++i) digits[i] = kHex[(number >> (60 - 4 * i)) & 15];
+  out.append(digits, sizeof digits);
 }
 
 void append_json_text(std::string& out, std::string_view text) {

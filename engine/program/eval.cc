@@ -422,7 +422,14 @@ void Evaluator::add_memory(ExprId expr, std::vector<const void*>& out) const {
   if (!expr.exists()) return;
   const Compiled::Body& body = compiled_->bodies[expr.index];
   out.push_back(&body);
-  for (std::uint32_t i = body.first_conjunct; i != body.last_conjunct; ++i) out.push_back(&compiled_->conjuncts[i]);
+  for (std::uint32_t i = body.first_conjunct; i != body.last_conjunct; ++i) {
+    const Conjunct& c = compiled_->conjuncts[i];
+    out.push_back(&c);
+    if (c.test == nullptr)
+      out.push_back(&compiled_->code[c.begin]);
+    else if (c.constant.type() == Type::text)
+      out.push_back(c.constant.as_text().data());
+  }
 }
 
 void Evaluator::filter(ExprId expr, std::span<const Event> events, EvalContext context,

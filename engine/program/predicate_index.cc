@@ -282,9 +282,10 @@ void PredicateIndex::Ranges::add(double bound, ProgramId program) {
 }
 
 std::size_t PredicateIndex::Ranges::append(double value, std::vector<ProgramId>& out) const {
-  const auto end = std::upper_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-  out.insert(out.end(), programs.begin(), programs.begin() + end);
-  return static_cast<std::size_t>(end);
+  // One after the other: each that is passed is a program to be named anyway.
+  std::size_t end = 0;
+  for (; end < bounds.size() && bounds[end] <= value; ++end) out.push_back(programs[end]);
+  return end;
 }
 
 // `hash_of_field(value)`: asked for each field that is hashed and there.

@@ -697,16 +697,16 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::optional<Table> table_;
   std::optional<Marks> marks_;
   std::uint32_t least_ = ~std::uint32_t{0};  // the smallest N of all members
-  AllBounds bounds_;                         // all different
-  ProgramCounters seen_;                     // of all members alike
+  bool is_cold_ = false;                     // durable state has keys that the table has not
+  Touched<Slot*> touched_;
+  AllBounds bounds_;      // all different
+  ProgramCounters seen_;  // of all members alike
   mutable std::vector<Member> members_;
   Shape shape_;  // of all members: the largest N, the longest window
   ProgramId first_;
   Origins origins_;
   std::vector<std::uint32_t> firing_;
-  Touched<Slot*> touched_;
   GoneKeys gone_;
-  bool is_cold_ = false;          // durable state has keys that the table has not
   Remembered remembered_;         // of the slot in hand; kept for its memory
   std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;

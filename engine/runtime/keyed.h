@@ -23,50 +23,16 @@
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
 #include "engine/runtime/cold_due.h"
+#include "engine/runtime/keyed_visits.h"
 #include "engine/runtime/runner.h"
 #include "engine/state/gone_keys.h"
 #include "engine/state/touched.h"
 
 namespace tocsin {
 
-// An event as one key of the program sees it: the roles that it plays there, merged (E2).
-struct KeyedVisit {
-  std::string key;
-  std::vector<Value> values;
-  StepSet steps;
-};
-
-// Those of one event; kept between events, so that their memory is.
-class KeyedVisits {
- public:
-  KeyedVisit& add() {
-    if (size_ == all_.size()) all_.emplace_back();
-    KeyedVisit& out = all_[size_++];
-    out.key.clear();
-    out.values.clear();
-    out.steps.reset();
-    return out;
-  }
-  void drop_last() { --size_; }
-  template <class Unwanted>
-  void drop(const Unwanted& unwanted) {
-    const auto stay = std::stable_partition(all_.begin(), all_.begin() + static_cast<std::ptrdiff_t>(size_),
-                                            [&](const KeyedVisit& v) { return !unwanted(v); });
-    size_ = static_cast<std::size_t>(stay - all_.begin());
-  }
-  void clear() { size_ = 0; }
-  bool empty() const { return size_ == 0; }
-  std::span<KeyedVisit> all() { return std::span(all_).first(size_); }
-
- private:
-  std::vector<KeyedVisit> all_;
-  std::size_t size_ = 0;
-};
-
 // The keys of this shard under which the program sees the event (E1, E2); none: it does not, and where that is to be
 // known it is counted.
-std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event, KeyedVisits& out,
-                                ProgramCounters& counters);
+std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event, ProgramCounters& counters);
 
 // The fields that are the role's key, in order; nothing: some part of it is worked out.
 std::optional<std::vector<SlotId>> key_fields(const RuleSet& rules, const Role& role);

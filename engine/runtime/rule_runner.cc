@@ -166,7 +166,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   }
 
   void on_event(const Event& event, Outputs& out) override {
-    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) {
+    for (const KeyedVisit& v : visits_of(context_, id_, event, counters_)) {
       if (program_.keys_from.exists() && !is_listed(v.values.front())) continue;  // E3
       visit(v, keys_.bring(v.key), event, out);
     }
@@ -209,7 +209,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (!absent_.exists()) return;
     EvalContext context = context_.at(&event, event.time);
     ProgramCounters uncounted;  // it is counted as late
-    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, uncounted)) {
+    for (const KeyedVisit& v : visits_of(context_, id_, event, uncounted)) {
       KeyState* s = keys_.bring(v.key);
       if (s == nullptr || s->absences.empty()) continue;
       keys_.will_change(v.key, *s);
@@ -342,8 +342,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     const Event& event = *look.event;
     if (look.what == 0) return on_event(event, out);
     const PlainInput& input = *plain_input(event.type);
-    visits_.clear();
-    KeyedVisit& v = visits_.add();
+    context_.visits->clear();
+    KeyedVisit& v = context_.visits->add();
     v.key = look.key->bytes;
     v.steps = input.steps;
     auto* state = static_cast<KeyState*>(look.place);
@@ -820,7 +820,6 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   OpenKeys open_keys_;
   std::vector<std::string> budget_names_;  // by budget; "": it is of the rule's key
   Keyed<SharedSpent> shared_spent_;        // budgets with keys of their own: name of the budget, key
-  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 

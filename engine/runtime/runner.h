@@ -19,6 +19,7 @@
 #include "engine/program/limits.h"
 #include "engine/program/program.h"
 #include "engine/runtime/key_book.h"
+#include "engine/runtime/keyed_visits.h"
 #include "engine/runtime/placement.h"
 
 namespace tocsin {
@@ -80,6 +81,7 @@ struct RunContext {
   const std::shared_ptr<const ReferenceData>* reference = nullptr;  // the shard's: lists and tables as they are now
   Scratch* scratch = nullptr;
   KeyBook* keys = nullptr;  // of the events in hand
+  KeyedVisits* visits = nullptr;
   Share share{};
   std::span<const ProgramId> apart{};
   std::vector<std::unique_ptr<Runner>>* runners = nullptr;  // by ProgramId: `mute while` looks at another

@@ -52,7 +52,7 @@ class SessionRunner : public Runner {
   void watch(Time) override {}
 
   void on_event(const Event& event, Outputs& out) override {
-    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) visit(v, event, out);
+    for (const KeyedVisit& v : visits_of(context_, id_, event, counters_)) visit(v, event, out);
   }
 
   std::optional<Instant> due() const override {
@@ -280,7 +280,6 @@ class SessionRunner : public Runner {
   const SessionBody& body_;
   LastingRows lasting_;
   mutable Keyed<Session> keys_;
-  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 

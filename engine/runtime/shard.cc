@@ -34,6 +34,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.reference = &reference_;
   context.scratch = &scratch_;
   context.keys = &keys_;
+  context.visits = &visits_;
   context.share = {placement_.get(), number};
   context.apart = options.apart;
   context.runners = &runners_;
@@ -50,7 +51,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
     if (runners_.size() <= kFewPrograms) continue;
     std::vector<const void*> lines{runners_[i].get()};
     runners_[i]->add_memory(lines);
-    lines.resize(kLines, runners_[i].get());
+    lines.resize(kLines);  // null: no more
     memory_.insert(memory_.end(), lines.begin(), lines.end());
   }
   watching_.resize(runners_.size());
@@ -298,8 +299,13 @@ void Shard::find_wanted(std::span<const Event* const> events) {
 // Of ten thousand programs an event meets a few, and none of them is in the cache: the misses of a hand of events
 // overlap.
 void Shard::bring_programs() const {
+  const auto lines = [this](const Ahead& ahead) { return std::span(memory_).subspan(ahead.program * kLines, kLines); };
+  for (const Ahead& ahead : ahead_) fetch_line(lines(ahead).data());
   for (const Ahead& ahead : ahead_)
-    for (std::size_t line = 0; line < kLines; ++line) fetch_line(memory_[ahead.program * kLines + line]);
+    for (const void* line : lines(ahead)) {
+      if (line == nullptr) break;
+      fetch_line(line);
+    }
 }
 
 // False: it has not seen it; what there is, is to be taken first.

@@ -140,6 +140,7 @@ class Shard {
   std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
   std::vector<bool> has_timers_;                   // by program
   KeyBook keys_;
+  KeyedVisits visits_;
   // Of the events in hand: who can want them, event after event; then those that do.
   std::vector<std::uint64_t> hashes_;  // for the index
   std::vector<ProgramId> asked_;       // of one event
@@ -148,7 +149,7 @@ class Shard {
   bool is_alone_ = false;          // all of them are of one program, for which nothing is ever due
   std::vector<bool> looks_ahead_;  // by program
   // By program, kLines each: what its runner reads first. Empty where there are few programs: theirs is always at hand.
-  static constexpr std::size_t kLines = 8, kFewPrograms = 64;
+  static constexpr std::size_t kLines = 16, kFewPrograms = 64;
   std::vector<const void*, TableAllocator<const void*>> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;

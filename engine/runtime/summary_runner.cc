@@ -60,7 +60,7 @@ class SummaryRunner : public Runner {
   }
 
   void on_event(const Event& event, Outputs& out) override {
-    for (const KeyedVisit& v : visits_of(context_, id_, event, visits_, counters_)) visit(v, event, out);
+    for (const KeyedVisit& v : visits_of(context_, id_, event, counters_)) visit(v, event, out);
   }
 
   std::optional<Instant> due() const override {
@@ -339,7 +339,6 @@ class SummaryRunner : public Runner {
   AlignedWindow step_;
   bool overlaps_;  // an event is emitted in more than one window
   mutable Keyed<Summed> keys_;
-  KeyedVisits visits_;
   ProgramCounters counters_;
 };
 
