@@ -56,26 +56,27 @@ void number_in_order(std::vector<EventText>& events) {
 
 // Seeds beyond the usual ones that showed a difference once.
 constexpr std::uint64_t kOnceDifferent[] = {
-    1601,     1922,    5936,    6272,    7385,    9996,
-    16090,                     // `--drain` went on reminding for what nobody waits for (T8)
-    8487,     13133,   13872,  // the baseline of `2x its previous` was told with its factor (N1)
-    8773,     21034,           // A5: one window more lies behind the key's first event, counted or not
-    20522,                     // the evidence of emitted events of one cause was sorted by what they came from
-    4955,     17889,   21052,   22143,   24080,  // `--drain` waited for the end of windows that hold nothing
-    18142,    23782,   24309,
-    24929,                                       // ... of summaries that the event has left, of sessions that are over
-    2427,     3924,    10976,   12606,   14030,  // aggregates of a step in a counted group are over all that the step took,
-    21450,    22025,   24050,
+    1601,     1922,     5936,    6272,    7385,    9996,
+    16090,                      // `--drain` went on reminding for what nobody waits for (T8)
+    8487,     13133,    13872,  // the baseline of `2x its previous` was told with its factor (N1)
+    8773,     21034,            // A5: one window more lies behind the key's first event, counted or not
+    20522,                      // the evidence of emitted events of one cause was sorted by what they came from
+    4955,     17889,    21052,   22143,   24080,  // `--drain` waited for the end of windows that hold nothing
+    18142,    23782,    24309,
+    24929,                                        // ... of summaries that the event has left, of sessions that are over
+    2427,     3924,     10976,   12606,   14030,  // aggregates of a step in a counted group are over all that the step took,
+    21450,    22025,    24050,
     25145,              // and its count is that of its events
     24193,              // A6: `rate(x over last N)` is over these events, whatever `within` says
     2143961,  2145241,  // `C for D` was told though time alone had ended it (C4)
     2142947,            // `within` around a group whose `maybe` before a repeated step took nothing
-    2148871,  2149890, 2160191, 2164454, 2169002, 2171823,  // `--drain` with `fewer than` under `during` (F15, T8)
-    2152337,  2156568, 2171743,  // A6: `ratio(x, y over last N)` has one window, and F17: lists one after the other
-    2132432,  2164163, 2170089,
-    2173946,   // the reference alone: slopes, escalations that nobody waits for, a count
-    12005670,  // `--drain` waited for the opening behind which a silence would resolve (T8)
-    12015130,  // the values of a step that took none were an empty list (A1)
+    2148871,  2149890,  2160191, 2164454, 2169002, 2171823,  // `--drain` with `fewer than` under `during` (F15, T8)
+    2152337,  2156568,  2171743,  // A6: `ratio(x, y over last N)` has one window, and F17: lists one after the other
+    2132432,  2164163,  2170089,
+    2173946,             // the reference alone: slopes, escalations that nobody waits for, a count
+    12005670,            // `--drain` waited for the opening behind which a silence would resolve (T8)
+    12015130,            // the values of a step that took none were an empty list (A1)
+    14008278, 14011592,  // the reference alone: a ranking that empties while muted, `previous` of what resolves
 };
 
 }  // namespace

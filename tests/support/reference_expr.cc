@@ -434,8 +434,10 @@ Value path(const Node& node, const Scope& scope) {
   if (p.size() > 1 && p[0] == "previous" && scope.event != nullptr) {  // E4
     const Seen* previous = nullptr;
     if (scope.history != nullptr)
-      for (const Seen* e : *scope.history)
-        if (e->type == scope.event->type && e->order < scope.event->order) previous = e;
+      for (const Seen* e : *scope.history) {
+        if (e != nullptr && e->order >= scope.event->order) break;
+        if (e == nullptr || e->type == scope.event->type) previous = e;
+      }
     return previous == nullptr ? Value{} : field(*previous, p, 1);
   }
   if (p.size() > 1 && scope.names != nullptr && scope.names->contains(p[0])) {
@@ -687,7 +689,7 @@ Value lasting(const Node& node, const Events& in_window, const Scope& scope) {
   if (scope.windows == nullptr) {  // over the events of a match, or of a session
     for (std::size_t i = 0; i < in_window.size() && scope.history != nullptr; ++i)
       for (const Seen* e : *scope.history)
-        if (e->type == in_window[i]->type && e->order > in_window[i]->order) {
+        if (e != nullptr && e->type == in_window[i]->type && e->order > in_window[i]->order) {
           total += e->time.us - in_window[i]->time.us;
           break;
         }

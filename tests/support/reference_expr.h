@@ -44,7 +44,7 @@ struct Windows {
 struct Scope {
   const Model* model = nullptr;
   const Seen* event = nullptr;
-  const Events* history = nullptr;  // of the key since the last reset: `previous`
+  const Events* history = nullptr;  // of the key: `previous`; null stands where a reset forgot those before
   const std::vector<Taken>* taken = nullptr;
   const std::set<std::string>* names = nullptr;  // all that the pattern binds
   const Windows* windows = nullptr;

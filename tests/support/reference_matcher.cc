@@ -47,6 +47,7 @@ struct KeyState {
   bool listed = false;
   std::deque<Seen> storage;  // keeps its elements in place
   Events history;            // since the last reset
+  Events all_history;        // null where a reset was: what has counted before it goes on counting for what resolves
   std::unique_ptr<Tracker> tracker;
   std::optional<Time> learn_from;
   std::optional<Time> last_event;
@@ -507,6 +508,7 @@ bool Run::is_held(std::size_t r, const KeyState& key, Time t) const {
 void Run::reset(std::size_t r, KeyState& key, Time t) {
   const bool watches = key.listed || (key.tracker && key.tracker->watches());
   key.history.clear();
+  key.all_history.push_back(nullptr);
   key.session.clear();
   key.tracker.reset();
   const auto kept = std::exchange(rules_[r].watching, t);
@@ -520,6 +522,7 @@ void Run::reset(std::size_t r, KeyState& key, Time t) {
 // F10.
 void Run::forget(std::size_t r, KeyState& key, Time t) {
   key.history.clear();
+  key.all_history.push_back(nullptr);
   key.session.clear();
   key.tracker.reset();
   key.last_event.reset();
@@ -559,6 +562,7 @@ void Run::on_event(std::size_t r, const Seen& raw, const Place& place) {
     key.storage.push_back(seen);
     const Seen& kept = key.storage.back();
     key.history.push_back(&kept);
+    key.all_history.push_back(&kept);
     key.last_event = seen.time;
     if (rule.forget) wake(r, key, seen.time + *rule.forget, Waiting::no);  // nothing comes of it
     if (rule.kind == Rule::Kind::session) {
@@ -758,7 +762,11 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
     if (!key.open) {
       OpenAlert open;
       open.alert = alert;
-      if (rule.resolve) open.resolve = std::make_unique<Tracker>(setup(r, key, *rule.resolve), match.at, true);
+      if (rule.resolve) {
+        Setup watching = setup(r, key, *rule.resolve);
+        watching.history = &key.all_history;
+        open.resolve = std::make_unique<Tracker>(watching, match.at, true);
+      }
       key.open = std::move(open);
       if (rule.remind) wake(r, key, match.at + *rule.remind, Waiting::no);
       for (const auto& e : rule.escalate)

@@ -580,7 +580,13 @@ std::vector<Match> Tracker::ranking(std::int64_t at2, bool held) {
   for (const auto& [value, events] : by_value) order.emplace_back(-static_cast<std::int64_t>(events.size()), value);
   std::sort(order.begin(), order.end());
   if (static_cast<std::int64_t>(order.size()) > p_.n) order.resize(static_cast<std::size_t>(p_.n));
-  if (held) return {};
+  if (held) {  // F8: what it would have told is news later; a place that is empty now holds nothing that was told
+    const auto stays = [&](std::size_t i) { return i < ranks_.size() && ranks_[i] == order[i].second; };
+    std::size_t same = 0;
+    while (same < order.size() && stays(same)) ++same;
+    if (same == order.size()) ranks_.resize(same);
+    return {};
+  }
   std::vector<Match> out;
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (i < ranks_.size() && ranks_[i] == order[i].second) continue;
