@@ -42,12 +42,13 @@ void print_status(const Json& s, std::ostream& out) {
     const double done = s["reload"]["rebuild"]["done"].get<double>();
     line("rebuild", fmt::format("{}: {:.0f} % of what their sources still have is read", rules, 100 * done));
   }
+  if (s.contains("paused")) line("reading", "stands still: " + shown(s["paused"]));
   line("events", fmt::format("{}, {} late, {} dead letters", number_of(s["events"]), number_of(s["late"]),
                              number_of(s["dead_letters"])));
   line("alerts", number_of(s["alerts"]));
   line("watermark", shown(s["watermark"]));
-  line("state", fmt::format("{} keys, {} in memory, epoch {}", number_of(s["keys"]), bytes_of(s["state_bytes"]),
-                            number_of(s["epoch"])));
+  line("state", fmt::format("{} keys in memory ({} of {}), epoch {}", number_of(s["keys"]), bytes_of(s["state_bytes"]),
+                            bytes_of(s["memory_bytes"]), number_of(s["epoch"])));
   if (const Json& checkpoint = s["checkpoint"]; !checkpoint.is_null()) {
     line("checkpoint", fmt::format("{}, {} in {:.3f} s{}", shown(checkpoint["time"]), bytes_of(checkpoint["bytes"]),
                                    checkpoint["seconds"].get<double>(),
@@ -55,8 +56,9 @@ void print_status(const Json& s, std::ostream& out) {
     if (checkpoint.contains("advice")) line("", shown(checkpoint["advice"]));
   }
   for (const Json& source : s["sources"])
-    line("source", fmt::format("{} ({}): {} records, watermark {}{}", shown(source["name"]), shown(source["kind"]),
+    line("source", fmt::format("{} ({}): {} records, watermark {}{}{}", shown(source["name"]), shown(source["kind"]),
                                number_of(source["records"]), shown(source["watermark"]),
+                               source.contains("paused") ? ", paused: " + shown(source["paused"]) : "",
                                source.contains("problem") ? ", PROBLEM: " + shown(source["problem"]) : ""));
   for (const Json& sink : s["sinks"])
     line("sink", fmt::format("{} ({}): {} delivered, {} waiting, {} failed{}", shown(sink["name"]), shown(sink["kind"]),
@@ -76,7 +78,7 @@ void print_checkpoints(const Json& checkpoints, std::ostream& out) {
 }
 
 void print_rules(const Json& rules, std::ostream& out) {
-  std::vector<std::vector<std::string>> rows{{"rule", "severity", "alerts", "events", "keys", "state", "state of it"}};
+  std::vector<std::vector<std::string>> rows{{"rule", "severity", "alerts", "events", "keys", ""}};
   for (const Json& rule : rules) {
     std::string note = rule["enabled"].get<bool>() ? "" : "disabled";
     if (rule.contains("warming_until"))
@@ -84,9 +86,8 @@ void print_rules(const Json& rules, std::ostream& out) {
     if (rule["cut_short"].get<std::uint64_t>() > 0)
       note += (note.empty() ? "" : ", ") + ("cut short " + number_of(rule["cut_short"]) + " times");
     rows.push_back({shown(rule["name"]), shown(rule["severity"]), number_of(rule["alerts"]), number_of(rule["events"]),
-                    number_of(rule["keys"]), bytes_of(rule["bytes"]), note});
+                    number_of(rule["keys"]), note});
   }
-  rows.front().back() = "";
   print_table(out, rows);
 }
 

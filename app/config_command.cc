@@ -222,18 +222,19 @@ std::string configuration_page() {
       "An unknown key is an error, and nothing in a value is ever replaced by something else. Paths count from the "
       "folder of the file; those of variables and `--set` from where the process runs. A secret is "
       "`{ file = \"...\" }` or `{ env = \"...\" }`, never the text itself; it is shown as `***`. "
-      "*Reload* says whether a running daemon takes a change.\n";
+      "A running daemon takes rule files, lists and tables anew (`tocsin reload`); what is in this file it takes "
+      "at its next start, and `tocsin reload` says which keys wait for that.\n";
   for (const Section& section : kSections) {
     out += fmt::format("\n## {}\n", section.title);
     if (!section.about.empty()) out += fmt::format("\n{}\n", section.about);
-    out += "\n| key | value | default | reload | |\n| --- | --- | --- | --- | --- |\n";
+    out += "\n| key | value | default | |\n| --- | --- | --- | --- |\n";
     for (const SettingKey& key : setting_keys()) {
       if (&section_of(key) != &section) continue;
       std::string name(key.path.substr(section.path.empty() ? 0 : section.path.size() + 1));
       const std::string value = default_of(key);
-      out += fmt::format("| `{}` | {} | {} | {} | {}{} |\n", name, cell(bounds_of(key)),
+      out += fmt::format("| `{}` | {} | {} | {}{} |\n", name, cell(bounds_of(key)),
                          value.empty() || value == "\"\"" || value == "[]" ? "" : fmt::format("`{}`", cell(value)),
-                         key.reloads ? "yes" : "no", cell(key.help), key.later ? " (not yet in this version)" : "");
+                         cell(key.help), key.later ? " (not yet in this version)" : "");
     }
   }
   return out;

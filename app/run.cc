@@ -26,6 +26,7 @@ class Signals {
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set_, signal);
     pthread_sigmask(SIG_BLOCK, &set_, &before_);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is told as a full disk is
   }
   ~Signals() {
     done_ = true;
@@ -89,6 +90,10 @@ Exit run_run(const Arguments& arguments, Console& console) {
   if (!read) return Exit::usage;
   Daemon::Given given;
   given.config_json = settings_json(*read, true);
+  given.config_now = [&arguments](Console& said) -> std::optional<std::string> {
+    const auto now = settings_of(arguments, said, flags_of(arguments));
+    return now ? std::optional(settings_json(*now, true)) : std::nullopt;
+  };
   if (!arguments.operands().empty()) read->settings.rules = arguments.operands();
   if (const auto refused = refused_for_run(*read); !refused.empty()) {
     for (const std::string& why : refused) console.err << "tocsin run: " << why << '\n';

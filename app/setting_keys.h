@@ -47,7 +47,6 @@ struct SettingKey {
   std::string_view help;
   std::vector<std::string_view> choices = {};
   std::int64_t least = 0, most = 0;  // of counts, sizes and durations (us); most 0: as much as the type holds
-  bool reloads = false;              // a reload takes it; else it needs a restart
   bool later = false;                // recognised, and refused by `run`: not in this version
 };
 

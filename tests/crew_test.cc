@@ -201,6 +201,11 @@ TEST_CASE("a sink that takes nothing holds no other back, and nothing is forgott
   CHECK(quick == "for both 1\nfor one\nfor both 2\nfor one\nfor both 3\nfor one\n");
   CHECK(slow.empty());
   CHECK(publisher.standing().delivered == Epoch{0});
+  const auto messages = publisher.standing().messages;
+  CHECK(messages[0].waiting == 3);
+  CHECK(messages[0].delivered == 0);
+  CHECK(messages[1].waiting == 0);
+  CHECK(messages[1].delivered == 6);
   CHECK(publisher.waiting_bytes() > 0);
   takes = true;
   work();
@@ -330,14 +335,14 @@ TEST_CASE(
   s.store.may = goes_on.get_future().share();
   const auto stored = [&] { return Ledger::read(s.store.newest().value()->manifest).value().sinks.front().delivery; };
   REQUIRE(s.steward.finish(seconds(1)));  // epoch 1
-  REQUIRE(s.steward.step(seconds(2)));
+  REQUIRE(s.steward.step(seconds(62)));
   s.crew.work_off();
   while (!s.publisher.is_idle()) REQUIRE(s.publisher.step());
   REQUIRE(s.publisher.standing().delivered == Epoch{1});
-  REQUIRE(s.steward.step(seconds(2)));
+  REQUIRE(s.steward.step(seconds(62)));
   CHECK(s.store.newest().value()->epoch == Epoch{2});
   CHECK(stored().epoch == Epoch{0});
-  REQUIRE(s.steward.finish(seconds(3)));
+  REQUIRE(s.steward.finish(seconds(63)));
   CHECK(stored().epoch == Epoch{1});
 }
 
@@ -438,6 +443,35 @@ std::map<std::string, std::string> state_of(const MemoryStore& store, bool with_
 std::size_t in_index(const MemoryStore& store) { return state_of(store).size() - state_of(store, false).size(); }
 
 }  // namespace
+
+TEST_CASE("where nothing comes no epoch is stored, but once a minute") {
+  Stewarded s;
+  std::promise<void> goes_on;
+  goes_on.set_value();
+  s.store.may = goes_on.get_future().share();
+  Duration now = seconds(1);
+  const auto work = [&](Duration until) {
+    for (; now < until; now = now + milliseconds(200)) {
+      while (s.steward.step(now)) s.crew.work_off();
+      REQUIRE(s.publisher.step());
+    }
+  };
+  work(seconds(10));
+  const std::uint64_t begun = s.steward.figures().epochs;
+  CHECK(begun >= 1);
+  CHECK(begun <= 3);
+  work(seconds(50));
+  CHECK(s.steward.figures().epochs == begun);
+  s.crew.step(0);  // reads the record that waits
+  work(seconds(60));
+  CHECK(s.steward.figures().epochs > begun);
+  const std::uint64_t idle = s.steward.figures().epochs;
+  work(seconds(100));
+  CHECK(s.steward.figures().epochs == idle);
+  work(seconds(200));
+  CHECK(s.steward.figures().epochs > idle);
+  CHECK(s.steward.figures().epochs <= idle + 2);
+}
 
 TEST_CASE("where judging is slow, blocks are small and come one by one, so that an epoch is never far") {
   // Each time that somebody looks at it, it is later by so much.

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -86,6 +87,13 @@ class FolderFile final : public DiskFile {
     struct stat status;
     if (::fstat(file_.number(), &status) != 0) return system_failure("look at", name_);
     return static_cast<std::uint64_t>(status.st_ino);
+  }
+
+  // What is no plain file (/dev/null) may be everybody's; a file system that knows no locks keeps nobody out.
+  Result<bool> lock() override {
+    struct stat status;
+    if (::fstat(file_.number(), &status) != 0) return system_failure("look at", name_);
+    return !S_ISREG(status.st_mode) || ::flock(file_.number(), LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
   }
 
  private:

@@ -160,7 +160,17 @@ class FileSink final : public Sink {
     return disk_.open(name, Disk::Open::append).and_then([&](std::unique_ptr<DiskFile> file) -> Result<void> {
       const auto identity = file->identity();
       if (!identity) return tl::unexpected(identity.error());
-      file_ = std::move(file);
+      // Its lines would be cut as if a crash had left them.
+      if (file_ == nullptr || *identity != identity_) {
+        const auto is_ours = file->lock();
+        if (!is_ours) return tl::unexpected(is_ours.error());
+        if (!*is_ours)
+          return failure(Error::Code::refused,
+                         fmt::format("{}: another sink writes into this file, of this process or of another one; "
+                                     "each sink needs a file of its own",
+                                     name));
+        file_ = std::move(file);
+      }
       identity_ = *identity;
       called_ = name;
       // Or a crash may leave what is delivered under no name.

@@ -2,11 +2,15 @@
 #include "adapters/file/sink.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <vector>
 
+#include "adapters/file/disk.h"
 #include "tests/support/crash_disk.h"
 #include "tests/support/hand_clock.h"
 #include "tests/support/hooked_disk.h"
@@ -52,6 +56,28 @@ std::string in(const CrashDisk& disk, const std::string& name = "alerts") {
 bool is_there(const CrashDisk& disk, const std::string& name) { return disk.identity(name).value().has_value(); }
 
 }  // namespace
+
+TEST_CASE("file sink: a file has one sink at a time") {
+  const std::string folder = std::filesystem::temp_directory_path() / fmt::format("tocsin_sink_{}", ::getpid());
+  std::filesystem::create_directories(folder);
+  {
+    const auto disk = open_disk(folder).value();
+    std::optional<Life> first(*disk), second(*disk);
+    REQUIRE(first->opened);
+    REQUIRE_FALSE(second->opened);
+    CHECK(second->opened.error().code == Error::Code::refused);
+    CHECK(second->opened.error().message.find("another sink writes into this file") != std::string::npos);
+    // One that is moved away is still its own, and so is the new one.
+    CHECK(first->give(1, {"a"}));
+    REQUIRE(disk->rename("alerts", "alerts.1"));
+    CHECK(first->give(2, {"b"}));
+    CHECK_FALSE(Life(*disk).opened);
+    first.reset();
+    second.reset();
+    CHECK(Life(*disk).opened);
+  }
+  std::filesystem::remove_all(folder);
+}
 
 TEST_CASE("file sink: a line for each message, delivered with its epoch; what stood there stays, its last line ended") {
   CrashDisk disk(CrashDisk::Image{{"alerts", "by hand"}});

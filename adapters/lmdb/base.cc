@@ -26,7 +26,7 @@ std::string_view view_of(const MDB_val& val) { return {static_cast<const char*>(
 
 // LMDB answers a short write with EIO, and a disk without room makes those.
 bool is_full(const std::string& file, int code) {
-  if (code == ENOSPC || code == EDQUOT || code == MDB_MAP_FULL) return true;
+  if (code == ENOSPC || code == EDQUOT || code == EFBIG || code == MDB_MAP_FULL) return true;
   struct statvfs room;
   return code == EIO && ::statvfs(file.c_str(), &room) == 0 && room.f_bavail * room.f_frsize < (1 << 20);
 }

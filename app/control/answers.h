@@ -23,6 +23,7 @@ struct SourceStatus {
   std::string name = {}, kind = {};  // "file"
   std::uint64_t records = 0, bytes = 0;
   std::optional<Time> watermark = {};
+  std::string paused = {};   // why it is not read now, though nothing is wrong with it; "" it is
   std::string problem = {};  // what is wrong now; "" nothing
 };
 
@@ -53,8 +54,10 @@ struct DaemonStatus {
   std::size_t rules = 0, rules_disabled = 0, shards = 0;
   std::uint64_t events = 0, late = 0, dead_letters = 0, alerts = 0;
   std::optional<Time> watermark = {};
-  std::uint64_t keys = 0, state_bytes = 0, memory_bytes = 0;
-  std::uint64_t epoch = 0;  // the newest that is durable
+  std::uint64_t keys = 0, state_bytes = 0;  // in memory; state.dir may have more
+  std::uint64_t memory_bytes = 0;           // of the process
+  std::string paused = {};                  // why nothing is read; "" it is
+  std::uint64_t epoch = 0;                  // the newest that is durable
   std::optional<CheckpointNote> checkpoint = {};
   std::string checkpoint_advice = {};  // what to change, where they fail, are slow or large; "" nothing
   ReloadStatus reload;
@@ -67,16 +70,15 @@ struct DaemonStatus {
 struct RuleStatus {
   std::string name = {}, severity = {};
   bool enabled = true;
-  std::uint64_t events = 0, alerts = 0, keys = 0, bytes = 0;
-  Duration cpu{};
-  std::uint64_t cut_short = 0;             // how often a limit took something away
-  std::optional<Time> warming_until = {};  // it began in the middle, and may miss matches until then
+  std::uint64_t events = 0, alerts = 0, keys = 0;  // keys: in memory
+  std::uint64_t cut_short = 0;                     // how often a limit took something away
+  std::optional<Time> warming_until = {};          // it began in the middle, and may miss matches until then
 };
 
 struct ShardStatus {
   std::size_t number = 0;
   std::uint64_t events = 0, keys = 0, bytes = 0, waiting = 0;
-  double busy = 0, idle = 0, blocked = 0;  // shares of the last seconds
+  double busy = 0, idle = 0;  // shares of the last second
   std::optional<Time> watermark = {};
   std::string problem = {};
 };

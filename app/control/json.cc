@@ -54,6 +54,7 @@ Json source_of(const SourceStatus& source) {
               {"records", source.records},
               {"bytes", source.bytes},
               {"watermark", time_of(source.watermark)}};
+  add(out, "paused", source.paused);
   add(out, "problem", source.problem);
   return out;
 }
@@ -83,37 +84,37 @@ std::string status_json(const DaemonStatus& s) {
   if (s.rebuild) reload["rebuild"] = {{"rules", s.rebuild->rules}, {"done", s.rebuild->done}};
   Json checkpoint = s.checkpoint ? checkpoint_of(*s.checkpoint) : Json();
   if (s.checkpoint) add(checkpoint, "advice", s.checkpoint_advice);
-  return text_of({{"schema", "tocsin/status/1"},
-                  {"version", s.version},
-                  {"started", time_of(s.started)},
-                  {"stage", s.stage},
-                  {"healthy", health_of(s.health)},
-                  {"ready", health_of(s.ready)},
-                  {"rules", s.rules},
-                  {"rules_disabled", s.rules_disabled},
-                  {"shards", s.shards},
-                  {"events", s.events},
-                  {"late", s.late},
-                  {"dead_letters", s.dead_letters},
-                  {"alerts", s.alerts},
-                  {"watermark", time_of(s.watermark)},
-                  {"keys", s.keys},
-                  {"state_bytes", s.state_bytes},
-                  {"memory_bytes", s.memory_bytes},
-                  {"epoch", s.epoch},
-                  {"checkpoint", std::move(checkpoint)},
-                  {"reload", std::move(reload)},
-                  {"sources", array_of(s.sources, source_of)},
-                  {"sinks", array_of(s.sinks, sink_of)},
-                  {"problems", s.problems}});
+  Json out = {{"schema", "tocsin/status/1"},
+              {"version", s.version},
+              {"started", time_of(s.started)},
+              {"stage", s.stage},
+              {"healthy", health_of(s.health)},
+              {"ready", health_of(s.ready)},
+              {"rules", s.rules},
+              {"rules_disabled", s.rules_disabled},
+              {"shards", s.shards},
+              {"events", s.events},
+              {"late", s.late},
+              {"dead_letters", s.dead_letters},
+              {"alerts", s.alerts},
+              {"watermark", time_of(s.watermark)},
+              {"keys", s.keys},
+              {"state_bytes", s.state_bytes},
+              {"memory_bytes", s.memory_bytes},
+              {"epoch", s.epoch},
+              {"checkpoint", std::move(checkpoint)},
+              {"reload", std::move(reload)},
+              {"sources", array_of(s.sources, source_of)},
+              {"sinks", array_of(s.sinks, sink_of)},
+              {"problems", s.problems}};
+  add(out, "paused", s.paused);
+  return text_of(out);
 }
 
 std::string rules_json(const std::vector<RuleStatus>& rules) {
   return list("tocsin/rules/1", "rules", rules, [](const RuleStatus& rule) {
-    Json out = {{"name", rule.name},          {"severity", rule.severity},
-                {"enabled", rule.enabled},    {"events", rule.events},
-                {"alerts", rule.alerts},      {"keys", rule.keys},
-                {"bytes", rule.bytes},        {"cpu_seconds", seconds_of(rule.cpu)},
+    Json out = {{"name", rule.name},          {"severity", rule.severity}, {"enabled", rule.enabled},
+                {"events", rule.events},      {"alerts", rule.alerts},     {"keys", rule.keys},
                 {"cut_short", rule.cut_short}};
     if (rule.warming_until) out["warming_until"] = time_of(*rule.warming_until);
     return out;
@@ -122,9 +123,10 @@ std::string rules_json(const std::vector<RuleStatus>& rules) {
 
 std::string shards_json(const std::vector<ShardStatus>& shards) {
   return list("tocsin/shards/1", "shards", shards, [](const ShardStatus& shard) {
-    Json out = {{"shard", shard.number}, {"events", shard.events},   {"keys", shard.keys},
-                {"bytes", shard.bytes},  {"waiting", shard.waiting}, {"busy", shard.busy},
-                {"idle", shard.idle},    {"blocked", shard.blocked}, {"watermark", time_of(shard.watermark)}};
+    Json out = {{"shard", shard.number},    {"events", shard.events},
+                {"keys", shard.keys},       {"bytes", shard.bytes},
+                {"waiting", shard.waiting}, {"busy", shard.busy},
+                {"idle", shard.idle},       {"watermark", time_of(shard.watermark)}};
     add(out, "problem", shard.problem);
     return out;
   });

@@ -22,7 +22,8 @@ constexpr MetricRow kRows[] = {
     {"tocsin_start_time_seconds", Kind::gauge, "", "When the daemon began, in seconds since 1970"},
     {"tocsin_healthy", Kind::gauge, "", "1 while the daemon works, 0 when it is stuck"},
     {"tocsin_ready", Kind::gauge, "", "1 once state is loaded and sources are read"},
-    {"tocsin_events_in_total", Kind::counter, "", "Events that were judged"},
+    {"tocsin_events_in_total", Kind::counter, "",
+     "Events that have come in; some of them may still wait for their time"},
     {"tocsin_events_late_total", Kind::counter, "", "Events that came too late to be judged"},
     {"tocsin_dead_letters_total", Kind::counter, "", "Records that could not be read"},
     {"tocsin_source_records_total", Kind::counter, "source", "Records that a source has brought"},
@@ -30,26 +31,25 @@ constexpr MetricRow kRows[] = {
     {"tocsin_source_watermark_lag_seconds", Kind::gauge, "source",
      "How far event time of a source is behind the clock"},
     {"tocsin_source_up", Kind::gauge, "source", "0 while something is wrong with a source"},
+    {"tocsin_source_paused", Kind::gauge, "source", "1 while a source is not read, as others are behind it"},
+    {"tocsin_reading_paused", Kind::gauge, "", "1 while nothing is read, as sinks or the disk do not keep up"},
     {"tocsin_watermark_lag_seconds", Kind::gauge, "", "How far event time is behind the clock"},
     {"tocsin_alerts_total", Kind::counter, "rule", "Alerts of a rule"},
     {"tocsin_rule_events_total", Kind::counter, "rule", "Events that a rule has looked at"},
-    {"tocsin_rule_cpu_seconds_total", Kind::counter, "rule", "Processor time that a rule has cost"},
-    {"tocsin_rule_keys", Kind::gauge, "rule", "Keys that a rule remembers something of"},
-    {"tocsin_rule_state_bytes", Kind::gauge, "rule", "Bytes that a rule remembers"},
+    {"tocsin_rule_keys", Kind::gauge, "rule", "Keys of a rule that are in memory; state.dir may have more"},
     {"tocsin_rule_cut_short_total", Kind::counter, "rule", "How often a limit took something away from a rule"},
     {"tocsin_rule_enabled", Kind::gauge, "rule", "0 for a rule that was disabled"},
     {"tocsin_alert_delivery_total", Kind::counter, "sink result", "Messages of a sink, by what became of them"},
     {"tocsin_alert_delivery_waiting", Kind::gauge, "sink", "Messages that a sink has not delivered yet"},
     {"tocsin_sink_up", Kind::gauge, "sink", "0 while something is wrong with a sink"},
-    {"tocsin_shard_busy_ratio", Kind::gauge, "shard", "Share of the last seconds in which a shard worked"},
-    {"tocsin_shard_idle_ratio", Kind::gauge, "shard", "Share of the last seconds in which a shard had nothing to do"},
-    {"tocsin_shard_backpressured_ratio", Kind::gauge, "shard",
-     "Share of the last seconds in which a shard could not go on"},
+    {"tocsin_shard_busy_ratio", Kind::gauge, "shard", "Share of the last second in which a shard worked"},
+    {"tocsin_shard_idle_ratio", Kind::gauge, "shard", "Share of the last second in which a shard had nothing to do"},
     {"tocsin_shard_waiting", Kind::gauge, "shard", "Events that wait before a shard"},
-    {"tocsin_shard_keys", Kind::gauge, "shard", "Keys of a shard"},
+    {"tocsin_shard_keys", Kind::gauge, "shard", "Keys of a shard that are in memory"},
+    {"tocsin_shard_state_bytes", Kind::gauge, "shard", "About what the keys of a shard take in memory"},
     {"tocsin_shard_up", Kind::gauge, "shard", "0 while something is wrong with a shard"},
-    {"tocsin_state_bytes", Kind::gauge, "", "Bytes of state in memory"},
-    {"tocsin_memory_bytes", Kind::gauge, "", "Memory of the process"},
+    {"tocsin_state_bytes", Kind::gauge, "", "About what the keys in memory take there"},
+    {"tocsin_memory_bytes", Kind::gauge, "", "Memory of the process, with what it has mapped of state.dir"},
     {"tocsin_epoch", Kind::gauge, "", "The newest epoch that is durable"},
     {"tocsin_last_checkpoint_timestamp_seconds", Kind::gauge, "", "When the last checkpoint that succeeded began"},
     {"tocsin_last_checkpoint_duration_seconds", Kind::gauge, "", "How long the last checkpoint that succeeded took"},
@@ -119,6 +119,7 @@ void add_status(Families& out, const DaemonStatus& s, Time now) {
   if (s.reload.at) out.add("tocsin_config_last_reload_timestamp_seconds", seconds_of(*s.reload.at));
   if (s.rebuild) out.add("tocsin_rebuild_done_ratio", s.rebuild->done);
   out.add("tocsin_rules", s.rules);
+  out.add("tocsin_reading_paused", !s.paused.empty());
   out.add("tocsin_problems_total", s.problems);
 }
 
@@ -128,6 +129,7 @@ void add_ends(Families& out, const DaemonStatus& s, Time now) {
     out.add("tocsin_source_bytes_total", source.bytes, {source.name});
     if (source.watermark) out.add("tocsin_source_watermark_lag_seconds", lag(now, *source.watermark), {source.name});
     out.add("tocsin_source_up", source.problem.empty(), {source.name});
+    out.add("tocsin_source_paused", !source.paused.empty(), {source.name});
   }
   for (const SinkStatus& sink : s.sinks) {
     out.add("tocsin_alert_delivery_total", sink.delivered, {sink.name, "delivered"});
@@ -141,9 +143,7 @@ void add_rules(Families& out, const std::vector<RuleStatus>& rules) {
   for (const RuleStatus& rule : rules) {
     out.add("tocsin_alerts_total", rule.alerts, {rule.name});
     out.add("tocsin_rule_events_total", rule.events, {rule.name});
-    out.add("tocsin_rule_cpu_seconds_total", static_cast<double>(rule.cpu.us) / 1e6, {rule.name});
     out.add("tocsin_rule_keys", rule.keys, {rule.name});
-    out.add("tocsin_rule_state_bytes", rule.bytes, {rule.name});
     out.add("tocsin_rule_cut_short_total", rule.cut_short, {rule.name});
     out.add("tocsin_rule_enabled", rule.enabled, {rule.name});
   }
@@ -154,9 +154,9 @@ void add_shards(Families& out, const std::vector<ShardStatus>& shards) {
     const std::vector<std::string> label{std::to_string(shard.number)};
     out.add("tocsin_shard_busy_ratio", shard.busy, label);
     out.add("tocsin_shard_idle_ratio", shard.idle, label);
-    out.add("tocsin_shard_backpressured_ratio", shard.blocked, label);
     out.add("tocsin_shard_waiting", shard.waiting, label);
     out.add("tocsin_shard_keys", shard.keys, label);
+    out.add("tocsin_shard_state_bytes", shard.bytes, label);
     out.add("tocsin_shard_up", shard.problem.empty(), label);
   }
 }

@@ -313,7 +313,9 @@ std::optional<ControlResponse> refused(Allowed verdict) {
       return complaint(403, "no token is set, so only the Unix socket changes anything",
                        "set http.token, or ask by the Unix socket");
     case Allowed::unauthorized: {
-      ControlResponse out = complaint(401, "this needs a token", "send it as `Authorization: Bearer TOKEN`");
+      ControlResponse out =
+          complaint(401, "this needs a token",
+                    "send it as `Authorization: Bearer TOKEN`; `tocsin` does with --token-file FILE, or TOCSIN_TOKEN");
       out.is_late = true;
       return out;
     }

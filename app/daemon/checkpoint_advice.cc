@@ -52,8 +52,7 @@ std::string checkpoint_advice(std::span<const CheckpointNote> notes, const Check
   const std::uint64_t bytes = middle(notes, [](const CheckpointNote& n) { return n.bytes; });
   if (bytes > kLarge)
     return fmt::format(
-        "a checkpoint writes {}: a longer state.checkpoint.every writes keys that change often once and not each time; "
-        "`tocsin rules` shows which rules remember most",
+        "a checkpoint writes {}: a longer state.checkpoint.every writes keys that change often once and not each time",
         size_text(bytes >> 20 << 20));
   return {};
 }

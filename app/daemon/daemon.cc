@@ -11,11 +11,16 @@
 #include "adapters/file/disk.h"
 #include "adapters/lmdb/store.h"
 #include "adapters/memory/store.h"
+#include "app/daemon/changed_settings.h"
 #include "app/daemon/checkpoint_advice.h"
 #include "app/daemon/disabled.h"
 #include "app/daemon/unjudged.h"
+#include "app/files.h"
 #include "app/inputs.h"
+#include "app/rules.h"
 #include "app/shards.h"
+#include "dsl/load.h"
+#include "engine/base/hash.h"
 #include "engine/base/wording.h"
 
 namespace tocsin::app {
@@ -38,6 +43,24 @@ constexpr std::string_view kRebuild = "rebuild";
 constexpr Duration kSaved = seconds(1), kSavedEmpty = seconds(10);
 // Rules that could not begin are tried again by themselves after so long.
 constexpr Duration kReloadAgain = minutes(1);
+
+// What is said of the options of `replay` and others, said of keys of a source: `--event-field` is `event_field` there.
+std::string as_settings(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const bool is_option =
+        text.substr(i).starts_with("--") && i + 2 < text.size() && text[i + 2] >= 'a' && text[i + 2] <= 'z';
+    if (!is_option) {
+      out += text[i++];
+      continue;
+    }
+    std::string name;
+    for (i += 2; i < text.size() && (text[i] == '-' || (text[i] >= 'a' && text[i] <= 'z')); ++i)
+      name += text[i] == '-' ? '_' : text[i];
+    out += '`' + (name == "input_format" ? "format" : name) + '`';
+  }
+  return out;
+}
 
 std::vector<std::string> source_names(const Settings& settings) {
   std::vector<std::string> out;
@@ -63,6 +86,20 @@ std::string emptied(const CompiledSet& before, const CompiledSet& now) {
         }))
       return file.path;
   return {};
+}
+
+// Of the texts of rules as they are now, and of the files that the rules in force name. Nothing: some cannot be read.
+std::optional<std::uint64_t> stamp_of(const CompiledSet& set, const Result<std::vector<dsl::SourceSet>>& now) {
+  if (!now) return std::nullopt;
+  std::string all;
+  for (const dsl::SourceSet& one : *now)
+    for (const dsl::SourceText& file : one.files) all += file.path + '\0' + file.text + '\0';
+  for (const FileRead& file : set.files_read()) {
+    const auto text = dsl::read_file(file.path);
+    if (!text) return std::nullopt;
+    all += *text + '\0';
+  }
+  return hash_bytes(all);
 }
 
 Exit exit_of(const Error& error) {
@@ -166,7 +203,7 @@ std::optional<Exit> Daemon::overdue() {
     log_.info("daemon", "ends now, as shutdown_grace is over: " + why + "; the next start does the rest");
     return static_cast<Exit>(failed_.load());
   }
-  log_.problem("daemon", "has not ended within shutdown_grace: " + why,
+  log_.failure("daemon", "has not ended within shutdown_grace: " + why,
                "it ends now, as a crash would; the next start goes on from the last epoch");
   return Exit::no;
 }
@@ -181,7 +218,7 @@ Exit Daemon::open_state() {
   }
   auto disk = open_disk(settings_.state.dir);
   if (!disk) {
-    log_.problem("state", disk.error().message);
+    log_.failure("state", disk.error().message);
     return Exit::usage;
   }
   disk_ = std::move(*disk);
@@ -190,7 +227,7 @@ Exit Daemon::open_state() {
   config.fall_back = given_.arguments.has("--fall-back");
   auto store = LmdbStore::open(config, *disk_);
   if (!store) {
-    log_.problem("state", store.error().message);
+    log_.failure("state", store.error().message);
     return exit_of(store.error());
   }
   if (const auto left_out = (*store)->left_out())
@@ -201,7 +238,7 @@ Exit Daemon::open_state() {
   if (const auto notes = history_->notes(CheckpointHistory::kNotesMax); notes) notes_ = *notes;
   auto disabled = read_disabled(*disk_);
   if (!disabled) {
-    log_.problem("state", disabled.error().message);
+    log_.failure("state", disabled.error().message);
     return exit_of(disabled.error());
   }
   for (const std::string& name : *disabled) log_.info("rules", "rule `" + name + "` is disabled");
@@ -212,7 +249,7 @@ Exit Daemon::open_state() {
 Exit Daemon::open_sinks() {
   auto opened = tocsin::app::open_sinks(settings_.sinks, around_);
   if (!opened) {
-    log_.problem("sinks", opened.error().message);
+    log_.failure("sinks", opened.error().message);
     return Exit::usage;
   }
   sinks_ = std::move(*opened);
@@ -227,7 +264,7 @@ Exit Daemon::open_control() {
       console_.environment ? console_.environment("XDG_RUNTIME_DIR").value_or("") : std::string();
   const auto options = control_options(settings_.http, settings_.control_socket, runtime_dir);
   const auto refuse = [&](const Error& error) {
-    log_.problem("control", error.message);
+    log_.failure("control", error.message);
     return Exit::usage;
   };
   if (!options) return refuse(options.error());
@@ -259,7 +296,7 @@ Exit Daemon::try_first_generation(bool rebuilds) {
     if (is_dev())
       tell_broken(fmt::format("{}{}: {}\ntocsin run: it begins as soon as that is mended\n", said.str(), where, why));
     else
-      log_.problem(where, why);
+      log_.failure(where, why);
     return exit;
   };
   if (compiled.exit != Exit::done) return is_dev() ? refuse("rules", "nothing can run", compiled.exit) : compiled.exit;
@@ -313,7 +350,7 @@ tl::expected<std::vector<Generation::Input>, Daemon::Refusal> Daemon::inputs_for
   std::vector<Generation::Input> out;
   for (const SourceSettings& source : settings_.sources) {
     const auto refuse = [&](const Error& error) {
-      return tl::unexpected(Refusal{"source." + source.name, error.message});
+      return tl::unexpected(Refusal{"source." + source.name, as_settings(error.message)});
     };
     auto codec = codec_of(source.codec, rules.schema);
     if (!codec) return refuse(codec.error());
@@ -400,6 +437,7 @@ Daemon::Made Daemon::made_generation(CompiledSet rules, Anew anew) {
     for (const Rebuild::Found& found : anew.rebuild->found())
       if (found.warming_until) out->warming_until[found.rule] = *found.warming_until;
   out->lost = std::move(resumed->lost);
+  out->before = resumed->newest;
   if (before == nullptr)
     if (const auto opened = publisher_->open(resumed->sinks, resumed->newest, std::move(resumed->outboxes)); !opened)
       return refuse("sinks", opened.error(), exit_of(opened.error()));
@@ -470,6 +508,9 @@ Daemon::Ended Daemon::run_generation(bool is_new) {
   if (is_new) {
     log_.info("daemon", fmt::format("runs {} on {}", counted(generation->rules().programs.size(), "rule"),
                                     counted(generation->engine->shards(), "shard")));
+    if (const auto none = outbound_.without_sink(generation->rules()); !none.empty() && !is_dev())
+      log_.problem("sinks", "no sink gets the alerts of " + none,
+                   "`sinks.default` names the sinks of rules that name none; `tocsin alerts` shows the newest");
     for (const std::string& rule : generation->lost)
       log_.problem("state", fmt::format("rule `{}` is gone or another one now: what it remembered is not used", rule));
   }
@@ -487,7 +528,7 @@ Daemon::Ended Daemon::run_generation(bool is_new) {
   stewarding.join();
   if (!ran) {
     const bool is_sound = generation->keeper->sound().has_value();
-    log_.problem(is_sound ? "sources" : "state", ran.error().message);
+    log_.failure(is_sound ? "sources" : "state", ran.error().message);
     failed_ =
         static_cast<int>(is_sound || ran.error().code == Error::Code::malformed ? exit_of(ran.error()) : Exit::no);
     return Ended::failed;
@@ -534,7 +575,7 @@ void Daemon::end() {
   notify_.stopping();
   const Duration until = ends_at - Duration{settings_.shutdown_grace.us / 5};
   if (const auto why = store_all(until)) {
-    log_.problem("state", *why, "what was judged since the last epoch is read again by the next start");
+    log_.failure("state", *why, "what was judged since the last epoch is read again by the next start");
     if (failed_ == 0) failed_ = static_cast<int>(Exit::no);
   } else {
     keep_rest();
@@ -570,7 +611,7 @@ void Daemon::publisher_thread() {
   while (!publishing_stops_) {
     const Result<bool> stepped = publisher_->step();
     if (!stepped) {
-      log_.problem("sinks", stepped.error().message);
+      log_.failure("sinks", stepped.error().message);
       failed_ = static_cast<int>(Exit::no);
       stop();
       return;
@@ -646,6 +687,7 @@ void Daemon::watch_thread() {
       watch_troubles(*generation);
       watch_rebuilt(*generation);
     }
+    watch_work(now);
     log_.look();
     switch_rules();
     look_at_rules(now);
@@ -674,6 +716,25 @@ void Daemon::watch_shards(Duration now) {
     if (is_news) log_.problem(fmt::format("shard.{}", i), text);
   }
   if (all_move) notify_.alive();
+}
+
+// How busy shards are: the share of the last second or so. One that has put nothing down since is in the middle of it.
+void Daemon::watch_work(Duration now) {
+  const std::shared_ptr<Generation> generation = current();
+  if (generation == nullptr || now < work_looked_ + seconds(1)) return;
+  work_looked_ = now;
+  const std::size_t shards = generation->engine->shards();
+  if (working_ != generation->number) work_.assign(shards, {});
+  working_ = generation->number;
+  std::vector<double> busy(shards);
+  for (std::size_t i = 0; i < shards; ++i) {
+    const Crew::ShardFigures figures = generation->crew->figures(i);
+    const auto [at, worked] = std::exchange(work_[i], {figures.at, figures.busy});
+    const auto span = static_cast<double>((figures.at - at).us);
+    busy[i] = span > 0 ? std::min(1.0, static_cast<double>((figures.busy - worked).us) / span) : judges_ ? 1 : 0;
+  }
+  const std::scoped_lock lock(mutex_);
+  busy_ = std::move(busy);
 }
 
 // What goes on being wrong is told when it begins and when it is over.
@@ -788,6 +849,16 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   };
   std::ostringstream said;
   Console console = console_with(said);
+  std::vector<std::string> for_restart;
+  if (!asked.by_itself && given_.config_now) {
+    const auto config = given_.config_now(console);
+    if (!config) return answer(refuse_rules(422, said.str()));
+    for_restart = changed_settings(given_.config_json, *config);
+  }
+  // Most looks find what the one before has found.
+  const auto stamp = stamp_of(current()->set, load_sources(settings_.rules, given_.arguments, console));
+  if (asked.by_itself && stamp && stamp == same_) return;
+  same_.reset();
   CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console);
   if (compiled.exit != Exit::done) return answer(refuse_rules(422, said.str()));
   if (is_dev()) tell_broken(said.str());
@@ -806,6 +877,8 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   const Time passed = before->engine->passed();
   Plan plan = plan_of(before->rules(), *set.compiled.rules,
                       passed != Frontier::kNothing ? std::optional(passed) : std::nullopt);
+  plan.for_restart = std::move(for_restart);
+  if (!plan.for_restart.empty()) log_.info("settings", waiting_for_restart(plan));
   for (const RuleStatus& rule : rules())
     if (std::ranges::find(plan.reset, rule.name) != plan.reset.end() ||
         std::ranges::find(plan.removed, rule.name) != plan.removed.end())
@@ -820,6 +893,7 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   }
   if (hash == before->hash || is_same(before->set, set)) {
     seen_.clear();
+    same_ = stamp;
     {
       const std::scoped_lock lock(mutex_);
       reload_status_.error.clear();

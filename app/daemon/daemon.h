@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -51,6 +52,8 @@ class Daemon final : public Desk {
     Settings settings;
     std::string config_json;  // of the settings, for the API
     Arguments arguments;
+    // The settings as they are written now, as config_json; nothing: they cannot be read, and why has been said there.
+    std::function<std::optional<std::string>(Console&)> config_now = nullptr;
   };
   Daemon(Given given, Console& console);
   ~Daemon() override;
@@ -143,6 +146,7 @@ class Daemon final : public Desk {
   void tap_thread();
   void watch_thread();
   void watch_shards(Duration now);
+  void watch_work(Duration now);
   void watch_troubles(const Generation& generation);
   void look_at_rules(Duration now);
   void apply(const ReloadAsked& asked, Reply reply);
@@ -195,6 +199,7 @@ class Daemon final : public Desk {
   std::vector<Switch> switches_;
   std::string stage_ = "starting", about_ = "the state is being read, and sources are being opened";
   std::vector<std::string> stuck_;     // by shard; "" it moves
+  std::vector<double> busy_;           // by shard: share of the last second
   std::vector<CheckpointNote> notes_;  // newest first
   std::uint64_t events_before_ = 0;    // of the generations before
   Duration ends_at_{};                 // 0: it has not been told to
@@ -214,12 +219,16 @@ class Daemon final : public Desk {
     Duration since{};
   };
   std::vector<Beat> beats_;
-  std::uint64_t beating_ = 0;                    // the generation that they are of
+  std::uint64_t beating_ = 0;                        // the generation that they are of
+  std::vector<std::pair<Duration, Duration>> work_;  // by shard: when it was looked at, what it had worked
+  Duration work_looked_{};
+  std::uint64_t working_ = 0;                    // the generation that it is of
   std::map<std::string, std::string> troubles_;  // that go on: where, what
   Duration looked_{};
-  std::string broken_;   // what was told of broken rules, by --dev; before the watch looks at rules, the main thread's
-  std::string seen_;     // the hash of changed rules that would lose state, ...
-  Duration seen_at_{};   // ... and since when they are so: perhaps somebody is still saving them
+  std::string broken_;  // what was told of broken rules, by --dev; before the watch looks at rules, the main thread's
+  std::string seen_;    // the hash of changed rules that would lose state, ...
+  Duration seen_at_{};  // ... and since when they are so: perhaps somebody is still saving them
+  std::optional<std::uint64_t> same_;  // of the files, when they were found to say what runs
   std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
   Duration try_again_{};
 

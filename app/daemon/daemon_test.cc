@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 
+#include "app/control/metrics.h"
 #include "app/daemon/testing.h"
 
 namespace tocsin::app {
@@ -46,6 +47,117 @@ TEST_CASE("a reload keeps connections, and what they gave that no rule has judge
   CHECK(running.daemon->status().sources.front().records == 6);
   CHECK(running.daemon->status().sources.front().bytes > 6 * 40);
   CHECK(running.daemon->status().sources.front().watermark.has_value());
+}
+
+TEST_CASE("after a second of work no figure is 0 that cannot be") {
+  Running running(FileSource{});
+  FileSource file;
+  file.path = running.folder / "in.ndjson";
+  file.follow = true;
+  running.settings.sources.front().address = file;
+  running.settings.state.checkpoint.every = running.settings.state.checkpoint.min_pause = milliseconds(50);
+  running.folder.write("in.ndjson", "");
+  running.begin();
+  std::atomic<bool> ends{false};
+  std::thread writer([&] {
+    std::ofstream in(running.folder / "in.ndjson", std::ios::app);
+    for (int i = 0; !ends; ++i) {
+      for (int user = 0; user < 50; ++user)
+        in << event(fmt::format("user{}", i / 20 * 50 + user), std::min(i / 100, 59));
+      in.flush();
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    }
+  });
+  REQUIRE(soon([&] { return running.daemon->status().epoch > 0; }));
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  CHECK(running.daemon->status().epoch > 0);  // nothing has been stored by the new ones, perhaps
+
+  // What tells of something that is wrong, or of what is under way just now.
+  const std::set<std::string> may_be_none{"tocsin_events_late_total",    "tocsin_dead_letters_total",
+                                          "tocsin_rule_cut_short_total", "tocsin_alert_delivery_waiting",
+                                          "tocsin_shard_waiting",        "tocsin_source_paused",
+                                          "tocsin_reading_paused",       "tocsin_checkpoint_failures",
+                                          "tocsin_problems_total",       "tocsin_rebuild_done_ratio"};
+  std::string none;
+  const bool all_are = soon([&] {
+    none.clear();
+    std::set<std::string> found;
+    std::istringstream lines(running.daemon->metrics());
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with('#') || line.find("result=\"failed\"") != std::string::npos) continue;
+      const std::string name = line.substr(0, line.find_first_of("{ "));
+      found.insert(name);
+      if (!may_be_none.contains(name) && std::stod(line.substr(line.rfind(' '))) == 0) none += line + "\n";
+    }
+    for (const MetricRow& row : metric_rows())
+      if (!may_be_none.contains(std::string(row.name)) && !found.contains(std::string(row.name)))
+        none += std::string(row.name) + " is not there\n";
+    return none.empty();
+  });
+  ends = true;
+  writer.join();
+  CAPTURE(none);
+  CHECK(all_are);
+  CHECK(running.daemon->status().memory_bytes > 1'000'000);
+}
+
+TEST_CASE("a reload says which settings wait for a restart, and refuses where they cannot be read") {
+  Running running(FileSource{});
+  FileSource file;
+  file.path = running.folder / "in.ndjson";
+  file.follow = true;
+  running.settings.sources.front().address = file;
+  running.folder.write("in.ndjson", "");
+  std::optional<std::string> now = R"({"values":{"log":{"level":"info"},"sinks":{"default":["alerts"]}}})";
+  running.config_json = *now;
+  running.config_now = [&](Console& said) {
+    if (!now) said.err << "tocsin.toml:3: this is no TOML\n";
+    return now;
+  };
+  running.begin();
+  CHECK(running.reload().document.find("settings:") == std::string::npos);
+  now = R"({"values":{"log":{"level":"debug"},"sinks":{"default":["alerts"],"late":"alerts"}}})";
+  const Verdict told = running.reload();
+  CHECK(told.status == 200);
+  CHECK(told.document.find("settings: `log.level`, `sinks.late` have been changed; the next start takes them") !=
+        std::string::npos);
+  CHECK(told.document.find(R"("for_restart":["log.level","sinks.late"])") != std::string::npos);
+  CHECK(running.said("`log.level`, `sinks.late` have been changed"));
+  now.reset();
+  const Verdict refused = running.reload();
+  CHECK(refused.status == 422);
+  CHECK(refused.document.find("tocsin.toml:3: this is no TOML") != std::string::npos);
+  CHECK(running.daemon->status().reload.error.find("this is no TOML") != std::string::npos);
+}
+
+TEST_CASE("what ends the daemon is an error, and the start says whose alerts nobody gets") {
+  Running running(FileSource{});
+  FileSource file;
+  file.path = running.folder / "in.ndjson";
+  running.settings.sources.front().address = file;
+  running.folder.write("in.ndjson", event("ann", 1));
+  running.settings.routes.alerts.clear();
+  running.begin();
+  CHECK(running.said("warn sinks: no sink gets the alerts of `three`; `sinks.default` names"));
+  running.stop();
+  running.folder.write("state/base.mdb", "no base at all");
+  running.settings.log.level = LogLevel::error;
+  CHECK(running.run() == Exit::state_refused);
+  CHECK(running.said("error state: "));
+}
+
+TEST_CASE("a source that does not say what its records are is told the keys that do, not options of other commands") {
+  Running running(FileSource{});
+  FileSource file;
+  file.path = running.folder / "in.ndjson";
+  running.settings.sources.front().address = file;
+  running.settings.sources.front().codec = {};
+  running.settings.sources.front().codec.add("--input-format", "json");
+  running.rules(std::string(kEvent) + "event other has user text\n" + kThree);
+  running.folder.write("in.ndjson", "");
+  CHECK(running.run() == Exit::usage);
+  CHECK(running.said("say what the records are: `event` NAME, or `event_field` FIELD"));
 }
 
 TEST_CASE("what a socket gave and no rule has judged is there after a stop and a start") {
@@ -525,7 +637,11 @@ TEST_CASE("checkpoints that fail too often in a row, or take too long, are said:
   running.settings.state.checkpoint.timeout = Duration{1};
   running.settings.state.checkpoint.tolerated_failures = 1;
   running.begin();
-  CHECK(soon([&] { return contains(running.daemon->ready().reason, "failed in a row"); }));
+  std::ofstream in(running.folder / "in.ndjson", std::ios::app);
+  CHECK(soon([&] {  // where nothing comes there is nothing to merge
+    in << event("ann", 1) << std::flush;
+    return contains(running.daemon->ready().reason, "failed in a row");
+  }));
   CHECK(contains(running.daemon->status().checkpoint_advice, "longer than state.checkpoint.timeout"));
   CHECK(running.daemon->healthy().ok());
   CHECK(running.stop() == Exit::done);

@@ -1,5 +1,8 @@
 // What the daemon answers to the control API: copies of what its threads have put down.
+#include <unistd.h>
+
 #include <algorithm>
+#include <fstream>
 
 #include "app/control/metrics.h"
 #include "app/daemon/checkpoint_advice.h"
@@ -35,6 +38,32 @@ std::optional<Time> watermark_of(const Engine& engine, SourceId source) {
     if (sources[i] == source && (!out || watermarks[i] < *out)) out = watermarks[i];
   if (out == Frontier::kNothing) out.reset();
   return out;
+}
+
+// What the process has of the machine's memory.
+std::uint64_t memory_of_process() {
+  std::uint64_t all = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// The others that have not come so far.
+std::string behind(const std::vector<SourceStatus>& sources, std::size_t ahead) {
+  std::string out;
+  for (const SourceStatus& source : sources)
+    if (source.name != sources[ahead].name &&
+        (!source.watermark || (sources[ahead].watermark && *source.watermark < *sources[ahead].watermark)))
+      out += (out.empty() ? "`" : ", `") + source.name + "`";
+  return out.empty() ? "other partitions" : out;
+}
+
+std::string why_paused(const Generation& generation, const Publisher::Standing& standing) {
+  if (std::string trouble = generation.steward->trouble(); !trouble.empty()) return trouble;
+  if (!generation.steward->waits_for_sinks()) return {};
+  std::string names;
+  for (const auto& messages : standing.messages)
+    if (messages.waiting > 0) names += (names.empty() ? "`" : ", `") + messages.sink + "`";
+  return "too much waits for " + (names.empty() ? "sinks" : "sink " + names);
 }
 
 }  // namespace
@@ -92,12 +121,15 @@ DaemonStatus Daemon::status() const {
   out.rules = generation_->rules().programs.size();
   out.shards = generation_->engine->shards();
   out.events = events_before_ + generation_->engine->events();
-  out.memory_bytes = generation_->crew->held_bytes();
-  out.epoch = generation_->steward->figures().epoch.number;
+  out.memory_bytes = memory_of_process();
+  for (std::size_t i = 0; i < out.shards; ++i) out.state_bytes += generation_->crew->figures(i).held;
+  out.epoch = std::max(generation_->steward->figures().epoch, generation_->before).number;
+  if (stage_ == "running") out.paused = why_paused(*generation_, standing);
   if (!notes_.empty()) out.checkpoint = notes_.front();
   out.checkpoint_advice = checkpoint_advice(notes_, settings_.state.checkpoint);
   out.reload = reload_status_;
   const std::vector<std::string> troubles = generation_->crew->troubles();
+  const std::vector<bool> paused = generation_->crew->paused();
   for (std::size_t i = 0; i < settings_.sources.size(); ++i) {
     SourceStatus& status = out.sources.emplace_back();
     status.name = settings_.sources[i].name;
@@ -107,6 +139,8 @@ DaemonStatus Daemon::status() const {
     status.problem = troubles[i];
     status.watermark = watermark_of(*generation_->engine, SourceId(i));
   }
+  for (std::size_t i = 0; i < out.sources.size(); ++i)
+    if (paused[i]) out.sources[i].paused = "it is ahead of " + behind(out.sources, i) + " in event time";
   if (const Time passed = generation_->engine->passed(); passed != Frontier::kNothing) out.watermark = passed;
   if (rebuild_ != nullptr) out.rebuild = RebuildStatus{rebuild_->names(), rebuild_->done()};
   return out;
@@ -143,7 +177,6 @@ std::vector<RuleStatus> Daemon::rules() const {
 std::vector<ShardStatus> Daemon::shards() const {
   const std::scoped_lock lock(mutex_);
   std::vector<ShardStatus> out;
-  const Duration up = Duration{(clock_.now() - started_).us};
   for (std::size_t i = 0; i < generation_->engine->shards(); ++i) {
     const Crew::ShardFigures figures = generation_->crew->figures(i);
     ShardStatus& shard = out.emplace_back();
@@ -152,8 +185,9 @@ std::vector<ShardStatus> Daemon::shards() const {
       shard.events += rule.events;
       shard.keys += rule.keys;
     }
+    shard.bytes = figures.held;
     shard.waiting = figures.waiting;
-    shard.busy = up.us > 0 ? static_cast<double>(figures.busy.us) / static_cast<double>(up.us) : 0;
+    shard.busy = i < busy_.size() ? busy_[i] : 0;
     shard.idle = 1 - shard.busy;
     if (figures.passed != Frontier::kNothing) shard.watermark = figures.passed;
     shard.problem = stuck_[i];

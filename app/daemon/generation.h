@@ -38,6 +38,7 @@ struct Generation {
   std::vector<std::shared_ptr<Rewind>> rewinds;
   std::unique_ptr<Crew> crew;
   std::unique_ptr<Steward> steward;
+  Epoch before;                   // the newest that was durable when it was made
   std::vector<std::string> lost;  // rules whose state nobody wants any more
   // Rules that were rebuilt, and may miss matches until then.
   std::map<std::string, Time> warming_until;

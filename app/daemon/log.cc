@@ -65,7 +65,7 @@ void Log::info(std::string_view where, std::string_view what) {
   say(LogLevel::info, where, what);
 }
 
-void Log::problem(std::string_view where, std::string_view what, std::string_view help) {
+void Log::note(LogLevel level, std::string_view where, std::string_view what, std::string_view help) {
   const std::scoped_lock lock(mutex_);
   ++count_;
   const Time now = clock_.now();
@@ -81,6 +81,7 @@ void Log::problem(std::string_view where, std::string_view what, std::string_vie
     problem.is_over = false;
     ++problem.unsaid;
   }
+  problem.level = level;
   problems_.push_front(std::move(problem));
   if (!is_quiet) say(problems_.front());
   while (problems_.size() > kept_) problems_.pop_back();
@@ -109,7 +110,7 @@ void Log::say(Problem& problem) {
   if (problem.unsaid > 1) text += fmt::format(" ({} more like this)", problem.unsaid - 1);
   problem.said = clock_.elapsed();
   problem.unsaid = 0;
-  say(LogLevel::warn, status.where, text);
+  say(problem.level, status.where, text);
 }
 
 std::vector<ProblemStatus> Log::problems() const {

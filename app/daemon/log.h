@@ -23,7 +23,13 @@ class Log {
 
   // Any thread. `where`: "sink.alerts".
   void info(std::string_view where, std::string_view what);
-  void problem(std::string_view where, std::string_view what, std::string_view help = {});
+  void problem(std::string_view where, std::string_view what, std::string_view help = {}) {
+    note(LogLevel::warn, where, what, help);
+  }
+  // What the daemon ends by.
+  void failure(std::string_view where, std::string_view what, std::string_view help = {}) {
+    note(LogLevel::error, where, what, help);
+  }
   // It has gone: that is said, and when it comes back, so is that.
   void over(std::string_view where, std::string_view what);
   // Says what came again meanwhile and was not said. Now and then.
@@ -38,9 +44,11 @@ class Log {
     Duration said{};           // when it was said last
     std::uint64_t unsaid = 0;  // how often it came since
     bool is_over = false;
+    LogLevel level = LogLevel::warn;
   };
   using Problems = std::deque<Problem>;  // newest first
   Problems::iterator find(std::string_view where, std::string_view what);
+  void note(LogLevel level, std::string_view where, std::string_view what, std::string_view help);
   void say(Problem& problem);
   void say(LogLevel level, std::string_view where, std::string_view what);
 

@@ -56,6 +56,17 @@ std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
   return out;
 }
 
+std::string Outbound::without_sink(const RuleSet& rules) const {
+  constexpr std::size_t kNamed = 3;
+  if (!settings_.routes.alerts.empty()) return {};
+  std::string out;
+  std::size_t count = 0;
+  for (const Program& program : rules.programs)
+    if (const auto* rule = std::get_if<RuleBody>(&program.body); rule != nullptr && rule->alert)
+      if (rule->alert->sinks.empty() && ++count <= kNamed) out += (count > 1 ? ", `" : "`") + program.name + "`";
+  return count > kNamed ? out + fmt::format(", and {} more", count - kNamed) : out;
+}
+
 Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules) {
   Crew::Outputs out;
   out.alert = [this, &names, &keeper](const Alert& alert) { on_alert(alert, names, keeper); };

@@ -30,6 +30,9 @@ class Outbound {
   // The sinks that rules name and the configuration does not have: each a sentence. Nothing is lost in silence.
   std::vector<std::string> unknown_sinks(const RuleSet& rules) const;
 
+  // Rules whose alerts go to no sink, as a sentence names them; "" none. Nothing is lost in silence.
+  std::string without_sink(const RuleSet& rules) const;
+
   // For a crew whose state `keeper` keeps. All of them outlive the crew. `rules`: those of the names.
   Crew::Outputs outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules);
 

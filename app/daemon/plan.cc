@@ -133,7 +133,15 @@ std::string text_of(const Plan& plan) {
                                 plan.changed.size() + plan.reset.size() + plan.rebuilt.size() - added, plan.kept,
                                 plan.removed.size());
   for (const std::string& line : lines_of(plan)) out += "  " + line + "\n";
+  if (!plan.for_restart.empty()) out += "settings: " + waiting_for_restart(plan) + "\n";
   return out;
+}
+
+std::string waiting_for_restart(const Plan& plan) {
+  std::string names;
+  for (const std::string& name : plan.for_restart) names += (names.empty() ? "`" : ", `") + name + "`";
+  return names + (plan.for_restart.size() == 1 ? " has been changed; the next start takes it"
+                                               : " have been changed; the next start takes them");
 }
 
 std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run) {
@@ -143,9 +151,9 @@ std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run
     rebuilt += fmt::format(R"({}{{"rule":{},"since":{},"warming_until":{}}})", rebuilt.empty() ? "" : ",",
                            quoted(one.rule), time_of(one.since), time_of(one.warming_until));
   return fmt::format(
-      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"rebuilt":[{}],"removed":{},"text":{}}})",
+      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"rebuilt":[{}],"removed":{},"for_restart":{},"text":{}}})",
       generation, dry_run, plan.kept, list_of(plan.added), list_of(plan.changed), list_of(plan.reset), rebuilt,
-      list_of(plan.removed), quoted(text_of(plan)));
+      list_of(plan.removed), list_of(plan.for_restart), quoted(text_of(plan)));
 }
 
 std::string document_of_switch(std::string_view rule, bool enabled, std::string_view text) {

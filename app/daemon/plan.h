@@ -30,6 +30,8 @@ struct Plan {
       warming_until;  // of those that are kept with another window: before, they may miss matches
   std::map<std::string, std::uint64_t> lost;  // keys, of those that are reset or removed, where that is known
 
+  std::vector<std::string> for_restart;  // settings that have been changed, and that the next start takes
+
   bool loses_state() const { return !reset.empty() || !removed.empty(); }
 };
 
@@ -49,6 +51,8 @@ std::string hash_of(const CompiledSet& set);
 
 // Those that would forget something, as a sentence names them.
 std::string lost_by(const Plan& plan);
+// Settings that the next start takes, as a sentence. REQUIRES: there are some.
+std::string waiting_for_restart(const Plan& plan);
 // As `tocsin reload` prints it.
 std::string text_of(const Plan& plan);
 std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run);

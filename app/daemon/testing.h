@@ -75,13 +75,13 @@ class Running {
   }
   void begin() {
     const std::size_t before = times_begun();
-    daemon.emplace(Daemon::Given{settings, "{}", arguments}, console_);
+    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now}, console_);
     thread_ = std::thread([this] { exit_ = daemon->run(); });
     REQUIRE(soon([&] { return times_begun() > before; }));
   }
   // For what does not begin: on this thread, to its end.
   Exit run() {
-    daemon.emplace(Daemon::Given{settings, "{}", arguments}, console_);
+    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now}, console_);
     const Exit exit = daemon->run();
     daemon.reset();
     return exit;
@@ -115,6 +115,8 @@ class Running {
   bool alerted(const std::string& words) const { return text("alerts.ndjson").find(words) != std::string::npos; }
 
   Settings settings;
+  std::string config_json = "{}";
+  std::function<std::optional<std::string>(Console&)> config_now;
   Arguments arguments;
   struct Place : Folder {
     std::string operator/(const std::string& name) const { return path() + "/" + name; }

@@ -31,6 +31,8 @@ class DiskFile {
   virtual Result<void> truncate(std::uint64_t size) = 0;
   // The same for one file whatever it is called, another for every other file that is there.
   virtual Result<std::uint64_t> identity() const = 0;
+  // Nobody else gets it as long as this is open. False: somebody has it.
+  virtual Result<bool> lock() { return true; }
 };
 
 // Any thread.

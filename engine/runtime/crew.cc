@@ -13,8 +13,8 @@ namespace {
 // So many blocks may have been read and not been handed over, for each worker: more would only wait.
 constexpr std::uint64_t kInHandPerWorker = 2;
 // What has been read is judged before an epoch can be stored, and before a stop. Where that takes longer than kSlow (a
-// search among thousands of events of a key, at each of them) blocks become smaller, and one is read when the one before
-// has been judged. Nobody knows beforehand: it begins with small ones, and they grow as long as judging is quick.
+// search among thousands of events of a key, at each of them) blocks become smaller, and one is read when the one
+// before has been judged. Nobody knows beforehand, so the first ones are small, and they grow while judging is quick.
 constexpr std::size_t kLeastBlock = std::size_t{1} << 10, kFullBlock = std::size_t{128} << 10;
 constexpr Duration kSlow = milliseconds(200);
 // A shard with so many parcels to judge holds back reading: what is read would only wait in memory.
@@ -111,7 +111,9 @@ void Crew::put_down(std::size_t number, Duration began) {
     figures.rules.push_back({counters.events, counters.fired, runner.keys(), counters.cut_short, counters.missing_key});
   }
   figures.waiting = lane.waiting();
+  figures.held = lane.shard().held();
   figures.busy = worker.busy;
+  figures.at = now;
   figures.passed = lane.passed();
   const std::scoped_lock lock(worker.mutex);
   worker.figures = std::move(figures);
@@ -380,6 +382,12 @@ std::vector<std::string> Crew::troubles() const {
   return out;
 }
 
+std::vector<bool> Crew::paused() const {
+  std::vector<bool> out;
+  for (const auto& inlet : inlets_) out.push_back(inlet->is_paused);
+  return out;
+}
+
 void Crew::has_finished(Inlet& inlet) {
   inlet.finished = true;
   if (--reading_on_ == 0) finished_ = true;
@@ -397,6 +405,7 @@ void Crew::hold_back(Inlet& inlet) {
     inlet.paused[i] = pauses;
     pauses ? inlet.feed.source->pause(i) : inlet.feed.source->resume(i);
   }
+  inlet.is_paused = std::ranges::find(inlet.paused, false) == inlet.paused.end();
 }
 
 // A worker has its own: but of a decoder that remembers what came before there is one for all of them.

@@ -97,12 +97,15 @@ class Crew {
     };
     std::vector<Rule> rules;    // by ProgramId
     std::uint64_t waiting = 0;  // events that wait for their time
-    Duration busy{};            // all that it has worked
+    std::uint64_t held = 0;     // bytes of keys (Shard::held)
+    Duration busy{}, at{};      // all that it has worked; when this was put down
     Time passed = Frontier::kNothing;
   };
   ShardFigures figures(std::size_t shard) const;
   // Source::trouble of each feed's, as it was when it was read last; any thread.
   std::vector<std::string> troubles() const;
+  // Feeds of which no partition is read, as what they give would only wait for others; any thread.
+  std::vector<bool> paused() const;
   // Moves as long as the worker does.
   std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
   bool has_stopped() const { return stopped_; }
@@ -138,7 +141,8 @@ class Crew {
     Feed feed;
     std::mutex mutex;
     std::atomic<bool> finished{false};
-    std::vector<bool> paused;  // by partition of the source
+    std::vector<bool> paused;            // by partition of the source
+    std::atomic<bool> is_paused{false};  // all of them
     mutable std::mutex telling;
     std::string trouble;
   };

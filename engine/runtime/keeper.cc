@@ -320,6 +320,7 @@ void Keeper::begin(Duration now) {
   TOCSIN_ASSERT(!busy_);
   const std::unique_lock no_block_comes(cutting_);
   busy_ = true;
+  blocks_at_cut_ = blocks_.load();
   {
     const std::scoped_lock lock(mutex_);
     told_before_cut_ = std::exchange(told_, {});

@@ -112,7 +112,13 @@ class Keeper {
   // ----- of the crew --------------------------------------------------------------------------------
 
   // While it is held there is no cut: a block comes, and what is told of it.
-  std::shared_lock<std::shared_mutex> no_cut() { return std::shared_lock(cutting_); }
+  std::shared_lock<std::shared_mutex> no_cut() {
+    std::shared_lock held(cutting_);
+    ++blocks_;
+    return held;
+  }
+  // Since the last cut a block has come, or something was found or told. Any thread.
+  bool has_news() const { return blocks_ != blocks_at_cut_ || outbox_bytes() > 0; }
   void cut(std::size_t shard);
   void outputs_are_out();
   // Looks how much the shard holds; after each piece of its work.
@@ -158,6 +164,7 @@ class Keeper {
   bool sweeps_ = false, has_swept_ = false;
   std::string sweep_from_;
   std::atomic<bool> busy_{false};
+  std::atomic<std::uint64_t> blocks_{0}, blocks_at_cut_{0};
   std::shared_mutex cutting_;
   mutable std::mutex mutex_;
   std::string outbox_, finished_outbox_;

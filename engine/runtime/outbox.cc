@@ -61,4 +61,12 @@ std::optional<std::vector<Message>> messages_for(std::string_view sink, std::str
   return out;
 }
 
+std::uint64_t count_for(std::string_view sink, std::string_view outbox) {
+  std::uint64_t out = 0;
+  static_cast<void>(for_each_message(outbox, [&](std::span<const std::string_view> sinks, const Message&) {
+    out += std::ranges::find(sinks, sink) != sinks.end();
+  }));
+  return out;
+}
+
 }  // namespace tocsin

@@ -17,5 +17,7 @@ void append_message(std::string& outbox, std::span<const std::string> sinks, con
 
 // Those of the messages that are for one sink. All of them view the outbox. Nothing: these bytes are no outbox.
 std::optional<std::vector<Message>> messages_for(std::string_view sink, std::string_view outbox);
+// How many they are, as far as the bytes are an outbox.
+std::uint64_t count_for(std::string_view sink, std::string_view outbox);
 
 }  // namespace tocsin

@@ -14,7 +14,7 @@ constexpr std::size_t kAtOnce = 1'024;
 }  // namespace
 
 Publisher::Publisher(std::vector<Named> sinks) {
-  for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}, {}, 0});
+  for (Named& sink : sinks) ways_.push_back({std::move(sink), nullptr, {}, 0, {}, {}, 0, 0});
 }
 
 Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest, Outboxes again) {
@@ -29,6 +29,8 @@ Result<void> Publisher::open(std::span<const SinkDelivery> from, Epoch newest, O
     if (const auto opened = way.to.sink->open(delivery, newest); !opened)
       return failure(opened.error().code, "sink `" + way.to.name + "`: " + opened.error().message);
     if (delivery) way.finished = delivery->epoch;
+    for (const auto& item : items_)  // it has them already
+      if (item->epoch <= way.finished) way.added -= item->messages[static_cast<std::size_t>(&way - ways_.data())];
   }
   note_standing();
   return {};
@@ -39,7 +41,9 @@ void Publisher::add(Epoch epoch, std::string outbox) {
   TOCSIN_ASSERT(items_.empty() || items_.back()->epoch < epoch);
   newest_ = std::max(newest_, epoch);
   waiting_bytes_ += outbox.size();
-  items_.push_back(std::make_shared<const Item>(Item{epoch, std::move(outbox)}));
+  std::vector<std::uint64_t> messages;
+  for (Way& way : ways_) way.added += messages.emplace_back(count_for(way.to.name, outbox));
+  items_.push_back(std::make_shared<const Item>(Item{epoch, std::move(outbox), std::move(messages)}));
 }
 
 std::shared_ptr<const Publisher::Item> Publisher::next_behind(Epoch epoch) const {
@@ -98,9 +102,7 @@ void Publisher::note_standing() {
     if (first != items_.end()) now.delivered = std::min(now.delivered, Epoch{(*first)->epoch.number - 1});
     for (; !way.on_its_way.empty() && way.on_its_way.front().first <= delivery.epoch; way.on_its_way.pop_front())
       way.delivered += way.on_its_way.front().second;
-    std::uint64_t waiting = way.messages.size();
-    for (const auto& [epoch, count] : way.on_its_way) waiting += count;
-    now.messages.push_back({way.to.name, way.delivered, waiting});
+    now.messages.push_back({way.to.name, way.delivered, way.added - way.delivered});
     now.sinks.push_back({way.to.name, std::move(delivery)});
     if (const std::string trouble = way.to.sink->trouble(); !trouble.empty())
       now.troubles.push_back(way.to.name + ": " + trouble);

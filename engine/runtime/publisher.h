@@ -45,7 +45,7 @@ class Publisher {
     struct Messages {
       std::string sink;
       std::uint64_t delivered = 0;  // since the start
-      std::uint64_t waiting = 0;    // of the epochs that it has been offered
+      std::uint64_t waiting = 0;
     };
     std::vector<Messages> messages;
   };
@@ -58,6 +58,7 @@ class Publisher {
   struct Item {
     Epoch epoch;
     std::string outbox;
+    std::vector<std::uint64_t> messages;  // how many, by way
   };
   // A sink, and how far it has come.
   struct Way {
@@ -68,6 +69,7 @@ class Publisher {
     Epoch finished;
     std::deque<std::pair<Epoch, std::uint64_t>> on_its_way;  // messages of finished epochs
     std::uint64_t delivered = 0;                             // messages
+    std::uint64_t added = 0;                                 // ... that it has had to deliver
   };
   std::shared_ptr<const Item> next_behind(Epoch epoch) const;
   Result<bool> step(Way& way);

@@ -7,6 +7,9 @@ namespace {
 
 // Between two tries of a store that fails.
 constexpr Duration kFirstWait = milliseconds(100), kLongestWait = seconds(5);
+// An epoch at least so often, also where nothing has come that one has to keep: event time goes on, and with it what
+// rules remember.
+constexpr Duration kIdle = seconds(60);
 // A store that has not come back for so long hangs: a network disk that is away, a device that does not answer.
 constexpr Duration kHangs = seconds(5);
 
@@ -14,9 +17,14 @@ constexpr Duration kHangs = seconds(5);
 
 bool Steward::step(Duration now) {
   const bool too_much = publisher_.waiting_bytes() + keeper_.outbox_bytes() > pace_.waiting_bytes;
+  waits_for_sinks_ = too_much;
   crew_.hold(too_much || wait_ > Duration{});
   if (!keeper_.is_busy()) {
-    if (now < begun_ + pace_.epoch && !keeper_.wants_epoch()) return false;
+    if (!keeper_.wants_epoch()) {
+      if (now < looked_ + pace_.epoch) return false;
+      looked_ = now;
+      if (has_begun_ && now < begun_ + kIdle && !has_news()) return false;
+    }
     begin(now);
     crew_.nudge();
     return true;
@@ -36,10 +44,21 @@ bool Steward::step(Duration now) {
   return true;
 }
 
+// Something has come, was found, or was delivered, which no epoch has yet.
+bool Steward::has_news() const {
+  const auto messages = [](const Publisher::Standing& standing) {
+    std::uint64_t sum = 0;
+    for (const auto& sink : standing.messages) sum += sink.delivered;
+    return sum;
+  };
+  return keeper_.has_news() || messages(publisher_.standing()) != messages(standing_);
+}
+
 // How far sinks have come is asked before the cut: what a sink gives up is told first, so the epoch that says that it
 // was given up holds its dead letter.
 void Steward::begin(Duration now) {
-  begun_ = now;
+  has_begun_ = true;
+  begun_ = looked_ = now;
   standing_ = publisher_.standing();
   keeper_.begin(now);
 }

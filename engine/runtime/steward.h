@@ -40,8 +40,11 @@ class Steward {
   Figures figures() const;
   // Why nothing can be stored just now, for people; empty: all is well.
   std::string trouble() const;
+  // So much waits for the sinks that nothing is read. Any thread.
+  bool waits_for_sinks() const { return waits_for_sinks_; }
 
  private:
+  bool has_news() const;
   void begin(Duration now);
   Result<void> finish_epoch(Duration now);
   Result<void> store(Duration now);
@@ -50,9 +53,11 @@ class Steward {
   Crew& crew_;
   Publisher& publisher_;
   Pace pace_;
-  Duration begun_{}, try_again_{}, wait_{};
+  Duration begun_{}, looked_{}, try_again_{}, wait_{};
+  bool has_begun_ = false;
   Publisher::Standing standing_;  // when the epoch in hand was begun
   std::atomic<std::int64_t> storing_since_{0};
+  std::atomic<bool> waits_for_sinks_{false};
   mutable std::mutex mutex_;
   Figures figures_;
   std::string trouble_;

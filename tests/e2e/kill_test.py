@@ -3,7 +3,8 @@
 
 usage: kill_test.py TOCSIN [--kills N] [--seed S]
 
-Then two controls that must fail, or this test could not: the same with state in memory only, and the same with one alert taken away.
+Then two controls that must fail, or this test could not: the same with state in memory only, and one line that is taken
+away from what came out, or stands there twice.
 """
 import argparse
 import datetime
@@ -148,6 +149,10 @@ class Campaign:
             return "the daemon does not end at SIGTERM"
         if code != 0:
             return "SIGTERM: exit code %d" % code
+        return self.differs(expected)
+
+    def differs(self, expected):
+        """How what came out differs from what was expected: "" in nothing."""
         got = alerts_in(self.path("alerts.ndjson"))
         if got != expected:
             return "%d alerts, and %d were expected (%d of both)" % (len(got), len(expected), len(set(got) & set(expected)))
@@ -156,6 +161,16 @@ class Campaign:
             if sorted(got) != sorted(wanted):
                 return "%s: %d lines, and %d were expected" % (name, len(got), len(wanted))
         return ""
+
+    def is_seen(self, name, change):
+        """Whether it is seen that the lines of this file are others."""
+        expected, lines = self.expected(), open(self.path(name)).readlines()
+        with open(self.path(name), "w") as file:
+            file.writelines(change(lines))
+        seen = self.differs(expected) != ""
+        with open(self.path(name), "w") as file:
+            file.writelines(lines)
+        return seen and self.differs(expected) == ""
 
     def expected(self):
         with open(self.path("expected.ndjson"), "w") as out:
@@ -191,9 +206,14 @@ def main():
         return 1
     expected = campaign.expected()
     print("%d kills: %d alerts, each once" % (killed, len(expected)))
-    if not expected or alerts_in(campaign.path("alerts.ndjson"))[1:] == expected:
-        print("control: one alert fewer is not seen")
-        return 1
+    for name in ("alerts.ndjson", "late.ndjson", "dead.ndjson"):
+        place = campaign.random.randrange(len(lines_in(campaign.path(name))))
+        for what, change in (("fewer", lambda lines: lines[:place] + lines[place + 1:]),
+                             ("twice", lambda lines: lines[:place] + 2 * lines[place:place + 1] + lines[place + 1:])):
+            if not campaign.is_seen(name, change):
+                print("control: one line of %s %s is not seen; all of it is in %s" % (name, what, campaign.folder))
+                return 1
+    print("control, one line fewer or twice in each file: seen")
     campaign.remove()
 
     control = Campaign(tocsin, 3, given.seed, "")

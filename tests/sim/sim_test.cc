@@ -131,7 +131,7 @@ TEST_CASE(
   for (const Flaw flaw :
        {Flaw::forgetful_sink, Flaw::store_loses_epoch, Flaw::disk_does_not_sync, Flaw::source_skips}) {
     int found = 0;
-    for (std::uint64_t seed = 1; seed <= 40; ++seed)
+    for (std::uint64_t seed = 1; seed <= 80; ++seed)
       if (const auto world = any_world(seed)) found += simulate(*world, flaw).wrong.empty() ? 0 : 1;
     CAPTURE(static_cast<int>(flaw));
     CHECK(found >= 5);
