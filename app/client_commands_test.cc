@@ -23,6 +23,11 @@ TEST_CASE("the commands: what they print, and their exit codes") {
   CHECK(with({"rules", "disable"}).code == 2);
   CHECK(contains(with({"rules", "disable", "a b"}).out, "\"rule\": \"a b\""));
   CHECK(contains(with({"alerts", "--rule", "x", "--limit", "3"}).out, "aa  x  x [31m  [alerts: delivered]"));
+  daemon.desk.has_none = true;
+  CHECK(with({"alerts", "--rule", "brute_force"}).code == 0);
+  CHECK(with({"alerts", "--rule", "brute_forc"}).code != 0);
+  CHECK(contains(with({"alerts", "--rule", "brute_forc"}).err, "there is no rule `brute_forc`"));
+  daemon.desk.has_none = false;
   CHECK(with({"alerts", "--limit", "none"}).code == 2);
   CHECK(with({"reload", "--dry-run"}).out == "rules: 2 kept\n");
   CHECK(daemon.desk.reloads.back().dry_run);

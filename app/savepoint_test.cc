@@ -259,8 +259,12 @@ TEST_CASE("savepoint: names, lists and what is deleted") {
   for (int i = 0; i < 3'000; ++i) change[{0, fmt::format("{}", i)}] = "1";
   house.store(*store, change);
   CHECK(ask("").value().name == "20260301-143011");
-  CHECK(house.plain(ask("").error().message) ==
+  CHECK(ask("").value().name == "20260301-143011-2");
+  CHECK(ask("").value().name == "20260301-143011-3");
+  CHECK(house.plain(ask("20260301-143011").error().message) ==
         "there is a savepoint `20260301-143011` already: state/savepoints/20260301-143011.savepoint");
+  for (const char* const more : {"20260301-143011-2", "20260301-143011-3"})
+    CHECK(house.command({"delete", more}).code == 0);
   CHECK(ask("b", kNow + seconds(1)));
   CHECK(ask("c", kNow + seconds(2)));
   int asks = 0;

@@ -83,14 +83,20 @@ Result<std::vector<SavepointStatus>> list_savepoints(const std::string& folder) 
 Result<SavepointMade> make_savepoint(const SavepointAsk& asked, const CompiledSet& rules, const CheckpointStore& store,
                                      const std::function<bool()>& gives_up) {
   SavepointMade out;
-  out.name = asked.name.empty() ? name_of(asked.now) : asked.name;
-  out.path = savepoint_path(asked.folder, out.name);
   const auto disk = open_disk(asked.folder);
   if (!disk) return tl::unexpected(disk.error());
-  const std::string file = file_of(out.name);
-  const auto there = (*disk)->identity(file);
-  if (!there) return tl::unexpected(there.error());
-  if (*there)
+  const std::string made_up = name_of(asked.now);  // of the second
+  std::string file;
+  bool is_taken = true;
+  for (int number = 1; is_taken && (number == 1 || asked.name.empty()); ++number) {
+    out.name = !asked.name.empty() ? asked.name : number == 1 ? made_up : fmt::format("{}-{}", made_up, number);
+    file = file_of(out.name);
+    const auto there = (*disk)->identity(file);
+    if (!there) return tl::unexpected(there.error());
+    is_taken = there->has_value();
+  }
+  out.path = savepoint_path(asked.folder, out.name);
+  if (is_taken)
     return failure(Error::Code::refused, fmt::format("there is a savepoint `{}` already: {}", out.name, out.path));
 
   const RuleSet& set = *rules.compiled.rules;

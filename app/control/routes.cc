@@ -146,7 +146,13 @@ void alerts(Call& call) {
   AlertsAsked asked{.rule = call.value("rule")};
   if (!take_number(call, "limit", 100'000, asked.most))
     return call.done(complaint(400, "`limit` is a number from 1 to 100000"));
-  call.done(document(alerts_json(call.desk.alerts(asked))));
+  const std::vector<KeptAlert> found = call.desk.alerts(asked);
+  if (found.empty() && !asked.rule.empty()) {  // of a rule that has gone there may be some
+    const std::vector<RuleStatus> rules = call.desk.rules();
+    if (std::ranges::find(rules, asked.rule, &RuleStatus::name) == rules.end())
+      return call.done(complaint(404, fmt::format("there is no rule `{}`", asked.rule), "`tocsin rules` lists them"));
+  }
+  call.done(document(alerts_json(found)));
 }
 
 // `events`, `events:login`, `alerts:brute_force`.

@@ -57,6 +57,7 @@ class FakeDesk : public Desk {
   }
   std::vector<SavepointStatus> savepoints() const override { return {{.name = "s1", .bytes = 2048}}; }
   std::vector<KeptAlert> alerts(const AlertsAsked& asked) const override {
+    if (has_none) return {};
     return {{.id = "aa",
              .rule = asked.rule,
              .document = "{\"text\":\"x\\u001b[31m\",\"most\":" + std::to_string(asked.most) + "}",
@@ -122,6 +123,7 @@ class FakeDesk : public Desk {
 
   std::string sick;
   std::mutex mutex;
+  bool has_none = false;  // no alert is kept
   std::vector<ReloadAsked> reloads;
   std::vector<TapAsked> taps;
   std::weak_ptr<LongAnswer> looking;
