@@ -74,7 +74,10 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
     if (now != nullptr && shapes[static_cast<std::size_t>(now - rules.programs.data())] == rule.shape) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
-        const auto warm = warming_until(*before, *now, view.passed());
+        const auto id_of = [](const RuleSet& of, const Program& program) {
+          return ProgramId(static_cast<std::size_t>(&program - of.programs.data()));
+        };
+        const auto warm = warming_until(*compiled, id_of(*compiled, *before), rules, id_of(rules, *now), view.passed());
         verdict.text = warm ? fmt::format("kept, warming until {}", rfc3339(*warm)) : "kept";
       }
       if (has_other_name) {

@@ -220,9 +220,7 @@ std::vector<CodeInfo> warning_codes() {
        "  timestamp ts\n"
        "rule r when 5 login within 5m by user  alert low \"{user}\"\n"},
       {"R122", Level::warning, "a bound that does nothing",
-       "One event takes no time, so `within` says nothing about it; mostly a count is missing. And `within 0s` lets "
-       "only "
-       "events of one and the same instant lie together.",
+       "One event takes no time, so `within` says nothing about it; mostly a count is missing.",
        "event login has user text, ip ip, outcome text, ts time\n"
        "  timestamp ts\n"
        "rule r when login within 5m by user  alert low \"{user}\"\n",
@@ -279,7 +277,8 @@ std::vector<CodeInfo> warning_codes() {
       {"R129", Level::warning, "forgotten before it can match",
        "`forget after D idle` drops all that is known of a key which has been silent for D. Where the pattern waits "
        "longer, "
-       "a pause of D ends the match.",
+       "a pause of D ends the match; where a summary's window is longer, it is never told of a key that fell silent in "
+       "it.",
        "event login has user text\n"
        "event charge has user text\n"
        "rule r when login then charge within 1h by user  forget after 5m idle  alert low \"{user}\"\n",

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dsl/core_text.h"
+#include "dsl/emit/of_nothing.h"
 #include "dsl/emit/patterns.h"
 #include "dsl/simplify.h"
 #include "dsl/values.h"
@@ -118,6 +119,7 @@ class Emitter {
       make.finish();
       program.bounds = bounds_of(set_, program, reach);
     }
+    emitting::find_true_of_nothing(set_);
     return std::move(set_);
   }
 

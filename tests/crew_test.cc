@@ -641,6 +641,29 @@ TEST_CASE("an index says what it would say if it were made now, and nothing of k
   CHECK(2 * in_index(one) + 1 == state_of(one).size());  // a key each, and since when it watches
 }
 
+TEST_CASE("a key that is forgotten goes when what it has sent limits nothing any more") {
+  const Ready ready = ready_with({RuleText{
+      "rule r1",
+      "2 a within 60s",
+      "k",
+      {"fire at most once per 100s", "escalate to high after 3 in 200s", "forget after 10s idle", "alert low \"\""}}});
+  MemoryStore store;
+  const std::vector<std::string> lines{line("a", 1'000, "x"), line("a", 1'001, "x"), line("a", 1'001, "y")};
+  Frugal life(ready, store, lines);
+  life.work();
+  CHECK(life.take_told() == "x low at 1001 s\n");
+  const auto keys_at = [&](int second) {
+    life.source.push(0, line("c", second, "") + "\n");
+    life.work();
+    const auto state = state_of(store, false);
+    return state.size() - 1;  // since when it watches
+  };
+  CHECK(keys_at(1'005) == 2);
+  CHECK(keys_at(1'020) == 1);  // y has sent nothing
+  CHECK(keys_at(1'190) == 1);
+  CHECK(keys_at(1'205) == 0);
+}
+
 TEST_CASE("a state without an index, or whose index was made by another rule, is read whole once") {
   const auto rule = [](std::string_view after) {
     return RuleText{"rule r1",

@@ -323,6 +323,10 @@ TEST_CASE("a reload says of each rule until when a window that grew is warming, 
   CHECK(running.said("rules: " + kept));
   CHECK(running.said("is dropped, 3 keys"));
   CHECK(running.daemon->rules().front().warming_until.has_value());
+  // No more than three of each key were kept.
+  running.rules(std::string(kEvent) +
+                "rule three\n  when 5 login_failed within 15m by user\n  alert \"{user}: three\"\n");
+  CHECK(running.reload().document.find("~ three  kept, warming until 2026-03-01T14:15:0") != std::string::npos);
 }
 
 TEST_CASE("a rule that is renamed goes on with what it had, over a reload and over a restart") {

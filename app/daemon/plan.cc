@@ -51,7 +51,8 @@ Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> pa
     lives[old->index] = true;
     const Program& was = before.programs[old->index];
     if (shapes_before[old->index] == shapes_after[i])
-      if (const auto warm = warming_until(was, program, passed)) out.warming_until[program.name] = *warm;
+      if (const auto warm = warming_until(before, *old, after, ProgramId(i), passed))
+        out.warming_until[program.name] = *warm;
     if (shapes_before[old->index] != shapes_after[i])
       out.reset.push_back(program.name);
     else if (was.dials != program.dials || was.name != program.name)

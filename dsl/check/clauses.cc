@@ -663,6 +663,16 @@ bool keeps_candidates(const RuleInfo& rule) {
   return found;
 }
 
+// `gap` and `last_seen` ask for the event before, however long ago it was (N1).
+bool shows_last(const RuleInfo& rule) {
+  bool found = false;
+  walk_all(rule.clauses, [&](const ast::Path& path) {
+    const std::string& word = path.parts.front().text;
+    found |= path.ref.kind == ast::Ref::Kind::special && (word == "gap" || word == "last_seen");
+  });
+  return found;
+}
+
 // F10: what has to be remembered of a key for ever, or empty.
 std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
   if (rule.by_all || find_clause<ast::Forget>(rule.clauses)) return {};
@@ -670,6 +680,7 @@ std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
     if (key.list != kNone) return {};
   const ast::Pattern& p = rule.when;
   if (std::holds_alternative<ast::Idle>(p.form)) return "`idle` remembers each key's last event";
+  if (std::holds_alternative<ast::Without>(p.form) && shows_last(rule)) return "`gap` tells of each key's last event";
   if (std::holds_alternative<ast::Changes>(p.form)) return "`changes` remembers each key's last value";
   if (std::holds_alternative<ast::FewerThan>(p.form)) return "`fewer than` watches each key that was ever seen";
   if (previous) return "`previous` remembers each key's last event";
@@ -677,15 +688,23 @@ std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
   if (p.hold && std::holds_alternative<ast::Sequence>(p.form)) return "`for` remembers the state of each key";
   if (const auto* s = std::get_if<ast::Sequence>(&p.form); s && s->steps.size() == 1 && s->steps.front().consecutive)
     return "`consecutive` remembers each key's streak";
-  if (find_clause<ast::Resolve>(rule.clauses)) return "an alert that is never resolved stays open";
   return {};
 }
 
 // Every duration of the rule, wherever it stands.
 void check_durations(Context& c, const std::vector<ast::Clause>& clauses, const ast::Pattern* pattern) {
   const auto see_length = [&](const ast::Length& length) { check_duration(c, length); };
-  if (pattern) walk(*pattern, see_length);
+  // No time at all would say the same as no bound.
+  const auto bounds = Overloaded{
+      [&](const ast::StepBound& bound) { check_positive(c, bound.length, "within"); },
+      [&](const ast::NoAfter& after) { check_positive(c, after.within, "within"); },
+      [&](const ast::Over& over) {
+        if (const auto* length = std::get_if<ast::Length>(&over.window)) check_positive(c, *length, "over");
+      },
+  };
+  if (pattern) walk(*pattern, see_length), walk(*pattern, bounds);
   walk_all(clauses, see_length);
+  walk_all(clauses, bounds);
 }
 
 }  // namespace
@@ -819,8 +838,13 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
   }
   // Sooner than the rule looks back, it would forget what it waits for.
   const Duration enough{std::max(days(30).us, 2 * rule.bounds.longest.value_or(Duration{}).us)};
-  if (!why.empty())
-    c.report("R109", rule.at, ticked(rule.name) + " keeps every key for ever", why,
+  const bool stays_open = !forgets && !rule.by_all && find_clause<ast::Resolve>(rule.clauses) != nullptr &&
+                          std::ranges::none_of(rule.keys, [](const KeyInfo& key) { return key.list != kNone; });
+  if (!why.empty() || stays_open)
+    c.report("R109", rule.at,
+             ticked(rule.name) +
+                 (why.empty() ? " keeps a key for as long as its alert is open" : " keeps every key for ever"),
+             why.empty() ? "an alert that is never resolved stays open" : why,
              "say when a key may be forgotten: `forget after " + duration_text(enough) + " idle`");
 }
 
@@ -980,7 +1004,18 @@ void check_summary(Context& c, SummaryInfo& summary) {
   for (const KeyInfo& key : summary.keys) give_field(c.model.events[summary.emits], key.name, key.type, key.at);
   check_durations(c, summary.decl.clauses, nullptr);
   const auto* every = find_clause<ast::Every>(summary.decl.clauses);
-  const bool forgets = find_clause<ast::Forget>(summary.decl.clauses) != nullptr;
+  const auto* forget = find_clause<ast::Forget>(summary.decl.clauses);
+  const bool forgets = forget != nullptr;
+  if (forget != nullptr && every != nullptr && every->aligned) {
+    const auto idle = value(forget->idle);
+    const auto window = value(every->aligned->length);
+    if (idle && window && *idle < *window)
+      c.report("R129", forget->idle.span,
+               "forgotten after " + duration_text(*idle) + ", and told every " + duration_text(*window),
+               "shorter than a window",
+               "a window in which a key falls silent for " + duration_text(*idle) +
+                   " is never told; write `forget after " + duration_text(*window) + " idle` or more");
+  }
   if (!every)
     c.report("R072", summary.decl.name.span, "when does " + ticked(summary.decl.name.text) + " say something?",
              "a summary needs `every`", "add `every 5m`, `every 5m over 1h` or `every event`");

@@ -462,9 +462,7 @@ void check_each(PatternCheck& p, ast::Pattern& pattern) {
 }
 
 void check_bounds(PatternCheck& p, ast::Pattern& pattern) {
-  if (pattern.within && value(*pattern.within) == Duration{})
-    p.c.report("R122", pattern.within->span, "only events of one and the same instant are this near",
-               "no time lies in it", "say how long, such as `within 5m`");
+  if (pattern.within) check_positive(p.c, *pattern.within, "`within`");
   if (pattern.within && !may_have_within(pattern))
     refuse(p.c, pattern.within->span, "this form has a duration of its own", "a bound too much",
            "delete this `within`");

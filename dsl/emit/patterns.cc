@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "dsl/emit/of_nothing.h"
 #include "engine/program/aggregates.h"
 
 namespace tocsin::dsl::emitting {
@@ -261,7 +260,6 @@ void ProgramMaker::emit_condition(PatternScope& scope, const core::Pattern& core
   out.evidence = cells;
   out.stream = judged;
   out.judged_at_expiry = core.at_expiry;
-  out.true_of_nothing = true_of_nothing(code_.code(), condition, program_);
   out.needs_seen = core.needs_seen;
   out.length = core.length;
   out.hold = core.hold;

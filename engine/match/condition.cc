@@ -486,10 +486,20 @@ class Condition : public PatternMatcher {
     for (std::size_t i = 0; i < condition_cells_; ++i) {
       const Cell& cell = program_.cells[cells_[i].index];
       const Counted of = counted(state, cells_[i]);
-      if (!in_all_windows(state, of, now).empty()) return false;
+      if (!in_all_windows(state, of, now).empty() || lasts_into(state, of, now)) return false;
       if (cell.second.exists() && !select(state, counted(state, cells_[i], true), now, false).empty()) return false;
     }
     return true;
+  }
+
+  // The x of a `duration(x)` is there up to the next event of its base, however long its report is over (A7).
+  bool lasts_into(const State& state, const Counted& of, Time now) const {
+    const Cell& cell = *of.cell;
+    if (aggregates()[cell.function.index].kind != AggregateKind::duration) return false;
+    if (cell.window.kind != Window::Kind::span || cell.window.length.us == 0) return false;
+    return std::ranges::any_of(state.entries, [&](const Entry& e) {
+      return e.number > of.gone && e.seen.fits(cell.stream) && next_of_base(state, cell, e, now) > now - reach_of(cell);
+    });
   }
 
   // ----- windows -------------------------------------------------------------------------------------

@@ -180,7 +180,8 @@ class Novelty : public Instants<ValuesSeen> {
   }
 };
 
-// `no x for D`: waits through the last instant; once per silence (F2).
+// `no x for D`: waits through the last instant; once per silence (F2). While the rule may not speak it is judged again
+// every D.
 class Silence : public Instants<LastSeen> {
  public:
   using Instants::Instants;
@@ -215,14 +216,15 @@ class Silence : public Instants<LastSeen> {
       const ReferenceData& data = *context.reference;
       const bool closed = Openings::closed(program_, data, now.time);
       const Time from = openings_.from(&data, state.from, now.time);
-      const auto next = openings_.next(data, now.time);
       if (!closed && from + pattern_.length > now.time) {
         state.deadline = from + pattern_.length;
         return;
       }
-      if (next) state.deadline = *next + pattern_.length;
-      state.renewed = true;
-      if (closed) return;
+      if (closed) {
+        if (const auto next = openings_.next(data, now.time)) state.deadline = *next + pattern_.length;
+        state.renewed = true;
+        return;
+      }
     }
     EventsReport report(program_, pattern_, evaluator_, context, now.time);
     if (state.last.has_value()) {
@@ -234,6 +236,9 @@ class Silence : public Instants<LastSeen> {
     finding.report = &report;
     finding.lasts = true;
     found(finding);
+    if (!finding.refused) return;
+    state.deadline = now.time + pattern_.length;  // F8: no event may ever come at which it is judged again
+    state.renewed = true;
   }
 
   std::optional<Instant> due(const PatternState& base) const override {

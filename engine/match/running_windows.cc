@@ -211,9 +211,9 @@ bool RunningWindows::take(State& state, const Visit& visit) const {
   const Time now = visit.event->time;
   if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
   advance(state, now, false);
-  const bool nothing_left =
-      std::all_of(state.cells.begin(), state.cells.begin() + static_cast<std::ptrdiff_t>(read_.of_condition),
-                  [](const CellState& cell) { return cell.is_empty(); });
+  bool nothing_left = true;
+  for (std::size_t i = 0; i < read_.of_condition && nothing_left; ++i)
+    nothing_left = holds_nothing(cell(i), state.cells[i], now);
   if (!state.first_event) state.first_event = now;
   state.last_event = now;
   const SampleMark mark{now, state.first_number + state.entries.size()};
@@ -272,13 +272,24 @@ void RunningWindows::take(const Cell& cell, CellState& state, const Visit& visit
   state.lasting->cut(has_past && !state.past->empty() ? state.past->oldest() : state.current.oldest());
 }
 
+// The x of a `duration(x)` is there up to the next event of its base, however long its report is over (A7).
+bool RunningWindows::holds_nothing(const Cell& cell, const CellState& state, Time now) const {
+  if (!state.is_empty()) return false;
+  return state.lasting == nullptr || state.lasting->between(now - span_of(cell, state), now) == Duration{};
+}
+
 void RunningWindows::take_lasting(const Cell& cell, CellState& state, const Visit& visit) const {
   if (is_base(cell, visit)) state.lasting->take(visit.event->time, visit.fits[cell.stream.index]);
-  const bool bounded = cell.window.kind == Window::Kind::span && cell.window.length.us != 0;
-  const std::int64_t windows = state.past == nullptr ? 1 : state.past->windows() + 1;
-  state.lasting->forget(bounded                 ? visit.event->time - Duration{cell.window.length.us * windows}
+  const Duration span = span_of(cell, state);
+  state.lasting->forget(span.us != 0            ? visit.event->time - span
                         : state.current.empty() ? visit.event->time
                                                 : state.current.oldest());
+}
+
+// How far back its windows reach in time, those included that it is compared with. 0: it has no such window.
+Duration RunningWindows::span_of(const Cell& cell, const CellState& state) {
+  if (cell.window.kind != Window::Kind::span) return {};
+  return Duration{cell.window.length.us * (state.past == nullptr ? 1 : state.past->windows() + 1)};
 }
 
 void RunningWindows::take_second(CellState& state, SampleMark mark) const {

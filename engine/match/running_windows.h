@@ -141,6 +141,8 @@ class RunningWindows {
   static void advance(const Cell& cell, CellState& state, Time now, bool after);
   void take(const Cell& cell, CellState& state, const Visit& visit, SampleMark mark) const;
   void take_second(CellState& state, SampleMark mark) const;
+  bool holds_nothing(const Cell& cell, const CellState& state, Time now) const;
+  static Duration span_of(const Cell& cell, const CellState& state);
   void take_lasting(const Cell& cell, CellState& state, const Visit& visit) const;
   static void take_span(const Cell& cell, CellState& state, SampleMark mark, const Value& value);
   void keep_entry(State& state, const Visit& visit) const;

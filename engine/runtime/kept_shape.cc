@@ -92,9 +92,19 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   return out;
 }
 
-std::optional<Time> warming_until(const Program& before, const Program& now, std::optional<Time> passed) {
-  const auto &old_reach = before.bounds.reach.longest, &new_reach = now.bounds.reach.longest;
-  if (!passed || !old_reach || !new_reach || *new_reach <= *old_reach) return std::nullopt;
+std::optional<Time> warming_until(const RuleSet& before, ProgramId was, const RuleSet& now, ProgramId id,
+                                  std::optional<Time> passed) {
+  const Program &old_program = before.programs[was.index], &new_program = now.programs[id.index];
+  const auto &old_reach = old_program.bounds.reach.longest, &new_reach = new_program.bounds.reach.longest;
+  if (!passed || !old_reach || !new_reach) return std::nullopt;
+  const auto kept = [](const RuleSet& rules, const Program& program) -> std::optional<std::uint32_t> {
+    if (!std::holds_alternative<RuleBody>(program.body) || !is_counted(rules, program)) return std::nullopt;
+    const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
+    return counter_threshold(rules, program, pattern);
+  };
+  const auto old_count = kept(before, old_program), new_count = kept(now, new_program);
+  if (old_count && new_count && *new_count > *old_count) return *passed + *new_reach;
+  if (*new_reach <= *old_reach) return std::nullopt;
   return *passed + (*new_reach - *old_reach);
 }
 

@@ -18,8 +18,10 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules);
 // or where none has that, of the name that it had (`rule new was old`). None: it is new.
 std::optional<ProgramId> before_in(const RuleSet& before, const Program& program);
 
-// Until when a program that goes on with what it has may miss matches: a window that grew has to fill first. `passed`:
-// how far time has come; nothing: nothing is remembered yet.
-std::optional<Time> warming_until(const Program& before, const Program& now, std::optional<Time> passed);
+// Until when a program that goes on with what it has may miss matches: a window that grew has to fill first, and so has
+// one that counts to more now, where no more was kept than the count before asked for. `passed`: how far time has come;
+// nothing: nothing is remembered yet.
+std::optional<Time> warming_until(const RuleSet& before, ProgramId was, const RuleSet& now, ProgramId id,
+                                  std::optional<Time> passed);
 
 }  // namespace tocsin

@@ -492,6 +492,20 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
           consider(Instant{s.open->alert.fired + rule_.escalations[i].after, Phase::waited});
     // Nothing comes of it, so nobody waits for it (T8).
     if (rule_.forget.us != 0 && s.last_event && renewing) consider(Instant{*s.last_event + rule_.forget, Phase::over});
+    if (s.forgotten && !s.open && renewing) consider(Instant{spent_until(s), Phase::over});
+    return out;
+  }
+
+  // From then on nothing that it has sent limits or escalates anything.
+  Time spent_until(const KeyState& s) const {
+    Time out = s.from;
+    for (std::size_t i = 0; i < s.spent.size(); ++i) {
+      const Spent& spent = s.spent[i];
+      if (!spent.fires.empty()) out = std::max(out, spent.fires.back() + rule_.budgets[i].per);
+      if (spent.suppressed > 0) out = std::max(out, spent.last_refused + rule_.budgets[i].per);
+    }
+    for (std::size_t i = 0; i < s.sent.size(); ++i)
+      if (!s.sent[i].empty()) out = std::max(out, s.sent[i].back() + rule_.escalations[i].after + Duration{1});
     return out;
   }
 
@@ -501,10 +515,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     s.last_event.reset();
     s.absences.clear();
     if (!rule_.resolve.exists()) close(s);  // F12: it is armed now
-    const bool spent = std::any_of(s.spent.begin(), s.spent.end(),
-                                   [](const Spent& b) { return !b.fires.empty() || b.suppressed > 0; });
-    const bool sent = std::ranges::any_of(s.sent, [](const auto& times) { return !times.empty(); });
-    if (!s.seen && !s.open && !spent && !sent) return keys_.erase(key);
+    if (!s.seen && !s.open && spent_until(s) <= now) return keys_.erase(key);
     s.when = when_->begin(s.seen ? now : watched_from_, s.seen);
     s.from = now;
     s.forgotten = !s.seen;
@@ -580,7 +591,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     if (s.open && s.open->remind && Instant{*s.open->remind, Phase::waited} <= now) remind(s, now.time, out);
     if (s.open) escalate_unresolved(s, now, out);
     if (rule_.forget.us != 0 && s.last_event && now >= Instant{*s.last_event + rule_.forget, Phase::over})
-      forget(key, s, now.time);
+      return forget(key, s, now.time);
+    if (s.forgotten && !s.open && Instant{spent_until(s), Phase::over} <= now) keys_.erase(key);
   }
 
   // ----- what was found --------------------------------------------------------------------------------

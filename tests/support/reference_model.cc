@@ -512,7 +512,8 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
       out.counted.push_back({s.stream, width, node->over_last, s.field, among});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
         out.expiries.push_back({s.stream, Duration{i * width->us}, s.field,
-                                times > 1 && i > 1 ? std::optional(Duration{(times + 1) * width->us}) : std::nullopt});
+                                times > 1 && i > 1 ? std::optional(Duration{(times + 1) * width->us}) : std::nullopt,
+                                node->name == "duration"});
     }
   }
   for (const auto& kid : node->kids) look_at(kid, out, times);

@@ -158,6 +158,7 @@ struct Pattern {
     // A5: of `its average` and `zscore`; after a delay of two windows or more one more lies behind the key's first
     // event, and a key without events for so long is new.
     std::optional<Duration> new_after;
+    bool lasts = false;  // A7: of `duration(x)`: an x is there up to the next event of its base
   };
   std::vector<Expiry> expiries;
   struct Counted {  // what an aggregate of the condition counts now: its window, or its last so many (0, none: all)

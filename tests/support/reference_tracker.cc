@@ -195,8 +195,7 @@ std::vector<Match> Tracker::event(const Seen& e, bool held) {
       if (fits(p_.stream, e, scope(&none))) {
         silent_since_ = e.time;
         seen_ = seen_ ? seen_ : e.time;
-        silence_told_.reset();
-        renewed_silence_ = false;
+        silence_told_ = false;
         last_x_ = &e;
         armed_ = true;
       }
@@ -477,6 +476,11 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
         j.match.values.emplace_back("baseline", compared->second);
       }
       j.left_before = false;
+      const auto lasts_into = [&](const Seen& x, Duration window) {  // A7
+        const auto next =
+            std::ranges::find_if(all, [&](const Seen* o) { return o->type == x.type && o->order > x.order; });
+        return next == all.end() || e->time - (*next)->time < window;
+      };
       for (const Pattern::Counted& c : p_.counted) {
         if (c.window) continue;  // below
         Events of;
@@ -489,8 +493,8 @@ std::optional<Tracker::Judgement> Tracker::judge(const Seen* e, std::int64_t at2
       }
       for (const Seen* x : all)
         for (const Pattern::Expiry& of : p_.expiries)
-          if (x != e && e != nullptr && e->time - x->time <= of.delay && has(*x, of.field) &&
-              fits(of.stream, *x, scope(&none)))
+          if (x != e && e != nullptr && (e->time - x->time <= of.delay || (of.lasts && lasts_into(*x, of.delay))) &&
+              has(*x, of.field) && fits(of.stream, *x, scope(&none)))
             j.left_before = true;
       // C2: what is counted now, in the window of each aggregate.
       std::set<const Seen*> in;
@@ -703,7 +707,15 @@ std::vector<Match> Tracker::silence(Time t, bool held) {
   if (!silent_since_) return {};
   const Time from = from_opening(*silent_since_, t);
   if (s_.opening && from > *silent_since_) wakes.push_back({from + p_.length});
-  if (from + p_.length != t || (silence_told_ && *silence_told_ == from)) return {};
+  const bool again = silence_again_ == t && from + p_.length <= t;
+  if ((from + p_.length != t && !again) || silence_told_) return {};
+  const bool closed = s_.opening && !s_.opening(t);
+  if (held && !closed) {  // F8: no event may ever come at which it is judged again
+    silence_again_ = t + p_.length;
+    wakes.push_back({*silence_again_, Waiting::no});
+  }
+  if (held) return {};
+  silence_told_ = true;
   Match match = matched({}, t);
   if (last_x_ != nullptr) {
     match.taken = named({last_x_});
@@ -713,13 +725,12 @@ std::vector<Match> Tracker::silence(Time t, bool held) {
   match.absent = &p_.stream;
   match.after = last_x_ != nullptr ? last_x_->order : -1;
   match.from = from;
-  if (held || !where_holds(match, nullptr)) return {};
-  silence_told_ = from;
+  if (!where_holds(match, nullptr)) return {};
   armed_ = false;
   if (s_.how == How::start_over) {
     start_over(newest_);
     silent_since_ = t;
-    silence_told_.reset();
+    silence_told_ = false;
     last_x_ = nullptr;
     wakes.push_back({t + p_.length, Waiting::no});
   }

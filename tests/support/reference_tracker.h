@@ -106,8 +106,8 @@ class Tracker {
   Time watching_;
   std::optional<Time> seen_;
   std::optional<Time> true_since_;
-  std::optional<Time> silent_since_, silence_told_;
-  bool renewed_silence_ = false;
+  std::optional<Time> silent_since_, silence_again_;
+  bool silence_told_ = false;
   const Seen* last_x_ = nullptr;
   std::vector<std::string> ranks_;
 };
