@@ -87,8 +87,9 @@ struct Matched {
 
 // How the keys are spread over shards.
 struct Spread {
-  std::vector<std::string> by;  // keys with the same of these are together; empty: all of them
-  std::string why;              // they all are on one shard; empty: they are not
+  std::vector<std::string> by;      // keys with the same of these are together; empty: all of them
+  std::string why;                  // they all are on one shard; empty: they are not
+  std::vector<std::string> behind;  // whose events come from all shards
 };
 
 struct Known {
@@ -186,7 +187,7 @@ std::string why_on_one_shard(const RuleSet& set, ProgramId id, const Gathered& g
     case Why::shared_budget:
       return fmt::format("`fire at most` of {} is shared by keys that have nothing in common", name);
     case Why::uses:
-      return fmt::format("{} uses {}, and their keys have nothing in common", name, other);
+      return fmt::format("{} uses {}, their keys have nothing in common, and it cannot run behind it", name, other);
     case Why::muted:
       return fmt::format("{} is muted while {} fires, whatever the key", name, other);
     case Why::mixed:
@@ -201,6 +202,8 @@ Spread spread_of(const RuleSet& set, ProgramId id) {
   Spread out;
   if (const auto& gathered = placement.gathered(id)) out.why = why_on_one_shard(set, id, *gathered);
   for (const std::uint32_t part : placement.dealt(id).parts) out.by.push_back(set.programs[id.index].key_names[part]);
+  for (const ProgramId used : set.programs[id.index].after)
+    if (placement.is_above(id, used)) out.behind.push_back(set.programs[used.index].name);
   return out;
 }
 
@@ -249,9 +252,12 @@ std::string bounds_in_words(const Known& known) {
 }
 
 std::string spread_in_words(const Spread& spread) {
-  if (!spread.why.empty()) return fmt::format("all keys are on one: {}\n", spread.why);
-  if (spread.by.empty()) return "keys are spread over all of them\n";
-  return fmt::format("keys are spread over all of them, those with the same {} together\n", fmt::join(spread.by, ", "));
+  std::string out = "keys are spread over all of them";
+  if (!spread.why.empty()) out = fmt::format("all keys are on one: {}", spread.why);
+  if (!spread.by.empty()) out += fmt::format(", those with the same {} together", fmt::join(spread.by, ", "));
+  for (const std::string& name : spread.behind)
+    out += fmt::format("\nit runs behind `{}`, whose events come from all of them", name);
+  return out + '\n';
 }
 
 std::string matchers_in_words(const std::vector<Matched>& matchers) {
@@ -338,8 +344,10 @@ std::string in_json(const Known& known) {
   document["asked_at"] = known.found_by;
   document["shards"] = nullptr;
   if (const std::optional<Spread>& s = known.spread)
-    document["shards"] = {
-        {"one", !s->why.empty()}, {"why", s->why.empty() ? Json(nullptr) : Json(s->why)}, {"by", s->by}};
+    document["shards"] = {{"one", !s->why.empty()},
+                          {"why", s->why.empty() ? Json(nullptr) : Json(s->why)},
+                          {"by", s->by},
+                          {"behind", s->behind}};
   document["bounds"] = nullptr;
   if (const std::optional<Bounds>& b = known.bounds)
     document["bounds"] = {

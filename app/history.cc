@@ -55,6 +55,7 @@ class StreamSource final : public Source {
     }
     const std::string_view text = block.bytes.view();
     line_ += static_cast<std::uint64_t>(std::count(text.begin(), text.end(), '\n'));
+    block.next_offset = line_ + (text.empty() || text.back() == '\n' ? 0 : 1);
     return Polled::block;
   }
 

@@ -130,14 +130,15 @@ TEST_CASE("random rules over random streams: engine and reference say the same")
 // What is between them goes on wherever their keys are, and through its bytes to other shards.
 TEST_CASE("chains of rules that use and mute each other by keys that are the same, partly or not") {
   const std::uint64_t first = number_from("TOCSIN_SEED", 1), seeds = number_from("TOCSIN_SEEDS", 1500) / 3;
-  std::uint64_t tried = 0, outputs = 0, spread = 0, by_a_part = 0;
+  std::uint64_t tried = 0, outputs = 0, spread = 0, by_a_part = 0, higher = 0;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed) {
     Generator generator(seed * 15'485'863);
-    const Case c = generator.chain();
+    const Case c = seed % 3 == 0 ? generator.rekeyed() : generator.chain();
     const auto ready = make_ready(c.text());
     if (!ready) continue;
     ++tried;
     const Placement placement(*ready->rules, 2);
+    higher += placement.levels() > 1;
     for (std::size_t i = 0; i < ready->rules->programs.size(); ++i) {
       const bool is_linked = !ready->rules->programs[i].after.empty();
       spread += is_linked && !placement.dealt(ProgramId(i)).home;
@@ -150,13 +151,14 @@ TEST_CASE("chains of rules that use and mute each other by keys that are the sam
         if (ours != engine_lines(*ready, c, 1, {.fast = seed % 2 == 0, .shards = shards}, install_every))
           FAIL_CHECK("seed " << seed << ": on " << shards << " shards\n" << report(c));
   }
-  MESSAGE(tried << " rule sets, " << outputs << " outputs; " << spread << " rules that use others and are spread, "
-                << by_a_part << " by a part of the key");
+  MESSAGE(tried << " rule sets, " << higher << " of more than one level, " << outputs << " outputs; " << spread
+                << " rules that use others and are spread, " << by_a_part << " by a part of the key");
   if (!seeds_are_the_usual()) return;
   CHECK(tried * 2 > seeds);
   CHECK(outputs > tried);
   CHECK(spread * 2 > tried);
   CHECK(by_a_part * 20 > tried);
+  CHECK(higher * 5 > tried);
 }
 
 // T2: up to three partitions, batches of any size, and sometimes one more partition that never speaks.

@@ -193,12 +193,22 @@ void Board::rest(std::size_t partition, bool rests) {
 void Board::look(Duration now, News& news) {
   const std::scoped_lock lock(mutex_);
   advance(now);
-  const bool stops = news.cuts_seen < cut_.number;
-  news.frontier = stops ? cut_.frontier : frontier_;
+  tell(frontier_, partitions_.empty() ? 0 : partitions_.front().read_offset, cut_.number, news);
+}
+
+// The cut is still the one that those below have passed: there is no other before all levels have passed it.
+void Board::look_behind(const Passed& below, News& news) {
+  const std::scoped_lock lock(mutex_);
+  tell(below.frontier, below.before_offset, below.cuts, news);
+}
+
+void Board::tell(const Frontier& frontier, std::uint64_t before_offset, std::uint64_t cuts, News& news) const {
+  const bool stops = news.cuts_seen < cuts;
+  news.frontier = stops ? cut_.frontier : frontier;
   news.cut = stops ? cut_.number : 0;
-  news.cuts_seen = cut_.number;
+  news.cuts_seen = cuts;
   news.before_offset.reset();
-  if (stops && clock_.is_in_offset_order()) news.before_offset = cut_.partitions.front().next_offset;
+  if (clock_.is_in_offset_order()) news.before_offset = stops ? cut_.partitions.front().next_offset : before_offset;
   news.late_among_events = clock_.is_in_offset_order();
   news.begins.assign(begins_.begin() + static_cast<std::ptrdiff_t>(news.begins_seen), begins_.end());
   news.swaps.assign(swaps_.begin() + static_cast<std::ptrdiff_t>(news.swaps_seen), swaps_.end());

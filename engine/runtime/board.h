@@ -19,6 +19,7 @@
 
 #include "engine/base/ids.h"
 #include "engine/program/reference_data.h"
+#include "engine/runtime/stair.h"
 #include "engine/runtime/watermark.h"
 
 namespace tocsin {
@@ -77,7 +78,7 @@ struct News {
   std::vector<Begin> begins;       // in the order of their times, as the swaps
   std::vector<Swap> swaps;
   std::uint64_t cut = 0;                        // the frontier is that of this cut; 0: of none
-  std::optional<std::uint64_t> before_offset;   // of this cut, where all is in the order of offsets
+  std::optional<std::uint64_t> before_offset;   // where all is in the order of offsets: what it holds back is not there
   std::size_t begins_seen = 0, swaps_seen = 0;  // the shard's own, to be left alone
   std::uint64_t cuts_seen = 0;
 };
@@ -128,6 +129,8 @@ class Board {
 
   // Renews `news`.
   void look(Duration now, News& news);
+  // For one of a level of which those below have come to `below`.
+  void look_behind(const Passed& below, News& news);
 
   // For rules that are new: which sources have begun, and how far all has come.
   std::vector<News::Begin> begun() const;
@@ -159,6 +162,7 @@ class Board {
   void forget_judged(Partition& partition);
   void advance(Duration now);
   void go_on(const Frontier& to);
+  void tell(const Frontier& frontier, std::uint64_t before_offset, std::uint64_t cuts, News& news) const;
 
   mutable std::mutex mutex_;
   StreamClock clock_;

@@ -51,6 +51,26 @@ TEST_CASE("nobody cuts: nothing is noted") {
   CHECK(stream.board.noted() == 0);
 }
 
+TEST_CASE(
+    "where all is in the order of offsets, how far time has come is said with the offset up to which that holds") {
+  Partitions stream(1);
+  News news;
+  for (std::uint64_t came = 1; came <= 3; ++came) {
+    stream.come(0, at(5));
+    stream.board.look({}, news);
+    CHECK(news.frontier == Frontier{at(5) + Duration{1}, at(5)});
+    CHECK(news.before_offset == came + 1);
+    News behind;
+    stream.board.look_behind({news.frontier, came, 0}, behind);
+    CHECK(behind.before_offset == came);
+  }
+  Partitions several(2);
+  several.come(0, at(5));
+  News of_several;
+  several.board.look({}, of_several);
+  CHECK_FALSE(of_several.before_offset);
+}
+
 TEST_CASE("what has been judged is noted no more, cut or not") {
   Partitions stream(2);
   stream.board.track();

@@ -787,7 +787,8 @@ std::unique_ptr<Runner> CounterRunners::make(ProgramId id) {
     return std::make_unique<CounterRunner>(own, own->join(id, *shape));
   }
   const TypePlan& first = shape->types.front();
-  auto& groups = groups_[{first.type.index, first.filter.index, context_.share.placement->dealt(id)}];
+  const Placement& placement = *context_.share.placement;
+  auto& groups = groups_[{first.type.index, first.filter.index, placement.level(id), placement.dealt(id)}];
   auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g->takes(*shape); });
   if (group == groups.end())
     group = groups.insert(groups.end(), std::shared_ptr<CounterGroup>(new CounterGroup(context_, *shape)));

@@ -36,8 +36,9 @@ class CounterRunners {
  private:
   RunContext context_;
   std::vector<bool> asked_;  // asked_whether_they_fire
-  // By type and filter of the first input, and how they are dealt: of thousands of rules few can share.
-  std::map<std::tuple<std::uint32_t, std::uint32_t, Dealt>, std::vector<std::shared_ptr<CounterGroup>>> groups_;
+  // By type and filter of the first input, level, and how they are dealt: of thousands of rules few can share.
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t, Dealt>, std::vector<std::shared_ptr<CounterGroup>>>
+      groups_;
 };
 
 }  // namespace tocsin

@@ -38,7 +38,7 @@ Crew::Crew(Engine& engine, std::vector<Feed> feeds, Outputs outputs, const Clock
       outputs_(std::move(outputs)),
       clock_(clock),
       keeper_(keeper),
-      outlet_(engine.shards(), kHandsHeld * engine.options().outputs_at_once, outputs_.alert, outputs_.emitted),
+      outlet_(engine.lanes(), kHandsHeld * engine.options().outputs_at_once, outputs_.alert, outputs_.emitted),
       workers_(engine.shards()),
       held_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       block_(kLeastBlock),
@@ -83,7 +83,7 @@ void Crew::end() {
 }
 
 void Crew::give_out() {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
+  for (std::size_t i = 0; i < engine_.lanes(); ++i) {
     Lane& lane = engine_.lane(i);
     outlet_.give(i, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
   }
@@ -104,17 +104,19 @@ void Crew::put_down(std::size_t number, Duration began) {
   if (worker.put_down != Duration{} && now < worker.put_down + kPutDown) return;
   worker.put_down = now;
   ShardFigures figures;
-  const Lane& lane = engine_.lane(number);
   for (std::size_t i = 0; i < engine_.rules().programs.size(); ++i) {
-    const Runner& runner = lane.shard().runner(ProgramId(i));
+    const Runner& runner = engine_.lane_of(number, ProgramId(i)).shard().runner(ProgramId(i));
     const ProgramCounters counters = runner.counters();
     figures.rules.push_back({counters.events, counters.fired, runner.keys(), counters.cut_short, counters.missing_key});
   }
-  figures.waiting = lane.waiting();
-  figures.held = lane.shard().held();
+  for (std::size_t level = 0; level < engine_.levels(); ++level) {
+    const Lane& lane = engine_.lane(engine_.lane_of(number, level));
+    figures.waiting += lane.waiting();
+    figures.held += lane.shard().held();
+    figures.passed = lane.passed();  // none of a higher level has come farther
+  }
   figures.busy = worker.busy;
   figures.at = now;
-  figures.passed = lane.passed();
   const std::scoped_lock lock(worker.mutex);
   worker.figures = std::move(figures);
 }
@@ -175,39 +177,54 @@ bool Crew::judge(std::size_t number, Duration now) {
   Worker& worker = workers_[number];
   const std::uint64_t news = news_;
   if (worker.judged == news) return false;
-  Lane& lane = engine_.lane(number);
-  if (lane.is_midway() && broken_off_) {  // nobody wants to know what would still come
-    worker.judged = news;
-    if (is_done()) wake();
-    return false;
+  bool has_judged = false, waits = false, is_more = false;
+  for (std::size_t level = engine_.levels(); level-- > 0;) {
+    const std::size_t lane = engine_.lane_of(number, level);
+    if (engine_.lane(lane).is_midway() && broken_off_) continue;  // nobody wants to know what would still come
+    const Judged judged = judge_lane(lane, number, now);
+    waits = waits || judged == Judged::waits;
+    is_more = is_more || judged == Judged::more;
+    has_judged = has_judged || judged != Judged::waits;
   }
-  if (outlet_.waits_for_others(number)) return false;
-  if (keeper_ != nullptr && keeper_->trouble(number)) return false;
-  worker.is_judging = true;
+  if (is_more) return true;
+  if (waits) return false;
+  worker.judged = news;
+  if ((finished_ || !has_judged) && is_done()) wake();
+  return has_judged;
+}
+
+bool Crew::is_midway(std::size_t worker) const {
+  for (std::size_t level = 0; level < engine_.levels(); ++level)
+    if (engine_.lane(engine_.lane_of(worker, level)).is_midway()) return true;
+  return false;
+}
+
+Crew::Judged Crew::judge_lane(std::size_t number, std::size_t worker, Duration now) {
+  if (outlet_.waits_for_others(number)) return Judged::waits;
+  Lane& lane = engine_.lane(number);
+  if (keeper_ != nullptr && keeper_->trouble(worker)) return Judged::waits;
+  const bool was_midway = lane.is_midway();  // it has not looked how far it may go today
+  workers_[worker].is_judging = true;
   const Duration began = clock_.elapsed();
   const bool is_whole = engine_.judge(number, now);
-  worker.is_judging = !is_whole;
+  workers_[worker].is_judging = is_midway(worker);
   if (clock_.elapsed() - began > kSlow) block_ = std::max(kLeastBlock, block_ / 4);
-  if (keeper_ != nullptr && keeper_->trouble(number)) {  // what it has found since may be wrong
-    fail(*keeper_->trouble(number));
-    return false;
+  if (keeper_ != nullptr && keeper_->trouble(worker)) {  // what it has found since may be wrong
+    fail(*keeper_->trouble(worker));
+    return Judged::waits;
   }
-  outlet_.give(number, lane.shard().take_alerts(), lane.shard().take_emitted(), lane.passed());
-  if (!is_whole) {
-    breaks_off();
-    ++news_;  // others may have waited for it
-    wake();
-    return true;
-  }
-  if (lane.cut() != 0) {
+  std::vector<Emitted> emitted = lane.shard().take_emitted();
+  const bool others_go_on = engine_.pass_up(number, emitted, *workers_[worker].router);
+  outlet_.give(number, lane.shard().take_alerts(), std::move(emitted), lane.passed());
+  if (is_whole && lane.cut() != 0) {
     outlet_.cut(number);
     if (keeper_ != nullptr) keeper_->cut(number);
-    ++news_;  // the frontier has stood at the cut; it goes on
-    return true;
   }
-  worker.judged = news;
-  if (finished_ && is_done()) wake();
-  return true;
+  if (!is_whole) breaks_off();
+  const bool goes_on = !is_whole || was_midway || lane.cut() != 0;  // the frontier has stood at the cut; it goes on
+  if (goes_on || others_go_on) ++news_;
+  if (!is_whole || others_go_on) wake();  // others may have waited for it
+  return goes_on || others_go_on ? Judged::more : Judged::all;
 }
 
 void Crew::stop() {
@@ -291,15 +308,17 @@ void Crew::stored(std::span<const Progress> positions) {
 bool Crew::may_read() const {
   if (finished_ || holds_ || in_hand_ >= kInHandPerWorker * workers_.size()) return false;
   if (keeper_ != nullptr && keeper_->is_full()) return false;
-  for (std::size_t i = 0; i < workers_.size(); ++i)
+  for (std::size_t i = 0; i < engine_.lanes(); ++i)
     if (engine_.lane(i).parcels() >= kParcelsMax) return false;
   return block_ == kFullBlock || has_judged_all();
 }
 
 bool Crew::has_judged_all() const {
   if (in_hand_ != 0) return false;
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    if (workers_[i].is_judging || engine_.lane(i).parcels() != 0) return false;
+  for (const Worker& worker : workers_)
+    if (worker.is_judging) return false;
+  for (std::size_t i = 0; i < engine_.lanes(); ++i)
+    if (engine_.lane(i).parcels() != 0) return false;
   return true;
 }
 

@@ -1,7 +1,7 @@
 // Sources and an engine, on as many threads as the engine has shards. Each worker has a shard of its own and does what
-// is next: it judges what has come for its shard, else it reads a block of some source, decodes it, finds out which
-// shards see its events, and hands it over. Blocks of one partition are decoded side by side and handed over in their
-// order. What comes out is the same as on one thread, byte for byte.
+// is next: it judges what has come for its shard, the highest level first, else it reads a block of some source,
+// decodes it, finds out which shards see its events, and hands it over. Blocks of one partition are decoded side by
+// side and handed over in their order. What comes out is the same as on one thread, byte for byte.
 //
 //   Crew crew(engine, feeds, outputs, clock);
 //   crew.run();            // until all sources have ended; or, in a simulation, step(worker) in any order
@@ -129,7 +129,7 @@ class Crew {
   struct Decoded {
     SourceId source{};
     std::shared_ptr<EventBatch> batch;
-    std::vector<ShardSet> routes;
+    Routes routes;
     std::vector<DeadLetter> dead;
     std::uint64_t bytes = 0;
     double done = -1;
@@ -173,7 +173,10 @@ class Crew {
     std::atomic<bool> is_judging{false};
   };
 
+  enum class Judged : std::uint8_t { all, waits, more };  // more: it, or another one, has something new to judge
   bool judge(std::size_t worker, Duration now);
+  Judged judge_lane(std::size_t lane, std::size_t worker, Duration now);
+  bool is_midway(std::size_t worker) const;
   enum class Read : std::uint8_t { block, nothing, busy };
 
   bool read(std::size_t worker, Duration wait);

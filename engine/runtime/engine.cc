@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <utility>
 
+#include "engine/base/contract.h"
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
 
@@ -13,7 +15,14 @@ namespace tocsin {
 Engine::Engine(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
                const EngineOptions& options)
     : options_(options), rules_(std::move(rules)) {
-  for (auto& shard : make_shards(std::move(reference))) lanes_.push_back(std::make_unique<Lane>(std::move(shard)));
+  auto shards = make_shards(std::move(reference));
+  for (std::size_t level = 1; level < levels(); ++level) stairs_.push_back(std::make_unique<Stair>(options_.shards));
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const std::size_t level = i / options_.shards;
+    lanes_.push_back(std::make_unique<Lane>(std::move(shards[i]), i % options_.shards,
+                                            level == 0 ? nullptr : stairs_[level - 1].get(),
+                                            level == stairs_.size() ? nullptr : stairs_[level].get()));
+  }
   alerts_.resize(lanes_.size());
   emitted_.resize(lanes_.size());
 }
@@ -26,8 +35,9 @@ std::vector<std::unique_ptr<Shard>> Engine::make_shards(std::shared_ptr<const Re
   if (options_.fast && options_.shards > 1) index_.emplace(*rules_);
   router_ = make_router();
   std::vector<std::unique_ptr<Shard>> out;
-  for (std::uint32_t i = 0; i < options_.shards; ++i)
-    out.push_back(std::make_unique<Shard>(rules_, reference, placement_, i, options_));
+  for (std::uint32_t level = 0; level < levels(); ++level)
+    for (std::uint32_t i = 0; i < options_.shards; ++i)
+      out.push_back(std::make_unique<Shard>(rules_, reference, placement_, i, options_, level));
   return out;
 }
 
@@ -37,7 +47,7 @@ std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> 
   sources_ = std::max(sources_, std::size_t{source.index} + 1);
   wait_ = std::max({wait_, lateness.fixed, lateness.adaptive_up_to});
   for (const auto& lane : lanes_) lane->set_wait(wait_);
-  intakes_.emplace_back(lateness, options_.shards);
+  intakes_.emplace_back(lateness, lanes_.size());
   return board_.add_partition(source, carried, lateness, idle_after, {});
 }
 
@@ -48,6 +58,7 @@ Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
 Result<void> Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference) {
   rules_ = std::move(rules);
   std::vector<std::unique_ptr<Shard>> before, after = make_shards(std::move(reference));
+  TOCSIN_ASSERT(after.size() == lanes_.size());
   for (const auto& lane : lanes_) before.push_back(lane->take_shard());
   std::vector<std::string> names;  // any that tell them apart
   for (std::size_t i = 0; i < sources_; ++i) names.push_back(std::to_string(i));
@@ -64,13 +75,14 @@ void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>
   late_now_.clear();
   late_.clear();
   router_->route(*batch, routes_);
-  if (!batch->empty()) put(partition, batch, routes_, late_now_, now, {});
+  const Offsets all{0, std::numeric_limits<std::uint64_t>::max()};  // nobody asks where it stands
+  if (!batch->empty()) put(partition, batch, routes_, late_now_, now, all);
   for (const LateEvent& late : late_now_) late_.push_back(late.event);
   judge(now);
 }
 
-void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch,
-                 std::span<const ShardSet> routes, std::vector<LateEvent>& late, Duration now, const Offsets& offsets) {
+void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, const Routes& routes,
+                 std::vector<LateEvent>& late, Duration now, const Offsets& offsets) {
   Intake& intake = intakes_[partition];
   const std::size_t late_before = late.size();
   intake.sort_out(batch, board_.spoke(partition, now), routes, late);
@@ -90,13 +102,13 @@ void Engine::track(std::span<Changes> changes, std::span<Cold> cold, std::span<c
                    bool is_known, std::span<const ProgramId> unknown) {
   board_.track();
   for (std::size_t i = 0; i < lanes_.size(); ++i)
-    lanes_[i]->shard().track({&changes[i], numbers, is_known, &cold[i], unknown});
+    lanes_[i]->shard().track({&changes[i % options_.shards], numbers, is_known, &cold[i % options_.shards], unknown});
 }
 
 bool Engine::load(ProgramId program, const StateAddress& address, StateReader& in) {
   if (address.kind != StateKind::program) {
     const std::uint32_t shard = placement_->shard_of(placement_->group_of(program, address.kind, address.key));
-    return lanes_[shard]->shard().load(program, address, in);
+    return lanes_[lane_of(shard, placement_->level(program))]->shard().load(program, address, in);
   }
   Time from{};
   in(from);
@@ -122,12 +134,41 @@ void Engine::end(std::size_t partition, Duration now) {
 
 void Engine::judge(Duration now) {
   for (std::size_t i = 0; i < lanes_.size(); ++i)
-    while (!judge(i, now)) collect(i);
+    for (bool is_whole = false; !is_whole; collect(i)) is_whole = judge(i, now);
 }
 
 void Engine::collect(std::size_t lane) {
   std::ranges::move(lanes_[lane]->shard().take_alerts(), std::back_inserter(alerts_[lane]));
-  std::ranges::move(lanes_[lane]->shard().take_emitted(), std::back_inserter(emitted_[lane]));
+  std::vector<Emitted> emitted = lanes_[lane]->shard().take_emitted();
+  pass_up(lane, emitted, *router_);
+  std::ranges::move(emitted, std::back_inserter(emitted_[lane]));
+}
+
+bool Engine::pass_up(std::size_t lane, std::span<const Emitted> emitted, Router& router) {
+  const auto above = static_cast<std::uint32_t>(lane / options_.shards) + 1;
+  if (above == levels()) return false;
+  if (emitted.empty()) return lanes_[lane]->tell_above();
+  std::vector<Lane::FromBelow> out((levels() - above) * shards());
+  for (const Emitted& e : emitted) {
+    std::shared_ptr<const Emitted> copy;
+    for (std::uint32_t level = above; level < levels() && !e.enriched; ++level) {
+      if (!router.wants(level, e.type)) continue;
+      if (copy == nullptr) copy = std::make_shared<const Emitted>(e);
+      Event event;
+      event.type = e.type;
+      event.time = e.time;
+      event.fields = copy->fields.values();
+      const ShardSet to = router.shards_of(level, event);
+      for (std::size_t shard = 0; shard < shards(); ++shard)
+        if (to[shard]) out[(level - above) * shards() + shard].emitted.push_back(copy);
+    }
+  }
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (out[i].emitted.empty()) continue;
+    out[i].cuts = lanes_[lane]->cuts_before();
+    lanes_[above * shards() + i]->put(std::move(out[i]));
+  }
+  return lanes_[lane]->tell_above();
 }
 
 void Engine::until(Time through) {
@@ -181,15 +222,9 @@ std::vector<Output> merged(std::vector<std::vector<Output>>& parts) {
 
 }  // namespace
 
-std::vector<Alert> Engine::take_alerts() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) collect(i);
-  return merged(alerts_);
-}
+std::vector<Alert> Engine::take_alerts() { return merged(alerts_); }
 
-std::vector<Emitted> Engine::take_emitted() {
-  for (std::size_t i = 0; i < lanes_.size(); ++i) collect(i);
-  return merged(emitted_);
-}
+std::vector<Emitted> Engine::take_emitted() { return merged(emitted_); }
 
 std::optional<Instant> Engine::next_due() const {
   std::optional<Instant> out;

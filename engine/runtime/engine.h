@@ -49,7 +49,7 @@ class Engine {
   // Other rules from here on: behind all that has been judged. What a program of the same name and shape remembers goes
   // on as it is, by the bytes that it would be stored as; the others begin to watch now. Swaps to come were made for
   // the rules before: `reference` is in force instead. REQUIRES: the outputs have been taken; what waits in the engine
-  // was decoded by a schema that is equal to the new one.
+  // was decoded by a schema that is equal to the new one; there are as many levels.
   Result<void> install(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference);
   // What the records of a source may be, by the numbers that the rules have which are to be installed next.
   void carry(SourceId source, std::span<const EventTypeId> carried) { board_.carry(source, carried); }
@@ -71,20 +71,31 @@ class Engine {
   };
   // What `take` and `end` do, for a thread per shard (crew.h): any thread puts blocks, those of a partition one after
   // the other, and each shard's own judges. Late events are good as long as the batch.
-  void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::span<const ShardSet> routes,
+  void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, const Routes& routes,
            std::vector<LateEvent>& late, Duration now, const Offsets& offsets);
   void close(std::size_t partition) { board_.end(partition); }
   // False: it goes on when what has come out has been taken.
-  [[nodiscard]] bool judge(std::size_t shard, Duration now) { return lanes_[shard]->judge(board_, now); }
+  [[nodiscard]] bool judge(std::size_t lane, Duration now) { return lanes_[lane]->judge(board_, now); }
+  // What has come out of the lane goes to those above that use it; each time when it has judged. True: some of them can
+  // go on. `router`: of the thread.
+  bool pass_up(std::size_t lane, std::span<const Emitted> emitted, Router& router);
   void pass(Time through) { board_.pass(through); }
   // As the board's, for one that follows another engine.
   void follow(const Frontier& most) { board_.follow(most); }
   void reach(const Frontier& frontier) { board_.reach(frontier); }
   void rest(std::size_t partition, bool rests) { board_.rest(partition, rests); }
-  Lane& lane(std::size_t shard) { return *lanes_[shard]; }
-  const Lane& lane(std::size_t shard) const { return *lanes_[shard]; }
+  // One for each shard and level: first those of the lowest level, by shard. Each shard's are one thread's.
+  std::size_t lanes() const { return lanes_.size(); }
+  Lane& lane(std::size_t lane) { return *lanes_[lane]; }
+  const Lane& lane(std::size_t lane) const { return *lanes_[lane]; }
+  std::size_t lane_of(std::size_t shard, std::size_t level) const { return level * options_.shards + shard; }
+  // Where the shard has the program.
+  const Lane& lane_of(std::size_t shard, ProgramId program) const {
+    return *lanes_[lane_of(shard, placement_->level(program))];
+  }
   const EngineOptions& options() const { return options_; }
-  std::size_t shards() const { return lanes_.size(); }
+  std::size_t shards() const { return options_.shards; }
+  std::size_t levels() const { return placement_->levels(); }
   std::unique_ptr<Router> make_router() const {
     return std::make_unique<Router>(*rules_, *placement_, index_ ? &*index_ : nullptr);
   }
@@ -141,11 +152,12 @@ class Engine {
   std::shared_ptr<const Placement> placement_;
   std::optional<PredicateIndex> index_;  // of routers
   std::unique_ptr<Router> router_;
-  std::vector<ShardSet> routes_;  // of the batch in hand
+  Routes routes_;  // of the batch in hand
   Board board_;
+  std::vector<std::unique_ptr<Stair>> stairs_;  // by level, but of the highest
   std::vector<std::unique_ptr<Lane>> lanes_;
   std::vector<Intake> intakes_;  // by partition
-  // What had to be taken so that a lane could go on, by shard.
+  // What had to be taken so that a lane could go on, by lane.
   std::vector<std::vector<Alert>> alerts_;
   std::vector<std::vector<Emitted>> emitted_;
   Duration wait_{};

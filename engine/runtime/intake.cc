@@ -19,7 +19,7 @@ Intake::Fate Intake::fate_of_known(const Event& event, Time& watermark) const {
   return Fate::late;
 }
 
-void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, std::span<const ShardSet> routes,
+void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, const Routes& routes,
                       std::vector<LateEvent>& late) {
   for (Parcel& parcel : parcels_) {
     parcel = {};
@@ -28,6 +28,7 @@ void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time strea
   came_ = {};
   accepted_ = 0;
   if (routes.empty()) parcels_.front().events.reserve(batch->size());
+  const std::size_t shards = routes.empty() ? 1 : parcels_.size() / routes.size();
   for (std::size_t i = 0; i < batch->size(); ++i) {
     const Event& event = (*batch)[i];
     Time watermark{};
@@ -54,8 +55,9 @@ void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time strea
       parcels_.front().events.push_back(&event);
       continue;
     }
-    for (std::size_t shard = 0; shard < parcels_.size(); ++shard)
-      if (routes[i][shard]) parcels_[shard].events.push_back(&event);
+    for (std::size_t level = 0; level < routes.size(); ++level)
+      for (std::size_t shard = 0; shard < shards; ++shard)
+        if (routes[level][i][shard]) parcels_[level * shards + shard].events.push_back(&event);
   }
 }
 

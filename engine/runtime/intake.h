@@ -14,19 +14,19 @@ namespace tocsin {
 
 class Intake {
  public:
-  Intake(const Lateness& lateness, std::uint32_t shards) : clock_(lateness), parcels_(shards) {}
+  Intake(const Lateness& lateness, std::size_t lanes) : clock_(lateness), parcels_(lanes) {}
 
-  // Sorts a block out. `stream`: where the board says that the stream stands. `routes`: which shards see each event;
-  // none where there is one. Late events go to all: few are late, and each shard knows what it remembers. They are
-  // appended to `late`, too, and good as long as the batch.
-  void sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, std::span<const ShardSet> routes,
+  // Sorts a block out. `stream`: where the board says that the stream stands. `routes`: which shards see each event.
+  // Late events go to all: few are late, and each shard knows what it remembers. They are appended to `late`, too, and
+  // good as long as the batch.
+  void sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, const Routes& routes,
                 std::vector<LateEvent>& late);
   // Goes on as at a cut: what comes again and has been judged, or was late, is passed over in silence.
   void resume(const Cut::Partition& from, const Frontier& judged);
   // Records before it have been read before; of them neither dead letters nor late events are told again.
   std::uint64_t known_before() const { return known_before_; }
 
-  // Of the block in hand, by shard; to be taken.
+  // Of the block in hand, by lane; to be taken.
   std::span<Parcel> parcels() { return parcels_; }
   // ... and for the board, which knows better about its offsets.
   Came& came() { return came_; }

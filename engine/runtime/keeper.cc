@@ -31,12 +31,15 @@ constexpr std::size_t kWeighed = 64;
 struct Keeper::Part {
   enum class Stage : std::uint8_t { judging, saving, saved };
   std::atomic<Stage> stage{Stage::judging};
-  // An epoch has become durable since the shard looked last whether it holds too much; and how many keys it may look at
-  // for it.
+  // An epoch has become durable since the lane looked last whether its shard holds too much; and how many keys it may
+  // look at for it.
   std::atomic<bool> may_evict{false};
   std::size_t looks = 0;
-  // Nothing is read while it holds more than `mark`. What it cannot do without may be more than it may have: then it
-  // gets as much again as is left free else, so that there is always something that can be read.
+};
+
+struct Keeper::Room {
+  // Nothing is read while the shard holds more than `mark`. What it cannot do without may be more than it may have:
+  // then it gets as much again as is left free else, so that there is always something that can be read.
   std::size_t mark = 0;
   std::atomic<bool> is_full{false}, wants_epoch{false};
   bool was_full_at_cut = false;
@@ -54,8 +57,9 @@ struct Keeper::Moves {
 
 Keeper::Keeper(Engine& engine, CheckpointStore& store, std::vector<std::string> sources, const KeeperLimits& limits)
     : engine_(engine), store_(store), sources_(std::move(sources)), limits_(limits) {
+  for (std::size_t i = 0; i < engine.lanes(); ++i) parts_.push_back(std::make_unique<Part>());
   for (std::size_t i = 0; i < engine.shards(); ++i)
-    parts_.emplace_back(std::make_unique<Part>())->mark = std::max(kLeastFree, limits_.memory / engine.shards());
+    rooms_.emplace_back(std::make_unique<Room>())->mark = std::max(kLeastFree, limits_.memory / engine.shards());
 }
 
 Keeper::~Keeper() = default;
@@ -101,7 +105,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
       const auto engine = rebuilt.at(cut);
       if (!engine) return tl::unexpected(engine.error());
       std::vector<Shard*> shards;
-      for (std::size_t i = 0; i < (*engine)->shards(); ++i) shards.push_back(&(*engine)->lane(i).shard());
+      for (std::size_t i = 0; i < (*engine)->lanes(); ++i) shards.push_back(&(*engine)->lane(i).shard());
       elsewhere = bytes_of(shards, own);
     }
     // Since when a program watches has to be known before its keys.
@@ -121,9 +125,9 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
     if (const auto address = StateAddress::read(to)) changes_at(*address).put_again(*address, value);
   }
   engine_.track(changes_, cold_, numbers_, !out.is_first, unknown);
-  for (std::size_t shard = 0; shard < engine_.shards(); ++shard)
+  for (std::size_t lane = 0; lane < engine_.lanes(); ++lane)
     for (std::size_t i = 0; i < cold.size(); ++i)
-      if (cold[i]) engine_.lane(shard).shard().begin_cold(ProgramId(i));
+      if (cold[i]) engine_.lane(lane).shard().begin_cold(ProgramId(i));
   return out;
 }
 
@@ -331,11 +335,12 @@ void Keeper::begin(Duration now) {
   ledger_.cut = std::move(cut);
 }
 
-void Keeper::cut(std::size_t shard) {
-  Part& part = *parts_[shard];
-  part.was_full_at_cut = part.is_full;
-  part.wants_epoch = false;
-  part.stage = Part::Stage::saving;
+void Keeper::cut(std::size_t lane) {
+  Room& room = *rooms_[lane % engine_.shards()];
+  const bool is_first = lane < engine_.shards();
+  room.was_full_at_cut = room.is_full && (is_first || room.was_full_at_cut);
+  if (is_first) room.wants_epoch = false;
+  parts_[lane]->stage = Part::Stage::saving;
 }
 
 void Keeper::outputs_are_out() {
@@ -346,60 +351,79 @@ void Keeper::outputs_are_out() {
 }
 
 bool Keeper::save(std::size_t shard) {
-  Part& part = *parts_[shard];
-  if (part.stage != Part::Stage::saving) return false;
-  const std::size_t left = engine_.lane(shard).shard().save(kAtOnce);
-  part.saved = changes_[shard].bytes();  // once it has saved all of it they are the store's
-  if (left == 0) part.stage = Part::Stage::saved;
-  return true;
+  for (std::size_t level = 0; level < engine_.levels(); ++level) {
+    const std::size_t lane = engine_.lane_of(shard, level);
+    Part& part = *parts_[lane];
+    if (part.stage != Part::Stage::saving) continue;
+    const std::size_t left = engine_.lane(lane).shard().save(kAtOnce);
+    rooms_[shard]->saved = changes_[shard].bytes();  // once all lanes have saved all of it they are the store's
+    if (left == 0) part.stage = Part::Stage::saved;
+    return true;
+  }
+  return false;
 }
 
 // Between an epoch's becoming durable and the shard's next cut: then durable state has all that was not touched since.
-bool Keeper::evict(std::size_t number) {
-  Part& part = *parts_[number];
-  Shard& shard = engine_.lane(number).shard();
-  if (part.stage != Part::Stage::judging) return false;
-  if (part.may_evict.exchange(false)) {
-    part.looks = 2 * shard.keys() + 1;
-    part.saved = 0;
+bool Keeper::evict(std::size_t shard) {
+  Room& room = *rooms_[shard];
+  const std::size_t most = limits_.memory / rooms_.size(), left_free = std::max(kLeastFree, most / kLeftFree);
+  bool has_looked = false, is_done = true;
+  for (std::size_t level = 0; level < engine_.levels(); ++level) {
+    const std::size_t number = engine_.lane_of(shard, level);
+    Part& part = *parts_[number];
+    if (part.stage == Part::Stage::judging && !has_looked) {
+      Lane& lane = engine_.lane(number);
+      if (part.may_evict.exchange(false)) {
+        part.looks = 2 * lane.shard().keys() + 1;
+        room.saved = 0;
+      }
+      if (part.looks > 0) {
+        if (held(shard) <= most - std::min(most, left_free)) {
+          part.looks = 0;
+          room.mark = std::max(most, left_free);
+          room.is_full = false;
+          continue;
+        }
+        lane.shard().evict(kAtOnce, lane.passed());
+        part.looks -= std::min(part.looks, kAtOnce);
+        has_looked = true;
+      }
+    }
+    is_done = is_done && part.looks == 0 && !part.may_evict;
   }
-  if (part.looks == 0) return false;
-  const std::size_t most = limits_.memory / parts_.size(), left_free = std::max(kLeastFree, most / kLeftFree);
-  if (shard.held() <= most - std::min(most, left_free)) {
-    part.looks = 0;
-    part.mark = std::max(most, left_free);
-    part.is_full = false;
-    return false;
-  }
-  shard.evict(kAtOnce, engine_.lane(number).passed());
-  part.looks -= std::min(part.looks, kAtOnce);
-  if (part.looks > 0 || !part.is_full) return true;
-  if (part.was_full_at_cut) {  // nothing was read meanwhile: what is there now cannot leave
-    part.mark = std::max(most, shard.held() + left_free);
-    part.is_full = false;
+  if (!has_looked || !is_done || !room.is_full) return has_looked;
+  if (room.was_full_at_cut) {  // nothing was read meanwhile: what is there now cannot leave
+    room.mark = std::max(most, held(shard) + left_free);
+    room.is_full = false;
   } else {
-    part.wants_epoch = true;
+    room.wants_epoch = true;
   }
   return true;
 }
 
-void Keeper::weigh(std::size_t number) {
-  Part& part = *parts_[number];
-  if (part.is_full) return;
-  const Shard& shard = engine_.lane(number).shard();
-  if (++part.unweighed * kWeighed < shard.rules().programs.size()) return;
-  part.unweighed = 0;
-  if (shard.held() + part.saved <= part.mark) return;
-  part.is_full = true;
-  part.wants_epoch = true;
+std::size_t Keeper::held(std::size_t shard) const {
+  std::size_t sum = 0;
+  for (std::size_t level = 0; level < engine_.levels(); ++level)
+    sum += engine_.lane(engine_.lane_of(shard, level)).shard().held();
+  return sum;
+}
+
+void Keeper::weigh(std::size_t shard) {
+  Room& room = *rooms_[shard];
+  if (room.is_full) return;
+  if (++room.unweighed * kWeighed < engine_.levels() * engine_.rules().programs.size()) return;
+  room.unweighed = 0;
+  if (held(shard) + room.saved <= room.mark) return;
+  room.is_full = true;
+  room.wants_epoch = true;
 }
 
 bool Keeper::is_full() const {
-  return std::ranges::any_of(parts_, [](const auto& part) { return part->is_full.load(); });
+  return std::ranges::any_of(rooms_, [](const auto& room) { return room->is_full.load(); });
 }
 
 bool Keeper::wants_epoch() const {
-  return std::ranges::any_of(parts_, [](const auto& part) { return part->wants_epoch.load(); });
+  return std::ranges::any_of(rooms_, [](const auto& room) { return room->wants_epoch.load(); });
 }
 
 bool Keeper::is_ready() const {

@@ -119,7 +119,7 @@ class Keeper {
   }
   // Since the last cut a block has come, or something was found or told. Any thread.
   bool has_news() const { return blocks_ != blocks_at_cut_ || outbox_bytes() > 0; }
-  void cut(std::size_t shard);
+  void cut(std::size_t lane);
   void outputs_are_out();
   // Looks how much the shard holds; after each piece of its work.
   void weigh(std::size_t shard);
@@ -137,6 +137,7 @@ class Keeper {
 
  private:
   struct Part;
+  struct Room;
   struct Moves;
   void forget(const std::vector<ProgramId>& programs);
   std::vector<ProgramId> indexed_anew(std::size_t known);
@@ -146,6 +147,7 @@ class Keeper {
                     bool watching);
   Cut cut_of_today(const ComesAgain& comes_again, Resumed& out) const;
   void sweep();
+  std::size_t held(std::size_t shard) const;
   Changes& changes_at(const StateAddress& address);
 
   Engine& engine_;
@@ -158,7 +160,8 @@ class Keeper {
   std::vector<Changes> changes_;        // by shard
   std::vector<Cold> cold_;              // by shard
   const KeeperLimits limits_;
-  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<std::unique_ptr<Part>> parts_;  // by lane
+  std::vector<std::unique_ptr<Room>> rooms_;  // by shard
   Epoch newest_, delivered_;
   // What rules that have gone have left is removed a piece with each epoch.
   bool sweeps_ = false, has_swept_ = false;

@@ -18,12 +18,17 @@ void Lane::put(Parcel&& parcel) {
   inbox_.push_back(std::move(parcel));
 }
 
+void Lane::put(FromBelow&& emitted) {
+  const std::scoped_lock lock(mutex_);
+  emitted_below_.push_back(std::move(emitted));
+}
+
 std::size_t Lane::parcels() const {
   const std::scoped_lock lock(mutex_);
   return inbox_.size();
 }
 
-// Where all is in the order of offsets, events at the very time of a cut may come behind it: they stay.
+// Where all is in the order of offsets, events at the very time of the frontier may come behind it: they stay.
 void Lane::take_inbox() {
   taken_.clear();
   {
@@ -36,6 +41,51 @@ void Lane::take_inbox() {
   for (Parcel& parcel : taken_) waiting_.put(std::move(parcel));
 }
 
+std::size_t Lane::waiting_from_below() const {
+  const std::scoped_lock lock(mutex_);
+  std::size_t sum = from_below_.size();
+  for (const FromBelow& from : emitted_below_) sum += from.emitted.size();
+  return sum;
+}
+
+// What stands behind a cut is not taken before it.
+void Lane::take_from_below() {
+  {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(emitted_below_, [this](FromBelow& from) {
+      if (from.cuts > cuts_before()) return false;
+      std::ranges::move(from.emitted, std::back_inserter(from_below_));
+      return true;
+    });
+  }
+  const auto stay = std::ranges::partition(from_below_, [this](const auto& e) { return is_due(*e); }).begin();
+  std::vector<std::shared_ptr<const Emitted>> due(std::move_iterator(from_below_.begin()), std::move_iterator(stay));
+  from_below_.erase(from_below_.begin(), stay);
+  std::ranges::sort(due, {}, [](const auto& e) -> const Place& { return e->place; });
+  shard_->arrive(std::move(due));
+}
+
+// As what caused it.
+bool Lane::is_due(const Emitted& emitted) const {
+  const auto& [events_before, timers_before] = news_.frontier;
+  if (emitted.time < timers_before || emitted.time >= events_before) return emitted.time < timers_before;
+  const auto cause = cause_of(emitted.place);
+  if (!cause) return instant_of(emitted.place).phase == Phase::over;
+  return !news_.before_offset || cause->offset < *news_.before_offset;
+}
+
+// Midway it has passed an instant whole, or nothing is new.
+bool Lane::tell_above() {
+  if (own_ == nullptr || (is_midway_ && passed_ <= told_)) return false;
+  Passed passed{news_.frontier, news_.before_offset.value_or(0), news_.cuts_seen};
+  if (is_midway_) {
+    passed.frontier = {passed_, passed_};
+    passed.cuts = cuts_before();
+  }
+  told_ = passed.frontier.timers_before;
+  return own_->passed(number_, passed);
+}
+
 bool Lane::judge(Board& board, Duration now) {
   if (!is_midway_) look(board, now);
   is_midway_ = !go_on();
@@ -46,8 +96,12 @@ bool Lane::judge(Board& board, Duration now) {
 }
 
 void Lane::look(Board& board, Duration now) {
-  board.look(now, news_);  // first: what is before this frontier has been put here
+  if (below_ == nullptr)  // first: what is before this frontier has been put here
+    board.look(now, news_);
+  else
+    board.look_behind(below_->least(), news_);
   take_inbox();
+  if (below_ != nullptr) take_from_below();
   std::ranges::move(news_.begins, std::back_inserter(begins_));
   for (News::Swap& swap : news_.swaps)
     if (swap.reference != nullptr) swaps_.push_back(std::move(swap));
@@ -62,13 +116,17 @@ void Lane::look(Board& board, Duration now) {
 // one of them or not.
 bool Lane::go_on() {
   const auto& [events_before, timers_before] = news_.frontier;
-  return give() && (timers_before == Frontier::kNothing ||
-                    advance({timers_before, events_before > timers_before ? Phase::event : Phase::over}));
+  return give() &&
+         (timers_before == Frontier::kNothing ||
+          advance({timers_before, events_before > timers_before ? Phase::event : Phase::over})) &&
+         (shard_->see_arrived() || stands_at(timers_before));
 }
 
-bool Lane::advance(Instant before) {
-  if (shard_->advance(before)) return true;
-  passed_ = shard_->passed(before.time);
+bool Lane::advance(Instant before) { return shard_->advance(before) || stands_at(before.time); }
+
+// Outputs are to be taken: nothing comes out any more that is earlier than `next` and what the shard knows of.
+bool Lane::stands_at(Time next) {
+  passed_ = shard_->passed(next);
   return false;
 }
 
@@ -78,8 +136,7 @@ bool Lane::give_before(const Stays& stays) {
   const std::size_t seen = shard_->on_events(due_left_.first(n));
   due_left_ = due_left_.subspan(seen);
   if (seen == n) return true;
-  passed_ = shard_->passed(due_left_.front()->time);
-  return false;
+  return stands_at(due_left_.front()->time);
 }
 
 // What changes at one time stands before the events of that time: lists and tables first, then late events (but where
@@ -108,8 +165,9 @@ bool Lane::give() {
       const auto stays = [&](const Event* e) {
         return e->time > behind || (e->time == behind && (!among || e->position > position));
       };
-      if (!give_before(stays) || !advance({behind, among ? Phase::event : Phase::over})) return false;
-      shard_->on_late(*late_left_.front().event, behind, among);
+      const Event& late = *late_left_.front().event;
+      if (!give_before(stays) || !(shard_->advance_to_late(late, behind, among) || stands_at(behind))) return false;
+      shard_->on_late(late, behind, among);
       late_left_ = late_left_.subspan(1);
     }
   }

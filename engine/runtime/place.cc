@@ -45,6 +45,8 @@ void append_text_ordered(std::string& out, std::string_view text) {
 
 // Before every phase.
 constexpr char kBeforeAll = 0;
+// The bytes of when it leaves.
+constexpr std::size_t kInstant = 8 + 1;
 
 Place begin(Time time, char phase) {
   Place out;
@@ -136,8 +138,22 @@ std::size_t ordered_size(std::string_view from) {
 
 }  // namespace
 
+Instant instant_of(std::string_view place) {
+  const auto bits = take_big_endian<std::uint64_t>(place);
+  return {Time{static_cast<std::int64_t>(bits ^ std::uint64_t{1} << 63)}, static_cast<Phase>(place.front())};
+}
+
+std::string_view place_of_cause(std::string_view place) {
+  if (place[kInstant] == '\0') return place.substr(0, kInstant + 1);
+  return place.substr(0, kInstant + 1 + ordered_size(place.substr(kInstant + 1)) + 4 + 4 + 8);
+}
+
+std::uint32_t first_emitter(std::string_view place) {
+  place.remove_prefix(place_of_cause(place).size() + 1);
+  return take_big_endian<std::uint32_t>(place);
+}
+
 std::optional<Position> cause_of(std::string_view place) {
-  constexpr std::size_t kInstant = 8 + 1;
   if (place.size() <= kInstant || place[kInstant] == '\0') return std::nullopt;
   place.remove_prefix(kInstant + 1);
   place.remove_prefix(ordered_size(place));

@@ -32,6 +32,12 @@ Place place_of_late(const Event& event, Time watermark, bool among_events);
 
 // The event of the input that something came of; nothing: a deadline alone brought it.
 std::optional<Position> cause_of(std::string_view place);
+// When it leaves. REQUIRES: no late event is the cause.
+Instant instant_of(std::string_view place);
+// As much of it as is the cause's own place.
+std::string_view place_of_cause(std::string_view place);
+// The first who emitted something on the way there. REQUIRES: it is of something that was emitted.
+std::uint32_t first_emitter(std::string_view place);
 
 void append_alert(Place& cause, std::uint32_t rule, std::string_view key);
 void append_emitted(Place& cause, std::uint32_t program, std::string_view key, std::uint32_t number);

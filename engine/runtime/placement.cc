@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <utility>
 
@@ -14,24 +15,6 @@ namespace tocsin {
 namespace {
 
 using Parts = std::vector<std::uint32_t>;
-
-// Sets of programs that grow together.
-class Clusters {
- public:
-  explicit Clusters(std::size_t size) : parent_(size) { std::iota(parent_.begin(), parent_.end(), std::size_t{0}); }
-  std::size_t first_of(std::size_t i) {
-    while (parent_[i] != i) i = parent_[i] = parent_[parent_[i]];
-    return i;
-  }
-  void join(std::size_t a, std::size_t b) {
-    a = first_of(a);
-    b = first_of(b);
-    parent_[std::max(a, b)] = std::min(a, b);
-  }
-
- private:
-  std::vector<std::size_t> parent_;
-};
 
 // `user` looks at `used`: where a key of one meets a key of the other, these parts of both (user's, used's) are equal.
 struct Link {
@@ -115,6 +98,153 @@ Parts parts_of(const RuleSet& rules, const Program& program) {
   }
   return out;
 }
+
+// Who is kept together, and on which level. Clusters grow: of who is muted while another fires always, of a user and
+// whose events it uses where their keys go on having a part in common, or where all of them have a home anyway. Who is
+// not kept with those whose events it uses stands above them.
+class Clusters {
+ public:
+  // `links` outlives it.
+  Clusters(const RuleSet& rules, const std::vector<Link>& links)
+      : links_(links), first_(rules.programs.size()), clusters_(first_.size()), links_of_(first_.size()) {
+    for (std::size_t i = 0; i < first_.size(); ++i) {
+      first_[i] = i;
+      clusters_[i].programs.push_back(i);
+      for (const std::uint32_t part : parts_of(rules, rules.programs[i])) clusters_[i].ways.push_back({{i, part}});
+    }
+    for (const Link& link : links_) {
+      links_of_[link.user].push_back(&link);
+      links_of_[link.used].push_back(&link);
+    }
+    for (const Link& link : links_)
+      if (link.is_mute) join(link.user, link.used);
+    for (const Link& link : links_) join_if_spread(link.user, link.used);
+    do {
+      while (join_circle()) {
+      }
+      find_levels();
+    } while (join_too_high());
+  }
+
+  // In no order.
+  const std::vector<std::size_t>& programs_from(std::size_t first) const { return clusters_[first].programs; }
+  std::size_t first_of(std::size_t program) const { return first_[program]; }
+  bool is_within(const Link& link) const { return first_[link.user] == first_[link.used]; }
+  std::uint32_t level_of(std::size_t program) const { return clusters_[first_[program]].level; }
+
+ private:
+  // A part of each member's key that is the same wherever two of them meet.
+  using Way = std::map<std::size_t, std::uint32_t>;
+  struct One {
+    std::vector<std::size_t> programs;
+    std::vector<Way> ways;  // none: it has a home
+    std::uint32_t level = 0;
+  };
+
+  // How both are dealt as one. Of those of `more` with the first of `less` that goes with it: pairs of their numbers.
+  std::vector<std::pair<std::size_t, std::size_t>> ways_of_both(const One& more, const One& less) const {
+    std::vector<const Link*> between;
+    for (const std::size_t program : less.programs)
+      for (const Link* link : links_of_[program])
+        if (first_[link->user] != first_[link->used] && (is_of(more, link->user) || is_of(more, link->used)))
+          between.push_back(link);
+    const auto go_together = [&](const Way& a, const Way& b) {
+      return std::ranges::all_of(between, [&](const Link* link) {
+        const bool is_user = is_of(more, link->user);
+        const std::pair parts{(is_user ? a : b).at(link->user), (is_user ? b : a).at(link->used)};
+        return std::ranges::find(link->same, parts) != link->same.end();
+      });
+    };
+    std::vector<std::pair<std::size_t, std::size_t>> out;
+    for (std::size_t i = 0; i < more.ways.size(); ++i)
+      for (std::size_t j = 0; j < less.ways.size(); ++j)
+        if (go_together(more.ways[i], less.ways[j])) {
+          out.emplace_back(i, j);
+          break;
+        }
+    return out;
+  }
+  bool is_of(const One& cluster, std::size_t program) const {
+    return first_[program] == first_[cluster.programs.front()];
+  }
+  std::pair<One*, One*> more_and_less(std::size_t a, std::size_t b) {
+    One *more = &clusters_[first_[a]], *less = &clusters_[first_[b]];
+    if (more->programs.size() < less->programs.size()) std::swap(more, less);
+    return {more, less};
+  }
+
+  void join(std::size_t a, std::size_t b) {
+    if (first_[a] == first_[b]) return;
+    const auto [more, less] = more_and_less(a, b);
+    put_together(*more, *less, ways_of_both(*more, *less));
+  }
+  void join_if_spread(std::size_t a, std::size_t b) {
+    if (first_[a] == first_[b]) return;
+    const auto [more, less] = more_and_less(a, b);
+    const auto ways = ways_of_both(*more, *less);
+    if (!ways.empty() || (more->ways.empty() && less->ways.empty())) put_together(*more, *less, ways);
+  }
+  void put_together(One& more, One& less, const std::vector<std::pair<std::size_t, std::size_t>>& ways) {
+    std::vector<Way> together;
+    for (const auto& [of_more, of_less] : ways) {
+      together.push_back(std::move(more.ways[of_more]));
+      together.back().insert(less.ways[of_less].begin(), less.ways[of_less].end());
+    }
+    more.ways = std::move(together);
+    const std::size_t first = first_[more.programs.front()];
+    for (const std::size_t program : less.programs) first_[program] = first;
+    more.programs.insert(more.programs.end(), less.programs.begin(), less.programs.end());
+    less = {};
+  }
+
+  // Clusters that stand above each other, round and round. They are joined, and what stands between two such circles
+  // with them.
+  bool join_circle() {
+    std::vector<bool> is_left(first_.size(), true);
+    for (const bool upwards : {true, false})
+      for (bool strips = true; strips;) {
+        std::vector<bool> is_held(first_.size(), false);
+        for (const Link& link : links_)
+          if (!is_within(link) && is_left[first_[link.user]] && is_left[first_[link.used]])
+            is_held[first_[upwards ? link.user : link.used]] = true;
+        strips = is_left != is_held;
+        is_left = std::move(is_held);
+      }
+    std::vector<const Link*> circle;
+    for (const Link& link : links_)
+      if (!is_within(link) && is_left[first_[link.user]] && is_left[first_[link.used]]) circle.push_back(&link);
+    for (const Link* link : circle) join(link->user, link->used);
+    return !circle.empty();
+  }
+
+  // As far as one above the highest that there may be.
+  void find_levels() {
+    for (One& cluster : clusters_) cluster.level = 0;
+    for (bool rises = true; rises;) {
+      rises = false;
+      for (const Link& link : links_) {
+        std::uint32_t& level = clusters_[first_[link.user]].level;
+        const std::uint32_t least = std::min(level_of(link.used) + 1, kLevelsMax);
+        if (is_within(link) || level >= least) continue;
+        level = least;
+        rises = true;
+      }
+    }
+  }
+  bool join_too_high() {
+    std::vector<const Link*> high;
+    for (const Link& link : links_)
+      if (!is_within(link) && level_of(link.user) == kLevelsMax && level_of(link.used) >= kLevelsMax - 1)
+        high.push_back(&link);
+    for (const Link* link : high) join(link->user, link->used);
+    return !high.empty();
+  }
+
+  const std::vector<Link>& links_;
+  std::vector<std::size_t> first_;  // by program: where its cluster stands
+  std::vector<One> clusters_;
+  std::vector<std::vector<const Link*>> links_of_;  // by program
+};
 
 // Programs that look at each other, whatever is between them.
 class Cluster {
@@ -215,29 +345,33 @@ std::vector<std::string> budget_names(const RuleSet& rules, const Program& progr
 std::string_view budget_name_of(std::string_view key) { return key.substr(0, key.find('/') + 1); }
 
 Placement::Placement(const RuleSet& rules, std::uint32_t shards)
-    : shards_(shards), dealt_(rules.programs.size()), gathered_(rules.programs.size()), ranks_(rules.programs.size()) {
-  Clusters clusters(rules.programs.size());
+    : shards_(shards),
+      level_(rules.programs.size()),
+      dealt_(rules.programs.size()),
+      gathered_(rules.programs.size()),
+      ranks_(rules.programs.size()) {
   std::vector<Link> links;
   for (std::size_t i = 0; i < rules.programs.size(); ++i) {
     named_.push_back(key_group_of_name(rules.programs[i].name));
-    for (const ProgramId used : rules.programs[i].after) {
-      clusters.join(i, used.index);
-      add_links(rules, i, used.index, links);
-    }
+    for (const ProgramId used : rules.programs[i].after) add_links(rules, i, used.index, links);
   }
-  std::vector<std::vector<std::size_t>> programs(rules.programs.size());  // by the first of the cluster
+  const Clusters clusters(rules, links);
   std::vector<std::vector<const Link*>> within(rules.programs.size());
-  for (std::size_t i = 0; i < rules.programs.size(); ++i) programs[clusters.first_of(i)].push_back(i);
-  for (const Link& link : links) within[clusters.first_of(link.user)].push_back(&link);
-  for (std::size_t first = 0; first < programs.size(); ++first) {
-    if (programs[first].empty()) continue;
-    const Cluster cluster(rules, programs[first], std::move(within[first]));
+  for (const Link& link : links)
+    if (clusters.is_within(link)) within[clusters.first_of(link.user)].push_back(&link);
+  for (std::size_t first = 0; first < rules.programs.size(); ++first) {
+    std::vector<std::size_t> programs = clusters.programs_from(first);
+    if (programs.empty()) continue;
+    std::ranges::sort(programs);
+    const Cluster cluster(rules, programs, std::move(within[first]));
     const auto dealt = cluster.dealt();
-    for (std::size_t i = 0; i < programs[first].size(); ++i) {
-      const std::size_t program = programs[first][i];
-      dealt_[program] = dealt ? (*dealt)[i] : Dealt{named_[first], {}};
+    for (std::size_t i = 0; i < programs.size(); ++i) {
+      const std::size_t program = programs[i];
+      dealt_[program] = dealt ? (*dealt)[i] : Dealt{named_[programs.front()], {}};
       if (!dealt) gathered_[program] = cluster.why();
       if (dealt) deal_budgets(rules, ProgramId(program));
+      level_[program] = clusters.level_of(program);
+      levels_ = std::max(levels_, level_[program] + 1);
     }
   }
 

@@ -1,8 +1,10 @@
 // Which shard has which keys. Keys are of groups (state/key_group.h), and groups are dealt to shards in runs. Most
 // programs have each key in a group of its own. Programs that look at each other (they use each other's events, are
 // muted while another fires) are dealt by what their keys have in common: then all that can meet is in one group, and
-// nothing is exchanged between shards. Where that is nothing, or there is one key alone (`by all`), they have a home:
-// one group for all that they keep, so that all of it is on one shard. Immutable, shared by all shards.
+// nothing is exchanged between shards. Where that is nothing, whoever uses the other's events stands a level higher and
+// is dealt by itself: those events come to it from all shards (stair.h). Who has one key alone (`by all`), or has to be
+// with others whose keys are other ones (`mute while`), has a home: one group for all that is kept, so that all of it
+// is on one shard. Immutable, shared by all shards.
 #pragma once
 
 #include <compare>
@@ -38,7 +40,7 @@ struct Gathered {
     by_all,         // `program` has one key
     changing_key,   // `program`'s key is looked up in lists or tables, which change
     shared_budget,  // `program` shares a budget between keys of which no part is the same
-    uses,           // `program` uses events of `other`, and they do not say its key
+    uses,           // `program` uses events of `other`, which do not say its key, and cannot stand above it
     muted,          // `program` is muted while `other` fires, whatever the key
     mixed           // no part of the key is the same all along the rules from `program` to `other`
   };
@@ -53,11 +55,19 @@ std::vector<std::string> budget_names(const RuleSet& rules, const Program& progr
 // The name that such a budget's key begins with.
 std::string_view budget_name_of(std::string_view key);
 
+// What would stand higher is gathered with that whose events it uses.
+inline constexpr std::uint32_t kLevelsMax = 4;
+
 class Placement {
  public:
   Placement(const RuleSet& rules, std::uint32_t shards);
 
   std::uint32_t shards() const { return shards_; }
+  // One shard alone sees all levels as one.
+  std::uint32_t levels() const { return shards_ == 1 ? 1 : levels_; }
+  std::uint32_t level(ProgramId program) const { return shards_ == 1 ? 0 : level_[program.index]; }
+  // Does `program` stand above `used`, if there are several shards?
+  bool is_above(ProgramId program, ProgramId used) const { return level_[program.index] > level_[used.index]; }
   const Dealt& dealt(ProgramId program) const { return dealt_[program.index]; }
   // Why it has a home; nothing: it has none.
   const std::optional<Gathered>& gathered(ProgramId program) const { return gathered_[program.index]; }
@@ -75,7 +85,8 @@ class Placement {
  private:
   void deal_budgets(const RuleSet& rules, ProgramId program);
 
-  std::uint32_t shards_;
+  std::uint32_t shards_, levels_ = 1;
+  std::vector<std::uint32_t> level_;
   std::vector<Dealt> dealt_;
   std::vector<std::optional<Gathered>> gathered_;
   // Of programs that have no home, by program and name: by which parts of their own keys.

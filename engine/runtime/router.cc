@@ -7,13 +7,17 @@
 namespace tocsin {
 
 Router::Router(const RuleSet& rules, const Placement& placement, const PredicateIndex* index)
-    : rules_(rules), placement_(placement), index_(index), evaluator_(rules.code), types_(rules.schema.types.size()) {
+    : rules_(rules),
+      placement_(placement),
+      index_(index),
+      evaluator_(rules.code),
+      types_(placement.levels(), std::vector<PerType>(rules.schema.types.size())) {
   for (std::size_t i = 0; i < rules.programs.size(); ++i)
     for (const Input& input : rules.programs[i].inputs) add(input, ProgramId(i));
 }
 
 void Router::add(const Input& input, ProgramId program) {
-  PerType& type = types_[input.type.index];
+  PerType& type = types_[placement_.level(program)][input.type.index];
   Ways ways;
   for (const Role& role : input.roles) {
     Way way;
@@ -41,8 +45,9 @@ bool Router::is_same(const Way& a, const Way& b) const {
   return a.dealt == b.dealt && std::ranges::equal(a.key, b.key, is_same_code);
 }
 
-ShardSet Router::shards_of(const Event& event) {
-  const PerType& type = types_[event.type.index];
+ShardSet Router::shards_of(std::uint32_t level, const Event& event) {
+  const PerType& type = types_[level][event.type.index];
+  if (type.programs.empty()) return {};
   if (index_ == nullptr) return shards_by(type, type.all, event);
   wanted_.clear();
   index_->candidates(event, wanted_);
@@ -58,11 +63,14 @@ ShardSet Router::shards_of(const Event& event) {
   return shards_by(type, ways, event);
 }
 
-void Router::route(const EventBatch& batch, std::vector<ShardSet>& out) {
-  out.clear();
-  if (placement_.shards() == 1) return;  // all see the same one
-  out.reserve(batch.size());
-  for (const Event& event : batch.events()) out.push_back(shards_of(event));
+void Router::route(const EventBatch& batch, Routes& out) {
+  if (placement_.shards() == 1) return out.clear();  // all see the same one
+  out.resize(placement_.levels());
+  for (std::uint32_t level = 0; level < out.size(); ++level) {
+    out[level].clear();
+    out[level].reserve(batch.size());
+    for (const Event& event : batch.events()) out[level].push_back(shards_of(level, event));
+  }
 }
 
 ShardSet Router::shards_by(const PerType& type, const Ways& ways, const Event& event) {

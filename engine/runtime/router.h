@@ -20,15 +20,18 @@ namespace tocsin {
 
 inline constexpr std::uint32_t kShardsMax = 64;
 using ShardSet = std::bitset<kShardsMax>;
+using Routes = std::vector<std::vector<ShardSet>>;  // of the events of a batch, by level; none where there is one shard
 
 class Router {
  public:
   // All of them outlive it. Without an index every program that names the event's type is asked.
   Router(const RuleSet& rules, const Placement& placement, const PredicateIndex* index);
 
-  ShardSet shards_of(const Event& event);
-  // ... and those of a whole batch.
-  void route(const EventBatch& batch, std::vector<ShardSet>& out);
+  // Of one level.
+  ShardSet shards_of(std::uint32_t level, const Event& event);
+  // ... and of all levels those of a whole batch.
+  void route(const EventBatch& batch, Routes& out);
+  bool wants(std::uint32_t level, EventTypeId type) const { return !types_[level][type.index].programs.empty(); }
 
  private:
   // A way to a key, which many programs share; or to a home.
@@ -55,7 +58,7 @@ class Router {
   const PredicateIndex* index_;
   Evaluator evaluator_;
   Scratch scratch_;
-  std::vector<PerType> types_;
+  std::vector<std::vector<PerType>> types_;  // by level
   std::vector<ProgramId> wanted_;
   std::string key_;
 };

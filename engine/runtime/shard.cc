@@ -16,11 +16,13 @@
 namespace tocsin {
 
 Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
-             std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options)
+             std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options,
+             std::uint32_t level)
     : rules_(std::move(rules)),
       reference_(std::move(reference)),
       placement_(std::move(placement)),
       number_(number),
+      level_(level),
       outputs_at_once_(options.outputs_at_once),
       sources_(options.sources),
       given_up_(options.given_up),
@@ -39,11 +41,12 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.apart = options.apart;
   context.runners = &runners_;
   runners_ = make_runners(context);
-  if (options.fast) index_.emplace(*rules_, [this](ProgramId id) { return runners_[id.index]->is_asked(); });
+  if (options.fast)
+    index_.emplace(*rules_, [this](ProgramId id) { return is_here(id) && runners_[id.index]->is_asked(); });
   wanted_by_.resize(rules_->schema.types.size());
   for (std::size_t i = 0; i < rules_->programs.size(); ++i) {
     for (const Input& input : rules_->programs[i].inputs) {
-      wanted_by_[input.type.index].push_back(ProgramId{i});
+      if (is_here(ProgramId(i))) wanted_by_[input.type.index].push_back(ProgramId{i});
       if (index_ && index_->answers(input.type, ProgramId{i})) runners_[i]->is_answered(input.type);
     }
     has_timers_.push_back(runners_[i]->has_timers());
@@ -68,7 +71,7 @@ void Shard::begin_watching(std::span<const EventTypeId> carried, Time from) {
       return std::find(carried.begin(), carried.end(), input.type) != carried.end();
     });
     for (const ProgramId used : program.after) reads[i] = reads[i] || reads[used.index];
-    if (!reads[i] || watching_[i]) continue;
+    if (!reads[i] || watching_[i] || !is_here(ProgramId(i))) continue;
     watching_[i] = from;
     runners_[i]->watch(from);
     look_at_due(static_cast<std::uint32_t>(i));
@@ -157,6 +160,7 @@ bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
 }
 
 void Shard::watched_since(ProgramId id, Time from) {
+  if (!is_here(id)) return;
   watching_[id.index] = from;
   runners_[id.index]->watched(from);
 }
@@ -178,7 +182,6 @@ std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& 
 Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
                        std::span<const std::string> sources) {
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
-  const Placement& placement = to.front()->placement();
   std::vector<ProgramId> successors(before.programs.size());  // none: it is gone, or begins anew
   const std::vector<std::uint64_t> kept = kept_shapes(before), keeps = kept_shapes(after);
   for (std::size_t i = 0; i < after.programs.size(); ++i)
@@ -200,7 +203,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
         if (change.gone || !id.exists() || (address->kind == StateKind::program) != programs) continue;
         if (!to.front()->keeps(id, *address)) continue;
         for (std::uint32_t i = 0; i < to.size(); ++i) {
-          if (!programs && placement.shard_of(placement.group_of(id, address->kind, address->key)) != i) continue;
+          if (!programs && !to[i]->has(id, address->kind, address->key)) continue;
           if (!read_whole(reader, change.value, [&](StateReader& in) { return to[i]->load(id, *address, in); }))
             return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }
@@ -216,6 +219,7 @@ void Shard::restored() {
 void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
   reference_ = std::move(reference);
   for (std::size_t i = 0; i < runners_.size(); ++i) {
+    if (!is_here(ProgramId(i))) continue;
     runners_[i]->on_swap(from);
     look_at_due(static_cast<std::uint32_t>(i));
   }
@@ -233,7 +237,7 @@ std::size_t Shard::on_events(std::span<const Event* const> events) {
       }
       if (is_full()) return seen;
       std::size_t more = 1;
-      if (is_alone_ && deadlines_.empty())
+      if (is_alone_ && deadlines_.empty() && !has_arrived())
         more = on_ahead_alone();
       else if (!on_event_ahead(*events[seen]))
         return seen;
@@ -310,14 +314,17 @@ void Shard::bring_programs() const {
 
 // False: it has not seen it; what there is, is to be taken first.
 bool Shard::on_event_ahead(const Event& event) {
-  if (!deadlines_.empty() && !advance({event.time, Phase::event})) return false;
+  if ((!deadlines_.empty() || has_arrived()) && !go_to(event)) return false;
   ordinal_ = 0;
   for (; seen_ahead_ < ahead_.size() && ahead_[seen_ahead_].at == seen_of_hand_; ++seen_ahead_) {
     const Ahead& ahead = ahead_[seen_ahead_];
     runners_[ahead.program]->on_ahead(std::span(&ahead, 1), outputs_);
     after_program(ahead.program, [&] { return place_of(event); }, emitted_now_);
   }
-  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
+  if (has_arrived_of(event))
+    deliver_emitted(std::exchange(emitted_now_, {}), place_of(event));
+  else if (!emitted_now_.empty())
+    deliver_emitted(std::exchange(emitted_now_, {}), {});
   scratch_.reset();
   return true;
 }
@@ -331,7 +338,7 @@ std::size_t Shard::on_ahead_alone() {
   seen_ahead_ += seen;
   const Ahead& last = ahead[seen - 1];
   after_program(last.program, [&] { return place_of(*last.event); }, emitted_now_);
-  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}));
+  if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}), {});
   scratch_.reset();
   return last.at + 1 - seen_of_hand_;
 }
@@ -365,7 +372,7 @@ void Shard::deliver(const Event& event, const Place& place) {
     after_program(id.index, [&]() -> const Place& { return place; }, emitted);
   }
   --in_hand_;
-  if (!emitted.empty()) deliver_emitted(std::move(emitted));
+  if (!emitted.empty()) deliver_emitted(std::move(emitted), place);
 }
 
 // Nearly no event brings anything out: its place is made when one does.
@@ -397,30 +404,97 @@ std::uint32_t Shard::rank_of_emitter(ProgramId program) const {
   return instant_ == Phase::waited ? program.index : placement_->rank(program);
 }
 
-void Shard::deliver_emitted(std::vector<Emitted> emitted) {
+// What has arrived of the same cause has its turn among them.
+void Shard::deliver_emitted(std::vector<Emitted> emitted, std::string_view cause) {
   std::ranges::sort(emitted, {}, &Emitted::place);
   const auto instant = std::exchange(instant_, std::nullopt);  // what these bring is brought by events
   for (Emitted& e : emitted) {
+    while (has_arrived() && first_arrived().place < e.place) deliver_first_arrived();
     const std::size_t slot = emitted_.size();  // before what it causes
     emitted_.emplace_back();
-    Event event;
-    event.type = e.type;
-    event.time = e.time;
-    if (!e.origins.empty()) event.position = e.origins.back();
-    event.ordinal = ++ordinal_;
-    event.mark = hash_bytes(rules_->schema[e.type].name, e.mark);
-    event.fields = e.fields.values();
-    event.origins = e.origins;
+    const Event event = event_of(e);
     if (!e.enriched) deliver(event, e.place);
     emitted_[slot] = std::move(e);
   }
+  if (!cause.empty())
+    while (has_arrived_of(cause)) deliver_first_arrived();
   instant_ = instant;
+}
+
+Event Shard::event_of(const Emitted& e) {
+  Event event;
+  event.type = e.type;
+  event.time = e.time;
+  if (!e.origins.empty()) event.position = e.origins.back();
+  event.ordinal = ++ordinal_;
+  event.mark = hash_bytes(rules_->schema[e.type].name, e.mark);
+  event.fields = e.fields.values();
+  event.origins = e.origins;
+  return event;
+}
+
+// ----- what arrives from below ----------------------------------------------------------------------------
+
+void Shard::arrive(std::vector<std::shared_ptr<const Emitted>> emitted) {
+  arrived_.erase(arrived_.begin(), arrived_.begin() + static_cast<std::ptrdiff_t>(next_arrived_));
+  next_arrived_ = 0;
+  std::ranges::move(emitted, std::back_inserter(arrived_));
+}
+
+void Shard::deliver_first_arrived() {
+  const std::shared_ptr<const Emitted> first = std::move(arrived_[next_arrived_++]);
+  deliver(event_of(*first), first->place);
+}
+
+bool Shard::see_arrived() {
+  return go_on([] { return false; }, {Time{std::numeric_limits<std::int64_t>::min()}, Phase::over});
+}
+
+bool Shard::go_to(Instant before, std::string_view place) {
+  return go_on(
+      [&] {
+        const Instant first = instant_of(first_arrived().place);
+        return first >= before && (first != before || place.empty() || first_arrived().place >= place);
+      },
+      before);
+}
+
+bool Shard::go_to(const Event& event) {
+  const bool some_arrive = has_arrived() && first_arrived().time <= event.time;
+  return go_to({event.time, Phase::event}, some_arrive ? place_of(event) : Place());
+}
+
+bool Shard::advance_to_late(const Event& event, Time watermark, bool among_events) {
+  return go_to({watermark, among_events ? Phase::event : Phase::over},
+               among_events ? place_of_late(event, watermark, true) : Place());
+}
+
+// What is due before `before`, and what has arrived up to what is behind, each at its place.
+template <class IsBehind>
+bool Shard::go_on(const IsBehind& arrived_is_behind, Instant before) {
+  for (;;) {
+    const bool arrives = has_arrived() && !arrived_is_behind();
+    const std::optional<Instant> due = deadlines_.first();
+    const bool is_due = due && (*due < before || (arrives && *due < instant_of(first_arrived().place)));
+    if (!arrives && !is_due) return true;
+    if (is_given_up()) return true;  // what would have kept it from coming due may be among what is not looked at
+    if (is_full()) return false;
+    if (!arrives || (is_due && *due < instant_of(first_arrived().place))) {
+      on_instant(*due);
+    } else if (!cause_of(first_arrived().place)) {
+      on_instant(instant_of(first_arrived().place));
+    } else {
+      ordinal_ = 0;
+      deliver_emitted({}, std::string(place_of_cause(first_arrived().place)));
+      scratch_.reset();
+    }
+  }
 }
 
 void Shard::look_at_due(std::uint32_t program) { deadlines_.set(program, runners_[program]->due()); }
 
 // Programs in their order; what one makes may make one behind it due. What becomes due for one whose turn is over waits
-// for the next call.
+// for the next call. Programs below have their turns in the same order: what they emitted has arrived.
 void Shard::on_instant(Instant now) {
   ordinal_ = 0;
   const Place place = place_of(now);
@@ -437,6 +511,12 @@ void Shard::on_instant(Instant now) {
       ready.push_back(program);
       std::ranges::push_heap(ready, std::greater());
     }
+    if (now.phase == Phase::waited && has_arrived_of(place))
+      if (const std::uint32_t below = first_emitter(first_arrived().place); ready.empty() || below < ready.front()) {
+        done = below;
+        while (has_arrived_of(place) && first_emitter(first_arrived().place) == below) deliver_first_arrived();
+        continue;
+      }
     if (ready.empty()) break;
     std::ranges::pop_heap(ready, std::greater());
     const std::uint32_t program = ready.back();
@@ -452,11 +532,11 @@ void Shard::on_instant(Instant now) {
     if (now.phase == Phase::over)
       std::move(emitted.begin(), emitted.end(), std::back_inserter(later));
     else if (!emitted.empty())
-      deliver_emitted(std::move(emitted));
+      deliver_emitted(std::move(emitted), {});
+    instant_.reset();
   }
   for (const std::uint32_t program : again) look_at_due(program);
-  if (!later.empty()) deliver_emitted(std::move(later));
-  instant_.reset();
+  if (!later.empty() || has_arrived_of(place)) deliver_emitted(std::move(later), place);
   scratch_.reset();
 }
 
@@ -467,15 +547,6 @@ std::optional<Instant> Shard::due(bool renewing) const {
     if (due && (!out || *due < *out)) out = due;
   }
   return out;
-}
-
-bool Shard::advance(Instant before) {
-  while (!deadlines_.empty() && *deadlines_.first() < before) {
-    if (is_given_up()) return true;  // what would have kept it from coming due may be among what is not looked at
-    if (is_full()) return false;
-    on_instant(*deadlines_.first());
-  }
-  return true;
 }
 
 std::vector<Alert> Shard::take_alerts() {

@@ -4,6 +4,9 @@
 // What renews itself (`remind`, `even if empty`) has no end but that of event time, which one event may move by a
 // thousand years. So a shard from which EngineOptions::outputs_at_once are to be taken goes no further: see `on_events`
 // and `advance`.
+//
+// Of a level (placement.h): other programs see nothing. What shards of lower levels emit comes by `arrive`, and has its
+// turn at its place, as if it had been emitted here.
 #pragma once
 
 #include <algorithm>
@@ -36,7 +39,8 @@ class Shard {
  public:
   // `rules` and `reference` are immutable and may be shared.
   Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const ReferenceData> reference,
-        std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options = {});
+        std::shared_ptr<const Placement> placement, std::uint32_t number, const EngineOptions& options = {},
+        std::uint32_t level = 0);
   ~Shard();
 
   // A source that carries these base events has begun at `from`: programs that read it, themselves or through others,
@@ -54,6 +58,13 @@ class Shard {
     for (std::size_t i = 0; i < runners_.size(); ++i) runners_[i] = around(ProgramId{i}, std::move(runners_[i]));
   }
 
+  // What was emitted below, in the order of places; each has its turn before the first event or instant given from here
+  // on that stands behind it, or when `see_arrived` is called. REQUIRES: none stands before one that arrived earlier,
+  // nor before anything that was given.
+  void arrive(std::vector<std::shared_ptr<const Emitted>> emitted);
+  // All that has arrived. False: there is more, when the outputs have been taken.
+  [[nodiscard]] bool see_arrived();
+
   // In the total order. How many it has seen: all, or so many that outputs are to be taken before it is given the rest,
   // and that before anything else. REQUIRES: none stands before one given earlier, nor before what `advance` passed.
   [[nodiscard]] std::size_t on_events(std::span<const Event* const> events);
@@ -62,9 +73,14 @@ class Shard {
   void on_late(const Event& event, Time watermark, bool among_events);
   // Everything before `instant` has been seen: what is due before it happens now. False: there is more, when the
   // outputs have been taken.
-  [[nodiscard]] bool advance(Instant before);
+  [[nodiscard]] bool advance(Instant before) { return go_to(before, {}); }
+  // ... and before a late event, as on_late.
+  [[nodiscard]] bool advance_to_late(const Event& event, Time watermark, bool among_events);
   // Nothing comes out any more that is earlier, if nothing comes in before `next`.
-  Time passed(Time next) const { return deadlines_.empty() ? next : std::min(next, deadlines_.first()->time); }
+  Time passed(Time next) const {
+    if (has_arrived()) next = std::min(next, first_arrived().time);
+    return deadlines_.empty() ? next : std::min(next, deadlines_.first()->time);
+  }
   // When the next thing is due; `renewing` counts what time alone renews (remind, `even if empty`; T8).
   std::optional<Instant> due(bool renewing) const;
 
@@ -91,7 +107,9 @@ class Shard {
   void watched_since(ProgramId id, Time from);
   // As Runner's.
   bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
-  void begin_cold(ProgramId id) { runners_[id.index]->begin_cold(); }
+  void begin_cold(ProgramId id) {
+    if (is_here(id)) runners_[id.index]->begin_cold();
+  }
   Duration index_step(ProgramId id) const { return runners_[id.index]->index_step(); }
   std::size_t held() const;
   std::size_t keys() const;  // that may be cold and are not
@@ -104,6 +122,12 @@ class Shard {
 
   const RuleSet& rules() const { return *rules_; }
   const Placement& placement() const { return *placement_; }
+  // Is it one of those of this level?
+  bool is_here(ProgramId id) const { return placement_->level(id) == level_; }
+  // Is what stands there kept here?
+  bool has(ProgramId id, StateKind kind, std::string_view key) const {
+    return is_here(id) && placement_->shard_of(placement_->group_of(id, kind, key)) == number_;
+  }
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
 
  private:
@@ -118,7 +142,21 @@ class Shard {
   void deliver(const Event& event, const Place& place);
   template <class MakePlace>
   void after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted);
-  void deliver_emitted(std::vector<Emitted> emitted);
+  void deliver_emitted(std::vector<Emitted> emitted, std::string_view cause);
+  Event event_of(const Emitted& emitted);
+  bool has_arrived() const { return next_arrived_ < arrived_.size(); }
+  const Emitted& first_arrived() const { return *arrived_[next_arrived_]; }
+  bool has_arrived_of(std::string_view cause) const {
+    return has_arrived() && std::string_view(first_arrived().place).starts_with(cause);
+  }
+  bool has_arrived_of(const Event& event) const {
+    return has_arrived() && first_arrived().time == event.time && has_arrived_of(place_of(event));
+  }
+  void deliver_first_arrived();
+  template <class IsBehind>
+  bool go_on(const IsBehind& arrived_is_behind, Instant before);
+  bool go_to(Instant before, std::string_view place);
+  bool go_to(const Event& event);
   void take_outputs(const Place& cause, std::vector<Emitted>& emitted);
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
@@ -129,7 +167,7 @@ class Shard {
   std::shared_ptr<const RuleSet> rules_;
   std::shared_ptr<const ReferenceData> reference_;
   std::shared_ptr<const Placement> placement_;
-  const std::uint32_t number_;
+  const std::uint32_t number_, level_;
   const std::size_t outputs_at_once_;
   const SourceMarks sources_;
   const std::atomic<bool>* const given_up_;
@@ -165,6 +203,8 @@ class Shard {
   std::vector<Emitted> emitted_now_;
   std::vector<Alert> alerts_;
   std::vector<Emitted> emitted_;
+  std::vector<std::shared_ptr<const Emitted>> arrived_;  // in the order of places
+  std::size_t next_arrived_ = 0;
 };
 
 // What programs remember that are kept (kept_shape.h) goes from all shards to others, as bytes, for each of which

@@ -33,6 +33,9 @@ rule back_again
 rule gone
   when login then no login within 30m by user
   alert "{user} has gone"
+rule wave
+  when 3 brute_force within 10m by all
+  alert "{count} within ten minutes"
 """
 CONFIG = """rules = "rules.rules"
 [source.logins]

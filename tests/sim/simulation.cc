@@ -778,7 +778,7 @@ std::optional<World> any_world(std::uint64_t seed) {
     c.rules = rules_for_many_keys(generator);
     c.events = events_of_many_keys(generator);
   } else {
-    c = seed % 7 == 5 ? generator.chain() : generator.any();
+    c = seed % 7 == 5 ? generator.chain() : seed % 7 == 6 ? generator.rekeyed() : generator.any();
     if (generator.one_in(2)) c.events = generator.events(20);
   }
   c.late_ms = 2'000;

@@ -235,6 +235,8 @@ void fill(Block& block, const Case& c, std::size_t& i, std::size_t most) {
     bytes += record;
   }
   block.bytes.append(bytes);
+  block.first_offset = block.records.front().offset;
+  block.next_offset = block.records.back().offset + 1;
 }
 
 // A case as a source: each partition by itself, whichever comes next at random.

@@ -496,6 +496,63 @@ Case Generator::chain() {
   return out;
 }
 
+// Whatever it emits has k, s and x, for the next one to be keyed by.
+RuleText Generator::rekeyed_link(std::vector<std::string>& emitted, std::vector<std::string>& rules) {
+  RuleText out;
+  const std::string number = std::to_string(emitted.size() + 1);
+  const bool is_base = emitted.empty() || one_in(5);
+  const std::string used =
+      is_base ? base() : emitted[emitted.size() - 1 - below(std::min<std::size_t>(emitted.size(), 3))];
+  out.by = is_base ? pick({"k", "s", "k, s"}) : pick({"k", "s", "s, k", "x", "x, s", "all"});
+  std::string with = "with x = " + pick({"count()", "count() + 1"});
+  for (const char* const field : {"k", "s"})
+    if (out.by.find(field) == std::string::npos)
+      with += std::string(", ") + field + " = last(" + used + "." + field + ")";
+  const std::uint64_t kind = below(5);
+  if (out.by.find('x') == std::string::npos && kind < 3) {
+    out.head = (kind < 2 ? "session w" : "summary w") + number + " of " + used;
+    if (kind < 2) out.clauses.push_back("ends after " + duration() + " idle");
+    if (kind == 2) out.clauses.push_back(pick({"every 2s", "every 1s", "every event over 2s"}));
+    out.clauses.push_back(with);
+    emitted.push_back("w" + number);
+    return out;
+  }
+  out.head = (one_in(2) ? "rule r" : "rule q") + number;
+  const bool may_mix = out.by.find('x') == std::string::npos;
+  const std::uint64_t shape = below(may_mix ? 5 : 3);
+  out.pattern = shape == 0   ? "2 " + used + " within " + duration()
+                : shape == 1 ? used
+                : shape == 2 ? used + " then no " + used + " within " + duration()
+                : shape == 3 ? base() + " as first_one then " + used + " within " + duration()
+                             : used + " then no " + base() + " within " + duration();
+  if (one_in(6)) out.clauses.push_back("fire at most 1 per 3s");
+  if (one_in(6)) out.clauses.push_back("fire always");
+  if (!rules.empty() && one_in(8))
+    out.clauses.push_back("mute while " + rules[below(rules.size())] + pick({"", " on same k"}));
+  if (shape != 0) {
+    std::string fields = "x = 1";
+    for (const char* const field : {"k", "s"})
+      if (out.by.find(field) == std::string::npos) fields += std::string(", ") + field + " = " + used + "." + field;
+    if (out.by.find('x') != std::string::npos) fields = fields.substr(fields.find(',') + 2);
+    out.clauses.push_back("emit e" + number + " with " + fields);
+    emitted.push_back("e" + number);
+  } else {
+    emitted.push_back(base());
+  }
+  rules.push_back(out.head.substr(5));
+  out.clauses.push_back("alert low \"-\"");
+  return out;
+}
+
+Case Generator::rekeyed() {
+  Case out;
+  std::vector<std::string> emitted, rules;
+  for (std::size_t n = 2 + below(5); out.rules.size() < n;) out.rules.push_back(rekeyed_link(emitted, rules));
+  out.events = events(20 + below(30));
+  if (one_in(3)) out.until_ms = out.events.back().ms + static_cast<std::int64_t>(below(8)) * 1000;
+  return out;
+}
+
 std::vector<EventText> Generator::events(std::size_t n) {
   std::vector<EventText> out;
   std::int64_t ms = 57'000;

@@ -49,6 +49,8 @@ class Generator {
   void rows(const std::string& number, std::vector<RuleText>& out);
   // Rules that use each other, are muted by each other or share budgets, by keys that are the same, partly or not.
   Case chain();
+  // Rules that use each other's events, each by a key of its own.
+  Case rekeyed();
   // Comparisons of aggregates, with the window of those that name none.
   std::string condition();
   // A stream for them, in the total order.
@@ -84,6 +86,7 @@ class Generator {
   void clauses(RuleText& rule, int size, bool sequence);
   std::string resolve();
   RuleText link_of_chain(std::vector<RuleText>& made);
+  RuleText rekeyed_link(std::vector<std::string>& emitted, std::vector<std::string>& rules);
 
   std::mt19937_64 random_;
   std::vector<Named> names_;  // bound so far in the pattern
