@@ -815,6 +815,42 @@ TEST_CASE("which late events withdraw") {
   CHECK(states(event("b", "u", 12, 7) + event("b", "u", 13, 7)) == both);
 }
 
+// shows F14 S5: where an emitted event stands among those of its time: what waited emits behind them, what is over
+// emits before them, and an event right behind itself
+// not: an emitted event that stands by the records that it came of, or before all that have a tiebreak
+TEST_CASE("a late event at the time of an emitted one") {
+  const auto states = [&](const std::string& rules, const std::string& input) {
+    std::string all;
+    for (const json& a : run(rules, input).alerts)
+      if (a["rule"] == "still") all += a["state"].get<std::string>() + " ";
+    return all;
+  };
+  const std::string fired = "firing ", both = "firing withdrawn ";
+  const std::string still = "rule still when NAME then no b within 5s by k  alert low \"\"\n";
+  const std::string first = event("slow", "u", 0) + event("slow", "w", 70);
+  const auto after = [&](const std::string& name) { return std::string(still).replace(still.find("NAME"), 4, name); };
+
+  const std::string waited = "rule gone when slow then no a within 5s by k  alert low \"\"\n" + after("gone");
+  CHECK(states(waited, first + event("b", "u", 5)) == fired);
+  CHECK(states(waited, first + event("b", "u", 6)) == both);
+
+  const std::string over = "session visit of slow by k  ends after 5s idle\n" + after("visit");
+  CHECK(states(over, first + event("b", "u", 4)) == fired);
+  CHECK(states(over, first + event("b", "u", 5)) == both);
+
+  const auto ranked = [](const char* name, int seconds, int rank) {
+    const std::string plain = event(name, seconds < 60 ? "u" : "w", seconds);
+    return plain.substr(0, plain.find('}')) + ",\"rank\":" + std::to_string(rank) + "}\n";
+  };
+  const std::string types =
+      "event p has k text?, rank int?, ts time  timestamp ts  tiebreak rank  late 10s\n"
+      "event q has k text?, rank int?, ts time  timestamp ts  tiebreak rank  late 10s\n"
+      "rule seen when p by k  alert low \"\"\nrule still when seen then no q within 5s by k  alert low \"\"\n";
+  const std::string p = ranked("p", 0, 5) + ranked("p", 70, 0);
+  CHECK(states(types, p + ranked("q", 0, 3)).substr(0, both.size()) != both);
+  CHECK(states(types, p + ranked("q", 0, 6)).substr(0, both.size()) == both);
+}
+
 // shows F14: a silence likewise, and it is not open any more, so it may fire anew
 // not: a silence that stays told; a resolution of what is withdrawn
 TEST_CASE("a late event withdraws a silence") {

@@ -122,6 +122,27 @@ TEST_CASE("F14: a late event that would have disproved an absence withdraws it")
   CHECK(alerts(rule, R"(a 0 {"k":"x"}; a 3616 {"k":"y"}; b 5 {"k":"x"})") == "5 r x a[1]");
 }
 
+TEST_CASE("F14, S5: where an emitted event stands among those of its time") {
+  const std::string still = " rule still when gone then no b within 5s by k ";
+  const std::string waited = kLate + "rule gone when a then no c within 5s by k" + still;
+  CHECK(alerts(waited, R"(a 0 {"k":"x"}; a 60 {"k":"y"}; b 5 {"k":"x"})") == "5 gone x a[1]; 10 still x gone[1]");
+  CHECK(alerts(waited, R"(a 0 {"k":"x"}; a 60 {"k":"y"}; b 6 {"k":"x"})") ==
+        "5 gone x a[1]; 10 still x gone[1]; 50 still x withdrawn");
+  const std::string over = kLate + "session gone of a by k ends after 5s idle" + still;
+  CHECK(alerts(over, R"(a 0 {"k":"x"}; a 60 {"k":"y"}; b 4 {"k":"x"})") == "10 still x gone[1]");
+  CHECK(alerts(over, R"(a 0 {"k":"x"}; a 60 {"k":"y"}; b 5 {"k":"x"})") == "10 still x gone[1]; 50 still x withdrawn");
+}
+
+TEST_CASE("S5: what one event brings about stands behind it by the name of who emitted it") {
+  const std::string rules =
+      "summary rock of a by k every event over 1m with n = count() rule pebble when a by k emit stone "
+      "rule an_early_user when rock by k ";
+  CHECK(alerts(rules + "rule r when stone then rock within 1m by k", R"(a 0 {"k":"x"})") ==
+        "0 pebble x a[1]; 0 an_early_user x rock[1]; 0 r x stone[1] rock[1]");
+  CHECK(alerts(rules + "rule r when rock then stone within 1m by k", R"(a 0 {"k":"x"})") ==
+        "0 pebble x a[1]; 0 an_early_user x rock[1]");
+}
+
 TEST_CASE("S1, S2: sessions end by idle, by an event, by their length") {
   const std::string visit =
       "session visit of (a or b or c) by k ends after 10s idle ends after 20s idle when last is b ends on c at most "

@@ -14,6 +14,10 @@ namespace {
 std::strong_ordering sign(auto a, auto b) {
   return a < b ? std::strong_ordering::less : b < a ? std::strong_ordering::greater : std::strong_ordering::equal;
 }
+// What deadlines emit before others, others, what they emit behind them.
+int part_of_instant(const Event& event) {
+  return event.ordinal >= Event::kBehindOthers ? 2 : event.ordinal >= Event::kBeforeOthers ? 0 : 1;
+}
 }  // namespace
 
 std::strong_ordering compare_tiebreaks(const Value& a, const Value& b) {
@@ -46,6 +50,7 @@ std::strong_ordering compare_tiebreaks(const Value& a, const Value& b) {
 
 std::strong_ordering total_order(const Event& a, const Event& b) {
   if (a.time != b.time) return a.time <=> b.time;
+  if (const auto order = part_of_instant(a) <=> part_of_instant(b); order != 0) return order;
   if (const auto order = compare_tiebreaks(a.tiebreak, b.tiebreak); order != 0) return order;
   if (a.position != b.position) return a.position <=> b.position;
   return a.ordinal <=> b.ordinal;

@@ -21,9 +21,12 @@ struct Position {
 
 struct Event {
   EventTypeId type;
-  std::uint32_t ordinal = 0;  // events emitted at one position stand behind their cause, in this order (S5)
+  // Of a record 0. Events that are emitted stand behind their cause, in this order (S5); what a deadline brings stands
+  // before or behind all other events of its time, which these bits say.
+  std::uint32_t ordinal = 0;
+  static constexpr std::uint32_t kBeforeOthers = 1u << 30, kBehindOthers = 1u << 31;
   Time time;
-  Position position;
+  Position position;  // of an emitted event: of the record that brought it about
   // What ids know an emitted event by: it follows from what emitted it, and not from what else was emitted. Of a record
   // it is 0: ids know it by its position.
   std::uint64_t mark = 0;
@@ -32,13 +35,15 @@ struct Event {
   std::span<const Position> origins{};  // of an emitted event: the events of the match that emitted it (F17)
 
   Value field(SlotId slot) const { return fields[slot.index]; }
+  bool is_emitted() const { return ordinal != 0; }
 };
 
 // Tiebreaks of any type compare; those of different types by rank, missing first (T10).
 std::strong_ordering compare_tiebreaks(const Value& a, const Value& b);
 int tiebreak_rank(const Value& value);
 
-// The total order: (time, tiebreak, source partition, offset), then the ordinal of emitted events.
+// The total order: (time, tiebreak, source partition, offset), then the ordinal of emitted events. What deadlines emit
+// stands before or behind all others of its time.
 std::strong_ordering total_order(const Event& a, const Event& b);
 
 }  // namespace tocsin

@@ -7,13 +7,17 @@
 
 using namespace tocsin;
 
-TEST_CASE("total order: time, tiebreak (missing first, numbers by value), source, partition, offset, ordinal") {
+TEST_CASE(
+    "total order: time, what deadlines emit, tiebreak (missing first, numbers by value), source, partition, "
+    "offset, ordinal") {
   const auto event = [](std::int64_t time, Value tiebreak, std::uint32_t source, std::uint32_t partition,
                         std::uint64_t offset, std::uint32_t ordinal = 0) {
     return Event{EventTypeId(0), ordinal, Time{time}, {SourceId(source), partition, offset}, 0, tiebreak, {}};
   };
   const std::vector<Event> ascending = {
       event(1, Value::integer(9), 9, 9, 9),
+      event(2, {}, 0, 0, 0, Event::kBeforeOthers | 1),
+      event(2, {}, 0, 0, 0, Event::kBeforeOthers | 2),
       event(2, {}, 0, 0, 5),
       event(2, {}, 0, 1, 1),
       event(2, {}, 1, 0, 0),
@@ -28,6 +32,8 @@ TEST_CASE("total order: time, tiebreak (missing first, numbers by value), source
       event(2, Value::text("a\xc3\xa4"), 0, 0, 0),  // by bytes
       event(2, Value::text("b"), 0, 0, 0),
       event(2, Value::text("b"), 0, 0, 0, 1),
+      event(2, {}, 0, 0, 0, Event::kBehindOthers | 1),
+      event(2, {}, 0, 0, 0, Event::kBehindOthers | 2),
       event(3, {}, 0, 0, 0),
   };
   for (std::size_t i = 0; i < ascending.size(); ++i) {

@@ -31,7 +31,10 @@ void SourceMarks::append(std::string& bytes, const Position& position) const {
 }
 
 void SourceMarks::append(std::string& bytes, const Event& event) const {
-  append(bytes, event.position);
+  if (!event.is_emitted())
+    append(bytes, event.position);
+  else
+    append(bytes, event.origins.empty() ? Position{} : event.origins.back());
   if (event.mark != 0) append_number(bytes += '#', event.mark);
 }
 

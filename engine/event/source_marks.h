@@ -18,7 +18,7 @@ class SourceMarks {
 
   // Where the record stands, among the bytes that an id is the hash of.
   void append(std::string& bytes, const Position& position) const;
-  // The same of any event: those that are emitted at one position are told apart by their marks.
+  // The same of any event. One that was emitted is known by the last record that it came of, and by its mark.
   void append(std::string& bytes, const Event& event) const;
 
  private:

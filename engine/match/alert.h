@@ -68,6 +68,9 @@ struct Emitted {
   std::string key_bytes;
   OwnedValues fields;  // by SlotId of the type
   std::vector<Position> origins;
+  // Of the record that brought it about, which need not be among them; of a deadline's there is none.
+  Position position;
+  OwnedValues tiebreak;    // none, or one
   std::uint64_t mark = 0;  // tells it from all others of its type (Event::mark)
   std::string place;       // as an alert's
   bool enriched = false;   // of `emit each`: goes to its sink alone, no program sees it

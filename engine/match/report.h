@@ -35,7 +35,7 @@ struct Evidence {
 // Adds the ids that an event stands for: its own, or those of the match that emitted it (F17).
 inline void add_ids(Evidence& evidence, const Event& event) {
   // An emitted event of no events (an empty window) has no id.
-  if (event.origins.empty() && event.position.source.exists()) evidence.add(event.position);
+  if (!event.is_emitted()) evidence.add(event.position);
   for (const Position& p : event.origins) evidence.add(p);
   if (event.mark != 0) evidence.marks = evidence.marks * 0x9e3779b97f4a7c15 + event.mark;
 }

@@ -451,7 +451,10 @@ const Event* RunningWindows::View::end(bool last) const {
   out.time = e.time;
   out.position = e.position;
   out.ordinal = e.ordinal;
-  out.mark = e.more != nullptr ? e.more->mark : 0;
+  if (e.more != nullptr) {
+    out.mark = e.more->mark;
+    out.origins = e.more->origins;
+  }
   return &out;
 }
 
@@ -526,6 +529,7 @@ void RunningWindows::View::evidence(std::vector<Evidence>& out) const {
     ++row->count;
     Event event;
     event.position = e.position;
+    event.ordinal = e.ordinal;
     if (e.more != nullptr) event.origins = e.more->origins;
     add_ids(*row, event);
     // A long window need not be walked to its end: there is one label, and no room for more ids.

@@ -319,7 +319,7 @@ bool Shard::on_event_ahead(const Event& event) {
   for (; seen_ahead_ < ahead_.size() && ahead_[seen_ahead_].at == seen_of_hand_; ++seen_ahead_) {
     const Ahead& ahead = ahead_[seen_ahead_];
     runners_[ahead.program]->on_ahead(std::span(&ahead, 1), outputs_);
-    after_program(ahead.program, [&] { return place_of(event); }, emitted_now_);
+    after_program(ahead.program, &event, [&] { return place_of(event); }, emitted_now_);
   }
   if (has_arrived_of(event))
     deliver_emitted(std::exchange(emitted_now_, {}), place_of(event));
@@ -337,7 +337,7 @@ std::size_t Shard::on_ahead_alone() {
   const std::size_t seen = runners_[ahead.front().program]->on_ahead(ahead, outputs_);
   seen_ahead_ += seen;
   const Ahead& last = ahead[seen - 1];
-  after_program(last.program, [&] { return place_of(*last.event); }, emitted_now_);
+  after_program(last.program, last.event, [&] { return place_of(*last.event); }, emitted_now_);
   if (!emitted_now_.empty()) deliver_emitted(std::exchange(emitted_now_, {}), {});
   scratch_.reset();
   return last.at + 1 - seen_of_hand_;
@@ -348,7 +348,7 @@ void Shard::on_late(const Event& event, Time watermark, bool among_events) {
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
     runners_[id.index]->on_late(event, watermark, outputs_);
-    after_program(id.index, [&]() -> const Place& { return place; }, emitted_now_);
+    after_program(id.index, &event, [&]() -> const Place& { return place; }, emitted_now_);
   }
   scratch_.reset();
 }
@@ -369,7 +369,7 @@ void Shard::deliver(const Event& event, const Place& place) {
   std::vector<Emitted> emitted;
   for (const ProgramId id : wanted) {
     runners_[id.index]->on_event(event, outputs_);
-    after_program(id.index, [&]() -> const Place& { return place; }, emitted);
+    after_program(id.index, &event, [&]() -> const Place& { return place; }, emitted);
   }
   --in_hand_;
   if (!emitted.empty()) deliver_emitted(std::move(emitted), place);
@@ -377,20 +377,25 @@ void Shard::deliver(const Event& event, const Place& place) {
 
 // Nearly no event brings anything out: its place is made when one does.
 template <class MakePlace>
-void Shard::after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted) {
-  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(cause(), emitted);
+void Shard::after_program(std::uint32_t program, const Event* cause, const MakePlace& place,
+                          std::vector<Emitted>& emitted) {
+  if (!outputs_.alerts.empty() || !outputs_.emitted.empty()) take_outputs(cause, place(), emitted);
   if (has_timers_[program]) look_at_due(program);
 }
 
-void Shard::take_outputs(const Place& cause, std::vector<Emitted>& emitted) {
+void Shard::take_outputs(const Event* cause, const Place& place, std::vector<Emitted>& emitted) {
   for (Alert& alert : outputs_.alerts) {
-    alert.place = cause;
+    alert.place = place;
     append_alert(alert.place, placement_->rank(alert.rule), alert.key_bytes);
     alerts_.push_back(std::move(alert));
   }
   std::uint32_t number = 0;
   for (Emitted& e : outputs_.emitted) {
-    e.place = cause;
+    if (cause != nullptr) {
+      e.position = cause->position;
+      if (!cause->tiebreak.is_missing()) e.tiebreak = OwnedValues(std::span(&cause->tiebreak, 1));
+    }
+    e.place = place;
     append_emitted(e.place, rank_of_emitter(e.by), e.key_bytes, number++);
     emitted.push_back(std::move(e));
   }
@@ -425,8 +430,12 @@ Event Shard::event_of(const Emitted& e) {
   Event event;
   event.type = e.type;
   event.time = e.time;
-  if (!e.origins.empty()) event.position = e.origins.back();
+  event.position = e.position;
+  if (!e.tiebreak.values().empty()) event.tiebreak = e.tiebreak.values().front();
   event.ordinal = ++ordinal_;
+  const Phase phase = instant_of(e.place).phase;
+  if (phase == Phase::over) event.ordinal |= Event::kBeforeOthers;
+  if (phase == Phase::waited) event.ordinal |= Event::kBehindOthers;
   event.mark = hash_bytes(rules_->schema[e.type].name, e.mark);
   event.fields = e.fields.values();
   event.origins = e.origins;
@@ -496,7 +505,7 @@ void Shard::look_at_due(std::uint32_t program) { deadlines_.set(program, runners
 // Programs in their order; what one makes may make one behind it due. What becomes due for one whose turn is over waits
 // for the next call. Programs below have their turns in the same order: what they emitted has arrived.
 void Shard::on_instant(Instant now) {
-  ordinal_ = 0;
+  if (now != std::exchange(last_instant_, now)) ordinal_ = 0;
   const Place place = place_of(now);
   std::vector<Emitted> later;
   std::vector<std::uint32_t> ready, again;  // ready: a heap, the first program on top
@@ -526,7 +535,7 @@ void Shard::on_instant(Instant now) {
     instant_ = now.phase;
     std::vector<Emitted> emitted;
     runners_[program]->on_instant(now, outputs_);
-    take_outputs(place, emitted);
+    take_outputs(nullptr, place, emitted);
     look_at_due(program);
     // For those who use it, an emitted event is one of the events at its time: after their (1), before their (3) (S5).
     if (now.phase == Phase::over)

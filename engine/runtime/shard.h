@@ -141,7 +141,7 @@ class Shard {
   std::size_t on_ahead_alone();
   void deliver(const Event& event, const Place& place);
   template <class MakePlace>
-  void after_program(std::uint32_t program, const MakePlace& cause, std::vector<Emitted>& emitted);
+  void after_program(std::uint32_t program, const Event* cause, const MakePlace& place, std::vector<Emitted>& emitted);
   void deliver_emitted(std::vector<Emitted> emitted, std::string_view cause);
   Event event_of(const Emitted& emitted);
   bool has_arrived() const { return next_arrived_ < arrived_.size(); }
@@ -157,7 +157,8 @@ class Shard {
   bool go_on(const IsBehind& arrived_is_behind, Instant before);
   bool go_to(Instant before, std::string_view place);
   bool go_to(const Event& event);
-  void take_outputs(const Place& cause, std::vector<Emitted>& emitted);
+  // `cause`: none of what a deadline brings.
+  void take_outputs(const Event* cause, const Place& place, std::vector<Emitted>& emitted);
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
@@ -198,6 +199,7 @@ class Shard {
   std::size_t evicting_ = 0;              // the program whose keys evict() looks at next
   Deadlines deadlines_{0};
   std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is
+  Instant last_instant_{};        // an instant may be given twice
   std::uint32_t ordinal_ = 0;     // emitted events so far behind what is in hand
   Outputs outputs_;               // of the call in hand; kept for its memory
   std::vector<Emitted> emitted_now_;

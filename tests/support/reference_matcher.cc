@@ -12,9 +12,12 @@
 namespace tocsin::reference {
 namespace {
 
-// The total order (T1, T10).
+// The total order (T1, T10): an emitted event stands right behind its cause (S5).
 bool before(const Event& a, const Event& b) {
   if (a.time != b.time) return a.time < b.time;
+  if (a.phase != b.phase) return a.phase < b.phase;
+  if (a.cause != nullptr) return before(*a.cause, b);
+  if (b.cause != nullptr) return !before(*b.cause, a);
   if (a.tiebreak.missing() != b.tiebreak.missing()) return a.tiebreak.missing();
   if (const auto o = order(a.tiebreak, b.tiebreak); o && *o != 0) return *o < 0;
   return std::tie(a.source, a.partition, a.offset) < std::tie(b.source, b.partition, b.offset);
@@ -137,7 +140,8 @@ class Run {
   void close_if_armed(std::size_t r, KeyState& key) const;
   void leave(Alert alert, const KeyState& key, const Place& place);
   std::string budget_key(const Rule& rule, const KeyState& key, const Match& match) const;
-  void make(const std::string& name, const KeyState& key, Time t, Fields fields, const std::vector<Taken>& taken);
+  void make(const Rule& rule, const std::string& name, const KeyState& key, Time t, Fields fields,
+            const std::vector<Taken>& taken);
   static std::vector<Taken> in_lists(const std::vector<Taken>& taken);
   static Evidence evidence_of(const std::vector<Taken>& taken);
 
@@ -158,7 +162,14 @@ class Run {
   std::vector<Event> buffer_;  // sorted
   std::deque<Event> made_events_;
   std::deque<std::vector<EventId>> evidences_;
-  std::vector<std::pair<const Event*, const std::vector<EventId>*>> to_deliver_;
+  struct Made {
+    const Event* event;
+    const std::vector<EventId>* evidence;
+    std::string by, key;
+  };
+  std::vector<Made> to_deliver_;
+  int phase_ = 2;                 // of what is in hand
+  const Event* cause_ = nullptr;  // the input's event that it is, if it is one
   std::int64_t order_ = 0;
   Time now_{std::numeric_limits<std::int64_t>::min()};
   Time watermark_{std::numeric_limits<std::int64_t>::min()};
@@ -264,15 +275,21 @@ void Run::process(Time limit, bool limit_too) {
 // T3.
 void Run::instant(Time t) {
   now_ = t;
+  cause_ = nullptr;
+  phase_ = 1;
   const auto woken = wakes_.contains(t) ? wakes_[t].who : decltype(Wakes::who){};
   for (const auto& [r, key] : woken) due(r, *key, t, 1);
   flush(2);
+  phase_ = 2;
   while (!buffer_.empty() && buffer_.front().time == t) {
     const Event e = buffer_.front();
     buffer_.erase(buffer_.begin());
     made_events_.push_back(e);
+    cause_ = &made_events_.back();
     deliver(made_events_.back(), nullptr, 2);
   }
+  cause_ = nullptr;
+  phase_ = 3;
   // Rules that make events come before those that use them; what is woken for this instant meanwhile is due, too.
   decltype(Wakes::who) done;
   while (wakes_.contains(t) && !wakes_[t].who.empty()) {
@@ -316,10 +333,11 @@ void Run::take_wakes(std::size_t r, KeyState& key) {
   if (key.open && key.open->resolve) take(*key.open->resolve);
 }
 
-// S5: what was made stands right after its cause.
+// S5: what was made stands right after its cause, by the name of who made it, then key.
 void Run::flush(int phase) {
-  const auto made = std::exchange(to_deliver_, {});
-  for (const auto& [event, evidence] : made) deliver(*event, evidence, phase);
+  auto made = std::exchange(to_deliver_, {});
+  std::ranges::stable_sort(made, {}, [](const Made& m) { return std::tie(m.by, m.key); });
+  for (const Made& m : made) deliver(*m.event, m.evidence, phase);
 }
 
 void Run::deliver(const Event& event, const std::vector<EventId>* evidence, int phase) {
@@ -773,9 +791,9 @@ void Run::fire(std::size_t r, KeyState& key, std::vector<Match> matches, const P
         if (e.number == 0) wake(r, key, match.at + e.length, Waiting::if_something_does);
     }
     const std::vector<Taken> listed = in_lists(match.taken);
-    make(rule.name, key, match.at, match.with, listed);
+    make(rule, rule.name, key, match.at, match.with, listed);
     for (std::size_t i = 0; i < rule.emit.size() && i < match.emits.size(); ++i)
-      make(rule.emit[i].event, key, match.at, match.emits[i], listed);
+      make(rule, rule.emit[i].event, key, match.at, match.emits[i], listed);
   }
 }
 
@@ -790,7 +808,8 @@ void Run::resolve(std::size_t r, KeyState& key, const std::vector<Match>& matche
 }
 
 // S5.
-void Run::make(const std::string& name, const KeyState& key, Time t, Fields fields, const std::vector<Taken>& taken) {
+void Run::make(const Rule& rule, const std::string& name, const KeyState& key, Time t, Fields fields,
+               const std::vector<Taken>& taken) {
   Event e;
   e.type = name;
   e.time = t;
@@ -813,8 +832,10 @@ void Run::make(const std::string& name, const KeyState& key, Time t, Fields fiel
       ids.push_back({one.event->event->source, one.event->event->partition, one.event->event->offset});
   }
   e.offset = evidences_.size();
+  e.phase = phase_;
+  e.cause = cause_;
   made_events_.push_back(std::move(e));
-  to_deliver_.emplace_back(&made_events_.back(), &evidences_.back());
+  to_deliver_.push_back({&made_events_.back(), &evidences_.back(), rule.name, key.canonical});
   output_.emitted.push_back({name, t, key.key, std::move(fields), evidence_of(taken), false});
 }
 
@@ -950,7 +971,7 @@ void Run::end_session(std::size_t r, KeyState& key, Time t) {
     values.push_back(fields.back());
   }
   if (!holds(rule.where, scope)) return;
-  make(rule.name, key, t, fields, written(rule.of, events));
+  make(rule, rule.name, key, t, fields, written(rule.of, events));
 }
 
 // --- summaries
@@ -1013,7 +1034,7 @@ void Run::summary(std::size_t r, KeyState& key, Time start, Time end, bool close
     values.push_back(fields.back());
   }
   if (!holds(rule.where, scope)) return;
-  make(rule.name, key, end, fields, written(rule.of, events));
+  make(rule, rule.name, key, end, fields, written(rule.of, events));
 }
 
 // --- events from JSON

@@ -43,6 +43,9 @@ struct Event {
   std::uint64_t offset = 0;
   Value tiebreak;
   Fields fields;
+  // Of an emitted event: the phase of what brought it about (T3), and the input's event, if it was one.
+  int phase = 2;
+  const Event* cause = nullptr;
 };
 
 // `source/partition/offset`; an emitted event has the evidence of what emitted it instead.
