@@ -13,7 +13,8 @@ TEST_CASE("aggregates are found by their words; percentiles by their number") {
   CHECK(kind("p99.9") == AggregateKind::percentile);
   CHECK(percentile_of("median") == 50);
   CHECK(percentile_of("p99.9") == 99.9);
-  for (const char* wrong : {"", "p", "p100", "p49", "p5x", "pp50", "p-50", "p050", "p99.99", "p500", "changes", "counts", "p1e1"})
+  for (const char* wrong :
+       {"", "p", "p100", "p49", "p5x", "pp50", "p-50", "p050", "p99.99", "p500", "changes", "counts", "p1e1"})
     CHECK_FALSE(find_aggregate(wrong).has_value());
   for (std::size_t i = 0; i < aggregates().size(); ++i) {
     if (aggregates()[i].name.empty() || aggregates()[i].name == "p") continue;

@@ -56,7 +56,8 @@ void keys_of(const Input& input, const EvalContext& context, const Evaluator& ev
 
 }  // namespace
 
-std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event, ProgramCounters& counters) {
+std::span<KeyedVisit> visits_of(const RunContext& context, ProgramId id, const Event& event,
+                                ProgramCounters& counters) {
   KeyedVisits& out = *context.visits;
   out.clear();
   const Program& program = context.rules->programs[id.index];
