@@ -50,12 +50,13 @@ Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> pa
     }
     lives[old->index] = true;
     const Program& was = before.programs[old->index];
-    if (shapes_before[old->index] == shapes_after[i])
-      if (const auto warm = warming_until(before, *old, after, ProgramId(i), passed))
-        out.warming_until[program.name] = *warm;
-    if (shapes_before[old->index] != shapes_after[i])
+    if (shapes_before[old->index] != shapes_after[i]) {
       out.reset.push_back(program.name);
-    else if (was.dials != program.dials || was.name != program.name)
+      continue;
+    }
+    if (const auto warm = warming_until(before, *old, after, ProgramId(i), passed))
+      out.warming_until[program.name] = *warm;
+    if (was.dials != program.dials || was.name != program.name)
       out.changed.push_back(program.name);
     else
       ++out.kept;

@@ -663,24 +663,27 @@ bool keeps_candidates(const RuleInfo& rule) {
   return found;
 }
 
-// `gap` and `last_seen` ask for the event before, however long ago it was (N1).
-bool shows_last(const RuleInfo& rule) {
+// It asks for the event before, however long ago it was (N1).
+bool shows_gap(const RuleInfo& rule) {
   bool found = false;
   walk_all(rule.clauses, [&](const ast::Path& path) {
-    const std::string& word = path.parts.front().text;
-    found |= path.ref.kind == ast::Ref::Kind::special && (word == "gap" || word == "last_seen");
+    found |= path.ref.kind == ast::Ref::Kind::special && path.parts.front().text == "gap";
   });
   return found;
 }
 
+// There are no more of them than the rule says itself, or it says when they may go.
+bool bounds_its_keys(const RuleInfo& rule) {
+  return rule.by_all || find_clause<ast::Forget>(rule.clauses) != nullptr ||
+         std::ranges::any_of(rule.keys, [](const KeyInfo& key) { return key.list != kNone; });
+}
+
 // F10: what has to be remembered of a key for ever, or empty.
 std::string keeps_for_ever(const RuleInfo& rule, bool previous) {
-  if (rule.by_all || find_clause<ast::Forget>(rule.clauses)) return {};
-  for (const KeyInfo& key : rule.keys)
-    if (key.list != kNone) return {};
+  if (bounds_its_keys(rule)) return {};
   const ast::Pattern& p = rule.when;
   if (std::holds_alternative<ast::Idle>(p.form)) return "`idle` remembers each key's last event";
-  if (std::holds_alternative<ast::Without>(p.form) && shows_last(rule)) return "`gap` tells of each key's last event";
+  if (std::holds_alternative<ast::Without>(p.form) && shows_gap(rule)) return "`gap` tells of each key's last event";
   if (std::holds_alternative<ast::Changes>(p.form)) return "`changes` remembers each key's last value";
   if (std::holds_alternative<ast::FewerThan>(p.form)) return "`fewer than` watches each key that was ever seen";
   if (previous) return "`previous` remembers each key's last event";
@@ -838,8 +841,7 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
   }
   // Sooner than the rule looks back, it would forget what it waits for.
   const Duration enough{std::max(days(30).us, 2 * rule.bounds.longest.value_or(Duration{}).us)};
-  const bool stays_open = !forgets && !rule.by_all && find_clause<ast::Resolve>(rule.clauses) != nullptr &&
-                          std::ranges::none_of(rule.keys, [](const KeyInfo& key) { return key.list != kNone; });
+  const bool stays_open = !bounds_its_keys(rule) && find_clause<ast::Resolve>(rule.clauses) != nullptr;
   if (!why.empty() || stays_open)
     c.report("R109", rule.at,
              ticked(rule.name) +

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <limits>
 #include <map>
 
 #include "engine/base/table_memory.h"
@@ -454,11 +455,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   bool is_idle(const KeyState& s, Time now) const {
     if (s.seen || !s.last_event || now - *s.last_event <= *program_.bounds.reach.longest) return false;
     if (s.open && (rule_.resolve.exists() || open_keys_.is_asked())) return false;
-    for (std::size_t i = 0; i < s.spent.size(); ++i)
-      if (!is_over(s.spent[i], rule_.budgets[i], now)) return false;
-    for (std::size_t i = 0; i < s.sent.size(); ++i)
-      if (!s.sent[i].empty() && now - s.sent[i].back() <= rule_.escalations[i].after) return false;
-    return s.absences.are_forgotten(now) && !due_of(s, true);
+    return spent_until(s) <= now && s.absences.are_forgotten(now) && !due_of(s, true);
   }
 
   KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
@@ -499,11 +496,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // From then on nothing that it has sent limits or escalates anything.
   Time spent_until(const KeyState& s) const {
     Time out = s.from;
-    for (std::size_t i = 0; i < s.spent.size(); ++i) {
-      const Spent& spent = s.spent[i];
-      if (!spent.fires.empty()) out = std::max(out, spent.fires.back() + rule_.budgets[i].per);
-      if (spent.suppressed > 0) out = std::max(out, spent.last_refused + rule_.budgets[i].per);
-    }
+    for (std::size_t i = 0; i < s.spent.size(); ++i) out = std::max(out, over_at(s.spent[i], rule_.budgets[i]));
     for (std::size_t i = 0; i < s.sent.size(); ++i)
       if (!s.sent[i].empty()) out = std::max(out, s.sent[i].back() + rule_.escalations[i].after + Duration{1});
     return out;
@@ -677,10 +670,12 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     }
   }
 
-  // Nothing in it limits a fire from `now` on.
-  static bool is_over(const Spent& b, const Budget& budget, Time now) {
-    return (b.fires.empty() || now - b.fires.back() >= budget.per) &&
-           (b.suppressed == 0 || now - b.last_refused >= budget.per);
+  // From then on nothing in it limits a fire.
+  static Time over_at(const Spent& b, const Budget& budget) {
+    Time out{std::numeric_limits<std::int64_t>::min()};
+    if (!b.fires.empty()) out = b.fires.back() + budget.per;
+    if (b.suppressed > 0) out = std::max(out, b.last_refused + budget.per);
+    return out;
   }
 
   // Whose key this is; null: of a budget that the rule does not have, or has no more.
@@ -694,7 +689,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   // Budgets with keys of their own: those that are over are given up whenever they have doubled.
   void make_room_for_budgets(Time now) {
     shared_spent_.make_room(kFewKeys, [&](const std::string& key, const SharedSpent& spent) {
-      return is_over(spent, *shared_budget(key), now);
+      return over_at(spent, *shared_budget(key)) <= now;
     });
   }
 
