@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "engine/program/aggregates.h"
 #include "engine/program/functions.h"
@@ -99,14 +100,32 @@ Call call_of(const Aggregate& a, std::string_view name) {
   return {std::string(name), form_of(a, name), gives(a), std::string(a.help), true, std::string(a.of_nothing)};
 }
 
+// Of other aggregates: forms of their own, and no rows of the table.
+const std::vector<Call>& of_aggregates() {
+  static const std::vector<Call> kCalls = {
+      {"zscore", "zscore(aggregate, past)", "float",
+       "how many deviations an aggregate of a window lies from its own windows in the past: `zscore(count(x over 1d), "
+       "14d)`",
+       true, "missing"},
+      {"forecast", "forecast(x.field over D, ahead)", "float; of durations a duration",
+       "the least-squares line over the window, so far ahead: `forecast(disk.free over 3h, 24h)`", true, "missing"},
+  };
+  return kCalls;
+}
+
 // Of a missing argument the others give a missing value.
 constexpr auto kChoose = std::to_array<std::string_view>({"coalesce", "if"});
+
+std::string row_of(const Call& call) {
+  return fmt::format("| `{}` | {} | {} | {} |\n", call.form, call.gives, call.of_nothing, call.help);
+}
 
 }  // namespace
 
 std::vector<Call> calls_named(std::string_view name) {
   std::vector<Call> out;
   if (const auto id = find_aggregate(name)) out.push_back(call_of(aggregates()[id->index], name));
+  std::ranges::copy_if(of_aggregates(), std::back_inserter(out), [&](const Call& call) { return call.name == name; });
   if (const auto id = find_function(name)) out.push_back(call_of(functions()[id->index]));
   return out;
 }
@@ -140,9 +159,19 @@ std::string functions_page() {
   for (const Aggregate& a : aggregates()) {
     if (a.name.empty()) continue;  // no author can write it
     const Call call = call_of(a, a.name == "p" ? "p95" : a.name);
-    out += fmt::format("| `{}` | {} | {} | {} |\n", call.form, call.gives, call.of_nothing, call.help);
+    out += row_of(call);
   }
+  for (const Call& call : of_aggregates()) out += row_of(call);
   return out;
+}
+
+std::vector<std::string> names_of_calls() {
+  std::vector<std::string> names;
+  for (const Function& f : functions()) names.emplace_back(f.name);
+  for (const Aggregate& a : aggregates())
+    if (!a.name.empty() && a.name != "p") names.emplace_back(a.name);
+  for (const Call& call : of_aggregates()) names.push_back(call.name);
+  return names;
 }
 
 }  // namespace tocsin::app

@@ -19,6 +19,7 @@ struct Call {
 
 // Those called so: an aggregate, a function, or both (`min`).
 std::vector<Call> calls_named(std::string_view name);
+std::vector<std::string> names_of_calls();
 std::string in_text(const Call& call);
 std::string functions_page();
 

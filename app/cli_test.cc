@@ -300,6 +300,8 @@ TEST_CASE("explain tells what a function or an aggregate takes and gives") {
         "gives: float; of durations a duration; missing where there is no value\n"
         "a quantile, p50 to p99.9; linear between the closest ranks\n");
   CHECK(contains(run({"explain", "min"}).out, "aggregate min(x.field)\n"));
+  CHECK(contains(run({"explain", "zscore"}).out, "aggregate zscore(aggregate, past)\n"));
+  CHECK(contains(run({"explain", "weekdya", "-"}, {.input = ""}).err, "did you mean `weekday`?"));
   CHECK(contains(run({"explain", "min"}).out, "\nfunction min(any, any, ...)\n"));
   CHECK(nlohmann::json::parse(run({"explain", "trim", "--json"}).out)["form"] == "trim(text)");
   CHECK(run({"explain", "trim", "--format", "dot"}).code == 2);

@@ -9,6 +9,7 @@
 #include "app/command.h"
 #include "app/control/client.h"
 #include "app/daemon_client.h"
+#include "app/one_line.h"
 #include "app/savepoint_command.h"
 #include "app/table.h"
 #include "engine/base/wording.h"
@@ -34,8 +35,13 @@ void print_status(const Json& s, std::ostream& out) {
   line("ready", health(s["ready"]));
   line("rules", fmt::format("{} ({} disabled), generation {}", number_of(s["rules"]), number_of(s["rules_disabled"]),
                             number_of(s["reload"]["generation"])));
-  if (s["reload"].contains("error"))
-    line("reload", "refused, the rules before it run on: " + shown(s["reload"]["error"]));
+  if (s["reload"].contains("error")) {
+    // A diagnostic shows the place in its text, which is no text for one line.
+    const auto why = s["reload"]["error"].get<std::string>();
+    const std::size_t end = why.find('\n');
+    line("reload", "refused, the rules before it run on: " + on_one_line(why.substr(0, end)));
+    if (end != std::string::npos) line("", "`tocsin reload --dry-run` shows where");
+  }
   if (s["reload"].contains("rebuild")) {
     std::string rules;
     for (const Json& rule : s["reload"]["rebuild"]["rules"]) rules += (rules.empty() ? "" : ", ") + shown(rule);
@@ -85,6 +91,8 @@ void print_rules(const Json& rules, std::ostream& out) {
       note += (note.empty() ? "" : ", ") + ("warming until " + shown(rule["warming_until"]));
     if (rule["cut_short"].get<std::uint64_t>() > 0)
       note += (note.empty() ? "" : ", ") + ("cut short " + number_of(rule["cut_short"]) + " times");
+    if (rule["missing_key"].get<std::uint64_t>() > 0)
+      note += (note.empty() ? "" : ", ") + ("skipped " + number_of(rule["missing_key"]) + " events without its key");
     rows.push_back({shown(rule["name"]), shown(rule["severity"]), number_of(rule["alerts"]), number_of(rule["events"]),
                     number_of(rule["keys"]), note});
   }

@@ -15,6 +15,13 @@ TEST_CASE("the commands: what they print, and their exit codes") {
   CHECK(contains(status.out, "ready        no: state is being loaded"));
   CHECK(contains(status.out, "PROBLEM: disk full"));
   CHECK(contains(status.out, "rebuild      pair, odd: 43 % of what their sources still have is read\n"));
+  daemon.desk.refused_by = "error[R001]: `wihtin` does not fit here\n  --> a.rules:2:3\n   |\n 2 | wihtin";
+  CHECK(contains(with({"status"}).out,
+                 "reload       refused, the rules before it run on: error[R001]: `wihtin` does not fit here\n"
+                 "             `tocsin reload --dry-run` shows where\n"));
+  daemon.desk.refused_by = "source.in: no";
+  CHECK(contains(with({"status"}).out, "run on: source.in: no\n"));
+  daemon.desk.refused_by.clear();
   CHECK(Json::parse(with({"status", "--json"}).out)["schema"] == "tocsin/status/1");
   CHECK(with({"status", "--ready"}).code == 1);
   CHECK(contains(with({"rules"}).out, "brute_force  high"));

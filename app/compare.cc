@@ -238,9 +238,10 @@ std::string OutputBook::was(const std::string& program) const {
 void OutputBook::add(const Alert& alert, const DocumentNames& names) {
   std::string document;
   append_alert(document, alert, names);
-  // Time first, so that the book is in order of time.
+  // Time first, so that the book is in order of time. How many reminders there were is content, not who is told.
+  const bool reminds = alert.state == Alert::State::firing && alert.reminder > 0;
   std::string what =
-      fmt::format("{:020} {} {} {}", alert.time.us, static_cast<int>(alert.state), alert.reminder, alert.key_bytes);
+      fmt::format("{:020} {} {} {}", alert.time.us, static_cast<int>(alert.state), reminds, alert.key_bytes);
   kinds_[{names.rules->programs[alert.rule.index].name, {}}][std::move(what)].push_back(
       {without_version(std::move(document)), line_of(alert, names)});
 }

@@ -381,7 +381,7 @@ Exit explain_rule(const std::string& name, std::span<const std::string> operands
   if (waits_for_terminal(paths, console)) return refuse_terminal(console, "explain");
   const Result<ReadRules> rules = read_rules(paths, arguments, console);
   if (!rules) return unreadable(console, "explain", rules.error());
-  std::vector<std::string> names;
+  std::vector<std::string> names = names_of_calls();
   for (const ReadSet& set : rules->sets) {
     std::optional<Known> known = find(set.model, name, rules->files_of(set));
     if (!known) {

@@ -1,6 +1,8 @@
 // A run is one engine and one source, read until it ends or somebody says stop.
 #include "app/history.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -9,6 +11,7 @@
 #include <utility>
 
 #include "app/profile.h"
+#include "engine/base/wording.h"
 #include "engine/io/clock.h"
 #include "engine/runtime/crew.h"
 
@@ -222,6 +225,24 @@ Result<HistoryResult> run_history(const History& history, std::istream& input, c
 
 std::unique_ptr<Source> stream_source(std::istream& input, std::size_t block_bytes) {
   return std::make_unique<StreamSource>(input, block_bytes);
+}
+
+std::string not_judged(const HistoryResult& result) {
+  std::string text;
+  const auto add = [&text](std::string words) { text += (text.empty() ? "" : ", ") + std::move(words); };
+  if (result.late > 0) add(fmt::format("{} late", result.late));
+  if (result.left_out > 0) add(fmt::format("{} outside of --from and --to", result.left_out));
+  if (result.not_sampled > 0) add(fmt::format("{} left out by --sample", result.not_sampled));
+  std::uint64_t dead = 0;
+  std::string reasons;
+  for (std::size_t i = 0; i < kDeadReasons; ++i) {
+    dead += result.dead[i];
+    if (result.dead[i] > 0)
+      reasons +=
+          fmt::format("{}{} {}", reasons.empty() ? "" : ", ", result.dead[i], name_of(static_cast<DeadReason>(i)));
+  }
+  if (dead > 0) add(fmt::format("{} ({})", counted(dead, "dead letter"), reasons));
+  return text;
 }
 
 }  // namespace tocsin::app

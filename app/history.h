@@ -72,6 +72,9 @@ struct HistoryResult {
   bool stopped = false;                      // `stopped` said so before the input ended
 };
 
+// The records of which no event was judged: "3 late, 16 dead letters (16 unknown_event)"; empty when there are none.
+std::string not_judged(const HistoryResult& result);
+
 // What comes out, in order, as it comes; one at a time, on any of the engine's threads.
 struct HistoryOutputs {
   std::function<void(const Alert&, const DocumentNames&)> alert;

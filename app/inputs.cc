@@ -292,7 +292,10 @@ Result<CodecConfig> codec_of(const Arguments& arguments, const Schema& schema) {
   if (!lines) return tl::unexpected(lines.error());
   codec.lines = std::move(*lines);
   if (auto named = name_events(codec, arguments, schema); !named) return tl::unexpected(named.error());
-  if (arguments.has("--columns")) codec.columns = split(arguments.value("--columns"));
+  if (arguments.has("--columns")) {
+    if (codec.format != Format::csv) return refused("--columns names the columns of --input-format csv");
+    codec.columns = split(arguments.value("--columns"));
+  }
   codec.time_field = arguments.value("--time-field");
   if (auto there = times_are_there(codec, schema); !there) return tl::unexpected(there.error());
   codec.time.unit = unit_of(arguments.value("--time-unit"));

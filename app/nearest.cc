@@ -68,10 +68,14 @@ class Search {
       if (alone && first.quantity.kind == Kind::one && !std::holds_alternative<ast::AnyOf>(first.what))
         break;  // the rule itself
       const ast::RuleDecl part = prefix(reached + 1);
-      const auto match = asker_.ask(part);
+      auto match = asker_.ask(part);
+      if (!match && !asker_.meant_something() && may_be_left_out(sequence.steps[reached])) {
+        ++reached;  // nothing but steps that need not come: what begins a match comes behind them
+        continue;
+      }
       if (!match) return stuck_at(sequence, reached, part);
       steps_reached_ = ++reached;
-      out_.match = match;
+      out_.match = std::move(match);
     }
     if (!alone && reached == steps)
       out_.reached = fmt::format("all {} ({}), at {}", steps == 1 ? "of it" : fmt::format("{} steps", steps),
@@ -80,8 +84,15 @@ class Search {
     refused_by(whole_);
   }
   void operator()(const ast::Apart& f) {
-    largest(f.number, print(f.stream),
-            [](ast::Pattern& p, std::int64_t n) { std::get<ast::Apart>(p.form).number = count_of(n); });
+    largest(f.number, print(f.stream), [](ast::Pattern& p, std::int64_t n) {
+      if (n == 1) {
+        ast::Step one;
+        one.what = std::get<ast::Apart>(p.form).stream;
+        p.form = ast::Sequence{{std::move(one)}, {}};
+      } else {
+        std::get<ast::Apart>(p.form).number = count_of(n);
+      }
+    });
   }
   void operator()(const ast::Distinct& f) {
     largest(f.number, "different values",
@@ -96,33 +107,39 @@ class Search {
             [](ast::Pattern& p, std::int64_t n) { std::get<ast::Changes>(p.form).number = count_of(n); });
   }
   void operator()(const ast::Idle& f) {
-    pause("gap", "pause", f.length,
-          [](ast::Pattern& p, ast::Length l) { std::get<ast::Idle>(p.form).length = std::move(l); });
+    pause("pause", f.length, [](ast::Pattern& p, ast::Length l) { std::get<ast::Idle>(p.form).length = std::move(l); });
   }
   void operator()(const ast::Without& f) {
-    pause("gap", fmt::format("time without a `{}`", print(f.missing)), f.length,
+    pause(fmt::format("time without a `{}`", print(f.missing)), f.length,
           [](ast::Pattern& p, ast::Length l) { std::get<ast::Without>(p.form).length = std::move(l); });
   }
   void operator()(const ast::Silence& f) {
+    const std::string name = print(f.stream);
+    const Duration wanted = std::get<Duration>(f.length.value);
+    std::string since;
+    Time from{};
     if (const auto last = longest_silent(f.stream)) {
-      out_.reached = fmt::format("the last `{}` was at {}; the silence is not {} long by then", print(f.stream),
-                                 write_(last->time), dsl::in_words(std::get<Duration>(f.length.value)));
       out_.match = last;
-      the_end_ = print(f.stream);
-      return refused_by(whole_);
-    }
-    if (after_) {  // F2
-      out_.reached = fmt::format("a silence is told once; another begins when a `{}` comes", print(f.stream));
+      the_end_ = name;
+      from = last->time;
+      since = fmt::format("the last `{}` was at {}", name, write_(from));
+    } else if (after_) {  // F2
+      out_.reached = fmt::format("a silence is told once; another begins when a `{}` comes", name);
       told_once_ = true;
       return;
+    } else if (const auto least = shortest(
+                   "last_seen",
+                   [](ast::Pattern& p, ast::Length l) { std::get<ast::Silence>(p.form).length = std::move(l); });
+               !least.empty()) {  // a key of a list is waited for though nothing has come of it
+      out_.match = least.back();
+      from = least.back().time - kShortest;
+      since = fmt::format("no `{}` has come; it is waited for since {}", name, write_(from));
     }
-    // A key of a list waits though nothing came of it.
-    pause("last_seen", {}, f.length,
-          [](ast::Pattern& p, ast::Length l) { std::get<ast::Silence>(p.form).length = std::move(l); });
     if (out_.match)
-      out_.reached = fmt::format("the last `{}` was at {}; the silence is not {} long by then", print(f.stream),
-                                 write_(out_.match->last.value_or(out_.match->time)),
-                                 dsl::in_words(std::get<Duration>(f.length.value)));
+      out_.reached = from + wanted > until_
+                         ? fmt::format("{}; the silence is not {} long by then", since, dsl::in_words(wanted))
+                         : fmt::format("{}: a silence of {}", since, dsl::in_words(until_ - from));
+    refused_by(whole_);
   }
   void operator()(const ast::NoAfter& f) {
     ast::RuleDecl begun = partial(whole_);
@@ -133,12 +150,7 @@ class Search {
     out_.match = asker_.ask(begun);
     if (!out_.match) return refused_by(begun);
     out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(out_.match->time));
-    if (const auto came = asker_.ask(answered(begun, f.missing, ast::StepBound{f.within, {}, {}}))) {
-      out_.ended = came_at(f.missing, *came);
-    } else {
-      out_.missing = fmt::format("{} without a `{}` have not passed", dsl::in_words(std::get<Duration>(f.within.value)),
-                                 print(f.missing));
-    }
+    waited(begun, f.missing, ast::StepBound{f.within, {}, {}});
   }
   void operator()(const ast::FewerThan& f) {
     fewest(f);
@@ -154,45 +166,87 @@ class Search {
   }
 
  private:
-  std::string of(const ast::RuleDecl& rule) const { return fmt::format("`{}`", print(pattern_of(rule))); }
+  static bool may_be_left_out(const ast::Step& step) {
+    return step.quantity.kind == Kind::maybe || step.quantity.kind == Kind::zero_or_more;
+  }
+
+  std::string of(const ast::RuleDecl& rule) const {
+    ast::Pattern pattern = pattern_of(rule);
+    if (pattern.within == very_long()) pattern.within = info_.when.within;  // nobody wrote that
+    return fmt::format("`{}`", print(pattern));
+  }
 
   ast::RuleDecl prefix(std::size_t steps) const { return prefix_of(info_, steps); }
 
   // `reached` steps were there and the next was not.
   void stuck_at(const ast::Sequence& sequence, std::size_t reached, const ast::RuleDecl& next) {
     const ast::Step& step = sequence.steps[reached];
-    if (reached > 0)
+    if (out_.match)
       out_.reached =
           fmt::format("{} of {} steps ({}), at {}", reached, sequence.steps.size() + (sequence.ending ? 1 : 0),
                       of(prefix(reached)), write_(out_.match->time));
+    const bool begins = !out_.match;
     const auto wanted = step.quantity.kind == Kind::at_least || step.quantity.kind == Kind::exactly ||
                                 step.quantity.kind == Kind::from_to
                             ? value(step.quantity.low)
                             : std::nullopt;
     if (const auto* any = std::get_if<ast::AnyOf>(&step.what)) return stuck_at(*any, reached, next);
     bool some = false;
-    if (wanted && *wanted > 1) {
-      const auto [n, match] = most(next, *wanted, [&](ast::RuleDecl& rule, std::int64_t m) {
-        ast::Quantity& q = std::get<ast::Sequence>(pattern_of(rule).form).steps[reached].quantity;
-        q.kind = Kind::at_least;
-        q.low = count_of(m);
-      });
+    if ((wanted && *wanted > 1) || step.until) {
+      const std::int64_t enough = wanted.value_or(1);
+      const auto [n, match] = most(next, enough, [&](ast::RuleDecl& rule, std::int64_t m) { take(rule, reached, m); });
       if (match) {
         some = true;
         const std::int64_t there = sequence.steps.size() == 1 ? static_cast<std::int64_t>(match->count) : n;
-        const std::string told = counted(n < *wanted ? n : there, *wanted, of_step(step), window_of(next));
+        const bool ends = step.until && n == enough;  // all of them, but not what ends their row
+        const std::string told = ends ? fmt::format("{} {}", n, of_step(step))
+                                      : counted(n < enough ? n : there, enough, of_step(step), window_of(next));
         out_.reached += out_.reached.empty() ? fmt::format("{}, at {}", told, write_(match->time))
                                              : fmt::format(", then {}, at {}", told, write_(match->time));
         out_.match = match;
+        if (ends) out_.missing = fmt::format("after that no `{}` that fits", print(step.until->stream));
       }
     }
-    if (!some)
-      out_.missing = fmt::format("{}{}", reached == 0 ? "no " : "after that no ", of_step(step)) + " that fits";
+    if (const auto* group = std::get_if<ast::Group>(&step.what); group != nullptr && !some)
+      if (const auto* inner = std::get_if<ast::Sequence>(&group->pattern->form)) some = inside(*inner, reached, next);
+    if (!some) out_.missing = fmt::format("{}no {} that fits", begins ? "" : "after that ", of_step(step));
     refused_by(next);
+  }
+
+  // `n` of the events of a step, whatever else would have to come to end their row.
+  static void take(ast::RuleDecl& rule, std::size_t number, std::int64_t n) {
+    ast::Pattern& pattern = pattern_of(rule);
+    ast::Step& step = std::get<ast::Sequence>(pattern.form).steps[number];
+    step.quantity.kind = n == 1 && !step.consecutive ? Kind::one : Kind::at_least;
+    step.quantity.low = count_of(n);
+    step.until.reset();
+    if (n > 1 && !step.consecutive && !pattern.within) pattern.within = very_long();
+  }
+
+  // Of a group no round was there: how far the first came.
+  bool inside(const ast::Sequence& group, std::size_t reached, const ast::RuleDecl& next) {
+    for (std::size_t steps = group.steps.size(); steps-- > 1;) {
+      ast::RuleDecl part = partial(next);
+      std::vector<ast::Step>& all = std::get<ast::Sequence>(pattern_of(part).form).steps;
+      const ast::Link link = all[reached].link;
+      all.resize(reached);
+      all.insert(all.end(), group.steps.begin(), group.steps.begin() + static_cast<std::ptrdiff_t>(steps));
+      all[reached].link = link;
+      const auto match = asker_.ask(part);
+      if (!match) continue;
+      out_.reached +=
+          fmt::format("{}{} of {} steps of {}, at {}", out_.reached.empty() ? "" : ", then ", steps, group.steps.size(),
+                      of_step(std::get<ast::Sequence>(pattern_of(next).form).steps[reached]), write_(match->time));
+      out_.match = match;
+      out_.missing = fmt::format("after that no {} that fits", of_step(group.steps[steps]));
+      return true;
+    }
+    return false;
   }
 
   // Of the alternatives of `any N of` and `all of`: how many there were, and which nothing fits.
   void stuck_at(const ast::AnyOf& any, std::size_t reached, const ast::RuleDecl& next) {
+    const bool begins = !out_.match;
     const auto any_in = [&](ast::RuleDecl& rule) -> ast::AnyOf& {
       return std::get<ast::AnyOf>(std::get<ast::Sequence>(pattern_of(rule).form).steps[reached].what);
     };
@@ -202,7 +256,7 @@ class Search {
         most(next, wanted, [&](ast::RuleDecl& rule, std::int64_t m) { any_in(rule).number = count_of(m); });
     if (match) {
       out_.reached += fmt::format("{}{} of the {} of {}, at {}", out_.reached.empty() ? "" : ", then ", n, wanted,
-                                  reached > 0 ? "`any of`" : of(next), write_(match->time));
+                                  !begins ? "`any of`" : of(next), write_(match->time));
       out_.match = match;
     }
     std::vector<std::string> none;
@@ -214,7 +268,7 @@ class Search {
       if (!asker_.ask(alone) && asker_.meant_something()) none.push_back(of_step(any.alternatives[i]));
     }
     if (!none.empty())
-      out_.missing = fmt::format("{}no {} that fits", reached > 0 ? "after that " : "", fmt::join(none, " and no "));
+      out_.missing = fmt::format("{}no {} that fits", begins ? "" : "after that ", fmt::join(none, " and no "));
     refused_by(next);
   }
 
@@ -282,6 +336,12 @@ class Search {
       std::get<ast::FewerThan>(pattern_of(weaker).form).number = count_of(n);
       return asker_.ask(weaker);
     };
+    if (auto few = fewer_than(wanted)) {  // its clauses refused it
+      out_.reached =
+          fmt::format("fewer than {} `{}`{}, at {}", wanted, print(f.stream), window_of(whole_), write_(few->time));
+      out_.match = std::move(few);
+      return;
+    }
     std::int64_t low = wanted, high = wanted;  // does not fire with low
     std::optional<Alert> best;
     while (!best && high < dsl::kCountMax) best = fewer_than(high = std::min(high * 2, dsl::kCountMax));
@@ -312,37 +372,46 @@ class Search {
     the_end_ = print(f.stream);
   }
 
-  // A pause that was too short: the longest there was.
+  // Each time that the rule would fire with next to no pause; its text is the fact.
+  static constexpr Duration kShortest{1'000};
   template <class Set>
-  void pause(const std::string& fact, const std::string& what, const ast::Length& length, Set&& set) {
+  std::vector<Alert> shortest(const std::string& fact, Set&& set) {
     ast::RuleDecl weaker = partial(whole_);
     ast::Length least;
-    least.value = Duration{1'000};
+    least.value = kShortest;
     set(pattern_of(weaker), least);
     set_alert(weaker, interpolated(fact));
-    std::vector<Alert> all = asker_.ask_all(weaker);
-    if (all.empty()) return refused_by(whole_);
-    const auto gap = [](const Alert& a) { return a.last && a.first ? *a.last - *a.first : Duration{}; };
-    const auto longest = fact == "gap" ? std::ranges::max_element(all, {}, gap) : all.end() - 1;
-    if (fact == "gap")
+    return asker_.ask_all(weaker);
+  }
+
+  // A pause that was too short: the longest there was.
+  template <class Set>
+  void pause(const std::string& what, const ast::Length& length, Set&& set) {
+    const std::vector<Alert> all = shortest("gap", set);
+    if (!all.empty()) {
+      const auto longest = std::ranges::max_element(all, {}, [](const Alert& a) { return number_in(a.text); });
       out_.reached = fmt::format("the longest {} was {} of {}, at {}", what, longest->text,
                                  dsl::in_words(std::get<Duration>(length.value)), write_(longest->time));
-    out_.match = *longest;
+      out_.match = *longest;
+    }
     refused_by(whole_);
   }
 
-  // The steps were there: the event that must not come came, or time has not passed.
+  // The steps were there, and from then on no `answer` was to come: one came, or time has not passed.
   void disproved(const ast::Sequence& sequence) {
-    const ast::RuleDecl came_in_time =
-        answered(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
-    if (const auto came = asker_.ask(came_in_time)) {
-      out_.ended = came_at(sequence.ending->stream, *came);
+    waited(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
+    if (out_.ended.empty()) refused_by(whole_);
+  }
+  void waited(const ast::RuleDecl& begun, const ast::Stream& answer, const ast::StepBound& within) {
+    std::optional<Alert> came;  // for what was reached: one that came for an attempt before it ended that one
+    for (Alert& alert : asker_.ask_all(answered(begun, answer, within)))
+      if (alert.key_bytes == out_.match->key_bytes && out_.match->place < alert.place) came = std::move(alert);
+    if (came) {
+      out_.ended = came_at(answer, *came);
       return;
     }
-    out_.missing = fmt::format("{} without a `{}` have not passed",
-                               dsl::in_words(std::get<Duration>(sequence.ending->within.length.value)),
-                               print(sequence.ending->stream));
-    refused_by(whole_);
+    const std::string wanted = dsl::in_words(std::get<Duration>(within.length.value));
+    out_.missing = fmt::format("{} without a `{}` have not passed", wanted, print(answer));
   }
 
   // ----- `for D` -------------------------------------------------------------------------------------
@@ -472,11 +541,25 @@ class Search {
       if (measured.wanted == Wanted::other) return measured.target ? std::abs(number - *measured.target) : 0;
       return measured.wanted == Wanted::more ? -number : number;
     };
-    const Alert& best = *std::ranges::min_element(*all, {}, far);
+    Alert best = *std::ranges::min_element(*all, {}, far);
+    best = beyond(measured, std::move(best), far);
     out_.reached += fmt::format("`{}` came to {} at {}, `{}` is wanted", print(measured.what), best.text,
                                 write_(best.time), measured.whole);
     out_.match = best;
   }
+  // It is judged, too, when an event leaves a window (F1): what it was then, where that was nearer.
+  template <class Far>
+  Alert beyond(const Measured& measured, Alert best, Far&& far) {
+    for (int more = kBeyondMost; more-- > 0;) {
+      const auto nearer = asker_.ask_beyond(whole_, measured, best.text);
+      if (!nearer || nearer->empty()) break;
+      const Alert& next = *std::ranges::min_element(*nearer, {}, far);
+      if (!(far(next) < far(best))) break;
+      best = next;
+    }
+    return best;
+  }
+  static constexpr int kBeyondMost = 32;
   static double number_in(const std::string& text) {
     const std::optional<Duration> length = parse_duration(text);
     return length ? static_cast<double>(length->us) : std::strtod(text.c_str(), nullptr);
@@ -522,9 +605,14 @@ class Search {
     return asker_.ask_all(any, Asker::Of::the_key_with_used_up_events).empty() && asker_.meant_something();
   }
 
-  std::string nothing_at_all() const {
+  std::string nothing_at_all() {
     const std::string then = after_ ? "after that " : "";
-    if (!asks_for_a_key_) return then + "no event that the rule reads came";
+    if (!asks_for_a_key_) {
+      const std::size_t keyless = without_key();
+      if (keyless == 0) return then + "no event that the rule reads came";
+      return then + fmt::format("no event that the rule reads has its whole key; {} came without",
+                                keyless == 1 ? "one" : std::to_string(keyless));
+    }
     for (const ast::Clause& clause : whole_.clauses)
       if (const auto* by = std::get_if<ast::By>(&clause.node))
         for (const ast::Key& key : by->keys)
@@ -532,6 +620,14 @@ class Search {
             return fmt::format("no event that the rule reads has this key, and only the keys of list `{}` are watched",
                                key.list->text);
     return then + "no event that the rule reads has this key";
+  }
+
+  // K5: events that the rule would read, if they had its key.
+  std::size_t without_key() {
+    ast::RuleDecl any = alone(whole_, any_event());
+    for (ast::Clause& clause : any.clauses)
+      if (auto* by = std::get_if<ast::By>(&clause.node)) *by = ast::By{{}, true};
+    return asker_.ask_all(any, Asker::Of::any_key).size();
   }
 
   // E1: which events of the match are none for the rule as it is.

@@ -80,6 +80,7 @@ class Profile::Measured final : public Runner {
   std::size_t save(std::size_t most) override { return runner_->save(most); }
   void watched(Time from) override { runner_->watched(from); }
   bool load(const StateAddress& address, StateReader& in) override { return runner_->load(address, in); }
+  void restored(Instant passed) override { runner_->restored(passed); }
   bool fires(std::span<const std::uint32_t> parts, std::string_view bytes) const override {
     return runner_->fires(parts, bytes);
   }

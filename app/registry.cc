@@ -33,8 +33,8 @@ Result<T> of(const std::string& what, Result<T> result) {
   return result;
 }
 
-Tell tell_as(const std::string& what, const Surroundings& around) {
-  return [what, tell = around.tell](const std::string& sentence) { tell(what + ": " + sentence); };
+Tell as(const std::string& what, const Tell& tell) {
+  return [what, tell](const std::string& sentence) { tell(what + ": " + sentence); };
 }
 
 Result<std::unique_ptr<Sink>> open_webhook(const std::string& name, const WebhookSink& address,
@@ -64,7 +64,7 @@ Result<std::unique_ptr<Sink>> open_sink(const SinkSettings& settings, const Surr
           [](std::monostate) -> Opened { return refused(std::string(kNoAddress)); },
           [](const KafkaSink&) -> Opened { return refused(std::string(kNoKafka)); },
           [&](const FileSink& file) -> Opened {
-            return open_file_sink({.path = file.path}, around.clock, tell_as("sink `" + settings.name + "`", around));
+            return open_file_sink({.path = file.path}, around.clock, as("sink `" + settings.name + "`", around.tell));
           },
           [](const StdoutSink&) -> Opened { return console_sink(); },
           [&](const WebhookSink& address) -> Opened { return open_webhook(settings.name, address, around); },
@@ -91,12 +91,12 @@ Result<std::unique_ptr<Source>> open_source(const SourceSettings& settings, cons
     config.line_max = record_max;
     config.follow = follow;
     config.header = codec.format == Format::csv && codec.columns.empty();
-    config.tell = tell_as(what, around);
+    config.tell = as(what, around.tell);
     return open_file_source(config, id, {}, &around.clock);
   };
   const auto stream = [&](StreamSourceConfig config) -> Opened {
     config.line_max = record_max;
-    return open_stream_source(config, id, around.clock, tell_as(what, around));
+    return open_stream_source(config, id, around.clock, as(what, around.tell), as(what, around.note));
   };
   return of(what, std::visit(Overloaded{
                                  [](std::monostate) -> Opened { return refused(std::string(kNoAddress)); },

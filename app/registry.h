@@ -19,7 +19,8 @@ namespace tocsin::app {
 // What adapters get of the daemon. All of it may be called by threads of theirs, and outlives them.
 struct Surroundings {
   const Clock& clock;
-  Tell tell;  // sentences begin with the name of the source or sink
+  Tell tell;  // what is wrong; sentences begin with the name of the source or sink
+  Tell note;  // what is as it should be, likewise
   // An alert that a sink has given up.
   std::function<void(const std::string& sink, const std::string& id, const std::string& body, const std::string& why)>
       dead;

@@ -36,7 +36,7 @@ TEST_CASE("registry: every address of a source but Kafka's opens one, and what f
   const Place place;
   const StandingClock clock;
   std::vector<std::string> told;
-  const Surroundings around{clock, [&](const std::string& text) { told.push_back(text); }, {}};
+  const Surroundings around{clock, tell_nobody, [&](const std::string& text) { told.push_back(text); }, {}};
   const auto open = [&](SourceAddress address) {
     SourceSettings settings;
     settings.name = "in";
@@ -61,7 +61,7 @@ TEST_CASE("registry: every address of a source but Kafka's opens one, and what f
 TEST_CASE("registry: sinks by their addresses; one file is one sink") {
   const Place place;
   const StandingClock clock;
-  const Surroundings around{clock, tell_nobody, {}};
+  const Surroundings around{clock, tell_nobody, tell_nobody, {}};
   const auto open = [&](std::vector<SinkAddress> addresses) {
     std::vector<SinkSettings> settings;
     for (SinkAddress& address : addresses)

@@ -63,29 +63,12 @@ struct Tally {
   }
 };
 
-// The records of which no event was judged.
-std::string not_judged_in_words(const HistoryResult& result) {
-  std::string text;
-  if (result.late > 0) text += fmt::format(", {} late", result.late);
-  if (result.left_out > 0) text += fmt::format(", {} outside of --from and --to", result.left_out);
-  if (result.not_sampled > 0) text += fmt::format(", {} left out by --sample", result.not_sampled);
-  std::uint64_t dead = 0;
-  std::string reasons;
-  for (std::size_t i = 0; i < kDeadReasons; ++i) {
-    dead += result.dead[i];
-    if (result.dead[i] > 0)
-      reasons +=
-          fmt::format("{}{} {}", reasons.empty() ? "" : ", ", result.dead[i], name_of(static_cast<DeadReason>(i)));
-  }
-  if (dead > 0) text += fmt::format(", {} ({})", counted(dead, "dead letter"), reasons);
-  return text.empty() ? text : "; besides them" + text.substr(1);
-}
-
 // Which events there were, and what became of the rest.
 std::string input_in_words(const HistoryResult& result) {
   std::string text = counted(result.events, "event");
   if (result.first && result.last) text += fmt::format(" from {} to {}", rfc3339(*result.first), rfc3339(*result.last));
-  return text + not_judged_in_words(result) + "\n";
+  if (const std::string rest = not_judged(result); !rest.empty()) text += "; besides them " + rest;
+  return text + "\n";
 }
 
 std::string rule_in_words(const std::string& name, std::size_t width, const Tally* tally) {

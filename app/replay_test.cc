@@ -452,6 +452,7 @@ TEST_CASE("a group, a time field or a column that nobody knows is told before a 
                  "--line login: no group `ts` for its timestamp; name one so, or another by --time-field\n"));
   CHECK(contains(said({"--input-format", "csv", "--columns", "ts,user", "--time-field", "tss"}).err,
                  "--time-field: no column of --columns is called `tss`; did you mean `ts`?\n"));
+  CHECK(contains(said({"--columns", "ts,user"}).err, "--columns names the columns of --input-format csv\n"));
   CHECK(contains(said({"--line", "login=(?P<user"}).err, "the regular expression for `login` is not one"));
 }
 
@@ -495,6 +496,18 @@ TEST_CASE("any of: events by the hundred in its window are no reason to give up,
   std::istringstream lines(ran.out);
   for (std::string line; std::getline(lines, line);) CHECK(contains(line, "\"text\":\"2ms\""));
   CHECK(!contains(ran.err, "limit"));
+}
+
+TEST_CASE("--compare: how many reminders an alert had is a difference within it") {
+  const Folder folder;
+  const std::string events = "event x has k text, ts time timestamp ts in s late 0s\n";
+  const std::string rule = "rule q when x by k resolve when no x for 30s alert low \"{k}\"\n";
+  const std::string now = folder.write("now.rules", events + rule);
+  const std::string old = folder.write("old.rules", events + rule + "  remind every 10s\n");
+  const std::string input = folder.write("x.ndjson", "{\"k\":\"a\",\"ts\":1}\n");
+  const Ran ran = run({"replay", now, "--input", input, "--event", "x", "--compare", old, "--drain"});
+  CHECK(contains(ran.out, "    reminder: 2 -> 0\n"));
+  CHECK(contains(ran.out, "~1\n"));
 }
 
 TEST_CASE("--compare tells what other rules would have changed") {

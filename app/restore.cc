@@ -63,6 +63,9 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
       return nullptr;
     return &*at;
   };
+  const auto id_of = [](const RuleSet& of, const Program& program) {
+    return ProgramId(static_cast<std::size_t>(&program - of.programs.data()));
+  };
   const std::vector<std::uint64_t> shapes = kept_shapes(rules);
   std::set<std::string> known;
   for (const RuleInSavepoint& rule : view.rules) {
@@ -74,11 +77,10 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
     if (now != nullptr && shapes[static_cast<std::size_t>(now - rules.programs.data())] == rule.shape) {
       if (before != nullptr && before->dials != now->dials) {
         verdict.sign = '~';
-        const auto id_of = [](const RuleSet& of, const Program& program) {
-          return ProgramId(static_cast<std::size_t>(&program - of.programs.data()));
-        };
         const auto warm = warming_until(*compiled, id_of(*compiled, *before), rules, id_of(rules, *now), view.passed());
-        verdict.text = warm ? fmt::format("kept, warming until {}", rfc3339(*warm)) : "kept";
+        if (warm) verdict.text += ", warming until " + rfc3339(*warm);
+        if (!warm && forgot_streaks(*compiled, id_of(*compiled, *before), rules, id_of(rules, *now)))
+          verdict.text += kWarmingStreaks;
       }
       if (has_other_name) {
         verdict.sign = '~';
@@ -88,10 +90,13 @@ void judge_rules(const SavepointView& view, const RuleSet& rules, Plan& plan) {
       plan.dropped.insert(rule.number);
       verdict.sign = now != nullptr ? '!' : '-';
       verdict.is_lost = rule.is_remembered();
-      verdict.text = fmt::format(
-          "{}, {}{} dropped",
-          now != nullptr ? "reset: it is another pattern now, or kept another way" : "gone: there is no such rule now",
-          counted(rule.keys, "key"), rule.budgets == 0 ? "" : ", " + counted(rule.budgets, "budget"));
+      std::string why = "gone: there is no such rule now";
+      if (now != nullptr)
+        why = before == nullptr
+                  ? "reset: it is another pattern now, or kept another way"
+                  : "reset: " + why_reset(*compiled, id_of(*compiled, *before), rules, id_of(rules, *now));
+      verdict.text = fmt::format("{}, {}{} dropped", why, counted(rule.keys, "key"),
+                                 rule.budgets == 0 ? "" : ", " + counted(rule.budgets, "budget"));
     }
     plan.verdicts.push_back(std::move(verdict));
   }

@@ -140,14 +140,13 @@ constexpr std::size_t kKeysShown = 100;
 
 // The keys of one rule, and what is remembered of one of them.
 Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console& console) {
-  const std::string name = arguments.value("--rule"), wanted = arguments.value("--key");
+  const std::string name = arguments.value("--rule");
+  const std::string wanted = fmt::format("{}", fmt::join(arguments.all("--key"), ", "));  // as text_of_key has it
   const bool one_key = arguments.has("--key");
   struct Found {
     std::string bytes, text, value;
   };
   std::vector<Found> found;
-  std::map<std::uint32_t, std::uint64_t> keys;  // by number of a rule
-  std::map<std::uint32_t, std::string> since;
   auto first = look_at_savepoint(file);
   if (!first) return savepoint_failure(console, first.error());
   const RuleInSavepoint* rule = rule_of(*first, name, console);
@@ -367,13 +366,21 @@ Result<Side> side_of(const SavepointFile& file) {
   return out;
 }
 
-// Events and sources have numbers in what is remembered: later ones stand behind those that were there.
-bool are_numbered_alike(const Layouts& a, const Layouts& b) {
-  const auto begin_alike = [](const auto& x, const auto& y) {
-    const auto n = static_cast<std::ptrdiff_t>(std::min(x.size(), y.size()));
-    return std::equal(x.begin(), x.begin() + n, y.begin());
+// Events and sources have numbers in what is remembered: later ones stand behind those that were there. The first
+// number that means another thing in the second, in words; nothing: there is none.
+std::optional<std::string> other_number(const Layouts& a, const Layouts& b) {
+  const auto shown = [](const Layouts::Type& type) {
+    return fmt::format("{}({})", on_one_line(type.name), on_one_line(fmt::format("{}", fmt::join(type.fields, ", "))));
   };
-  return begin_alike(a.types, b.types) && begin_alike(a.sources, b.sources);
+  for (std::size_t i = 0; i < std::min(a.types.size(), b.types.size()); ++i)
+    if (a.types[i] != b.types[i])
+      return fmt::format("event {} is `{}` in the first and `{}` in the second", i + 1, shown(a.types[i]),
+                         shown(b.types[i]));
+  for (std::size_t i = 0; i < std::min(a.sources.size(), b.sources.size()); ++i)
+    if (a.sources[i] != b.sources[i])
+      return fmt::format("source {} is `{}` in the first and `{}` in the second", i + 1, on_one_line(a.sources[i]),
+                         on_one_line(b.sources[i]));
+  return std::nullopt;
 }
 
 Exit diff(const std::string& folder, const Arguments& arguments, Console& console) {
@@ -386,10 +393,10 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
     if (!side) return savepoint_failure(console, side.error());
     sides.push_back(std::move(*side));
   }
-  if (!are_numbered_alike(sides[0].view.ledger.layouts, sides[1].view.ledger.layouts))
+  if (const auto other = other_number(sides[0].view.ledger.layouts, sides[1].view.ledger.layouts))
     return savepoint_failure(console, {Error::Code::refused,
-                                       "the two are of stores that know other events, fields or sources, so what they "
-                                       "remember cannot be compared; inspect shows each"});
+                                       "the two are of stores that number events, fields or sources otherwise (" +
+                                           *other + "), so what they remember cannot be compared; inspect shows each"});
   const std::string wanted = arguments.value("--rule");
   Difference difference(std::move(sides[0]), std::move(sides[1]), wanted);
   if (const auto found = difference.find(); !found) return savepoint_failure(console, found.error());

@@ -195,7 +195,7 @@ rule new_one
   CHECK(refused.code == 5);
   CHECK(refused.out == R"(savepoint s: epoch 1
   + new_one  new: it begins now
-  ! often    reset: it is another pattern now, or kept another way, 2 keys dropped
+  ! often    reset: it is another pattern now, 2 keys dropped
   - twice    gone: there is no such rule now, 1 key dropped
 )");
   CHECK(refused.err ==
@@ -303,6 +303,30 @@ rule large
   fire at most once per 1h
   remind every 1m
   alert "{user}"
+rule pair
+  when 3 login within 10m by user, n
+  alert "{user}"
+rule chain
+  when login as a then login as b then login as c within 1h by user
+  alert "{user}"
+rule gone
+  when login as a then login as b then no login within 1h by user
+  alert "{user}"
+rule linked
+  when login as a then login as b then login as c within 1h by user
+  where a.n < b.n
+  alert "{user}"
+rule choices
+  when login as a then login as b then login as c within 1h by user
+  fire every match
+  alert "{user}"
+rule quiet
+  when no login for 1h by user
+  alert "{user}"
+rule slow
+  when 3 login within 10m by user
+  forget after 1d idle
+  alert "{user}"
 session visit of login by user
   ends after 30m idle
   with all = count()
@@ -346,11 +370,25 @@ summary hourly of login by user
   };
   const std::string since = "  it has been watching since 2026-03-01T14:30:11.000000Z\n",
                     both = "from 2026-03-01T14:30:11.000000Z to 2026-03-01T14:31:11.000000Z\n";
+  // As `why` takes it.
+  const std::string pair = house.command({"inspect", "s", "--rule", "pair", "--key", "ann", "--key", "2"}).out;
+  CHECK(contains(pair, " of ann, 2\n"));
+  CHECK(contains(pair, "2 of 3 events counted"));
   CHECK(shown("burst") == since + "  2 of 3 events counted, " + both + "  nothing is due\n");
   CHECK(contains(shown("large"), since + "  its last event was at 2026-03-01T14:31:11.000000Z\n"
                                          "  an alert is open since 2026-03-01T14:30:11.000000Z\n"));
   CHECK(contains(shown("large"),
                  "  `fire at most 1`: 1 alert sent, the last at 2026-03-01T14:30:11.000000Z, 0 suppressed since\n"));
+  const std::string first = "2026-03-01T14:30:11.000000Z", second = "2026-03-01T14:31:11.000000Z";
+  CHECK(contains(shown("chain"), "  2 of 3 steps taken: `a` at " + first + ", `b` at " + second +
+                                     "\n  1 of 3 steps taken: `a` at " + second + "\n"));
+  CHECK(contains(shown("gone"), "  complete at 2026-03-01T15:31:11.000000Z, if nothing forbids it: `a` at " + first +
+                                    ", `b` at " + second + "\n"));
+  CHECK(contains(shown("linked"), "  2 events kept for its steps, " + both));
+  CHECK(contains(shown("choices"),
+                 "  step 1 of 3: 2 events kept, " + both + "  step 2 of 3: 1 event kept, from " + second));
+  CHECK(contains(shown("quiet"), "  what its pattern keeps has "));
+  CHECK(contains(shown("slow"), "  2 of 3 events counted, " + both));
   CHECK(contains(shown("visit"), since + "  a session is open: 2 events " + both));
   CHECK(contains(shown("hourly"),
                  since + "  2 events kept, " + both + "  the window in hand ends at 2026-03-01T15:00:00.000000Z\n"));
@@ -437,9 +475,11 @@ twice     0     0        0     2
   }
   const Ran refused = house.command({"diff", "four", other.in_folder("state/savepoints/four.savepoint")});
   CHECK(refused.code == 5);
-  CHECK(refused.err ==
-        "tocsin savepoint: the two are of stores that know other events, fields or sources, so what they remember "
-        "cannot be compared; inspect shows each\n");
+  CHECK(
+      refused.err ==
+      "tocsin savepoint: the two are of stores that number events, fields or sources otherwise (event 1 is "
+      "`login(user, ts)` in the first and `login(ts, user)` in the second), so what they remember cannot be compared; "
+      "inspect shows each\n");
 }
 
 TEST_CASE("savepoint diff: when something is due is no difference of its own") {

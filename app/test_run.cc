@@ -12,6 +12,7 @@
 #include <random>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include "adapters/codec/config.h"
 #include "dsl/ast.h"
@@ -545,11 +546,13 @@ class Test {
     for (Outcome& o : outcomes_)
       if (!o.taken && o.time <= now_ && o.what == what && (what != "alert" || is_watched(o))) seen.push_back(&o);
     if (expect.none) {
-      for (Outcome* o : seen)
-        if (differences(expect, *o).empty()) {
-          remove(line);
-          fail(line.span, fmt::format("expected no {}, but there was\n  {}", what, shown(*o, test_)));
-        }
+      const std::string had = fmt::format("expected no {}, but there was\n  ", what);
+      bool is_removed = false;
+      for (Outcome* o : seen) {
+        if (!differences(expect, *o).empty()) continue;
+        if (!std::exchange(is_removed, true)) remove(line);
+        fail(line.span, had + shown(*o, test_));
+      }
       return;
     }
     for (Outcome* o : seen) {

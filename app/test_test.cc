@@ -623,6 +623,19 @@ TEST_CASE("--update writes what there was, shows the difference, and the tests p
   CHECK(after.code == 0);
 }
 
+TEST_CASE("--update takes a line that several alerts fail away once, and nothing behind it") {
+  const Folder folder;
+  const std::string head =
+      "event x has k text, ts time  timestamp ts  late 0s\n\nrule r\n  when x by k\n  alert low \"{k}\"\n\n"
+      "test \"a\" rule r\n  at 0s  3 x every 1s {k: \"a\"}\n";
+  for (const std::string& behind : {std::string(), std::string("\n// c\n")}) {
+    const std::string file = folder.write("b.rules", head + "  at 1h  expect no alert\n" + behind);
+    CHECK(run({"test", file, "--update"}).code == 0);
+    CHECK(Folder::read(file) == head + "  at 0s  expect alert {k: \"a\"}\n  at 1s  expect alert {k: \"a\"}\n" +
+                                    "  at 2s  expect alert {k: \"a\"}\n" + behind);
+  }
+}
+
 TEST_CASE("rules with errors run no test; the errors are on stderr") {
   const Ran ran = test("rule r when 5 x within\n" + kPasses);
   CHECK(ran.code == 1);

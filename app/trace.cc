@@ -149,7 +149,8 @@ class Trace {
       }
       for (const Alert& match : asker_.ask_all(part)) {
         if (used_up(match)) continue;
-        const std::uint64_t there = match.evidence.empty() ? match.count : match.evidence.back().count;
+        const bool whole = all == 1 || match.evidence.empty();  // `(x or y)` has evidence of each
+        const std::uint64_t there = whole ? match.count : match.evidence.back().count;
         const std::string number = wanted ? fmt::format("{} of {} ", there, *wanted) : "";
         tell(match, all == 1 ? fmt::format("{}{}", number, words_of(step))
                              : fmt::format("step {} of {}: {}{}", i + 1, all, number, words_of(step)));

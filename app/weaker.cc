@@ -7,6 +7,7 @@
 #include "dsl/limits.h"
 #include "dsl/print.h"
 #include "dsl/reading.h"
+#include "engine/base/text.h"
 #include "engine/event/key.h"
 
 namespace tocsin::app {
@@ -115,6 +116,9 @@ ast::RuleDecl prefix_of(const dsl::RuleInfo& info, std::size_t steps) {
   sequence.ending.reset();
   const bool single = steps == 1 && sequence.steps.front().quantity.kind == Kind::one;
   if (single) pattern_of(rule).within.reset();  // one event needs no time
+  const bool counts = steps == 1 && sequence.steps.front().quantity.kind != Kind::one;
+  if (counts && !sequence.steps.front().consecutive && !pattern_of(rule).within)
+    pattern_of(rule).within = very_long();  // what is behind it did without
   return rule;
 }
 
@@ -287,8 +291,8 @@ class Relaxations {
       add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; }, "`first`: one comes before");
     if (s.link.within)
       add(
-          fmt::format("with more time than `then within {}`",
-                      dsl::in_words(std::get<Duration>(s.link.within->length.value))),
+          fmt::format("with more time than `then within {} {}`",
+                      dsl::in_words(std::get<Duration>(s.link.within->length.value)), print_step(s)),
           [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); },
           fmt::format("`then within {}` runs out", print_length(s.link.within->length)));
     if (s.consecutive)
@@ -352,6 +356,25 @@ std::vector<Relaxed> relaxations_of(const ast::RuleDecl& rule, const dsl::Model&
 
 // ----- asking -------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Of keys with parts of several events (`who = (login.user, hb.dev)`) those whose event a part of the rule has not.
+bool drop_parts_of_absent_events(ast::RuleDecl& rule, const dsl::Compiled& refused) {
+  const auto of_absent = [&refused](const ast::Path& part) {
+    return std::ranges::any_of(refused.diagnostics, [&part](const dsl::Diagnostic& d) {
+      return d.code == "R023" && d.here.span.file == part.parts.front().span.file &&
+             d.here.span.begin == part.parts.front().span.begin;
+    });
+  };
+  std::size_t dropped = 0;
+  for (ast::Clause& clause : rule.clauses)
+    if (auto* by = std::get_if<ast::By>(&clause.node))
+      for (ast::Key& key : by->keys) dropped += std::erase_if(key.parts, of_absent);
+  return dropped > 0;
+}
+
+}  // namespace
+
 Asker::Asker(const CompiledSet& set, const dsl::RuleInfo& info, const Question& question, const RunVariant& run)
     : question_(question), run_(run), starts_over_(starts_over(info)), trees_(dsl::parse_all(set.files)) {
   keep_only(needed(*set.compiled.rules));
@@ -363,34 +386,55 @@ std::optional<Alert> Asker::ask(const ast::RuleDecl& rule, Of of) {
 }
 
 std::optional<std::vector<Alert>> Asker::ask_value(const ast::RuleDecl& rule, const Measured& measured) {
-  ast::RuleDecl weaker = partial(rule);
-  pattern_of(weaker).hold.reset();
-  set_alert(weaker, interpolated("value"));
   // Below every value, of whichever type it is: what is measured is then the comparison's left side, and so `value`.
-  const decltype(ast::Literal::value) least[] = {-1e300, Duration{-dsl::kDurationMax.us}};
-  for (const auto& below : least) {
-    ast::Literal literal;
-    literal.value = below;
-    ast::Binary always;
-    always.op = ast::BinaryOp::greater;
-    always.left->node = measured.what.node;
-    always.left->span = measured.what.span;
-    always.right->node = literal;
-    ast::Expr expr;
-    expr.node = std::move(always);
-    pattern_of(weaker).form = ast::Condition{std::move(expr)};
-    std::vector<Alert> all = ask_all(weaker);
+  const LiteralValue least[] = {-1e300, Duration{-dsl::kDurationMax.us}};
+  for (const LiteralValue& below : least) {
+    std::vector<Alert> all = ask_compared(rule, measured, ast::BinaryOp::greater, below);
     if (meant_something_) return all;
   }
   return std::nullopt;
 }
 
-std::vector<Alert> Asker::ask_all(const ast::RuleDecl& rule, Of of) {
+std::optional<std::vector<Alert>> Asker::ask_beyond(const ast::RuleDecl& rule, const Measured& measured,
+                                                    const std::string& text) {
+  if (measured.wanted == Measured::Wanted::other) return std::nullopt;
+  const auto op = measured.wanted == Measured::Wanted::more ? ast::BinaryOp::greater : ast::BinaryOp::less;
+  const std::optional<Duration> length = parse_duration(text);
+  const LiteralValue than = length ? LiteralValue(*length) : LiteralValue(std::strtod(text.c_str(), nullptr));
+  std::vector<Alert> all = ask_compared(rule, measured, op, than);
+  return meant_something_ ? std::optional(std::move(all)) : std::nullopt;
+}
+
+std::vector<Alert> Asker::ask_compared(const ast::RuleDecl& rule, const Measured& measured, ast::BinaryOp op,
+                                       const LiteralValue& with) {
+  ast::RuleDecl weaker = partial(rule);
+  pattern_of(weaker).hold.reset();
+  set_alert(weaker, interpolated("value"));
+  ast::Literal literal;
+  literal.value = with;
+  ast::Binary compared;
+  compared.op = op;
+  compared.left->node = measured.what.node;
+  compared.left->span = measured.what.span;
+  compared.right->node = literal;
+  ast::Expr expr;
+  expr.node = std::move(compared);
+  pattern_of(weaker).form = ast::Condition{std::move(expr)};
+  return ask_all(weaker);
+}
+
+dsl::Compiled Asker::compiled(const ast::RuleDecl& rule) {
   ast::Item item;
   item.node = rule;
   trees_.front().file.items.push_back(std::move(item));
-  const dsl::Compiled variant = dsl::compile(trees_);
+  dsl::Compiled out = dsl::compile(trees_);
   trees_.front().file.items.pop_back();
+  return out;
+}
+
+std::vector<Alert> Asker::ask_all(const ast::RuleDecl& rule, Of of) {
+  dsl::Compiled variant = compiled(rule);
+  if (ast::RuleDecl less = rule; !variant.ok() && drop_parts_of_absent_events(less, variant)) variant = compiled(less);
   meant_something_ = variant.ok();
   if (!variant.ok()) return {};
   std::vector<Alert> out;

@@ -105,11 +105,20 @@ class Asker {
   // What is measured, each time that it is judged: the alert's text. Nothing: it cannot be asked for alone.
   std::optional<std::vector<Alert>> ask_value(const ast::RuleDecl& rule, const Measured& measured);
 
+  // The same, where it is beyond `text` in the direction that is wanted, also when time alone makes it so.
+  std::optional<std::vector<Alert>> ask_beyond(const ast::RuleDecl& rule, const Measured& measured,
+                                               const std::string& text);
+
   // Could the last one that was asked be compiled? A part of a rule may lack what its clauses name.
   bool meant_something() const { return meant_something_; }
 
  private:
+  using LiteralValue = decltype(ast::Literal::value);
+
   std::set<std::string> needed(const RuleSet& rules) const;
+  dsl::Compiled compiled(const ast::RuleDecl& rule);
+  std::vector<Alert> ask_compared(const ast::RuleDecl& rule, const Measured& measured, ast::BinaryOp op,
+                                  const LiteralValue& with);
   void keep_only(const std::set<std::string>& names);
 
   const Question& question_;

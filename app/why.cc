@@ -125,6 +125,7 @@ struct Answer {
   std::string rule;
   KeyWanted key;  // whose it is: that asked about, or else that which came furthest
   Time until{};
+  std::string not_judged;      // "16 dead letters (16 unknown_event)": what the answer knows nothing of
   std::optional<Alert> fired;  // the last alert by then
   std::vector<Line> because;   // its events
   std::optional<Nearest> nearest;
@@ -157,6 +158,7 @@ std::string in_words(const Answer& a, int width) {
   out += fmt::format("{} did not fire{} {}until {}.\n", a.rule, whom(a.key), a.fired ? "again " : "", rfc3339(a.until));
   out += in_words(*a.nearest);
   if (!a.carried.empty()) out += "the events that carried it there:\n" + lines_in_words(a.carried, width);
+  if (!a.not_judged.empty()) out += fmt::format("not judged: {}\n", a.not_judged);
   return out;
 }
 
@@ -168,6 +170,7 @@ std::string in_json(const Answer& a) {
                          {"time", rfc3339(a.fired->time)},
                          {"text", a.fired->text},
                          {"evidence", json_of(a.because)}};
+  if (!a.not_judged.empty()) document["not_judged"] = a.not_judged;
   document["nearest"] = nullptr;
   if (a.nearest)
     document["nearest"] = {{"reached", a.nearest->reached},
@@ -182,20 +185,20 @@ std::string in_json(const Answer& a) {
 Result<const Program*> rule_named(const std::string& name, const RuleSet& rules) {
   std::vector<std::string> names;
   for (const Program& program : rules.programs) {
-    if (!std::holds_alternative<RuleBody>(program.body)) continue;
+    if (!std::holds_alternative<RuleBody>(program.body)) {
+      if (program.name != name) continue;
+      const bool session = std::holds_alternative<SessionBody>(program.body);
+      return failure(
+          Error::Code::refused,
+          fmt::format("`{}` is a {}: ask why a rule over it fires; what it emits shows `tocsin replay --emitted`", name,
+                      session ? "session" : "summary"));
+    }
     if (program.name == name) return &program;
     names.push_back(program.name);
   }
   const std::string near = dsl::nearest(name, names);
   return failure(Error::Code::refused, fmt::format("there is no rule `{}`{}", name,
                                                    near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
-}
-
-// The lines of a match, in the order of the input.
-Result<std::vector<Line>> lines_of(const Alert& alert, const Program& program, WhyEvents& events) {
-  Result<std::vector<Line>> lines = events.evidence_of(alert, program);
-  if (lines) std::ranges::stable_sort(*lines, {}, &Line::position);
-  return lines;
 }
 
 // The last alert of the rule and key by then, and, where time went on after it, what became of the next.
@@ -213,6 +216,7 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   });
   if (!ran) return tl::unexpected(ran.error());
   out.until = at.value_or(ran->last.value_or(Time{}));
+  out.not_judged = not_judged(*ran);
   if (out.fired) key = key_of(program, *out.fired);
   if (!out.fired || out.fired->time < out.until) {
     const Question question{program.name, of_key, !key.empty(),
@@ -234,12 +238,12 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   }
   out.key = std::move(key);
   if (out.fired) {
-    Result<std::vector<Line>> lines = lines_of(*out.fired, program, events);
+    Result<std::vector<Line>> lines = events.evidence_of(*out.fired, program);
     if (!lines) return tl::unexpected(lines.error());
     out.because = std::move(*lines);
   }
   if (out.nearest && out.nearest->match) {
-    Result<std::vector<Line>> lines = lines_of(*out.nearest->match, program, events);
+    Result<std::vector<Line>> lines = events.evidence_of(*out.nearest->match, program);
     if (!lines) return tl::unexpected(lines.error());
     out.carried = std::move(*lines);
   }
@@ -331,7 +335,11 @@ std::string values_in_words(const std::vector<std::pair<std::string, std::string
 // The events that a step took; of very many the first stand in the evidence.
 std::string step_in_words(const EvidenceOf& of, const std::vector<Line>& lines, const Console& console) {
   std::string out = fmt::format("  {}: {}", of.label, counted(of.count, "event"));
-  if (of.count > of.events.size()) out += fmt::format(", of which {} are kept", of.events.size());
+  const auto lines_of_it = static_cast<std::uint64_t>(std::ranges::count(lines, of.label, &Line::step));
+  if (lines_of_it > of.count)  // what rules and sessions emit stands for the events behind it
+    out += fmt::format(", made of {}", lines_of_it);
+  else if (of.count > of.events.size())
+    out += fmt::format(", of which {} are kept", of.events.size());
   out += "\n";
   for (const Line& line : lines) {
     if (line.step != of.label) continue;

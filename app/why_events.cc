@@ -106,6 +106,7 @@ Result<std::vector<Line>> WhyEvents::evidence_of(const Alert& alert, const Progr
   for (const EvidenceOf& of : alert.evidence)
     for (const Position& p : of.events) lines.push_back({of.label, id_of(p), p, {}, {}, {}});
   if (auto done = read(lines, program); !done) return tl::unexpected(done.error());
+  std::ranges::stable_sort(lines, {}, [](const Line& line) { return std::pair(line.time, line.position); });
   return lines;
 }
 

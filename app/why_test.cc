@@ -200,6 +200,137 @@ TEST_CASE("what ended an attempt is named with its time and its id") {
   }
 }
 
+TEST_CASE("how far it came is told in every form, and only what was really missing") {
+  struct Row {
+    const char* pattern;
+    const char* events;
+    const char* reached;
+    const char* missing;
+  };
+  constexpr Row kRows[] = {
+      // What need not come is no beginning.
+      {"maybe logout then login_failed then login_ok then logout within 20s by user", "fs",
+       "3 of 4 steps (`maybe logout then login_failed then login_ok within 20s`), at 1s",
+       "after that no `logout` that fits"},
+      {"zero or more logout then login_failed then login_ok within 20s by user", "f",
+       "2 of 3 steps (`zero or more logout then login_failed within 20s`), at 0s",
+       "after that no `login_ok` that fits"},
+      // One of several, all but what ends them, a part of a round.
+      {"2 login_failed until login_ok within 20s by user", "f", "1 of 2 `login_failed` within 20 seconds, at 0s", ""},
+      {"2 login_failed until login_ok within 20s by user", "ff", "2 `login_failed`, at 1s",
+       "after that no `login_ok` that fits"},
+      {"one or more login_failed until login_ok within 20s by user", "ff", "1 `login_failed`, at 1s",
+       "after that no `login_ok` that fits"},
+      {"2 login_failed at most 1s apart by user", "f  f", "1 of 2 login_failed, at 3s", ""},
+      {"2 (login_failed then login_ok) then logout within 20s by user", "f",
+       "1 of 2 steps of `(login_failed then login_ok)`, at 0s", "after that no `login_ok` that fits"},
+      {"exactly 2 login_failed then logout within 20s by user", "f", "1 of 2 `login_failed` within 20 seconds, at 0s",
+       ""},
+      // The longest pause, not the first.
+      {"login_failed after 40s idle by user", "f f      f", "the longest pause was 7s of 40 seconds, at 9s", ""},
+      {"login_failed after 30s without login_ok by user", "sff    f",
+       "the longest time without a `login_ok` was 7s of 30 seconds, at 7s", ""},
+      // The wait in question, not one before it.
+      {"login_failed as f then no login_ok within 30s by user", "fs f", "all of it (`login_failed as f`), at 3s",
+       "30 seconds without a `login_ok` have not passed"},
+      {"no login_ok within 30s after login_failed by user", "fs f", "a `login_failed` at 3s",
+       "30 seconds without a `login_ok` have not passed"},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(std::string(row.pattern));
+    Scene scene;
+    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
+    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
+    CHECK(short_times(nearest["reached"]) == row.reached);
+    CHECK(nearest["missing"] == row.missing);
+    CHECK(nearest["ended"] == "");
+  }
+}
+
+TEST_CASE("a condition is looked at where time alone changes it, too") {
+  const Scene scene;
+  const std::string rules = scene.folder.write("c.rules",
+                                               "event e has k text, v int, ts time timestamp ts in s late 0s\n"
+                                               "rule r when avg(e.v) > 40 within 5s by k alert low \"x\"\n");
+  const auto line = [](int v, int second) {
+    return fmt::format(R"({{"event":"e","k":"u","v":{},"ts":{}}})", v, second) + "\n";
+  };
+  const Ran ran = run({"why", rules, "--rule", "r", "--input", "-", "--event-field", "event", "--json"},
+                      {.input = line(0, 3) + line(2, 5) + line(1, 17)});
+  const json nearest = json::parse(ran.out)["nearest"];
+  CHECK(short_times(nearest["reached"]) == "`avg(e.v)` came to 2.0 at 8s, `avg(e.v) > 40` is wanted");
+}
+
+TEST_CASE("a key with parts of several events: a part of the rule has those of its own events") {
+  const Scene scene;
+  const std::string rules = scene.folder.write(
+      "k.rules",
+      "event login has user text, outcome text, ts time timestamp ts in s late 0s\n"
+      "event hb has dev text, ts time timestamp ts in s late 0s\n"
+      "rule q when login(outcome = \"bad\") as b then no hb then login(outcome = \"ok\") within 30s\n"
+      "  by who = (login.user, hb.dev)\n"
+      "  alert low \"x\"\n"
+      "test \"q\" rule q\n  at 0s login {user: \"a\", outcome: \"bad\"}\n  at 1s expect no alert\n");
+  const std::string events = R"({"event":"login","user":"a","outcome":"bad","ts":0})"
+                             "\n"
+                             R"({"event":"hb","dev":"a","ts":3})"
+                             "\n"
+                             R"({"event":"login","user":"a","outcome":"ok","ts":5})"
+                             "\n";
+  const Ran ran =
+      run({"why", rules, "--rule", "q", "--input", "-", "--event-field", "event", "--json"}, {.input = events});
+  const json nearest = json::parse(ran.out)["nearest"];
+  CHECK(short_times(nearest["reached"]) == "1 of 2 steps (`login(outcome = \"bad\") as b`), at 0s");
+  CHECK(short_times(nearest["ended"]) == "a `hb` came at 3s (stdin/0/2): `then no hb`");
+  const Ran tested = run({"test", rules, "--coverage"});
+  CHECK(contains(tested.out, "no test shows: a `hb` comes between"));
+}
+
+TEST_CASE("what became no event, and events without the key, are told") {
+  const Scene scene;
+  const Ran unknown = scene.why("five", R"({"event":"nothing","ts":1})"
+                                        "\n");
+  CHECK(contains(unknown.out,
+                 "the nearest came to: no event that the rule reads came\n"
+                 "not judged: 1 dead letter (1 unknown_event)\n"));
+  CHECK(json::parse(scene
+                        .why("five",
+                             R"({"event":"nothing","ts":1})"
+                             "\n",
+                             {"--json"})
+                        .out)["not_judged"] == "1 dead letter (1 unknown_event)");
+  const std::string rules = scene.folder.write("n.rules",
+                                               "event e has k text?, ts time timestamp ts in s late 0s\n"
+                                               "rule r when 2 e within 5s by k alert low \"x\"\n");
+  const Ran keyless = run({"why", rules, "--rule", "r", "--input", "-", "--event-field", "event"},
+                          {.input = "{\"event\":\"e\",\"ts\":1}\n{\"event\":\"e\",\"ts\":2}\n"});
+  CHECK(contains(keyless.out, "the nearest came to: no event that the rule reads has its whole key; 2 came without\n"));
+}
+
+TEST_CASE("a key of a list that no event has: since when it is waited for") {
+  const Scene scene;
+  const std::string rules =
+      scene.folder.write("l.rules", kRules +
+                                        "list staff = [\"ann\", \"eve\"]\n"
+                                        "rule r when no login for 10m by user from list staff  alert low \"x\"\n");
+  const Ran ran = run({"why", rules, "--rule", "r", "--key", "eve", "--input", "-", "--event-field", "event"},
+                      {.input = at(1, "login", "ann", "failure") + at(9, "logout", "bob")});
+  CHECK(contains(short_times(ran.out),
+                 "the nearest came to: no `login` has come; it is waited for since 1s; the silence is not 10 minutes "
+                 "long by then\n"));
+}
+
+TEST_CASE("a session has no alerts to ask about") {
+  const Scene scene;
+  const std::string rules =
+      scene.folder.write("s.rules", kRules + "session visit of login by user ends after 5m idle with n = count()\n");
+  const Ran ran = run({"why", rules, "--rule", "visit", "--input", "-", "--event-field", "event"}, {.input = ""});
+  CHECK(ran.code == 2);
+  CHECK(contains(ran.err,
+                 "`visit` is a session: ask why a rule over it fires; what it emits shows `tocsin replay "
+                 "--emitted`"));
+}
+
 TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
   struct Row {
     const char* pattern;

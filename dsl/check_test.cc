@@ -305,15 +305,28 @@ TEST_CASE("the sixty rules and all worked examples have no error") {
   CHECK(seen.size() > 200);
 }
 
-// A mistake nowhere near the limits of the stack or of time: a chain of rules, each on the one before.
-TEST_CASE("a chain of two thousand rules is put in order") {
-  std::string text = "event a has k text\nrule r0 when a by k alert \"x\"\n";
-  for (int i = 2'000; i > 0; --i)
+// Each on the one before, the last one first.
+std::string chain_of_rules(int length) {
+  std::string text = "event a has k text\nrule r1 when a by k alert \"x\"\n";
+  for (int i = length; i > 1; --i)
     text += "rule r" + std::to_string(i) + " when r" + std::to_string(i - 1) + " by k alert \"x\"\n";
-  const Checked c = check_text(text);
-  CHECK(errors_of(c) == "");
-  CHECK(c.model.order.size() == 2'001);
-  CHECK(c.model.rules[c.model.order.back().index].name == "r2000");
+  return text;
+}
+
+TEST_CASE("a chain of a thousand rules is put in order, and a longer one is told once, in no time") {
+  const Checked most = check_text(chain_of_rules(1'000));
+  CHECK(errors_of(most) == "");
+  CHECK(most.model.order.size() == 1'000);
+  CHECK(most.model.rules[most.model.order.back().index].name == "r1000");
+  const std::clock_t begin = std::clock();
+  const SourceText source{"t.rules", chain_of_rules(10'000)};
+  const std::vector<Parsed> parsed{parse(source)};
+  const Checked checked = check(parsed);
+  CHECK(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC < 5);  // ten times what it takes
+  REQUIRE(std::ranges::count(checked.diagnostics, "R074", &Diagnostic::code) == 1);
+  const auto one = std::ranges::find(checked.diagnostics, "R074", &Diagnostic::code);
+  CHECK(one->message == "more than 1,000 rules, each over what the one before it makes");
+  CHECK(source.text.substr(one->here.span.begin, one->here.span.end - one->here.span.begin) == "r1001");
 }
 
 }  // namespace

@@ -297,6 +297,17 @@ std::vector<CodeInfo> warning_codes() {
        "event login has user text\n"
        "calendar office = mon-fri 09:00-18:01 in \"UTC\"\n"
        "rule r when 3 login each 1h by user  during office  alert low \"{user}\"\n"},
+      {"R131", Level::warning, "a wait that may end when its calendar is closed",
+       "`y then no x within D` and `no x within D after y` are judged when D is over, as any match is when it "
+       "completes. With `during` and `outside` nothing fires in the hours that they leave out, so what would complete "
+       "then is never told. `no x for D` waits from the opening on.",
+       "event login has user text\n"
+       "event logout has user text\n"
+       "calendar work = mon-fri 09:00-17:00 in \"UTC\"\n"
+       "rule r when no logout within 8h after login by user  during work  alert low \"{user}\"\n",
+       "event login has user text\n"
+       "event logout has user text\n"
+       "rule r when no logout within 8h after login by user  alert low \"{user}\"\n"},
   };
 }
 

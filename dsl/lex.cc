@@ -494,7 +494,8 @@ class Lexer {
       const std::string_view name = slice(after, letters);
       const auto unit = std::ranges::find(duration_units(), name, &UnitRow::text);
       if (unit == duration_units().end()) {
-        wrong = "`" + std::string(name) + "` is not a unit of time";
+        wrong = name.empty() ? quoted(slice(number, after)) + " of what? There is no unit behind it"
+                             : quoted(name) + " is not a unit of time";
       } else if (unit->factor >= last_unit) {
         wrong = quoted(name) + " stands behind a smaller unit, or twice";
       } else {

@@ -20,6 +20,8 @@ inline constexpr std::int64_t kCountMax = 1'000'000;
 inline constexpr Duration kDurationMax = days(3'660);
 // Rules of one set.
 inline constexpr std::size_t kRulesMax = 100'000;
+// Rules, each over what the one before makes: one event runs through all of them before the next has its turn.
+inline constexpr std::size_t kChainOfRulesMax = 1'000;
 // Parts of one constant, once the constants in it are put in: each may double the one before.
 inline constexpr std::size_t kConstantPartsMax = 10'000;
 // Base events of one alias, counted as often as its aliases name them.

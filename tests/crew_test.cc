@@ -149,6 +149,37 @@ TEST_CASE("given up in the middle: no absence is reported for events that nobody
   }
 }
 
+TEST_CASE("a withdrawal repeats the alert as it was said last: escalated, and reminded of") {
+  const auto ready = make_ready(
+      "event a has k text, ts time  timestamp ts\n"
+      "event b has k text, ts time  timestamp ts  late 1h\n"
+      "rule gone when a then no b within 10s by k  resolve when a  remind every 20s\n"
+      "  escalate to critical after 5s unresolved  alert low \"\"\n");
+  REQUIRE(ready);
+  const std::vector<Value> fields(2, Value::text("u"));  // more than is asked for
+  const auto event = [&](const char* type, int second) {
+    Event out;
+    out.type = *ready->rules->schema.find(type);
+    out.time = Time{} + seconds(second);
+    out.position = {SourceId{0}, 0, static_cast<std::uint64_t>(second) + 1};
+    out.fields = fields;
+    return out;
+  };
+  Shard shard(ready->rules, ready->data, std::make_shared<const Placement>(*ready->rules, 1), 0);
+  shard.begin_watching(std::vector{event("a", 0).type, event("b", 0).type}, Time{});
+  const Event begins = event("a", 0);
+  const Event* one = &begins;
+  CHECK(shard.on_events(std::span(&one, 1)) == 1);
+  CHECK(shard.advance({Time{} + seconds(40), Phase::event}));
+  shard.on_late(event("b", 7), Time{} + seconds(40), true);
+  const std::vector<Alert> all = shard.take_alerts();
+  REQUIRE(all.size() == 4);  // fired, escalated, reminded of, withdrawn
+  CHECK(all.front().severity != all.back().severity);
+  CHECK(all.back().state == Alert::State::withdrawn);
+  CHECK(all.back().severity == all[1].severity);
+  CHECK(all.back().reminder == 1);
+}
+
 TEST_CASE("what a rule that has gone has left is removed, a piece with each epoch, also over restarts") {
   Case c;
   c.rules.push_back({"rule r1", "a then b within 100s", "k", {"alert low \"r1\""}});
@@ -226,6 +257,48 @@ TEST_CASE("a sink that takes nothing holds no other back, and nothing is forgott
   CHECK(publisher.standing().delivered == Epoch{3});
   CHECK(publisher.waiting_bytes() == 0);
   CHECK(publisher.is_idle());
+}
+
+// With one that is away for a day they are hundreds of thousands.
+TEST_CASE("epochs without a message are kept for nobody, and no sink is behind for them") {
+  std::string slow, quick;
+  bool takes = true;
+  MemorySink slow_sink(slow, [&] { return takes; }), quick_sink(quick, [] { return true; });
+  Publisher publisher({{"slow", &slow_sink}, {"quick", &quick_sink}});
+  REQUIRE(publisher.open({}, Epoch{0}));
+  const auto message_to = [](const std::string& sink, const std::string& body) {
+    std::string outbox;
+    append_message(outbox, std::span(&sink, 1), {{}, {}, body, {}});
+    return outbox;
+  };
+  const auto stands = [&](std::uint64_t delivered, std::uint64_t slow_at, std::uint64_t quick_at) {
+    for (int i = 0; i < 20; ++i) REQUIRE(publisher.step());
+    const auto standing = publisher.standing();
+    CHECK(standing.delivered == Epoch{delivered});
+    CHECK(standing.sinks[0].delivery.epoch == Epoch{slow_at});
+    CHECK(standing.sinks[1].delivery.epoch == Epoch{quick_at});
+  };
+  publisher.add(Epoch{1}, message_to("slow", "one"));
+  stands(1, 1, 1);
+  takes = false;
+  for (const std::uint64_t epoch : {2u, 3u}) publisher.add(Epoch{epoch}, {});
+  CHECK(publisher.waiting_bytes() == 0);
+  CHECK_FALSE(publisher.is_idle());          // nobody has looked yet
+  CHECK(slow_sink.delivered() == Epoch{1});  // it confirms nothing, and there is nothing to be confirmed
+  stands(3, 3, 3);
+  CHECK(publisher.is_idle());
+  publisher.add(Epoch{6}, message_to("slow", "two"));
+  publisher.add(Epoch{7}, {});
+  publisher.add(Epoch{9}, message_to("quick", "three"));
+  stands(5, 5, 9);
+  CHECK(slow_sink.delivery().bookmark == "4");  // "one" and its line break
+  takes = true;
+  stands(9, 9, 9);
+  publisher.add(Epoch{10}, {});
+  stands(10, 10, 10);
+  CHECK(slow_sink.delivered() == Epoch{10});  // it is told of the newest
+  CHECK(slow == "one\ntwo\n");
+  CHECK(quick == "three\n");
 }
 
 TEST_CASE("a sink that was away while epochs were forgotten begins anew, one that was there goes on") {
@@ -364,14 +437,14 @@ namespace {
 // Rules that go on from what a store has, with no more keys in memory than they need.
 struct Frugal {
   Frugal(const Ready& ready, CheckpointStore& store, const std::vector<std::string>& lines, std::uint32_t shards = 1,
-         std::size_t memory = 0, Duration epoch = milliseconds(1))
+         std::size_t memory = 0, Duration epoch = milliseconds(1), std::size_t sweep_growth = 65'536)
       : engine(ready.rules, ready.data, {.shards = shards}),
         feed{&source,
              SourceId(0),
              {engine.add_partition(SourceId(0), carried_events(codec_of_cases(), ready.rules->schema))},
              [&ready] { return make_decoder(codec_of_cases(), ready.rules->schema); },
              {}},
-        keeper(engine, store, {"input"}, {.memory = memory, .load_at_once = 0}) {
+        keeper(engine, store, {"input"}, {.memory = memory, .load_at_once = 0, .sweep_growth = sweep_growth}) {
     const auto resumed = keeper.restore();
     REQUIRE(resumed);
     REQUIRE(publisher.open({}, resumed->newest));
@@ -537,6 +610,86 @@ TEST_CASE("where judging is slow, blocks are small and come one by one, so that 
     CHECK(source.blocks.front() == 1'024);
     CHECK(source.blocks[39] == (is_slow ? 1'024 : 131'072));
     CHECK(source.parcels_most == 0);
+  }
+}
+
+TEST_CASE("an event without its key is counted once, whichever shard has emitted it") {
+  const Ready ready = ready_with({{"rule r", "a", "k", {"emit e1 with x = a.v", "alert low \"r\""}},
+                                  {"rule q", "3 e1 within 100s", "k, x", {"alert low \"q\""}},
+                                  {"rule p", "e1 then e1 within 100s", "k, x", {"alert low \"p\""}},
+                                  {"rule o", "3 e1 within 100s", "x", {"alert low \"o\""}}});
+  CHECK(dealt_of(ready, "q") == "by k");
+  CHECK(dealt_of(ready, "o").ends_with(", level 1"));
+  std::vector<std::string> lines;
+  constexpr int kEvents = 60;
+  for (int i = 0; i < kEvents; ++i)
+    lines.push_back(i % 2 == 0 ? line("a", i, fmt::format("key {}", i))
+                               : fmt::format(R"({{"event":"a","ts":{},"k":"key {}"}})", i * 1'000, i));
+  for (const std::uint32_t shards : {1u, 2u, 3u}) {
+    CAPTURE(shards);
+    MemoryStore store;
+    Frugal run(ready, store, lines, shards, std::size_t{1} << 30);
+    run.work();
+    REQUIRE(run.engine.events() == kEvents);
+    run.crew->drain();
+    for (std::size_t i = 1; i < 4; ++i) {
+      CAPTURE(i);
+      CHECK(run.engine.counters(ProgramId{i}).missing_key == kEvents / 2);
+    }
+  }
+}
+
+// Each key comes and goes; of those that are in durable state alone nobody asks for one that is over.
+TEST_CASE("what durable state has of keys that are only counted is let go of when they are over, a piece at a time") {
+  const Ready ready = ready_with({{"rule r", "3 a within 100s", "k", {"alert low \"r\""}},
+                                  {"rule s", "3 a within 10s", "k", {"alert high \"s\""}},
+                                  {"rule t", "3 consecutive a(v = 1)", "k", {"alert medium \"t\""}}});
+  constexpr std::int64_t kKeys = 4'000;
+  std::vector<std::string> blocks;
+  for (std::int64_t i = 0; i < kKeys; i += 20) {
+    std::string& block = blocks.emplace_back();
+    for (std::int64_t n = i; n < i + 20; ++n) {
+      block += line("a", n, fmt::format("key {}", n)) + "\n";
+      // Some come again: within the window, and behind it.
+      if (n % 10 == 0) block += line("a", n, fmt::format("key {}", n - 50)) + "\n";
+      if (n % 20 == 0)
+        block +=
+            line("a", n, fmt::format("key {}", n - 90)) + "\n" + line("a", n, fmt::format("key {}", n - 300)) + "\n";
+    }
+    block.pop_back();
+  }
+  std::string told;
+  for (const bool sweeps : {false, true}) {
+    CAPTURE(sweeps);
+    MemoryStore store;
+    Frugal run(ready, store, blocks, 2, 0, milliseconds(1), sweeps ? 100 : 1'000'000);
+    std::uint64_t most = 0, addresses = 0, most_at_once = 0;
+    for (int i = 0; i < 4; ++i) {
+      for (int k = 0; k < 600; ++k) {
+        for (std::size_t n = 0; n < 16; ++n) run.crew->step(n % 2);
+        run.clock.at = run.clock.at + milliseconds(1);
+        run.steward->step(run.clock.at);
+        REQUIRE(run.publisher.step());
+        const std::uint64_t now = store.figures().base_addresses;
+        most = std::max(most, now);
+        if (now < addresses) most_at_once = std::max(most_at_once, addresses - now);
+        addresses = now;
+      }
+    }
+    CHECK(run.engine.events() > kKeys);
+    CHECK(run.keys() < 1'000);  // the rest is in durable state, or nowhere
+    // A streak is never over; of the others some hundreds are in their windows.
+    if (sweeps) {
+      CHECK(most < kKeys + 2'500);
+      CHECK(addresses < kKeys + 2'000);
+      CHECK(most_at_once > 0);
+      CHECK(most_at_once <= 4'096);
+      CHECK(run.take_told() == told);
+    } else {
+      CHECK(addresses > 3 * kKeys - 2'000);
+      told = run.take_told();
+      CHECK(std::ranges::count(told, '\n') > 100);
+    }
   }
 }
 

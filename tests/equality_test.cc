@@ -77,6 +77,9 @@ constexpr std::uint64_t kOnceDifferent[] = {
     12005670,            // `--drain` waited for the opening behind which a silence would resolve (T8)
     12015130,            // the values of a step that took none were an empty list (A1)
     14008278, 14011592,  // the reference alone: a ranking that empties while muted, `previous` of what resolves
+    17001973,            // keys were given up that `reset on x(v > previous.v)` remembers
+    17005787,            // the reference alone: a zscore rounded twice
+    17006461,            // the reference alone: the value of `if(count(x) > 1, 1, 0) = 1`
 };
 
 }  // namespace
@@ -555,6 +558,32 @@ TEST_CASE("keys whose events have all left the windows are given up") {
     CHECK(engine.counters(ProgramId{0}).keys_most < most);
     CHECK(engine.bytes(ProgramId{0}) < most * 2'000);
   }
+}
+
+// A shard looks for keys to give up when it has a thousand.
+TEST_CASE("what {gap} tells does not hang on how many keys and shards there are") {
+  const auto told = [](const char* clauses, const char* text, const EngineOptions& options) {
+    RuleText rule{"rule w", "a after 10s without b", "k", {clauses, std::string("alert low \"") + text + "\""}};
+    if (*clauses == '\0') rule.clauses.erase(rule.clauses.begin());
+    Case c;
+    c.rules = {rule};
+    const auto add = [&c](const char* type, std::int64_t ms, const std::string& key) {
+      c.events.push_back({type, ms, "\"k\":\"" + key + "\"", 0, c.events.size() + 1});
+    };
+    constexpr int kKeys = 5'000;
+    for (int i = 0; i < kKeys; ++i) add("b", i, "k" + std::to_string(i));
+    for (int i = 0; i < kKeys; ++i) add("b", 60'000 + i, "other" + std::to_string(i));
+    for (int i = 0; i < kKeys; i += 500) add("a", 100'000 + i, "k" + std::to_string(i));
+    return engine_lines(made_ready(0, c), c, 64, options);
+  };
+  const Lines one = told("", "{k} {gap}", {});
+  CHECK(one.size() == 10);
+  CHECK(one.front().find("k0 1m40s") != std::string::npos);
+  CHECK(told("", "{k} {gap}", {.shards = 8}) == one);
+  CHECK(told("", "{k} {gap}", {.fast = false}) == one);
+  const Lines where = told("where gap > 1m", "{k}", {});
+  CHECK(where.size() == 10);
+  CHECK(told("where gap > 1m", "{k}", {.shards = 8}) == where);
 }
 
 // What `explain` says that a key keeps at most is no less than what it keeps when it is flooded.

@@ -89,7 +89,7 @@ TEST_CASE("what is remembered is found again when event types have other numbers
   CHECK(before.fired().empty());
   // One more type in front, and one more rule.
   Rules after(kB + std::string(kA) + "rule other when 2 b within 1m by k  alert low \"\"\n" + twice + rising);
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("b", 2, "x", 1);
   after.see("a", 3, "x", 6);
   CHECK(after.fired() == "rising 6.0, twice 2");
@@ -101,7 +101,7 @@ TEST_CASE("a rule of the same name and another shape begins anew, and so does an
   before.see("a", 1, "x", 5);
   Rules after(kA + std::string("rule twice when 2 a(v > 1) within 1m by k  alert low \"\"\n") +
               "rule four when 2 a within 1m by k  alert low \"\"\n");
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("a", 3, "x", 6);
   CHECK(after.fired().empty());
   after.see("a", 4, "x", 6);
@@ -117,7 +117,7 @@ TEST_CASE("from any number of shards to any other, each key is on one of them") 
       const std::vector<std::string> keys{"w", "x", "y", "z"};
       for (std::size_t i = 0; i < 8; ++i) before.see("a", static_cast<std::int64_t>(i), keys[i % 4], 1);
       CHECK(before.fired().empty());
-      REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+      REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
       for (std::size_t i = 0; i < 4; ++i) after.see("a", 10 + static_cast<std::int64_t>(i), keys[i], 1);
       CHECK(after.fired() == "three w, three x, three y, three z, whole 9");
     }
@@ -131,9 +131,9 @@ TEST_CASE("other numbers: a rule keeps what its new ones can use") {
   CHECK(before.fired() == "limited , limited ");
   Rules after(kA + std::string("rule counts when 2 a within 1m by k  alert low \"{count}\"\n") +
               "rule limited when a by k  fire at most 3 per 1h  alert low \"\"\n");
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("a", 4, "x", 5);
-  CHECK(after.fired() == "counts 2, limited ");
+  CHECK(after.fired() == "counts 4, limited ");  // all that lie in the window (C2)
 }
 
 TEST_CASE("a rule that is new counts from now on, though an old one has the same bounds and remembers more") {
@@ -142,7 +142,7 @@ TEST_CASE("a rule that is new counts from now on, though an old one has the same
   before.see("a", 1, "x", 5);
   before.see("a", 2, "x", 5);
   Rules after(kA + old + "rule young when 3 a within 1m by k  alert low \"{count}\"\n", 1, false);
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.watch(Time{} + seconds(3));
   after.see("a", 4, "x", 5);
   CHECK(after.fired() == "old 3");
@@ -176,7 +176,7 @@ TEST_CASE("a budget goes on by what its keys are, and one that the rule has no m
       // More than are kept without asking which of them still matter.
       for (int i = 1; i <= 1'100; ++i) before.see("a", i, "x" + std::to_string(i), i);
       CHECK(!before.fired().empty());
-      REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+      REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
       after.see("a", 1'200, "y", 5);
       CHECK(after.fired() == (change.is_spent ? "" : "limited 5.0"));
     }
@@ -188,7 +188,7 @@ TEST_CASE("an open alert of a rule that does not remind any more reminds nobody"
   before.see("a", 1, "x", 5);
   CHECK(before.fired() == "open ");
   Rules after(kA + std::string(kB) + rule + "\n");
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("a", 300, "y", 5);
   CHECK(after.fired() == "open ");
   after.see("b", 301, "x", 5);
@@ -210,12 +210,66 @@ TEST_CASE("a count that is another one goes on with the newest of what was kept"
     std::int64_t second = 0;
     for (int i = 0; i < change.seen; ++i) before.see("a", ++second, "x", 5);
     before.fired();
-    REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
     for (int i = 1; i <= change.more; ++i) {
       after.see("a", ++second, "x", 5);
       const bool is_armed = change.seen < change.before || change.after > change.before;
-      CHECK(after.fired() == (i == change.more && is_armed ? fmt::format("r {}", change.after) : ""));
+      // All in the window that are kept (C2): more than N at the first event alone, as then fewer were there.
+      const int count = i == 1 ? std::max(change.after, std::min(change.seen, change.before) + 1) : change.after;
+      CHECK(after.fired() == (i == change.more && is_armed ? fmt::format("r {}", count) : ""));
     }
+  }
+}
+
+TEST_CASE("a count that is less tells of all that lie in the window, whichever way it is kept") {
+  const auto lines = [](const std::string& rule) { return kA + rule; };
+  for (const char* const clauses : {"", "forget after 3h idle", "fire and start over"}) {
+    CAPTURE(std::string(clauses));
+    const auto rule = [&](const std::string& when) {
+      return fmt::format("rule r when {} by k  {}  alert low \"{{count}} {{span}}\"\n", when, clauses);
+    };
+    for (const bool is_twice : {false, true}) {  // handed over again before the next event
+      Rules before(lines(rule("5 a within 1m"))), between(lines(rule("4 a within 1m"))),
+          after(lines(rule("3 a within 1m")));
+      before.see("a", 1, "x", 5);
+      for (int i = 41; i <= 43; ++i) before.see("a", i, "x", 5);
+      before.see("a", 43, "y", 5);
+      CHECK(before.fired().empty());
+      REQUIRE(hand_over(before.shards(), (is_twice ? between : after).shards(), kSources, {}));
+      if (is_twice) REQUIRE(hand_over(between.shards(), after.shards(), kSources, {}));
+      after.see("a", 70, "x", 5);
+      CHECK(after.fired() == "r 4 29s");  // the first has left the window
+      after.see("a", 70, "y", 5);
+      CHECK(after.fired().empty());
+      after.see("a", 71, "y", 5);
+      CHECK(after.fired() == "r 3 28s");
+    }
+    Rules before(lines(rule("6 consecutive a(v > 1)"))), after(lines(rule("3 consecutive a(v > 1)")));
+    for (int i = 1; i <= 4; ++i) before.see("a", i, "x", 5);
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
+    after.see("a", 5, "x", 5);
+    CHECK(after.fired() == "r 5 4s");
+  }
+}
+
+TEST_CASE("a streak that is to be longer: known where its length is, and told of where it is not") {
+  const auto rule = [](int n, const char* clauses) {
+    return kA + fmt::format("rule r when {} consecutive a(v > 1) by k  {}  alert low \"{{count}}\"\n", n, clauses);
+  };
+  for (const char* const clauses : {"", "forget after 3h idle"}) {
+    Rules before(rule(2, clauses)), after(rule(6, clauses));
+    for (int i = 1; i <= 4; ++i) before.see("a", i, "x", 5);
+    before.fired();
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
+    const RuleSet &was = before.shards().front()->rules(), &is = after.shards().front()->rules();
+    CHECK(forgot_streaks(was, ProgramId{0}, is, ProgramId{0}) == (*clauses == '\0'));
+    after.see("a", 5, "x", 5);
+    CHECK(after.fired().empty());
+    after.see("a", 6, "x", 5);
+    CHECK(after.fired() == (*clauses == '\0' ? "" : "r 6"));
+    after.see("a", 7, "x", 5);
+    after.see("a", 8, "x", 5);
+    CHECK(after.fired() == (*clauses == '\0' ? "r 6" : ""));
   }
 }
 
@@ -240,7 +294,7 @@ TEST_CASE("windows of another length or number before the one in hand: the same 
       for (std::int64_t at = 1'000; at < 1'300; at += 20) both(before, always, at);
       before.fired();
       always.fired();
-      REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+      REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
       std::string got, expected;
       for (std::int64_t at = 1'301; at < 1'340; at += 1) {
         both(after, always, at);
@@ -321,7 +375,7 @@ TEST_CASE("what was kept for an alert's text is never shown as another field") {
     Rules before(rule(change.before)), after(rule(change.after));
     before.see("a", 1, "x", 1);
     before.see("a", 2, "x", 2);
-    REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
     after.see("a", 15, "y", 3);
     CHECK(after.fired() == change.shown);
   }
@@ -334,7 +388,7 @@ TEST_CASE("a step that is called otherwise keeps what it counted") {
   Rules before(rule("x")), after(rule("y"));
   before.see("a", 1, "x", 1);
   before.see("a", 2, "x", 2);
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("a", 3, "x", 3);
   CHECK(after.fired() == "r 1.0, 2.0, 3.0");
 }
@@ -348,7 +402,7 @@ TEST_CASE("a rule that is renamed keeps what it remembers, and an open alert the
   before.see("a", 3, "y", 5);
   const std::vector<std::string> sent = before.ids();
   REQUIRE(sent.size() == 1);
-  REQUIRE(hand_over(before.shards(), after.shards(), kSources));
+  REQUIRE(hand_over(before.shards(), after.shards(), kSources, {}));
   after.see("b", 4, "y", 5);
   CHECK(after.ids() == sent);
   after.see("a", 5, "x", 5);

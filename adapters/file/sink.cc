@@ -327,7 +327,9 @@ class FileSink final : public Sink {
     torn_ = true;
     if (auto cut = cut_to(length_ + in_file_); !cut) return cut;
     torn_ = false;
-    tell_(fmt::format("{}: {} bytes were cut from its end, which a crash had left", called_, left));
+    tell_(fmt::format(
+        "{}: {} bytes were cut from its end: they are of after the epoch that is gone on from (a crash, or a restore)",
+        called_, left));
     return {};
   }
 

@@ -12,14 +12,17 @@
 #include <cstring>
 #include <mutex>
 #include <random>
+#include <utility>
 
 #include "adapters/lmdb/records.h"
+#include "engine/base/arena.h"
 #include "engine/base/contract.h"
 
 namespace tocsin {
 namespace {
 
 constexpr unsigned kReadersMax = 1'024;
+constexpr std::size_t kTransactionBytes = 32 << 20;  // of addresses and values in one transaction of many
 
 MDB_val val_of(std::string_view bytes) { return {bytes.size(), const_cast<char*>(bytes.data())}; }
 std::string_view view_of(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
@@ -57,7 +60,7 @@ void on_assert(MDB_env* env, const char* what) {
 
 struct Base::Env {
   MDB_env* env = nullptr;
-  MDB_dbi meta = 0, state = 0, groups = 0, history = 0;
+  MDB_dbi meta = 0, state = 0, groups = 0, history = 0, outboxes = 0;
   std::string mark;
 
   ~Env() {
@@ -85,6 +88,10 @@ struct Base::Env {
     open_one("state", state);
     open_one("groups", groups);
     open_one("history", history);
+    const bool is_whole = code == 0;
+    open_one("outboxes", outboxes);
+    const bool is_old = is_whole && code == MDB_NOTFOUND;  // or damaged; its head says which
+    if (is_old) code = 0;
     if (code == 0) {
       code = mdb_txn_commit(txn);
     } else if (txn != nullptr) {
@@ -92,6 +99,32 @@ struct Base::Env {
     }
     if (code == MDB_NOTFOUND) return damaged(file, "one of its tables is missing");
     if (code != 0) return lmdb_failure(file, "read", code);
+    return is_old ? make_outboxes(file) : Result<void>{};
+  }
+
+  // Of a base of version 1.
+  Result<void> make_outboxes(const std::string& file) {
+    MDB_txn* txn = nullptr;
+    int code = mdb_txn_begin(env, nullptr, 0, &txn);
+    MDB_val key = val_of(kHeadKey), value{};
+    if (code == 0) code = mdb_get(txn, meta, &key, &value);
+    std::optional<Error> wrong;
+    if (code == 0) {
+      if (auto head = read_head(file, view_of(value)); !head) {
+        wrong = head.error();
+      } else if (head->version != 1) {
+        wrong = damaged(file, "one of its tables is missing").value();
+      } else {
+        const std::string record = head_record(*head);
+        value = val_of(record);
+        code = mdb_dbi_open(txn, "outboxes", MDB_CREATE, &outboxes);
+        if (code == 0) code = mdb_put(txn, meta, &key, &value, 0);
+        if (code == 0) code = mdb_txn_commit(std::exchange(txn, nullptr));
+      }
+    }
+    if (txn != nullptr) mdb_txn_abort(txn);
+    if (wrong) return tl::unexpected(*wrong);
+    if (code != 0) return lmdb_failure(file, "write", code);
     return {};
   }
 };
@@ -257,7 +290,10 @@ Result<void> Base::create(const std::string& file, std::uint64_t store, std::uin
     Base base(unfinished);
     base.env_ = std::make_unique<Env>();
     const auto made = base.env_->open(unfinished, true).and_then([&] { return base.begin(0); }).and_then([&](Txn txn) {
-      return txn.put(txn.env.meta, kHeadKey, head_record({store, seed, Epoch{0}, 0}))
+      BaseHead head;
+      head.store = store;
+      head.seed = seed;
+      return txn.put(txn.env.meta, kHeadKey, head_record(head))
           .and_then([&] { return txn.put(txn.env.meta, kManifestKey, manifest_record(Epoch{0}, {})); })
           .and_then([&] { return txn.commit(); });
     });
@@ -371,6 +407,28 @@ Result<Hash128> Base::digest() const {
   });
 }
 
+Result<Base::Outboxes> Base::outboxes(Epoch behind, Epoch before) const {
+  return begin(MDB_RDONLY).and_then([&](const Txn& txn) -> Result<Outboxes> {
+    Outboxes outboxes;
+    std::optional<Error> wrong;
+    const auto ended = txn.each(txn.env.outboxes, number_key(behind.number + 1), false,
+                                [&](std::string_view key, std::string_view record) {
+                                  const Epoch epoch{number_of(key)};
+                                  if (epoch >= before) return false;
+                                  const auto outbox = read_outbox(file_, key, record);
+                                  if (!outbox) {
+                                    wrong = outbox.error();
+                                    return false;
+                                  }
+                                  outboxes.emplace_back(epoch, *outbox);
+                                  return true;
+                                });
+    if (!ended) return tl::unexpected(ended.error());
+    if (wrong) return tl::unexpected(*wrong);
+    return outboxes;
+  });
+}
+
 Result<std::uint64_t> Base::bytes() const {
   struct stat status;
   if (::stat(file_.c_str(), &status) != 0)
@@ -404,20 +462,18 @@ class Groups {
     return {};
   }
   void add(std::string_view address, std::string_view value) {
-    group_.digest = group_.digest + digest_of(address, value);
-    ++group_.addresses;
+    group_.add(address, value);
     ++added;
   }
   void take(std::string_view address, std::string_view value) {
-    group_.digest = group_.digest - digest_of(address, value);
-    --group_.addresses;
+    group_.take(address, value);
     --added;
   }
   // Puts away the open one. A group of nothing is no group.
   Result<void> close() {
     if (!is_open_) return {};
     is_open_ = false;
-    if (group_.addresses > 0) return txn_.put(txn_.env.groups, key_, group_record(key_, group_));
+    if (group_.records > 0) return txn_.put(txn_.env.groups, key_, group_record(key_, group_));
     const auto record = txn_.get(txn_.env.groups, key_);
     if (!record) return tl::unexpected(record.error());
     return record.value() ? txn_.del(txn_.env.groups, key_) : Result<void>{};
@@ -429,7 +485,7 @@ class Groups {
   Txn& txn_;
   bool is_open_ = false;
   std::string key_;
-  Group group_;
+  RecordSum group_;
 };
 
 }  // namespace
@@ -476,12 +532,60 @@ Result<void> Base::apply(std::span<const StateChange> changes, const std::option
   if (auto closed = groups.close(); !closed) return closed;
 
   head.value().addresses += groups.added;
-  if (through) {
-    head.value().through = through->epoch;
-    if (auto put = txn.put(txn.env.meta, kManifestKey, manifest_record(through->epoch, through->manifest)); !put)
-      return put;
-  }
+  if (through)
+    if (auto put = put_through(txn, *head, *through); !put) return put;
   return txn.put(txn.env.meta, kHeadKey, head_record(head.value())).and_then([&] { return txn.commit(); });
+}
+
+Result<void> Base::put_through(Txn& txn, BaseHead& head, const Through& through) {
+  std::vector<std::string> gone;
+  std::optional<Error> wrong;
+  const auto seen = txn.each(txn.env.outboxes, {}, false, [&](std::string_view key, std::string_view record) {
+    if (Epoch{number_of(key)} > through.delivered) return false;
+    const auto outbox = read_outbox(file_, key, record);
+    if (!outbox) {
+      wrong = outbox.error();
+      return false;
+    }
+    head.outboxes.take(key, *outbox);
+    gone.emplace_back(key);
+    return true;
+  });
+  if (!seen) return seen;
+  if (wrong) return tl::unexpected(*wrong);
+  for (const std::string& key : gone)
+    if (auto deleted = txn.del(txn.env.outboxes, key); !deleted) return deleted;
+  for (const auto& [epoch, outbox] : through.outboxes) {
+    const std::string key = number_key(epoch.number);
+    head.outboxes.add(key, outbox);
+    if (auto put = txn.put(txn.env.outboxes, key, outbox_record(epoch, outbox)); !put) return put;
+  }
+  head.through = through.epoch;
+  head.delivered = through.delivered;
+  return txn.put(txn.env.meta, kManifestKey, manifest_record(through.epoch, through.manifest));
+}
+
+Result<std::uint64_t> Base::apply_all(const NextChange& next, std::size_t changes_at_once, const Through& through) {
+  std::vector<StateChange> part;
+  std::uint64_t changes = 0;
+  for (bool more = true; more;) {
+    Arena arena;
+    part.clear();
+    std::size_t bytes = 0;
+    while (part.size() < changes_at_once && bytes < kTransactionBytes) {
+      StateChange change;
+      const auto got = next(change);
+      if (!got) return tl::unexpected(got.error());
+      more = *got;
+      if (!more) break;
+      part.push_back({arena.text(change.address), arena.text(change.value), change.gone});
+      bytes += change.address.size() + change.value.size();
+    }
+    if (auto applied = apply(part, more ? std::nullopt : std::optional(through)); !applied)
+      return tl::unexpected(applied.error());
+    changes += part.size();
+  }
+  return changes;
 }
 
 // ----- history ------------------------------------------------------------------------------------
@@ -492,13 +596,13 @@ Result<void> Base::note(const CheckpointNote& note) {
   Txn& txn = begun.value();
   std::uint64_t number = 0;
   auto ended = txn.each(txn.env.history, {}, true, [&](std::string_view key, std::string_view) {
-    number = note_number(key) + 1;
+    number = number_of(key) + 1;
     return false;
   });
-  if (ended) ended = txn.put(txn.env.history, note_key(number), note_record(number, note));
+  if (ended) ended = txn.put(txn.env.history, number_key(number), note_record(number, note));
   const auto kept = txn.entries(txn.env.history);
   if (ended && kept && kept.value() > CheckpointHistory::kNotesMax)
-    ended = txn.del(txn.env.history, note_key(number - CheckpointHistory::kNotesMax));
+    ended = txn.del(txn.env.history, number_key(number - CheckpointHistory::kNotesMax));
   if (!ended) return ended;
   return txn.commit();
 }

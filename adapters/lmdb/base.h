@@ -8,12 +8,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/base/hash128.h"
@@ -23,7 +25,23 @@
 
 namespace tocsin {
 
-inline constexpr std::uint32_t kBaseVersion = 1;
+// 1 is read, too: it has no table of outboxes, as it stood for delivered epochs only.
+inline constexpr std::uint32_t kBaseVersion = 2;
+
+// How many records, and the sum of their hashes: it finds pages that are lost or old though each record is sound.
+struct RecordSum {
+  Hash128 digest;
+  std::uint64_t records = 0;
+  void add(std::string_view key, std::string_view value) {
+    digest = digest + digest_of(key, value);
+    ++records;
+  }
+  void take(std::string_view key, std::string_view value) {
+    digest = digest - digest_of(key, value);
+    --records;
+  }
+  friend bool operator==(const RecordSum&, const RecordSum&) = default;
+};
 
 // What the base says of itself.
 struct BaseHead {
@@ -31,6 +49,9 @@ struct BaseHead {
   std::uint64_t seed = 0;   // of the hashes in long addresses, so that nobody outside can make two that meet
   Epoch through;            // all epochs up to it are in here
   std::uint64_t addresses = 0;
+  Epoch delivered;     // what the sinks had for certain: the outboxes behind it are here
+  RecordSum outboxes;  // of those that are not empty
+  std::uint32_t version = kBaseVersion;
 };
 
 // Any thread; `apply` and `note` one after the other.
@@ -56,13 +77,26 @@ class Base {
   // that have their first 495 bytes in common come together, however many they are.
   Result<std::vector<Entry>> slice(std::string_view from, std::size_t bytes_max) const;
 
+  using Outboxes = std::vector<std::pair<Epoch, std::string>>;
+  // What it stands for from now on. Outboxes up to `delivered` are removed, `outboxes` added, which ascend.
   struct Through {
     Epoch epoch;
-    std::string_view manifest;
+    std::string manifest;
+    Epoch delivered;
+    Outboxes outboxes;
   };
   // One transaction. REQUIRES: the addresses ascend. May be repeated. Without `through` it is a part of a merge: the
   // deltas still count.
   Result<void> apply(std::span<const StateChange> changes, const std::optional<Through>& through);
+
+  // The next change, its addresses ascending; false: there are no more. Good until the next call.
+  using NextChange = std::function<Result<bool>(StateChange&)>;
+  // All of them, in transactions of a bounded size, `changes_at_once` at the most; only the last says what it stands
+  // for. Gives how many there were.
+  Result<std::uint64_t> apply_all(const NextChange& next, std::size_t changes_at_once, const Through& through);
+
+  // What is kept of the outboxes in (behind, before), oldest first.
+  Result<Outboxes> outboxes(Epoch behind, Epoch before) const;
 
   // The sum of the hashes of all addresses and values, over all groups: two bases of the same state have the same.
   Result<Hash128> digest() const;
@@ -78,6 +112,7 @@ class Base {
   class Place;
   Result<Txn> begin(unsigned flags) const;
   Result<void> reopen() const;
+  Result<void> put_through(Txn& txn, BaseHead& head, const Through& through);
 
   std::string file_;
   // Opened anew when LMDB gives up on it after a failed write of its last page (MDB_PANIC); transactions hold it

@@ -158,13 +158,20 @@ struct Recorded {
     StoreModel model;
     models.push_back(model);
     for (int i = 0; i < merges; ++i) {
-      const EpochText text = tests::random_epoch(random, model.newest.number + 1, 4'000);
+      EpochText text = tests::random_epoch(random, model.newest.number + 1, 4'000);
+      text.outbox = std::string(random() % 3 * 5'000, static_cast<char>('a' + i));
       model.apply(text);
+      const std::uint64_t away = random() % 4;
+      model.delivered.number =
+          std::max(model.delivered.number, model.newest.number - std::min(away, model.newest.number));
       models.push_back(model);
       std::vector<StateChange> changes;
       for (const auto& [address, value] : text.changes)
         changes.push_back({address, value ? std::string_view(*value) : std::string_view(), !value});
-      REQUIRE(base->apply(changes, Base::Through{model.newest, model.manifest}));
+      Base::Through through{model.newest, model.manifest, model.delivered, {}};
+      if (model.delivered < model.newest && !text.outbox.empty())
+        through.outboxes.emplace_back(model.newest, text.outbox);
+      REQUIRE(base->apply(changes, through));
       acknowledged.push_back(recorder.steps.size());
     }
     recorder.is_on = false;
@@ -188,6 +195,10 @@ struct Recorded {
       return "it stands at " + std::to_string(through) + ", not " + std::to_string(done);
     const StoreModel& model = models[through];
     if (base.value()->manifest().value() != model.manifest) return "another manifest";
+    if (head.value().delivered != model.delivered) return "more or less is delivered";
+    auto due = model.outboxes_behind(model.delivered);
+    std::erase_if(due, [](const auto& outbox) { return outbox.second.empty(); });
+    if (base.value()->outboxes(model.delivered, Epoch{through + 1}).value() != due) return "other outboxes";
     std::map<std::string, std::string> state;
     for (std::string from;;) {
       const auto slice = base.value()->slice(from, 1 << 20);
@@ -205,16 +216,19 @@ struct Recorded {
   std::vector<StoreModel> models;
 };
 
-// A base of four epochs, and six more that a merge of several transactions is to take into it.
+// A base of four epochs, two of them with their outboxes, and six more that a merge of several transactions is to take
+// into it.
 void fill_for_merge(House& house) {
   house.config.changes_per_transaction = 3;
   house.config.check = CheckBase::always;
   REQUIRE(house.open());
   house.fill(4);
-  house.deliver_all();
+  house.model.delivered = Epoch{2};
+  house.store->delivered(Epoch{2});
   REQUIRE(house.store->merge());
   house.fill(6);
-  house.deliver_all();
+  house.model.delivered = Epoch{7};
+  house.store->delivered(Epoch{7});
 }
 
 }  // namespace

@@ -43,6 +43,7 @@ class Checker {
     const BaseHead head = check_meta();
     if (check == BaseCheck::all) {
       check_state(head);
+      check_outboxes(head);
       check_history();
       check_pages();
     }
@@ -104,6 +105,8 @@ class Checker {
     must(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn_), "read");
     for (std::size_t i = 0; i < kTables.size(); ++i) {
       const int code = mdb_dbi_open(txn_, kTables[i], 0, &tables_[i]);
+      has_outboxes_ = i != kOutboxes || code == 0;
+      if (code == MDB_NOTFOUND && i == kOutboxes) continue;  // of version 1, which check_meta asks
       if (code == MDB_NOTFOUND) damaged(fmt::format("its table `{}` is missing", kTables[i]));
       must(code, "read");
     }
@@ -147,34 +150,48 @@ class Checker {
 
   BaseHead check_meta() const {
     const BaseHead head = good(read_head(file_, get(tables_[kMeta], kHeadKey)));
+    if (!has_outboxes_ && head.version != 1) damaged("its table `outboxes` is missing");
     good(read_manifest(file_, head.through, get(tables_[kMeta], kManifestKey)));
     return head;
   }
 
   void check_state(const BaseHead& head) const {
-    std::vector<std::pair<std::string, Group>> groups;  // at most one for each two bytes
+    std::vector<std::pair<std::string, RecordSum>> groups;  // at most one for each two bytes
     std::uint64_t addresses = 0;
     each(tables_[kState], kTables[kState], [&](std::string_view key, std::string_view record) {
       const StateRecord state = good(read_state(file_, key, record));
       if (key_of(state.address, head.seed) != key) damaged("a state stands at another address than its own");
       if (groups.empty() || groups.back().first != key.substr(0, kGroupBytes))
-        groups.emplace_back(key.substr(0, kGroupBytes), Group{});
-      Group& group = groups.back().second;
-      group.digest = group.digest + digest_of(state.address, state.value);
-      ++group.addresses;
+        groups.emplace_back(key.substr(0, kGroupBytes), RecordSum{});
+      groups.back().second.add(state.address, state.value);
       ++addresses;
     });
     if (addresses != head.addresses)
       damaged(fmt::format("it announces {} addresses and has {}: pages are lost or stale", head.addresses, addresses));
     std::size_t next = 0;
     each(tables_[kGroups], kTables[kGroups], [&](std::string_view key, std::string_view record) {
-      const Group noted = good(read_group(file_, key, record));
+      const RecordSum noted = good(read_group(file_, key, record));
       if (next == groups.size() || groups[next].first != key || groups[next].second != noted)
         damaged(fmt::format("the sum of key group {} is not that of its {} addresses: pages are lost or stale",
-                            note_number(key), noted.addresses));
+                            number_of(key), noted.records));
       ++next;
     });
     if (next != groups.size()) damaged("key groups have addresses and no sum: pages are lost or stale");
+  }
+
+  void check_outboxes(const BaseHead& head) const {
+    if (!has_outboxes_) return;
+    RecordSum sum;
+    each(tables_[kOutboxes], kTables[kOutboxes], [&](std::string_view key, std::string_view record) {
+      sum.add(key, good(read_outbox(file_, key, record)));
+      const Epoch epoch{number_of(key)};
+      if (epoch <= head.delivered || epoch > head.through)
+        damaged(fmt::format("it has an outbox of epoch {}, and keeps those behind epoch {} up to {}", epoch.number,
+                            head.delivered.number, head.through.number));
+    });
+    if (sum != head.outboxes)
+      damaged(fmt::format("the sum of its outboxes is not that of the {} that it announces: pages are lost or stale",
+                          head.outboxes.records));
   }
 
   void check_history() const {
@@ -193,7 +210,8 @@ class Checker {
     };
     add_used(kFreeList);
     add_used(kMain);
-    for (const MDB_dbi table : tables_) add_used(table);
+    for (std::size_t i = 0; i < tables_.size(); ++i)
+      if (i != kOutboxes || has_outboxes_) add_used(tables_[i]);
 
     const std::uint64_t pages = std::uint64_t{info_.me_last_pgno} + 1;
     std::vector<bool> is_free(pages);
@@ -226,15 +244,16 @@ class Checker {
       damaged(fmt::format("of {} pages {} are in use and {} free: some are lost or named twice", pages, used, free));
   }
 
-  enum Table : std::size_t { kMeta, kState, kGroups, kHistory };
-  static constexpr std::array<const char*, 4> kTables = {"meta", "state", "groups", "history"};
+  enum Table : std::size_t { kMeta, kState, kGroups, kHistory, kOutboxes };
+  static constexpr std::array<const char*, 5> kTables = {"meta", "state", "groups", "history", "outboxes"};
 
   const std::string& file_;
   int report_;
   MDB_env* env_ = nullptr;
   MDB_txn* txn_ = nullptr;
   MDB_envinfo info_{};
-  std::array<MDB_dbi, 4> tables_{};
+  std::array<MDB_dbi, 5> tables_{};
+  bool has_outboxes_ = true;
 };
 
 [[noreturn]] void be_child(const std::string& file, BaseCheck check, int report, pid_t parent) {

@@ -2,6 +2,7 @@
 // to do.
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <lmdb.h>
 
 #include <csignal>
 #include <filesystem>
@@ -230,14 +231,86 @@ TEST_CASE("base: missing, of another version, or of another store") {
   std::filesystem::copy_file(other.delta(1), house.delta(1));
   CHECK(has(house.error_of_open(), house.delta(1) + " belongs to store "));
 
-  const BaseHead head{1, 2, Epoch{3}, 4};
+  BaseHead head;
+  head.through = Epoch{3};
   std::string record = head_record(head);
   write_little(record.data(), std::uint32_t{7});
   record.resize(record.size() - 4);
   append_little(record, crc32c(record, crc32c("head")));
   CHECK(read_head("base.mdb", record).error().message ==
-        "base.mdb has format version 7, and this tocsin reads version 1");
+        "base.mdb has format version 7, and this tocsin reads version 2");
   CHECK(read_head("base.mdb", record).error().code == Error::Code::refused);
+}
+
+namespace {
+
+// As it was when only delivered epochs were merged.
+void write_as_version_1(const std::string& file, bool has_version_1 = true) {
+  MDB_env* env = nullptr;
+  MDB_txn* txn = nullptr;
+  MDB_dbi meta = 0, outboxes = 0;
+  REQUIRE(mdb_env_create(&env) == 0);
+  REQUIRE(mdb_env_set_mapsize(env, kMapBytes) == 0);
+  REQUIRE(mdb_env_set_maxdbs(env, 8) == 0);
+  REQUIRE(mdb_env_open(env, file.c_str(), MDB_NOSUBDIR, 0600) == 0);
+  REQUIRE(mdb_txn_begin(env, nullptr, 0, &txn) == 0);
+  REQUIRE(mdb_dbi_open(txn, "meta", 0, &meta) == 0);
+  REQUIRE(mdb_dbi_open(txn, "outboxes", 0, &outboxes) == 0);
+  MDB_stat stat;
+  REQUIRE(mdb_stat(txn, outboxes, &stat) == 0);
+  REQUIRE(stat.ms_entries == 0);
+  REQUIRE(mdb_drop(txn, outboxes, 1) == 0);
+  MDB_val key{4, const_cast<char*>("head")}, value{};
+  REQUIRE(mdb_get(txn, meta, &key, &value) == 0);
+  std::string record(static_cast<const char*>(value.mv_data), 36);
+  write_little(record.data(), std::uint32_t{1});
+  append_little(record, crc32c(record, crc32c("head")));
+  value = {record.size(), record.data()};
+  if (has_version_1) REQUIRE(mdb_put(txn, meta, &key, &value, 0) == 0);
+  REQUIRE(mdb_txn_commit(txn) == 0);
+  mdb_env_close(env);
+}
+
+}  // namespace
+
+TEST_CASE("base: one of version 1 is gone on with, and is of version 2 then") {
+  for (const CheckBase check : {CheckBase::always, CheckBase::in_doubt}) {
+    House house;
+    house.config.check = check;
+    REQUIRE(house.open());
+    house.fill(3);
+    house.deliver_all();
+    REQUIRE(house.store->merge());
+    house.fill(2);
+    house.store.reset();
+    const std::string base = house.folder.in("base.mdb");
+    write_as_version_1(base);
+    REQUIRE_FALSE(Base::open(base).value()->head().value().version == 1);  // opening it makes it anew
+    write_as_version_1(base);
+    REQUIRE(house.open());
+    CHECK(tests::difference(*house.store, house.model, false) == "");
+    REQUIRE(house.store->merge());
+    CHECK(tests::difference(*house.store, house.model, false) == "");
+    REQUIRE(house.open());
+    CHECK(tests::difference(*house.store, house.model, false) == "");
+    CHECK(house.store->newest().value()->outboxes.size() == 2);
+  }
+}
+
+TEST_CASE("base: one of version 2 without its outboxes is damaged, looked at or not") {
+  for (const CheckBase check : {CheckBase::always, CheckBase::in_doubt, CheckBase::never}) {
+    House house;
+    house.config.check = check;
+    REQUIRE(house.open());
+    house.fill(1);
+    house.store.reset();
+    write_as_version_1(house.folder.in("base.mdb"), false);
+    const auto opened = house.open();
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == Error::Code::malformed);
+    CHECK(has(opened.error().message,
+              check == CheckBase::never ? "one of its tables is missing" : "its table `outboxes` is missing"));
+  }
 }
 
 TEST_CASE("base: looked at in full after a power cut, two deaths in a row or without a mark, and not after one kill") {
@@ -273,10 +346,11 @@ struct Merged {
   explicit Merged(House& house_) : house(house_) {
     REQUIRE(house.open());
     std::mt19937 random(4);
-    for (int i = 0; i < 12; ++i) {
+    for (std::uint64_t i = 0; i < 12; ++i) {
       REQUIRE(tests::store_next(*house.store, house.model,
                                 tests::random_epoch(random, house.model.newest.number + 1, 4'000)));
-      house.deliver_all();
+      house.model.delivered.number = house.model.newest.number - std::min<std::uint64_t>(3, i);
+      house.store->delivered(house.model.delivered);
       if (i % 2 == 1) REQUIRE(house.store->merge());
     }
     house.store.reset();
@@ -391,8 +465,8 @@ TEST_CASE("base: pages that are zeroed, lost, stale, swapped or garbage, and a f
   const std::string before = merged.bytes;
   EpochText text;
   for (const auto& [address, value] : house.model.state) text.changes[address] = "new " + value;
+  text.outbox = std::string(9'000, 'o');
   REQUIRE(tests::store_next(*house.store, house.model, text));
-  house.deliver_all();
   REQUIRE(house.store->merge());
   house.store.reset();
   merged.bytes = tests::bytes_of(merged.file());

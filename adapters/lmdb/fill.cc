@@ -3,42 +3,17 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <optional>
 #include <vector>
 
 #include "adapters/lmdb/base.h"
 #include "adapters/lmdb/delta.h"
 #include "adapters/lmdb/folder_lock.h"
 #include "adapters/lmdb/records.h"
-#include "engine/base/arena.h"
 
 namespace tocsin {
 namespace {
 
 constexpr char kBase[] = "base.mdb", kNewBase[] = "base.new.mdb";
-constexpr std::size_t kTransactionBytes = 32 << 20;
-
-// All addresses, and that the base stands for them: in parts of a bounded size.
-Result<void> fill_base(const LmdbStoreConfig& config, Base& base, const Carried& carried, Epoch through) {
-  std::vector<StateChange> part;
-  for (bool more = true; more;) {
-    Arena arena;
-    part.clear();
-    std::size_t bytes = 0;
-    while (part.size() < config.changes_per_transaction && bytes < kTransactionBytes) {
-      StateChange change;
-      const auto next = carried.next(change);
-      if (!next) return tl::unexpected(next.error());
-      more = *next;
-      if (!more) break;
-      part.push_back({arena.text(change.address), arena.text(change.value), false});
-      bytes += change.address.size() + change.value.size();
-    }
-    const auto last = more ? std::nullopt : std::optional(Base::Through{through, carried.newest.manifest});
-    if (auto applied = base.apply(part, last); !applied) return applied;
-  }
-  return {};
-}
 
 Result<void> remove_old(Disk& disk) {
   const auto names = disk.list(kDeltaFolder);
@@ -90,35 +65,29 @@ Result<void> fill_folder(const LmdbStoreConfig& config, Disk& disk, const Carrie
   const std::string new_lock = std::string(kNewBase) + "-lock";
   for (const std::string& left : {std::string(kNewBase), new_lock})
     if (auto removed = remove_if_there(disk, left); !removed) return removed;
-  const auto& outboxes = carried.newest.outboxes;
-  const Epoch through = outboxes.empty() ? carried.newest.epoch : Epoch{outboxes.front().first.number - 1};
+  const auto& [epoch, manifest, carried_outboxes] = carried.newest;
+  Base::Through through{epoch, manifest, carried.newest.delivered(), carried_outboxes};
+  std::erase_if(through.outboxes, [](const auto& outbox) { return outbox.second.empty(); });
   const std::string file = config.folder + "/" + kNewBase;
   const std::uint64_t store = Base::random_number();
-  const auto made =
-      Base::create(file, store, Base::random_number())
-          .and_then([&] { return Base::open(file); })
-          .and_then([&](const std::unique_ptr<Base>& base) { return fill_base(config, *base, carried, through); });
+  const auto made = Base::create(file, store, Base::random_number())
+                        .and_then([&] { return Base::open(file); })
+                        .and_then([&](const std::unique_ptr<Base>& base) {
+                          return base->apply_all(carried.next, config.changes_per_transaction, through);
+                        });
   if (!made) {
     static_cast<void>(remove_if_there(disk, kNewBase));
     static_cast<void>(remove_if_there(disk, new_lock));
-    return made;
+    return tl::unexpected(made.error());
   }
 
   DeltaWriter writer(disk, config.folder);
-  const auto write_deltas = [&]() -> Result<void> {
-    if (through != Epoch{0}) {  // the witness of the base, as behind a merge
-      const auto written = writer.write({store, through, through, 0}, {through, {}, carried.newest.manifest, {}});
-      if (!written) return tl::unexpected(written.error());
-    }
-    for (const auto& [epoch, outbox] : outboxes) {
-      const auto written = writer.write({store, epoch, through, 0}, {epoch, {}, carried.newest.manifest, outbox});
-      if (!written) return tl::unexpected(written.error());
-    }
-    return {};
+  const auto write_witness = [&] {  // of the base, as behind a merge
+    return writer.write({store, epoch, through.delivered, 0}, {epoch, {}, manifest, {}}).map([](const auto&) {});
   };
   return write_durably(disk, kUnfinished, "a state is being put here\n")
       .and_then([&] { return remove_old(disk); })
-      .and_then(write_deltas)
+      .and_then(write_witness)
       .and_then([&] { return remove_if_there(disk, new_lock); })
       .and_then([&] { return disk.rename(kNewBase, kBase); })
       .and_then([&] { return disk.sync_folder(""); })

@@ -15,7 +15,7 @@ namespace tocsin {
 inline constexpr char kUnfinished[] = "restoring";
 
 struct Carried {
-  CheckpointStore::Newest newest;  // its outboxes are those of the last epochs, without a gap
+  CheckpointStore::Newest newest;
   // The next address, ascending; false: there are no more.
   std::function<Result<bool>(StateChange&)> next;
 };

@@ -16,8 +16,7 @@ Carried carried_of(const StoreModel& model) {
   Carried out;
   out.newest.epoch = model.newest;
   out.newest.manifest = model.manifest;
-  for (const auto& [epoch, outbox] : model.outboxes)
-    if (epoch > model.delivered) out.newest.outboxes.emplace_back(epoch, outbox);
+  out.newest.outboxes = model.outboxes_behind(model.delivered);
   out.next = [&model, at = model.state.begin()](StateChange& change) mutable -> Result<bool> {
     if (at == model.state.end()) return false;
     change = {at->first, at->second, false};

@@ -33,6 +33,17 @@ bool is_sealed(std::string_view record, std::string_view key) {
   return read_little<std::uint32_t>(record, content.size()) == crc32c(content, crc32c(key));
 }
 
+void append_sum(std::string& record, const RecordSum& sum) {
+  append_little(record, sum.digest.low);
+  append_little(record, sum.digest.high);
+  append_little(record, sum.records);
+}
+
+RecordSum read_sum(std::string_view record, std::size_t at) {
+  return {{read_little<std::uint64_t>(record, at), read_little<std::uint64_t>(record, at + 8)},
+          read_little<std::uint64_t>(record, at + 16)};
+}
+
 }  // namespace
 
 // ----- meta ---------------------------------------------------------------------------------------
@@ -44,6 +55,8 @@ std::string head_record(const BaseHead& head) {
   append_little(record, head.seed);
   append_little(record, head.through.number);
   append_little(record, head.addresses);
+  append_little(record, head.delivered.number);
+  append_sum(record, head.outboxes);
   seal(record, kHeadKey);
   return record;
 }
@@ -51,12 +64,22 @@ std::string head_record(const BaseHead& head) {
 Result<BaseHead> read_head(const std::string& file, std::string_view record) {
   if (!is_sealed(record, kHeadKey)) return damaged(file, "the checksum of its head does not fit");
   const auto version = read_little<std::uint32_t>(record);
-  if (version != kBaseVersion)
+  if (version == 0 || version > kBaseVersion)
     return failure(Error::Code::refused, fmt::format("{} has format version {}, and this tocsin reads version {}", file,
                                                      version, kBaseVersion));
-  if (record.size() != 40) return damaged(file, fmt::format("its head has {} bytes", record.size()));
-  return BaseHead{read_little<std::uint64_t>(record, 4), read_little<std::uint64_t>(record, 12),
-                  Epoch{read_little<std::uint64_t>(record, 20)}, read_little<std::uint64_t>(record, 28)};
+  if (record.size() != (version == 1 ? 40 : 72))
+    return damaged(file, fmt::format("its head has {} bytes", record.size()));
+  BaseHead head;
+  head.store = read_little<std::uint64_t>(record, 4);
+  head.seed = read_little<std::uint64_t>(record, 12);
+  head.through.number = read_little<std::uint64_t>(record, 20);
+  head.addresses = read_little<std::uint64_t>(record, 28);
+  head.version = version;
+  head.delivered = head.through;
+  if (version == 1) return head;
+  head.delivered.number = read_little<std::uint64_t>(record, 36);
+  head.outboxes = read_sum(record, 44);
+  return head;
 }
 
 std::string manifest_record(Epoch through, std::string_view manifest) {
@@ -116,35 +139,44 @@ Result<StateRecord> read_state(const std::string& file, std::string_view key, st
 
 // ----- groups -------------------------------------------------------------------------------------
 
-std::string group_record(std::string_view key, const Group& group) {
+std::string group_record(std::string_view key, const RecordSum& group) {
   std::string record;
-  append_little(record, group.digest.low);
-  append_little(record, group.digest.high);
-  append_little(record, group.addresses);
+  append_sum(record, group);
   seal(record, key);
   return record;
 }
 
-Result<Group> read_group(const std::string& file, std::string_view key, std::string_view record) {
+Result<RecordSum> read_group(const std::string& file, std::string_view key, std::string_view record) {
   if (key.size() != kGroupBytes || record.size() != 28 || !is_sealed(record, key))
     return damaged(file, fmt::format("the sum of key group {} does not fit its checksum", shown(key)));
-  return Group{{read_little<std::uint64_t>(record), read_little<std::uint64_t>(record, 8)},
-               read_little<std::uint64_t>(record, 16)};
+  return read_sum(record, 0);
 }
 
-// ----- history ------------------------------------------------------------------------------------
+// ----- outboxes and history -----------------------------------------------------------------------
 
-std::string note_key(std::uint64_t number) {
+std::string number_key(std::uint64_t number) {
   std::string key;
   append_little(key, number);
-  std::reverse(key.begin(), key.end());  // so that LMDB keeps them in order
+  std::reverse(key.begin(), key.end());
   return key;
 }
 
-std::uint64_t note_number(std::string_view key) {
+std::uint64_t number_of(std::string_view key) {
   std::uint64_t number = 0;
   for (const char byte : key) number = number << 8 | static_cast<unsigned char>(byte);
   return number;
+}
+
+std::string outbox_record(Epoch epoch, std::string_view outbox) {
+  std::string record(outbox);
+  seal(record, number_key(epoch.number));
+  return record;
+}
+
+Result<std::string_view> read_outbox(const std::string& file, std::string_view key, std::string_view record) {
+  if (key.size() != 8 || !is_sealed(record, key))
+    return damaged(file, fmt::format("the outbox of epoch {} does not fit its checksum", number_of(key)));
+  return record.substr(0, record.size() - kCrcSize);
 }
 
 std::string note_record(std::uint64_t number, const CheckpointNote& note) {
@@ -154,14 +186,14 @@ std::string note_record(std::uint64_t number, const CheckpointNote& note) {
   for (const std::uint64_t figure : {note.through.number, note.epochs, note.changes, note.bytes, note.base_bytes})
     append_little(record, figure);
   record += note.failure;
-  seal(record, note_key(number));
+  seal(record, number_key(number));
   return record;
 }
 
 Result<CheckpointNote> read_note(const std::string& file, std::string_view key, std::string_view record) {
   constexpr std::size_t kFigures = 7 * 8;
   if (record.size() < kFigures + kCrcSize || !is_sealed(record, key))
-    return damaged(file, fmt::format("note {} of the history does not fit its checksum", note_number(key)));
+    return damaged(file, fmt::format("note {} of the history does not fit its checksum", number_of(key)));
   const auto figure = [&](std::size_t i) { return read_little<std::uint64_t>(record, 8 * i); };
   return CheckpointNote{Time{static_cast<std::int64_t>(figure(0))},
                         Epoch{figure(2)},

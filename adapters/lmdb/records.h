@@ -34,17 +34,18 @@ Result<StateRecord> read_state(const std::string& file, std::string_view key, st
 
 // ----- table `groups`, by the first two bytes of addresses
 inline constexpr std::size_t kGroupBytes = 2;
-struct Group {
-  Hash128 digest;
-  std::uint64_t addresses = 0;
-  friend bool operator==(const Group&, const Group&) = default;
-};
-std::string group_record(std::string_view key, const Group& group);
-Result<Group> read_group(const std::string& file, std::string_view key, std::string_view record);
+std::string group_record(std::string_view key, const RecordSum& group);
+Result<RecordSum> read_group(const std::string& file, std::string_view key, std::string_view record);
+
+// ----- keys of the tables `outboxes` and `history`: a number, so that LMDB keeps them in order
+std::string number_key(std::uint64_t number);
+std::uint64_t number_of(std::string_view key);
+
+// ----- table `outboxes`, by epoch
+std::string outbox_record(Epoch epoch, std::string_view outbox);
+Result<std::string_view> read_outbox(const std::string& file, std::string_view key, std::string_view record);
 
 // ----- table `history`
-std::string note_key(std::uint64_t number);
-std::uint64_t note_number(std::string_view key);
 std::string note_record(std::uint64_t number, const CheckpointNote& note);
 Result<CheckpointNote> read_note(const std::string& file, std::string_view key, std::string_view record);
 

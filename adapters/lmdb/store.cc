@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 #include <utility>
 
 #include "adapters/lmdb/fill.h"
 #include "adapters/lmdb/merged_deltas.h"
 #include "adapters/lmdb/records.h"
-#include "engine/base/arena.h"
 #include "engine/base/contract.h"
 #include "engine/base/hash.h"
 
@@ -19,7 +19,6 @@ namespace {
 
 // Of the base, read at once by a scan: ever more, since many a scan ends after a few addresses.
 constexpr std::size_t kFirstSliceBytes = 4 << 10, kSliceBytes = 1 << 20;
-constexpr std::size_t kTransactionBytes = 32 << 20;  // of addresses and values in one transaction of a merge
 
 constexpr char kRestore[] = "restore a savepoint, or put back a copy of the whole folder";
 
@@ -88,7 +87,8 @@ Result<void> LmdbStore::open_base(const std::optional<FolderMark>& mark) {
   const auto head = base_->head();
   if (!head) return tl::unexpected(head.error());
   mark_.store = head.value().store;
-  newest_ = delivered_ = through_ = head.value().through;
+  newest_ = through_ = head.value().through;
+  delivered_ = head.value().delivered;
   figures_.base_addresses = head.value().addresses;
   figures_.base_bytes = base_->bytes().value_or(0);
   return {};
@@ -248,41 +248,14 @@ void LmdbStore::delivered(Epoch epoch) {
   delivered_ = std::max(delivered_, epoch);
 }
 
-Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest() const {
-  std::unique_lock held(mutex_);
-  const Seen seen{deltas_, newest_, delivered_};
-  held.unlock();
-  return newest_of(seen);
-}
-
-Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest_of(const Seen& seen) const {
-  if (seen.newest == Epoch{0}) return std::nullopt;
-  auto manifest = watched(seen.deltas->empty() ? base_->manifest() : seen.deltas->back()->manifest());
-  if (!manifest) return tl::unexpected(manifest.error());
-  Newest newest{seen.newest, std::move(manifest.value()), {}};
-  for (const auto& delta : *seen.deltas) {
-    if (delta->head().epoch <= seen.delivered) continue;
-    auto outbox = watched(delta->outbox());
-    if (!outbox) return tl::unexpected(outbox.error());
-    newest.outboxes.emplace_back(delta->head().epoch, std::move(outbox.value()));
-  }
-  return newest;
-}
-
-StoreFigures LmdbStore::figures() const {
-  const std::scoped_lock held(mutex_);
-  return figures_;
-}
-
-// ----- reading ------------------------------------------------------------------------------------
-
-// As long as it lives, the base does not stand for epochs that are newer than the deltas it sees.
+// As long as it lives, the base does not stand for epochs that are newer than the deltas it sees, and keeps the
+// outboxes that were not delivered then.
 class LmdbStore::Pin {
  public:
   explicit Pin(const LmdbStore& store) : store_(store) {
     const std::scoped_lock held(store.mutex_);
     seen = {store.deltas_, store.newest_, store.delivered_};
-    place_ = store.pins_.insert(store.newest_);
+    place_ = store.pins_.insert({store.newest_, store.delivered_});
   }
   ~Pin() {
     const std::scoped_lock held(store_.mutex_);
@@ -292,8 +265,43 @@ class LmdbStore::Pin {
 
  private:
   const LmdbStore& store_;
-  std::multiset<Epoch>::iterator place_;
+  std::multiset<std::pair<Epoch, Epoch>>::iterator place_;
 };
+
+Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest() const {
+  const Pin pin(*this);
+  return newest_of(pin.seen);
+}
+
+Result<std::optional<CheckpointStore::Newest>> LmdbStore::newest_of(const Seen& seen) const {
+  if (seen.newest == Epoch{0}) return std::nullopt;
+  auto manifest = watched(seen.deltas->empty() ? base_->manifest() : seen.deltas->back()->manifest());
+  if (!manifest) return tl::unexpected(manifest.error());
+  return outboxes_of(seen).map([&](Base::Outboxes outboxes) -> std::optional<Newest> {
+    return with_first({seen.newest, std::move(*manifest), std::move(outboxes)}, seen.delivered);
+  });
+}
+
+// A merge may have put some of them into the base since.
+Result<Base::Outboxes> LmdbStore::outboxes_of(const Seen& seen) const {
+  const Epoch before = seen.deltas->empty() ? Epoch{seen.newest.number + 1} : seen.deltas->front()->head().epoch;
+  auto outboxes = watched(base_->outboxes(seen.delivered, before));
+  if (!outboxes) return outboxes;
+  for (const auto& delta : *seen.deltas) {
+    if (delta->head().epoch <= seen.delivered) continue;
+    auto outbox = watched(delta->outbox());
+    if (!outbox) return tl::unexpected(outbox.error());
+    if (!outbox->empty()) outboxes->emplace_back(delta->head().epoch, std::move(*outbox));
+  }
+  return outboxes;
+}
+
+StoreFigures LmdbStore::figures() const {
+  const std::scoped_lock held(mutex_);
+  return figures_;
+}
+
+// ----- reading ------------------------------------------------------------------------------------
 
 Result<std::optional<std::string>> LmdbStore::find(std::string_view address) const {
   std::shared_ptr<const Deltas> deltas;
@@ -395,15 +403,19 @@ Result<MergeFigures> LmdbStore::merge() {
   const auto began = std::chrono::steady_clock::now();
   Deltas deltas;
   MergeFigures figures;
+  Epoch delivered;
   {
     const std::scoped_lock held(mutex_);
-    const Epoch target = pins_.empty() ? delivered_ : std::min(delivered_, *pins_.begin());
+    Epoch newest = newest_;
+    delivered = delivered_;
+    if (!pins_.empty()) std::tie(newest, delivered) = *pins_.begin();
     for (const auto& delta : *deltas_)
-      if (delta->head().epoch <= target) deltas.push_back(delta);
+      if (delta->head().epoch <= newest) deltas.push_back(delta);
     figures.through = through_;
   }
   if (deltas.empty()) return figures;
-  if (auto merged = watched(merge_into_base(deltas, figures)); !merged) return tl::unexpected(merged.error());
+  if (auto merged = watched(merge_into_base(deltas, delivered, figures)); !merged)
+    return tl::unexpected(merged.error());
   take_out(deltas);
   figures.took =
       Duration{std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - began).count()};
@@ -413,29 +425,27 @@ Result<MergeFigures> LmdbStore::merge() {
 // In parts of a bounded size. Between them the base is neither the old nor the new one, which nobody sees: whatever a
 // part has taken in stands in the deltas, too, and they count first, also after a crash. Only the last part says that
 // the base stands for them.
-Result<void> LmdbStore::merge_into_base(const Deltas& deltas, MergeFigures& figures) {
+Result<void> LmdbStore::merge_into_base(const Deltas& deltas, Epoch delivered, MergeFigures& figures) {
   auto manifest = deltas.back()->manifest();
   if (!manifest) return tl::unexpected(manifest.error());
-  MergedDeltas changes(deltas, {});
-  std::vector<StateChange> part;
-  for (bool more = true; more;) {
-    Arena arena;
-    part.clear();
-    std::size_t bytes = 0;
-    while (part.size() < config_.changes_per_transaction && bytes < kTransactionBytes) {
-      const auto next = changes.next();
-      if (!next) return tl::unexpected(next.error());
-      more = next.value();
-      if (!more) break;
-      const StateChange& change = changes.change();
-      part.push_back({arena.text(change.address), arena.text(change.value), change.gone});
-      bytes += change.address.size() + change.value.size();
-    }
-    const auto through =
-        more ? std::nullopt : std::optional(Base::Through{deltas.back()->head().epoch, manifest.value()});
-    if (auto applied = base_->apply(part, through); !applied) return applied;
-    figures.changes += part.size();
+  Base::Through through{deltas.back()->head().epoch, std::move(*manifest), delivered, {}};
+  for (const auto& delta : deltas) {
+    if (delta->head().epoch <= delivered) continue;
+    auto outbox = delta->outbox();
+    if (!outbox) return tl::unexpected(outbox.error());
+    if (!outbox->empty()) through.outboxes.emplace_back(delta->head().epoch, std::move(*outbox));
   }
+  MergedDeltas changes(deltas, {});
+  const auto applied = base_->apply_all(
+      [&](StateChange& change) {
+        return changes.next().map([&](bool has_change) {
+          if (has_change) change = changes.change();
+          return has_change;
+        });
+      },
+      config_.changes_per_transaction, through);
+  if (!applied) return tl::unexpected(applied.error());
+  figures.changes = *applied;
   figures.through = deltas.back()->head().epoch;
   figures.epochs = deltas.size();
   for (const auto& delta : deltas) figures.bytes += delta->bytes();

@@ -6,8 +6,10 @@
 //   STATE/deltas/N.delta  epoch N: manifest, outbox, changes        (delta.h)
 //   STATE/base.mdb        everything up to some epoch               (base.h)
 //
+// An epoch is merged whether or not the sinks have it; its outbox goes along until they do.
+//
 // What is asked for as of now is looked for in the deltas, newest first, then in the base. In memory stand an index of
-// each delta (about 2 % of it) and what LMDB maps; so there is a bound as long as epochs are delivered and merged. Read
+// each delta (about 2 % of it) and what LMDB maps; so there is a bound as long as epochs are merged. Read
 // transactions are short: a scan reads the base a piece at a time and keeps it from standing for epochs that are newer
 // than the scan, nothing else.
 #pragma once
@@ -18,6 +20,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "adapters/lmdb/base.h"
@@ -36,7 +39,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   // `disk` stands for config.folder, which must be there, and outlives the store. Goes back to the last epoch that was
   // stored; what a crash left unfinished is removed. Errors say what is wrong where, and what to do: `malformed` is
   // damage; `refused` is sound but not ours to take (in use by another process, another version, another store's file).
-  // Forks for a moment (base.h): call it before there are threads.
+  // Forks for a moment (base.h): call it while no other thread does anything but wait.
   static Result<std::unique_ptr<LmdbStore>> open(const LmdbStoreConfig& config, Disk& disk);
   ~LmdbStore() override;
 
@@ -78,8 +81,9 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
     Epoch newest, delivered;
   };
   Result<std::optional<Newest>> newest_of(const Seen& seen) const;
+  Result<Base::Outboxes> outboxes_of(const Seen& seen) const;
   Result<void> scan(const Deltas& deltas, std::string_view from, std::string_view to, const Leap& see) const;
-  Result<void> merge_into_base(const Deltas& deltas, MergeFigures& figures);
+  Result<void> merge_into_base(const Deltas& deltas, Epoch delivered, MergeFigures& figures);
   void take_out(const Deltas& merged);
   std::string base_file() const { return config_.folder + "/base.mdb"; }
   // Damage that is met makes the next start look at everything.
@@ -105,7 +109,9 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   std::shared_ptr<const Deltas> deltas_;
   std::shared_ptr<const Delta> witness_;  // the newest that was merged since the start
   Epoch newest_, delivered_, through_;
-  mutable std::multiset<Epoch> pins_;  // epochs as of which somebody scans: a merge goes no further
+  // What was newest, and delivered, for those who scan: a merge goes no further, and forgets nothing behind it. Both
+  // only grow, so the least has the least of both.
+  mutable std::multiset<std::pair<Epoch, Epoch>> pins_;
   StoreFigures figures_;
 };
 

@@ -10,7 +10,7 @@ namespace tocsin {
 Result<std::uint64_t> MemoryStore::store(const EpochUnit& unit) {
   const std::unique_lock held(mutex_);
   TOCSIN_ASSERT(unit.epoch.number == newest_.number + 1);
-  Stored stored{unit.epoch, 0, unit.manifest.size() + unit.outbox.size(), std::string(unit.outbox)};
+  Stored stored{unit.epoch, 0, unit.manifest.size() + unit.outbox.size()};
   std::string_view before;
   for (const auto& run : unit.changes) {
     for (const StateChange& change : run) {
@@ -34,6 +34,7 @@ Result<std::uint64_t> MemoryStore::store(const EpochUnit& unit) {
   }
   manifest_ = unit.manifest;
   newest_ = unit.epoch;
+  if (!unit.outbox.empty()) outboxes_.emplace_back(unit.epoch, unit.outbox);
   epochs_.push_back(std::move(stored));
   return epochs_.back().bytes;
 }
@@ -42,6 +43,7 @@ void MemoryStore::delivered(Epoch epoch) {
   const std::unique_lock held(mutex_);
   TOCSIN_ASSERT(epoch <= newest_);
   delivered_ = std::max(delivered_, epoch);
+  while (!outboxes_.empty() && outboxes_.front().first <= delivered_) outboxes_.pop_front();
 }
 
 Result<std::optional<CheckpointStore::Newest>> MemoryStore::newest() const {
@@ -51,10 +53,7 @@ Result<std::optional<CheckpointStore::Newest>> MemoryStore::newest() const {
 
 std::optional<CheckpointStore::Newest> MemoryStore::newest_of_now() const {
   if (newest_ == Epoch{0}) return std::nullopt;
-  Newest newest{newest_, manifest_, {}};
-  for (const Stored& stored : epochs_)
-    if (stored.epoch > delivered_) newest.outboxes.emplace_back(stored.epoch, stored.outbox);
-  return newest;
+  return with_first({newest_, manifest_, {outboxes_.begin(), outboxes_.end()}}, delivered_);
 }
 
 Result<std::optional<std::string>> MemoryStore::find(std::string_view address) const {
@@ -86,7 +85,7 @@ Result<void> MemoryStore::image(const SeeNewest& see_newest, const See& see) con
 Result<MergeFigures> MemoryStore::merge() {
   const std::unique_lock held(mutex_);
   MergeFigures figures;
-  for (; !epochs_.empty() && epochs_.front().epoch <= delivered_; epochs_.pop_front()) {
+  for (; !epochs_.empty(); epochs_.pop_front()) {
     through_ = epochs_.front().epoch;
     ++figures.epochs;
     figures.changes += epochs_.front().changes;

@@ -34,7 +34,6 @@ class MemoryStore final : public CheckpointStore, public CheckpointHistory {
   struct Stored {
     Epoch epoch;
     std::uint64_t changes = 0, bytes = 0;
-    std::string outbox;
   };
 
   std::optional<Newest> newest_of_now() const;
@@ -43,7 +42,8 @@ class MemoryStore final : public CheckpointStore, public CheckpointHistory {
   std::map<std::string, std::string, std::less<>> state_;
   std::uint64_t state_bytes_ = 0;
   std::string manifest_;
-  std::deque<Stored> epochs_;  // not merged
+  std::deque<Stored> epochs_;                           // not merged
+  std::deque<std::pair<Epoch, std::string>> outboxes_;  // not delivered, and not empty
   Epoch newest_, delivered_, through_;
   std::deque<CheckpointNote> notes_;  // newest first
 };

@@ -12,7 +12,8 @@
 
 namespace tocsin::savepoint_format {
 
-inline constexpr std::uint32_t kVersion = 1;
+// 1 is read, too: there the epochs of outboxes had no gaps.
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::string_view kMagic = "tocsav\x1A\n";  // a file cut or converted as text shows at once
 inline constexpr std::size_t kHeadSize = 16, kSectionHeadSize = 16;
 inline constexpr std::size_t kPieceBytes = 1 << 20;  // of manifest, outboxes, rule texts

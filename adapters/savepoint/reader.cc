@@ -82,7 +82,7 @@ Result<void> SavepointReader::read_head() {
   const auto version = read_little<std::uint32_t>(bytes, 8);
   const bool is_whole = read_little<std::uint32_t>(bytes, 12) == crc32c(std::string_view(bytes).substr(0, 12));
   // Another version may have another head, with its checksum elsewhere: it cannot be told from damage for sure.
-  if (version != kVersion)
+  if (version == 0 || version > kVersion)
     return failure(is_whole ? Error::Code::refused : Error::Code::malformed,
                    fmt::format("{} has format version {} (byte 8), and this tocsin reads version {}; {}", shown_,
                                version, kVersion,
@@ -164,10 +164,8 @@ Result<void> SavepointReader::take_outbox() {
   if (rest_.size() < 8) return damage(section_at_, "a piece of an outbox does not say of which epoch");
   const Epoch epoch{read_little<std::uint64_t>(rest_)};
   auto& all = newest_.outboxes;
-  // Up to the newest epoch without a gap: a store has them so.
   const bool goes_on = !all.empty() && all.back().first == epoch;
-  if (epoch > note_.epoch || epoch == Epoch{} ||
-      (!goes_on && !all.empty() && epoch.number != all.back().first.number + 1))
+  if (epoch > note_.epoch || epoch == Epoch{} || (!all.empty() && epoch < all.back().first))
     return damage(section_at_, fmt::format("the outbox of epoch {} stands where it cannot", epoch.number));
   if (!goes_on) all.emplace_back(epoch, "");
   all.back().second += rest_.substr(8);
@@ -175,8 +173,6 @@ Result<void> SavepointReader::take_outbox() {
 }
 
 Result<void> SavepointReader::take_rules(std::string_view texts) {
-  if (!newest_.outboxes.empty() && newest_.outboxes.back().first != note_.epoch)
-    return damage(section_at_, "outboxes are missing before this");
   while (!texts.empty()) {
     SavepointRules& file = rules_.emplace_back();
     if (!take_text(texts, file.path) || !take_text(texts, file.text))

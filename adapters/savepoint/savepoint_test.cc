@@ -47,7 +47,7 @@ struct House {
     std::filesystem::create_directories(folder);
     disk = real_disk(folder.string());
     store.epoch = CheckpointStore::Newest{
-        Epoch{42}, "where all stood", {{Epoch{40}, "told in 40"}, {Epoch{41}, ""}, {Epoch{42}, "told in 42"}}};
+        Epoch{42}, "where all stood", {{Epoch{38}, ""}, {Epoch{40}, "told in 40"}, {Epoch{41}, "told in 41"}}};
   }
   ~House() { std::filesystem::remove_all(folder); }
 
@@ -212,11 +212,11 @@ TEST_CASE("savepoint: what people read of one that is no good") {
         "a.savepoint is no savepoint: it does not begin as one (byte 0); what `tocsin savepoint create` has written is "
         "one");
   std::string newer = good;
-  newer[8] = 2;
+  newer[8] = 3;
   std::string head = newer.substr(0, 12);
   append_little(head, crc32c(head));
   CHECK(said_of(head + newer.substr(16)) ==
-        "a.savepoint has format version 2 (byte 8), and this tocsin reads version 1; read it with the tocsin that "
+        "a.savepoint has format version 3 (byte 8), and this tocsin reads version 2; read it with the tocsin that "
         "wrote it, or a newer one");
   CHECK(said_of(good.substr(0, good.size() - 1)) ==
         "a.savepoint is damaged at byte " + std::to_string(good.size() - 52) +
@@ -230,6 +230,25 @@ TEST_CASE("savepoint: what people read of one that is no good") {
   flipped[good.size() - 53] ^= 1;  // the value
   CHECK(said_of(flipped).find(": the checksum of section 6 is ") != std::string::npos);
   CHECK(said_of(good + "x").find("its end says that it has") != std::string::npos);
+}
+
+TEST_CASE("savepoint: one of version 1 is read") {
+  House house;
+  house.store.state["a"] = "1";
+  house.store.epoch->outboxes = {{Epoch{41}, ""}, {Epoch{42}, "told in 42"}};
+  REQUIRE(house.write(*house.disk));
+  std::string bytes = house.bytes();
+  write_little(bytes.data() + 8, std::uint32_t{1});
+  write_little(bytes.data() + 12, crc32c(std::string_view(bytes).substr(0, 12)));
+  // The end: a head of 16 bytes, of them 4 its checksum, and 36 bytes, of which the last 4 are that of all before it.
+  const std::size_t end = bytes.size() - 52;
+  write_little(bytes.data() + bytes.size() - 4, crc32c(std::string_view(bytes).substr(0, end)));
+  write_little(bytes.data() + end, crc32c(std::string_view(bytes).substr(end + 4)));
+  house.put(bytes);
+  const auto read = read_all(*house.disk);
+  REQUIRE_MESSAGE(read, read.error().message);
+  CHECK(read->state == house.store.state);
+  CHECK(is_same(read->newest, *house.store.epoch));
 }
 
 TEST_CASE("savepoint: any call to the disk fails; what was there before stays, and nothing else is left") {

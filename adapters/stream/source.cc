@@ -306,12 +306,12 @@ class StreamSource final : public Source {
 }  // namespace
 
 Result<std::unique_ptr<Source>> open_stream_source(const StreamSourceConfig& config, SourceId id, const Clock& clock,
-                                                   Tell tell) {
+                                                   Tell tell, const Tell& note) {
   auto listener = config.path.empty() ? listen_on_tcp(config.listen) : listen_on_unix(config.path);
   if (!listener) return tl::unexpected(listener.error());
   Socket epoll(::epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.good()) return cannot_listen(config.listen, std::strerror(errno));
-  tell(fmt::format("listening on {}", config.path.empty() ? address_of(listener->number()) : config.path));
+  note(fmt::format("listening on {}", config.path.empty() ? address_of(listener->number()) : config.path));
   return std::make_unique<StreamSource>(config, id, clock, std::move(tell), std::move(*listener), std::move(epoll));
 }
 

@@ -23,9 +23,9 @@ struct StreamSourceConfig {
   std::size_t connections_max = 10'000;
 };
 
-// Listens from now on, and tells where. Fails if it cannot: the address is taken or is none. A socket that a dead
-// process has left is replaced. The clock outlives the source.
+// Listens from now on, and says where (`note`); `tell` is of what is wrong. Fails if it cannot: the address is taken or
+// is none. A socket that a dead process has left is replaced. The clock outlives the source.
 Result<std::unique_ptr<Source>> open_stream_source(const StreamSourceConfig& config, SourceId id, const Clock& clock,
-                                                   Tell tell = tell_nobody);
+                                                   Tell tell = tell_nobody, const Tell& note = tell_nobody);
 
 }  // namespace tocsin

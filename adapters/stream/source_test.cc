@@ -29,12 +29,13 @@ class HandClock final : public Clock {
 struct Listening {
   explicit Listening(StreamSourceConfig config = {}) {
     if (config.path.empty()) config.listen = "127.0.0.1:0";
-    source = open_stream_source(config, SourceId(0), clock, [this](const std::string& text) {
-               told.push_back(text);
-             }).value();
+    source = open_stream_source(config, SourceId(0), clock, listen_to(), listen_to()).value();
     REQUIRE(source->start({}));
     if (config.path.empty())
       port = static_cast<std::uint16_t>(std::stoi(told.front().substr(told.front().rfind(':') + 1)));
+  }
+  Tell listen_to() {
+    return [this](const std::string& text) { told.push_back(text); };
   }
   // All that has come: lines; `...` behind what was cut. Each block begins where the one before ended.
   std::string read(int tries = 20) {
@@ -114,9 +115,10 @@ TEST_CASE("stream: lines of many connections, each whole, numbered as they come;
 TEST_CASE("stream: numbers go on after a restart") {
   const HandClock clock;
   std::string told;
-  const auto source = open_stream_source({.listen = "127.0.0.1:0"}, SourceId(0), clock, [&](const std::string& text) {
-                        told = text;
-                      }).value();
+  const auto source =
+      open_stream_source({.listen = "127.0.0.1:0"}, SourceId(0), clock, tell_nobody, [&](const std::string& text) {
+        told = text;
+      }).value();
   const Progress from{0, 100};
   REQUIRE(source->start({&from, 1}));
   const Client client(static_cast<std::uint16_t>(std::stoi(told.substr(told.rfind(':') + 1))));

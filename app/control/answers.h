@@ -72,6 +72,7 @@ struct RuleStatus {
   bool enabled = true;
   std::uint64_t events = 0, alerts = 0, keys = 0;  // keys: in memory
   std::uint64_t cut_short = 0;                     // how often a limit took something away
+  std::uint64_t missing_key = 0;                   // events without its key, which it skipped
   std::optional<Time> warming_until = {};          // it began in the middle, and may miss matches until then
 };
 

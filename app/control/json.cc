@@ -113,9 +113,9 @@ std::string status_json(const DaemonStatus& s) {
 
 std::string rules_json(const std::vector<RuleStatus>& rules) {
   return list("tocsin/rules/1", "rules", rules, [](const RuleStatus& rule) {
-    Json out = {{"name", rule.name},          {"severity", rule.severity}, {"enabled", rule.enabled},
-                {"events", rule.events},      {"alerts", rule.alerts},     {"keys", rule.keys},
-                {"cut_short", rule.cut_short}};
+    Json out = {{"name", rule.name},           {"severity", rule.severity},      {"enabled", rule.enabled},
+                {"events", rule.events},       {"alerts", rule.alerts},          {"keys", rule.keys},
+                {"cut_short", rule.cut_short}, {"missing_key", rule.missing_key}};
     if (rule.warming_until) out["warming_until"] = time_of(*rule.warming_until);
     return out;
   });
@@ -167,7 +167,7 @@ std::string problems_json(const std::vector<ProblemStatus>& problems) {
 }
 
 std::string error_json(std::string_view error, std::string_view help) {
-  Json out = {{"error", error}};
+  Json out = {{"schema", "tocsin/error/1"}, {"error", error}};
   if (!help.empty()) out["help"] = help;
   return text_of(out);
 }

@@ -38,6 +38,7 @@ constexpr MetricRow kRows[] = {
     {"tocsin_rule_events_total", Kind::counter, "rule", "Events that a rule has looked at"},
     {"tocsin_rule_keys", Kind::gauge, "rule", "Keys of a rule that are in memory; state.dir may have more"},
     {"tocsin_rule_cut_short_total", Kind::counter, "rule", "How often a limit took something away from a rule"},
+    {"tocsin_rule_missing_key_total", Kind::counter, "rule", "Events that a rule skipped, as they lack its key"},
     {"tocsin_rule_enabled", Kind::gauge, "rule", "0 for a rule that was disabled"},
     {"tocsin_alert_delivery_total", Kind::counter, "sink result", "Messages of a sink, by what became of them"},
     {"tocsin_alert_delivery_waiting", Kind::gauge, "sink", "Messages that a sink has not delivered yet"},
@@ -145,6 +146,7 @@ void add_rules(Families& out, const std::vector<RuleStatus>& rules) {
     out.add("tocsin_rule_events_total", rule.events, {rule.name});
     out.add("tocsin_rule_keys", rule.keys, {rule.name});
     out.add("tocsin_rule_cut_short_total", rule.cut_short, {rule.name});
+    out.add("tocsin_rule_missing_key_total", rule.missing_key, {rule.name});
     out.add("tocsin_rule_enabled", rule.enabled, {rule.name});
   }
 }

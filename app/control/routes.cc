@@ -228,6 +228,7 @@ void quit(Call& call) {
 struct Route {
   RouteRow row;
   void (*run)(Call&);
+  std::string_view keys = {};  // that its query may have
 };
 
 constexpr std::string_view kGet = "GET HEAD", kPost = "POST PUT", kGetAlone = "GET";
@@ -247,11 +248,12 @@ constexpr Route kRoutes[] = {
     {{kGet, "/api/v1/savepoints", Wants::read, "named images of state"}, savepoints},
     {{kPost, "/api/v1/savepoints", Wants::change, "make one: {\"name\": .., \"stop\": false}"}, savepoint},
     {{"DELETE", "/api/v1/savepoints/*", Wants::change, "delete one"}, delete_savepoint},
-    {{kGet, "/api/v1/alerts", Wants::read, "the last alerts, newest first: ?rule=..&limit=100"}, alerts},
+    {{kGet, "/api/v1/alerts", Wants::read, "the last alerts, newest first: ?rule=..&limit=100"}, alerts, "rule limit"},
     {{kGetAlone, "/api/v1/tap", Wants::read,
       "samples of what goes by, JSON lines as they come: "
       "?what=events:NAME&where=EXPR&rate=100&limit=N&for=10s"},
-     tap},
+     tap,
+     "what where rate limit for"},
     {{kGet, "/api/v1/problems", Wants::read, "what went wrong lately"}, problems},
     {{kGet, "/api/v1/config", Wants::read, "the settings that hold, secrets as ***"}, config},
     {{kPost, "/api/v1/reload", Wants::change,
@@ -296,6 +298,19 @@ std::optional<std::vector<std::pair<std::string, std::string>>> query_of(std::st
   return out;
 }
 
+// A key that nobody looks at, or of which one of two would count.
+std::optional<ControlResponse> wrong_key(std::span<const std::pair<std::string, std::string>> query,
+                                         std::string_view keys) {
+  std::set<std::string_view> seen;
+  for (const auto& [key, value] : query) {
+    if (!has_word(keys, key) || key.empty())
+      return complaint(400, fmt::format("the query has no key `{}` here", key),
+                       keys.empty() ? "this path takes none" : fmt::format("this path takes {}", keys));
+    if (!seen.insert(key).second) return complaint(400, fmt::format("`{}` stands twice in the query", key));
+  }
+  return std::nullopt;
+}
+
 // How often a header is there, and its value.
 std::size_t header(const ControlRequest& request, std::string_view name, std::string_view& value) {
   std::size_t times = 0;
@@ -329,9 +344,12 @@ std::optional<ControlResponse> refused(Allowed verdict) {
   return std::nullopt;
 }
 
-std::optional<ControlResponse> refused(const ControlRequest& request, const Access& access, Wants wants) {
+// `host`: of a whole address, which counts more than the header; "" there is none.
+std::optional<ControlResponse> refused(const ControlRequest& request, std::string_view host, const Access& access,
+                                       Wants wants) {
   Credentials who{.is_local = request.is_local};
   if (header(request, "host", who.host) != 1 && !request.is_local) return complaint(400, "a request names one Host");
+  if (!host.empty()) who.host = host;
   who.has_origin = header(request, "origin", who.origin) != 0;
   if (header(request, "authorization", who.authorization) > 1) return complaint(400, "there are two authorizations");
   if (auto no = refused(allowed(access, who, wants))) return no;
@@ -370,8 +388,12 @@ std::string control_page() {
       "so by `Content-Type: application/json`. A header has at most 16 KiB, a body 4 MiB, its JSON 1 MiB and 64 "
       "levels; a "
       "request must have come within 10 s, and 256 connections may be open.\n\n"
-      "An answer that is no 200 or 202 is `{\"error\": .., \"help\": ..}`; a reload that was refused is 422 and says "
-      "why.\n\n"
+      "An answer that is no 200 or 202 is `{\"schema\": \"tocsin/error/1\", \"error\": .., \"help\": ..}`; a reload "
+      "that was refused is 422 and says why. A query with a key that the path does not take is 400.\n\n"
+      "It speaks plain HTTP: there is no TLS in it, and none is needed on the Unix socket and on loopback. To be "
+      "reached "
+      "from elsewhere, let a proxy with TLS stand in front (its name in `http.hosts`, its path in `http.prefix`); to "
+      "listen on another address itself it wants `http.token` and `http.insecure = true`.\n\n"
       "What `/api/v1/tap` answers does not end by itself, but for `limit` and `for`. Each line is a document, as the "
       "sinks have it, or of an event `{\"event\": .., \"time\": .., \"source\": .., \"fields\": {..}}` with the "
       "fields that some rule reads. A line `{\"tap\": {..}}` comes every second and last: how many samples were "
@@ -396,6 +418,14 @@ std::string control_page() {
 void answer(const ControlRequest& request, std::string_view prefix, const Access& access, Desk& desk,
             std::function<void(ControlResponse)> done) {
   std::string_view path = request.target;
+  std::string_view host;
+  // As proxies are asked: any server takes it (RFC 9112, 3.2.2).
+  if (constexpr std::string_view kScheme = "http://"; path.starts_with(kScheme)) {
+    path.remove_prefix(kScheme.size());
+    host = path.substr(0, path.find_first_of("/?"));
+    path.remove_prefix(host.size());
+    if (host.empty()) return done(complaint(400, "the address names no host"));
+  }
   std::string_view query_text;
   if (const std::size_t mark = path.find('?'); mark != std::string_view::npos) {
     query_text = path.substr(mark + 1);
@@ -415,9 +445,10 @@ void answer(const ControlRequest& request, std::string_view prefix, const Access
       allow = route.row.methods;
       continue;
     }
-    if (auto no = refused(request, access, route.row.wants)) return done(std::move(*no));
+    if (auto no = refused(request, host, access, route.row.wants)) return done(std::move(*no));
     auto query = query_of(query_text);
     if (!query) return done(complaint(400, "the query is broken"));
+    if (auto wrong = wrong_key(*query, route.keys)) return done(std::move(*wrong));
     Call call{request, std::move(*star), std::move(*query), desk, std::move(done)};
     return route.run(call);
   }

@@ -67,6 +67,37 @@ TEST_CASE("changes: by the Unix socket, or by the token; not otherwise") {
   CHECK(open.ask(open.tcp(), "GET", "/metrics").status == 200);
 }
 
+TEST_CASE("a query has only keys that mean something, each once") {
+  const Served daemon;
+  const auto asked = [&](const std::string& target) { return daemon.ask(daemon.local(), "GET", target); };
+  CHECK(asked("/api/v1/alerts?limit=3").status == 200);
+  CHECK(asked("/api/v1/alerts?rulee=x").status == 400);
+  CHECK(Json::parse(asked("/api/v1/alerts?rulee=x").body) == Json{{"schema", "tocsin/error/1"},
+                                                                  {"error", "the query has no key `rulee` here"},
+                                                                  {"help", "this path takes rule limit"}});
+  CHECK(asked("/api/v1/alerts?limit=3&limit=4").status == 400);
+  CHECK(asked("/api/v1/alerts?=3").status == 400);
+  CHECK(asked("/api/v1/alerts?").status == 200);
+  CHECK(asked("/api/v1/status?x=1").status == 400);
+  CHECK(contains(asked("/-/healthy?verbose=1").body, "this path takes none"));
+}
+
+TEST_CASE("a whole address is a path behind its host") {
+  const Served daemon;
+  const auto status = [&](const std::string& target, const std::string& host = "localhost") {
+    return Raw(daemon)
+        .talk("GET " + target + " HTTP/1.1\r\nConnection: close\r\nHost: " + host + "\r\n\r\n")
+        .substr(9, 3);
+  };
+  CHECK(status("http://localhost/-/healthy") == "200");
+  CHECK(status("http://localhost:8470/api/v1/alerts?limit=1") == "200");
+  CHECK(status("http://localhost") == "404");
+  CHECK(status("http://localhost/nothing") == "404");
+  CHECK(status("http:///-/healthy") == "400");
+  CHECK(status("http://localhost/api/v1/status", "evil.example") == "200");
+  CHECK(status("http://evil.example/api/v1/status") == "421");
+}
+
 TEST_CASE("bodies that mean nothing are refused") {
   Served daemon;
   std::string deep;

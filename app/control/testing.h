@@ -44,6 +44,7 @@ class FakeDesk : public Desk {
     out.checkpoint.emplace();
     out.checkpoint->bytes = 2048;
     out.rebuild = RebuildStatus{{"pair", "odd"}, 0.43};
+    out.reload.error = refused_by;
     return out;
   }
   std::vector<RuleStatus> rules() const override {
@@ -124,6 +125,7 @@ class FakeDesk : public Desk {
   std::string sick;
   std::mutex mutex;
   bool has_none = false;  // no alert is kept
+  std::string refused_by;
   std::vector<ReloadAsked> reloads;
   std::vector<TapAsked> taps;
   std::weak_ptr<LongAnswer> looking;

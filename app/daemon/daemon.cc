@@ -36,6 +36,8 @@ constexpr auto kTapEvery = std::chrono::milliseconds(10);
 constexpr Duration kStuckAfter = seconds(30), kStuckAtTheEnd = seconds(5);
 // How long the old rules stand still at most when the disk does not take what the new ones would begin from.
 constexpr Duration kReloadPatience = seconds(5);
+// Of what sources that cannot go back have at a stop, reading goes on for so long at most.
+constexpr Duration kRest = seconds(1);
 // Where a generation fails whose rules cannot be rebuilt.
 constexpr std::string_view kRebuild = "rebuild";
 // Changed files that would take away what rules remember have to stay as they are for so long before they are taken by
@@ -118,6 +120,7 @@ Daemon::Daemon(Given given, Console& console)
       taps_(source_names(settings_), clock_, [this] { return current_set(); }),
       outbound_(settings_, clock_, taps_),
       around_{clock_, [this](const std::string& said) { log_.problem("adapters", said); },
+              [this](const std::string& said) { log_.info("adapters", said); },
               [this](const std::string& sink, const std::string& id, const std::string& body, const std::string& why) {
                 const std::string& dead = settings_.routes.dead_letter;
                 log_.problem("sink." + sink, why,
@@ -574,6 +577,7 @@ void Daemon::end() {
     if (reply) reply({409, document_of_refusal("the daemon is stopping")});
   notify_.stopping();
   const Duration until = ends_at - Duration{settings_.shutdown_grace.us / 5};
+  if (stops_ && failed_ == 0) read_rest();
   if (const auto why = store_all(until)) {
     log_.failure("state", *why, "what was judged since the last epoch is read again by the next start");
     if (failed_ == 0) failed_ = static_cast<int>(Exit::no);
@@ -591,6 +595,16 @@ void Daemon::end() {
   outbound_.bind(nullptr);
   control_.reset();
   if (settings_.state.checkpoint.on_exit) checkpoint();
+}
+
+// Nobody could ask for it again. The generator has no end.
+void Daemon::read_rest() {
+  is_at("stopping", "what standard input and sockets had already is being read");
+  const std::shared_ptr<Generation> generation = current();
+  const Duration most = std::min(kRest, Duration{settings_.shutdown_grace.us / 10});
+  for (std::size_t i = 0; i < settings_.sources.size(); ++i)
+    if (generation->rewinds[i] != nullptr && !std::holds_alternative<GeneratorSource>(settings_.sources[i].address))
+      generation->crew->read_rest(SourceId(i), most);
 }
 
 void Daemon::publish_rest(Duration until) {
@@ -706,7 +720,11 @@ void Daemon::watch_shards(Duration now) {
     const bool is_stuck = now > beats_[i].since + (stops_ ? kStuckAtTheEnd : kStuckAfter);
     all_move = all_move && !is_stuck;
     std::string text;
-    if (is_stuck) text = fmt::format("shard {} has not moved for {} s", i, (now - beats_[i].since).us / 1'000'000);
+    if (is_stuck) {
+      text = fmt::format("shard {} has not moved for {} s", i, (now - beats_[i].since).us / 1'000'000);
+      if (const ProgramId turn = generation->crew->turn(i); turn.exists())
+        text += fmt::format(": rule `{}` is not done with an event", generation->rules().programs[turn.index].name);
+    }
     bool is_news = false;
     {
       const std::scoped_lock lock(mutex_);
@@ -878,6 +896,7 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   Plan plan = plan_of(before->rules(), *set.compiled.rules,
                       passed != Frontier::kNothing ? std::optional(passed) : std::nullopt);
   plan.for_restart = std::move(for_restart);
+  plan.has_other_data = before->set.data_hash != set.data_hash;
   if (!plan.for_restart.empty()) log_.info("settings", waiting_for_restart(plan));
   for (const RuleStatus& rule : rules())
     if (std::ranges::find(plan.reset, rule.name) != plan.reset.end() ||
@@ -950,6 +969,26 @@ bool Daemon::change_rules() {
   return is_taken;
 }
 
+// With the lock, while no crew is at work: what was counted goes on under the same rules.
+void Daemon::carry_figures(const RuleSet& rules) {
+  generation_->crew->put_down();
+  events_before_ += generation_->engine->events();
+  auto before = std::exchange(rules_before_, {});
+  shard_events_before_.resize(generation_->engine->shards());
+  for (std::size_t shard = 0; shard < shard_events_before_.size(); ++shard) {
+    const Crew::ShardFigures figures = generation_->crew->figures(shard);
+    for (std::size_t i = 0; i < figures.rules.size(); ++i) {
+      shard_events_before_[shard] += figures.rules[i].events;
+      before[generation_->rules().programs[i].name].add_counts(figures.rules[i]);
+    }
+  }
+  for (const Program& program : rules.programs) {
+    auto known = before.find(program.name);
+    if (known == before.end()) known = before.find(program.was);
+    if (known != before.end()) rules_before_.emplace(program.name, known->second);
+  }
+}
+
 Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
   if (const auto why = store_all(clock_.elapsed() + kReloadPatience))
     return refuse_rules(409, "other rules begin from what is stored, and nothing can be stored: " + *why,
@@ -973,7 +1012,7 @@ Verdict Daemon::take_rules(Wanted& wanted, bool& is_taken) {
   std::shared_ptr<Generation> before;  // let go without the lock: it may be large
   {
     const std::scoped_lock lock(mutex_);
-    events_before_ += generation_->engine->events();
+    carry_figures(now.rules());
     before = std::exchange(generation_, *made);
     reload_status_ = {now.number, now.hash, clock_.now(), {}};
   }

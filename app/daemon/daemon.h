@@ -133,6 +133,7 @@ class Daemon final : public Desk {
   void keep_rest();
   Ended run_generation(bool is_new);
   bool change_rules();
+  void carry_figures(const RuleSet& rules);
   Verdict take_rules(Wanted& wanted, bool& is_taken);
   bool are_being_saved(const CompiledSet& now, const std::string& hash, const Plan& plan);
   void rename_disabled(const RuleSet& rules);
@@ -140,6 +141,7 @@ class Daemon final : public Desk {
   // All that has been judged becomes durable; nothing: it did. Tries again until then.
   std::optional<std::string> store_all(Duration until);
   void end();
+  void read_rest();
   void publish_rest(Duration until);
   void publisher_thread();
   void checkpoint_thread();
@@ -201,9 +203,12 @@ class Daemon final : public Desk {
   std::vector<std::string> stuck_;     // by shard; "" it moves
   std::vector<double> busy_;           // by shard: share of the last second
   std::vector<CheckpointNote> notes_;  // newest first
-  std::uint64_t events_before_ = 0;    // of the generations before
-  Duration ends_at_{};                 // 0: it has not been told to
-  std::shared_ptr<Rebuild> rebuild_;   // that is under way; null: none is
+  // Of the generations before; by shard; by rule, as it is called now.
+  std::uint64_t events_before_ = 0;
+  std::vector<std::uint64_t> shard_events_before_;
+  std::map<std::string, Crew::ShardFigures::Rule> rules_before_;
+  Duration ends_at_{};                // 0: it has not been told to
+  std::shared_ptr<Rebuild> rebuild_;  // that is under way; null: none is
   std::jthread rebuilding_;
 
   std::atomic<bool> stops_{false}, looks_{false}, threads_stop_{false}, publishing_stops_{false};

@@ -74,11 +74,11 @@ TEST_CASE("after a second of work no figure is 0 that cannot be") {
   CHECK(running.daemon->status().epoch > 0);  // nothing has been stored by the new ones, perhaps
 
   // What tells of something that is wrong, or of what is under way just now.
-  const std::set<std::string> may_be_none{"tocsin_events_late_total",    "tocsin_dead_letters_total",
-                                          "tocsin_rule_cut_short_total", "tocsin_alert_delivery_waiting",
-                                          "tocsin_shard_waiting",        "tocsin_source_paused",
-                                          "tocsin_reading_paused",       "tocsin_checkpoint_failures",
-                                          "tocsin_problems_total",       "tocsin_rebuild_done_ratio"};
+  const std::set<std::string> may_be_none{
+      "tocsin_events_late_total",      "tocsin_dead_letters_total",     "tocsin_rule_cut_short_total",
+      "tocsin_rule_missing_key_total", "tocsin_alert_delivery_waiting", "tocsin_shard_waiting",
+      "tocsin_source_paused",          "tocsin_reading_paused",         "tocsin_checkpoint_failures",
+      "tocsin_problems_total",         "tocsin_rebuild_done_ratio"};
   std::string none;
   const bool all_are = soon([&] {
     none.clear();
@@ -100,6 +100,42 @@ TEST_CASE("after a second of work no figure is 0 that cannot be") {
   CAPTURE(none);
   CHECK(all_are);
   CHECK(running.daemon->status().memory_bytes > 1'000'000);
+}
+
+TEST_CASE("what is counted of a rule goes on over reloads, also under another name, and what has gone is forgotten") {
+  Running running(FileSource{});
+  FileSource file;
+  file.path = running.folder / "in.ndjson";
+  file.follow = true;
+  running.settings.sources.front().address = file;
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2) + event("ann", 3) + event("bob", 4));
+  running.begin();
+  const auto figures = [&](const std::string& name) {
+    const auto rules = running.daemon->rules();
+    const auto rule = std::ranges::find(rules, name, &RuleStatus::name);
+    return rule == rules.end() ? "none" : fmt::format("{} events, {} alerts", rule->events, rule->alerts);
+  };
+  REQUIRE(soon([&] { return running.alerted("ann: three"); }));
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  // At once, though nothing is looked at twice in half a second.
+  CHECK(figures("three") == "4 events, 1 alerts");
+  CHECK(figures("two") == "0 events, 0 alerts");
+  // Appended: a file that is written anew is empty for a moment, and who follows it would read it from its front.
+  std::ofstream(running.folder / "in.ndjson", std::ios::app) << event("cid", 5) + event("cid", 6) + event("dan", 7);
+  REQUIRE(soon([&] { return running.alerted("cid: two"); }));
+  std::string renamed = std::string(kEvent) + kThree;
+  renamed.replace(renamed.find("rule three"), 10, "rule triple was three");
+  running.rules(renamed);
+  CHECK(running.reload().status == 200);
+  CHECK(figures("triple") == "7 events, 1 alerts");
+  CHECK(figures("two") == "none");
+  std::uint64_t by_shards = 0;
+  for (const ShardStatus& shard : running.daemon->shards()) by_shards += shard.events;
+  CHECK(by_shards == 10);
+  running.rules(std::string(kEvent) + kThree + kTwo);
+  CHECK(running.reload().status == 200);
+  CHECK(figures("two") == "0 events, 0 alerts");
 }
 
 TEST_CASE("a reload says which settings wait for a restart, and refuses where they cannot be read") {
@@ -177,6 +213,23 @@ TEST_CASE("what a socket gave and no rule has judged is there after a stop and a
   connection.send(event("ann", 2) + event("bob", 20));
   CHECK(soon([&] { return running.alerted("ann: three"); }));
   CHECK(running.text("alerts.ndjson").find("ann: three") == running.text("alerts.ndjson").rfind("ann: three"));
+}
+
+// Who has sent and gone does not come again.
+TEST_CASE("what had come over a socket when the daemon was told to stop is read before it does") {
+  Running running(UnixSource{});
+  running.settings.sources.front().address = UnixSource{running.folder / "in"};
+  running.rules(std::string(kEvent) + "rule single\n  when login_failed by user\n  alert \"{user}: one\"\n");
+  running.begin();
+  constexpr int kClients = 200;
+  for (int i = 0; i < kClients; ++i) Connection(running.folder / "in").send(event(fmt::format("user{}", i), 1));
+  CHECK(running.stop() == Exit::done);
+  running.begin();
+  Connection(running.folder / "in").send(event("bob", 20) + event("bob", 21));
+  CHECK(soon([&] { return running.alerted("bob: one"); }));
+  int missing = 0;
+  for (int i = 0; i < kClients; ++i) missing += !running.alerted(fmt::format("user{}: one", i));
+  CHECK(missing == 0);
 }
 
 TEST_CASE("the columns of a CSV, and a record whose rest has not come, outlive a reload and a restart") {
@@ -327,6 +380,23 @@ TEST_CASE("a reload says of each rule until when a window that grew is warming, 
   running.rules(std::string(kEvent) +
                 "rule three\n  when 5 login_failed within 15m by user\n  alert \"{user}: three\"\n");
   CHECK(running.reload().document.find("~ three  kept, warming until 2026-03-01T14:15:0") != std::string::npos);
+}
+
+TEST_CASE("a reload says what only some waits were kept of, and which clause makes a rule begin anew") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2));
+  const std::string waits = std::string(kEvent) + "event login_ok has user text, ts time\n  timestamp ts\n" +
+                            "rule waits\n  when login_failed then no login_ok within 10m by user\n";
+  running.rules(waits + "  alert \"{user}\"\n");
+  running.begin();
+  REQUIRE(soon([&] { return running.daemon->status().keys == 1; }));
+  running.rules(waits + "  fire always\n  alert \"{user}\"\n");
+  CHECK(running.reload().document.find("~ waits  kept, warming until 2026-03-01T14:10:0") != std::string::npos);
+  running.rules(waits + "  fire always\n  learn 1m\n  alert \"{user}\"\n");
+  const Verdict verdict = running.reload();
+  INFO(verdict.document);
+  CHECK(verdict.document.find("it is another rule now with or without `learn`") != std::string::npos);
 }
 
 TEST_CASE("a rule that is renamed goes on with what it had, over a reload and over a restart") {

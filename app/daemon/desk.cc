@@ -152,9 +152,17 @@ std::vector<RuleStatus> Daemon::rules() const {
   const RuleSet& rules = generation_->rules();
   const Time passed = generation_->engine->passed();
   std::vector<RuleStatus> out;
+  const auto count = [](RuleStatus& rule, const Crew::ShardFigures::Rule& figures) {
+    rule.events += figures.events;
+    rule.alerts += figures.alerts;
+    rule.cut_short += figures.cut_short;
+    rule.missing_key += figures.missing_key;
+  };
   for (const Program& program : rules.programs) {
     RuleStatus& rule = out.emplace_back();
     rule.name = program.name;
+    if (const auto before = rules_before_.find(program.name); before != rules_before_.end())
+      count(rule, before->second);
     rule.enabled = !disabled.contains(program.name);
     if (const auto warm = generation_->warming_until.find(program.name);
         warm != generation_->warming_until.end() && passed < warm->second)
@@ -165,10 +173,8 @@ std::vector<RuleStatus> Daemon::rules() const {
   for (std::size_t shard = 0; shard < generation_->engine->shards(); ++shard) {
     const Crew::ShardFigures figures = generation_->crew->figures(shard);
     for (std::size_t i = 0; i < figures.rules.size(); ++i) {
-      out[i].events += figures.rules[i].events;
-      out[i].alerts += figures.rules[i].alerts;
+      count(out[i], figures.rules[i]);
       out[i].keys += figures.rules[i].keys;
-      out[i].cut_short += figures.rules[i].cut_short;
     }
   }
   return out;
@@ -181,6 +187,7 @@ std::vector<ShardStatus> Daemon::shards() const {
     const Crew::ShardFigures figures = generation_->crew->figures(i);
     ShardStatus& shard = out.emplace_back();
     shard.number = i;
+    if (i < shard_events_before_.size()) shard.events = shard_events_before_[i];
     for (const auto& rule : figures.rules) {
       shard.events += rule.events;
       shard.keys += rule.keys;

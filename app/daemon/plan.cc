@@ -52,10 +52,12 @@ Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> pa
     const Program& was = before.programs[old->index];
     if (shapes_before[old->index] != shapes_after[i]) {
       out.reset.push_back(program.name);
+      out.why_reset[program.name] = why_reset(before, *old, after, ProgramId(i));
       continue;
     }
     if (const auto warm = warming_until(before, *old, after, ProgramId(i), passed))
       out.warming_until[program.name] = *warm;
+    if (forgot_streaks(before, *old, after, ProgramId(i))) out.forgot_streaks.insert(program.name);
     if (was.dials != program.dials || was.name != program.name)
       out.changed.push_back(program.name);
     else
@@ -113,19 +115,23 @@ std::vector<std::string> lines_of(const Plan& plan) {
   };
   const auto add = [&](char sign, const std::vector<std::string>& names, std::string_view verdict, bool loses) {
     for (const std::string& name : names) {
-      const auto warm = plan.warming_until.find(name);
-      out.push_back(
-          fmt::format("{} {}  {}{}{}", sign, name, verdict,
-                      warm == plan.warming_until.end() ? "" : fmt::format(", warming until {}", rfc3339(warm->second)),
-                      loses ? lost_of(name) : ""));
+      std::string warming;
+      if (const auto warm = plan.warming_until.find(name); warm != plan.warming_until.end())
+        warming = ", warming until " + rfc3339(warm->second);
+      else if (plan.forgot_streaks.contains(name))
+        warming = kWarmingStreaks;
+      out.push_back(fmt::format("{} {}  {}{}{}", sign, name, verdict, warming, loses ? lost_of(name) : ""));
     }
   };
   add('+', plan.added, "new: it begins now", false);
   add('~', plan.changed, "kept", false);
-  add('~', plan.reset, "reset: it is another pattern now, or kept another way; what it remembered is dropped", true);
+  for (const std::string& name : plan.reset)
+    add('~', {name}, fmt::format("reset: {}; what it remembered is dropped", plan.why_reset.at(name)), true);
   for (const Plan::Rebuilt& one : plan.rebuilt)
     out.push_back(fmt::format("{} {}  {}", one.is_new ? '+' : '~', one.rule, verdict_of(one)));
   add('-', plan.removed, "gone, with what it remembered", true);
+  if (plan.has_other_data)
+    out.emplace_back("~ lists and tables  their files hold other values, which count from now on");
   return out;
 }
 
@@ -153,9 +159,9 @@ std::string document_of(const Plan& plan, std::uint64_t generation, bool dry_run
     rebuilt += fmt::format(R"({}{{"rule":{},"since":{},"warming_until":{}}})", rebuilt.empty() ? "" : ",",
                            quoted(one.rule), time_of(one.since), time_of(one.warming_until));
   return fmt::format(
-      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"rebuilt":[{}],"removed":{},"for_restart":{},"text":{}}})",
+      R"({{"schema":"tocsin/reload/1","generation":{},"dry_run":{},"kept":{},"added":{},"changed":{},"reset":{},"rebuilt":[{}],"removed":{},"other_data":{},"for_restart":{},"text":{}}})",
       generation, dry_run, plan.kept, list_of(plan.added), list_of(plan.changed), list_of(plan.reset), rebuilt,
-      list_of(plan.removed), list_of(plan.for_restart), quoted(text_of(plan)));
+      list_of(plan.removed), plan.has_other_data, list_of(plan.for_restart), quoted(text_of(plan)));
 }
 
 std::string document_of_switch(std::string_view rule, bool enabled, std::string_view text) {
@@ -164,7 +170,7 @@ std::string document_of_switch(std::string_view rule, bool enabled, std::string_
 }
 
 std::string document_of_refusal(std::string_view error, std::string_view help) {
-  std::string out = R"({"schema":"tocsin/reload/1","error":)" + quoted(error);
+  std::string out = R"({"schema":"tocsin/error/1","error":)" + quoted(error);
   if (!help.empty()) out += ",\"help\":" + quoted(help);
   return out + ",\"text\":" + quoted(error) + "}";
 }

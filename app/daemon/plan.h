@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,12 @@ struct Plan {
   std::vector<Rebuilt> rebuilt;
   std::size_t kept = 0;
   std::map<std::string, Time>
-      warming_until;  // of those that are kept with another window: before, they may miss matches
-  std::map<std::string, std::uint64_t> lost;  // keys, of those that are reset or removed, where that is known
+      warming_until;                     // of those that are kept with another window: before, they may miss matches
+  std::set<std::string> forgot_streaks;  // as kept_shape.h
+  std::map<std::string, std::string> why_reset;  // of those that are reset
+  std::map<std::string, std::uint64_t> lost;     // keys, of those that are reset or removed, where that is known
 
+  bool has_other_data = false;           // the files of lists and tables hold other values
   std::vector<std::string> for_restart;  // settings that have been changed, and that the next start takes
 
   bool loses_state() const { return !reset.empty() || !removed.empty(); }
@@ -37,7 +41,7 @@ struct Plan {
 
 // `passed`: how far time has come; nothing: no rule has remembered anything yet.
 Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> passed = std::nullopt);
-// What becomes of each rule that is not plainly kept, a line each, without their marks.
+// What becomes of each rule that is not plainly kept, and of the values of lists, a line each.
 std::vector<std::string> lines_of(const Plan& plan);
 // These are rebuilt, whatever would become of them without. REQUIRES: they are rules of `after`.
 void rebuild(Plan& plan, const std::vector<std::string>& names);

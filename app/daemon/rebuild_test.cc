@@ -59,7 +59,7 @@ class Logs {
   Settings settings;
   std::vector<std::string> names;
   StandingClock clock;
-  Surroundings around{clock, [](const std::string&) {}, {}};
+  Surroundings around{clock, tell_nobody, tell_nobody, {}};
 
  private:
   const Case& case_;
@@ -290,7 +290,7 @@ TEST_CASE("lines that were read and are not there any more: it waits a while, th
   const Cut cut = life.store();
   std::ofstream(logs.folder.path() + "/s0") << c.events.front().json() << "\n";
   const WallClock clock;
-  const Surroundings around{clock, [](const std::string&) {}, {}};
+  const Surroundings around{clock, tell_nobody, tell_nobody, {}};
   auto rebuild = Rebuild::make(set_of(*ready), {"r1"}, logs.again(*ready), logs.settings, around);
   REQUIRE(rebuild);
   (*rebuild)->set_patience(milliseconds(50));

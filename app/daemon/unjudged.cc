@@ -1,10 +1,11 @@
 #include "app/daemon/unjudged.h"
 
 #include <algorithm>
-#include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "engine/base/hash.h"
+#include "engine/base/little_endian.h"
 
 namespace tocsin::app {
 namespace {
@@ -14,15 +15,16 @@ constexpr std::string_view kMagic = "tocsin unjudged 1\n";
 // Of a piece at most: a record has a limit far below.
 constexpr std::uint64_t kPieceMax = std::uint64_t{1} << 30;
 
+// Signed ones as the unsigned of the same bits.
 template <class T>
 void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
+  append_little(out, static_cast<std::make_unsigned_t<T>>(value));
 }
 
 template <class T>
 bool take(std::string_view& from, T& value) {
   if (from.size() < sizeof value) return false;
-  std::memcpy(&value, from.data(), sizeof value);
+  value = static_cast<T>(read_little<std::make_unsigned_t<T>>(from));
   from.remove_prefix(sizeof value);
   return true;
 }

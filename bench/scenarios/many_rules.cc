@@ -102,17 +102,12 @@ void prove() {
   prove_against_reference(rules_text(std::size(kShapes)), std::move(events));
 }
 
-struct Figures {
-  double ns = 0;
-  std::size_t alerts = 0;
-};
-
 // CPU time for each event, the median of the chunks; the first third only warms up.
-Figures measure(std::size_t rules, const std::string& lines) {
+Measured measure(std::size_t rules, const std::string& lines) {
   Pipeline engine(compiled(rules_text(rules)), "");
   constexpr std::size_t kChunk = std::size_t{128} << 10;
   std::vector<double> each;
-  Figures out;
+  Measured out;
   std::string_view rest = lines;
   while (!rest.empty()) {
     const std::string_view chunk = rest.substr(0, rest.find('\n', std::min(kChunk, rest.size() - 1)) + 1);
@@ -122,25 +117,32 @@ Figures measure(std::size_t rules, const std::string& lines) {
     engine.take(chunk);
     const std::size_t alerts = engine.take_alerts().size();
     each.push_back((cpu_ns() - begin) / static_cast<double>(events));
-    out.alerts += alerts;
+    out.answer += alerts;
   }
   each.erase(each.begin(), each.begin() + static_cast<std::ptrdiff_t>(each.size() / 3));
   out.ns = median(each);
   return out;
 }
 
+// A daemon has its rules and nothing else in memory; so has each of these.
+constexpr std::size_t kProcesses = 9;
+
 int run(bool tiny) {
-  prove();
+  least_of_processes(1, [] {
+    prove();
+    return Measured();
+  });
   if (tiny) return 0;
   const std::string lines = lines_of(300'000, 10'000);
-  fmt::print("many_rules: one core of {}; ns of CPU time per event, median of the chunks\n", machine());
+  fmt::print("many_rules: one core of {}; ns of CPU time per event, median of the chunks, the least of {} processes\n",
+             machine(), kProcesses);
   fmt::print("{:>8} {:>9} {:>7} {:>8}\n", "rules", "ns/event", "times", "alerts");
   double first = 0, last = 0;
   for (const std::size_t rules : {std::size_t{1}, std::size_t{100}, std::size_t{10'000}}) {
-    const Figures f = measure(rules, lines);
+    const Measured f = least_of_processes(kProcesses, [&] { return measure(rules, lines); });
     last = f.ns;
     if (first == 0) first = f.ns;
-    fmt::print("{:>8} {:>9.1f} {:>7.2f} {:>8}\n", rules, f.ns, f.ns / first, f.alerts);
+    fmt::print("{:>8} {:>9.1f} {:>7.2f} {:>8}\n", rules, f.ns, f.ns / first, f.answer);
   }
   return at_most(8, last / first, "many_rules: cost of an event with 10,000 rules, times that with one") ? 0 : 1;
 }

@@ -4,7 +4,9 @@
 // proof, over little input, which is how the test run executes it. It ends with 1 when an answer is wrong.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +27,15 @@ double cpu_ns();
 
 // Of several measurements: those that a neighbour disturbed do not count.
 double median(std::vector<double> values);
+
+// The least of what some processes measure that begin where this one stands, one after the other: whoever disturbs a
+// process only makes it slower, and none works in memory that the one before has left in pieces. Each asks `measure`
+// once; all of them must say the same `answer`.
+struct Measured {
+  double ns = 0;
+  std::size_t answer = 0;
+};
+Measured least_of_processes(std::size_t processes, const std::function<Measured()>& measure);
 
 // "AMD EPYC 9B45, 2 cores": figures without their machine mean nothing.
 std::string machine();

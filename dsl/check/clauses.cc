@@ -672,6 +672,16 @@ bool shows_gap(const RuleInfo& rule) {
   return found;
 }
 
+// E4: somewhere an event is compared with the one before it, however long ago that was.
+bool compares_with_previous(const Model& model, const RuleInfo& rule) {
+  return previous_in(model, rule.when) || std::ranges::any_of(rule.clauses, [&model](const ast::Clause& clause) {
+           if (const auto* reset = std::get_if<ast::Reset>(&clause.node))
+             return previous_in(model, reset->on).has_value();
+           const auto* resolve = std::get_if<ast::Resolve>(&clause.node);
+           return resolve != nullptr && previous_in(model, *resolve->when).has_value();
+         });
+}
+
 // There are no more of them than the rule says itself, or it says when they may go.
 bool bounds_its_keys(const RuleInfo& rule) {
   return rule.by_all || find_clause<ast::Forget>(rule.clauses) != nullptr ||
@@ -826,7 +836,7 @@ void check_rule_bounds(Context& c, RuleInfo& rule) {
   if (!rule.bounds.longest && !forgets)
     c.report("R107", rule.when.span, "nothing bounds this pattern; a key's partial match can live for ever", "",
              bound_missing(rule.when) + "; more: `tocsin explain R107`");
-  const std::string why = keeps_for_ever(rule, previous_in(c.model, rule.when).has_value());
+  const std::string why = keeps_for_ever(rule, compares_with_previous(c.model, rule));
   rule.bounds.keeps_keys = !why.empty();
   if (const auto* forget = find_clause<ast::Forget>(rule.clauses); forget && rule.bounds.longest) {
     const auto idle = value(forget->idle);
@@ -909,6 +919,14 @@ void check_when_last(SessionCheck& s, ast::EndsAfter& ends) {
       .cause = Label{s.session.decl.of.span, "the events of the session"};
 }
 
+// By time alone, whatever its last event was.
+bool always_ends(const SessionInfo& session) {
+  return session.by_all || std::ranges::any_of(session.decl.clauses, [](const ast::Clause& clause) {
+           const auto* after = std::get_if<ast::EndsAfter>(&clause.node);
+           return std::holds_alternative<ast::AtMost>(clause.node) || (after != nullptr && !after->when_last);
+         });
+}
+
 void check_emit_each(SessionCheck& s, ast::EmitEach& each) {
   Scope scope;
   scope.place = Place::each;
@@ -943,6 +961,9 @@ void check_session(Context& c, SessionInfo& session) {
   }
   for (const KeyInfo& key : session.keys) give_field(c.model.events[session.emits], key.name, key.type, key.at);
   check_durations(c, session.decl.clauses, nullptr);
+  if (s.ends && !always_ends(session))
+    c.report("R109", session.decl.name.span, ticked(session.decl.name.text) + " keeps a key until its end comes",
+             "nothing ends it but an event that may never come", "add a longest time: `at most 1d`");
   if (!s.ends)
     c.report("R071", session.decl.name.span, "session " + ticked(session.decl.name.text) + " never ends",
              "no clause ends it", "add `ends after 30m idle`, `ends on x` or `at most 12h`");

@@ -100,20 +100,21 @@ struct Scope {
   std::vector<bool> visible;                     // steps that have been taken here
   std::uint32_t own = kNone;                     // the repeated step whose filter this is
   const std::vector<KeyInfo>* keys = nullptr;
-  std::vector<std::string> words;  // of N1, those that the pattern has
-  std::vector<EventId> streams;    // in conditions and rows: what aggregates may be over
-  bool windowed = true;            // aggregates need no `over` of their own
-  bool window_told = false;        // ... and that one has none has been told, once for the condition
-  std::optional<Duration> window;  // of those that have none, where the pattern says it
-  bool keeps_events = true;        // an aggregate may look back further than the match: `over D`
-  int some = 0;                    // inside `some F (E)`
-  bool counts = false;             // in an aggregate that takes events, not their fields
-  std::string_view rows_of;        // "a session", "a summary": no event is kept there but its own
-  std::string_view where_word;     // "where", "except", ... for messages
-  std::string_view aggregate;      // the one whose events are looked at, for messages
-  std::string_view phrase;         // the words that the author wrote for what is judged: "rises by"
-  bool sequence = false;           // F18: `count` is that of the only repeated step
-  ast::Name first_stream;          // what a bare field probably meant
+  std::vector<std::string> words;    // of N1, those that the pattern has
+  std::vector<EventId> streams;      // in conditions and rows: what aggregates may be over
+  bool windowed = true;              // aggregates need no `over` of their own
+  bool window_told = false;          // ... and that one has none has been told, once for the condition
+  std::optional<Duration> window;    // of those that have none, where the pattern says it
+  bool keeps_events = true;          // an aggregate may look back further than the match: `over D`
+  int some = 0;                      // inside `some F (E)`
+  const ast::Path* plain = nullptr;  // ... whose items are known to be no objects: F
+  bool counts = false;               // in an aggregate that takes events, not their fields
+  std::string_view rows_of;          // "a session", "a summary": no event is kept there but its own
+  std::string_view where_word;       // "where", "except", ... for messages
+  std::string_view aggregate;        // the one whose events are looked at, for messages
+  std::string_view phrase;           // the words that the author wrote for what is judged: "rises by"
+  bool sequence = false;             // F18: `count` is that of the only repeated step
+  ast::Name first_stream;            // what a bare field probably meant
 };
 
 // False, and told: the duration is beyond what a time of the engine can hold (limits.h).
@@ -126,7 +127,8 @@ Type type_of_path(Context& c, ast::Path& path, Scope& scope);
 // The field's type on these events; reports R022 when none can have it. `typed` is what its use tells.
 // `amount` where `charge.amount` belongs: told, if it is a field of a declared event. `before` and `behind` stand
 // around it.
-bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind);
+bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind,
+                       const std::vector<StepInfo>* steps = nullptr);
 Type field_type(Context& c, const std::vector<EventId>& events, const ast::Path& path, std::uint32_t skip);
 bool is_aggregate(std::string_view name);
 bool is_function(std::string_view name);

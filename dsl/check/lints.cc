@@ -114,28 +114,33 @@ std::optional<bool> at_first(const ast::Expr& e) {
 }
 
 // `fewer than 9 charge within 1h` says what `count(charge) < 9 within 1h` was to say; empty for what counts otherwise.
-std::string as_fewer_than(const RuleInfo& rule, const ast::Condition& condition) {
+std::string as_fewer_than(const ast::Pattern& pattern, const ast::Condition& condition) {
   const auto* b = std::get_if<ast::Binary>(&condition.expr.node);
-  if (b == nullptr || !is_upper(*b) || !rule.when.within) return {};
+  if (b == nullptr || !is_upper(*b) || !pattern.within) return {};
   const auto* a = std::get_if<ast::Aggregate>(&b->left->node);
   const auto* limit = std::get_if<ast::Literal>(&b->right->node);
   const auto* n = limit ? std::get_if<std::int64_t>(&limit->value) : nullptr;
   if (a == nullptr || n == nullptr || a->function.text != "count" || a->streams.size() != 1 || a->over) return {};
   const std::int64_t least = *n + (b->op == ast::BinaryOp::less_equal ? 1 : 0);
-  const std::optional<Duration> window = value(*rule.when.within);
+  const std::optional<Duration> window = value(*pattern.within);
   return "fewer than " + std::to_string(least) + " " + print(*a->streams.front().stream) + " within " +
          (window ? duration_text(*window) : "..");
 }
 
 // A4: a window that has just begun is not full, and so `<` is true at first.
-void lint_warm_up(Context& c, const RuleInfo& rule) {
-  const auto* condition = std::get_if<ast::Condition>(&rule.when.form);
-  if (!condition || find_clause<ast::Learn>(rule.clauses) || at_first(condition->expr) != true) return;
-  const std::string fewer = as_fewer_than(rule, *condition);
+void lint_warm_up(Context& c, const ast::Pattern& pattern, const std::string& help) {
+  const auto* condition = std::get_if<ast::Condition>(&pattern.form);
+  if (!condition || at_first(condition->expr) != true) return;
+  const std::string fewer = as_fewer_than(pattern, *condition);
+  const std::string waits = "write " + ticked(fewer) + ", which waits for a full window";
   c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
            "a window that has just begun is not full",
-           "add `learn 1h` to stay silent at first" +
-               (fewer.empty() ? "" : ", or write " + ticked(fewer) + ", which waits for a full window"));
+           fewer.empty() ? help : help + (help.empty() ? "" : ", or ") + waits);
+}
+
+void lint_warm_up(Context& c, const RuleInfo& rule) {
+  if (!find_clause<ast::Learn>(rule.clauses)) lint_warm_up(c, rule.when, "add `learn 1h` to stay silent at first");
+  if (const auto* resolve = find_clause<ast::Resolve>(rule.clauses)) lint_warm_up(c, *resolve->when, "");
 }
 
 // ----- firing ------------------------------------------------------------------------------------
@@ -370,13 +375,15 @@ struct Hours {
   }
 };
 
+// Of what is shorter nobody misses the last when a calendar closes.
+constexpr Duration kShortestAtClosing = minutes(15);
+
 // F15: what is told at the end of a window is not told when the calendar closes there. Looked for in a winter week and
 // in one of summer.
 void lint_closing(Context& c, const RuleInfo& rule) {
-  constexpr Duration kShortest = minutes(15);  // of a shorter one nobody misses the last
   const auto& each = rule.when.each;
   const auto length = each ? value(each->length) : std::nullopt;
-  if (!length || *length < kShortest || days(7).us % length->us != 0) return;
+  if (!length || *length < kShortestAtClosing || days(7).us % length->us != 0) return;
   const std::optional<Hours> hours = Hours::of(c, rule);
   const Zone* zone = each->zone ? find_zone(each->zone->value) : nullptr;
   if (!hours || (each->zone && zone == nullptr)) return;
@@ -410,6 +417,30 @@ void lint_closing(Context& c, const RuleInfo& rule) {
       .cause = Label{closes->clause, !some             ? "closed at the end of each"
                                      : closes->outside ? "these hours begin at that moment"
                                                        : "closes at that moment"};
+}
+
+// F15: a match completes when its absence is over, and nothing fires while the calendar is closed.
+void lint_waiting(Context& c, const RuleInfo& rule) {
+  const auto* during = find_clause<ast::During>(rule.clauses);
+  const auto* sequence = std::get_if<ast::Sequence>(&rule.when.form);
+  const auto* after = std::get_if<ast::NoAfter>(&rule.when.form);
+  const ast::Length* wait = after != nullptr                          ? &after->within
+                            : sequence != nullptr && sequence->ending ? &sequence->ending->within.length
+                                                                      : nullptr;
+  const auto length = wait != nullptr ? value(*wait) : std::nullopt;
+  if (during == nullptr || !length || *length < kShortestAtClosing) return;
+  const ast::Stream& missing = after != nullptr ? after->missing : sequence->ending->stream;
+  const auto clause = std::ranges::find_if(
+      rule.clauses, [](const ast::Clause& one) { return std::holds_alternative<ast::During>(one.node); });
+  c.report("R131", wait->span,
+           during->outside ? "a wait that ends within these hours is never told"
+                           : "a wait that ends while the calendar is closed is never told",
+           "judged when " + duration_text(*length) + " are over, and at no other time",
+           ticked("no " + print(missing) + " for " + duration_text(*length)) +
+               (during->outside ? " waits from the end of these hours on" : " waits from the opening on") +
+               "; or leave out " + ticked((during->outside ? "outside " : "during ") + during->calendar.text))
+      .cause = Label{clause->span,
+                     "nothing fires " + std::string(during->outside ? "within these hours" : "outside these hours")};
 }
 
 // ----- tests -------------------------------------------------------------------------------------
@@ -459,6 +490,7 @@ void lint_rule(Context& c, const RuleInfo& rule) {
   lint_silent(c, rule);
   lint_lateness(c, rule);
   lint_closing(c, rule);
+  lint_waiting(c, rule);
   walk(rule.when, [&](const ast::Step& step) { lint_until(c, step), lint_excepted(c, rule, step); });
 }
 

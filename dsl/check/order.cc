@@ -1,9 +1,12 @@
 // Who makes what others use: an order in which each rule, session and summary stands after those that it looks at,
 // and the circles in which there is none.
 #include <algorithm>
+#include <utility>
 
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
+#include "dsl/limits.h"
+#include "engine/base/wording.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -101,6 +104,12 @@ void report_circle(Context& c, const Graph& g, const std::vector<std::pair<std::
   if (!alone) d.cause = Label{g.at[path.back().first], "this one looks at " + ticked(g.names[back_to])};
 }
 
+void report_chain(Context& c, const Graph& g, std::uint32_t last) {
+  c.report("R074", g.at[last],
+           "more than " + grouped(kChainOfRulesMax) + " rules, each over what the one before it makes",
+           "the chain is longer from here on", "let it look at the events underneath");
+}
+
 }  // namespace
 
 // Depth first, with a stack of its own: a chain may be as long as a rule set.
@@ -108,6 +117,8 @@ void check_order(Context& c) {
   const Graph g = build(c);
   enum class State : char { untouched, under_way, done };
   std::vector<State> states(g.makers.size(), State::untouched);
+  std::vector<std::size_t> lengths(g.makers.size(), 1);  // of the longest chain that ends there
+  bool is_told = false;
   std::vector<std::pair<std::uint32_t, std::size_t>> path;
   for (std::uint32_t root = 0; root < g.makers.size(); ++root) {
     if (states[root] != State::untouched) continue;
@@ -117,6 +128,8 @@ void check_order(Context& c) {
       auto& [maker, next] = path.back();
       if (next == g.uses[maker].size()) {
         states[maker] = State::done;
+        for (const std::uint32_t used : g.uses[maker]) lengths[maker] = std::max(lengths[maker], lengths[used] + 1);
+        if (lengths[maker] > kChainOfRulesMax && !std::exchange(is_told, true)) report_chain(c, g, maker);
         c.model.order.push_back(g.makers[maker]);
         path.pop_back();
         continue;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 #include <cstring>
 #include <utility>
 
@@ -221,12 +222,20 @@ void report_no_field(Context& c, const std::vector<EventId>& events, const ast::
 
 }  // namespace
 
-bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind) {
+bool report_lone_field(Context& c, const ast::StreamPath& sp, const std::string& before, const std::string& behind,
+                       const std::vector<StepInfo>* steps) {
   const std::string& name = sp.stream->name.text;
   if (name.empty() || c.declared.contains(name) || c.model.event_ids.contains(name)) return false;
   std::vector<std::string> ways;
-  for (const EventInfo& event : c.model.events)
-    if (event.is_base() && event.find(name) != nullptr) ways.push_back(before + event.name + "." + name + behind);
+  const auto add = [&](const EventInfo& event) {
+    const std::string way = before + event.name + "." + name + behind;
+    if (event.is_base() && event.find(name) != nullptr && std::ranges::find(ways, way) == ways.end())
+      ways.push_back(way);
+  };
+  if (steps != nullptr)  // what the rule reads is what was meant
+    for (const StepInfo& step : *steps)
+      for (const EventId id : step.events) add(c.model.events[id]);
+  if (ways.empty()) std::ranges::for_each(c.model.events, add);
   if (ways.empty()) return false;
   if (ways.size() > 3) ways.resize(3);
   c.report("R045", sp.span, "whose " + ticked(name) + "? A field stands here with its event", "a field alone",
@@ -472,8 +481,13 @@ void report_not_constant(Context& c, const ast::Path& path, const Scope& s) {
 }
 
 Type in_some(Context& c, ast::Path& path, const Scope& s) {
-  if (path.parts.front().text != "item")
+  const std::string& name = path.parts.front().text;
+  if (name != "item") {
     if (Type type = kAny; as_step(c, path, s, type)) return type;
+    if (s.plain != nullptr && !some_event_has(c, s.events, path))
+      c.report("R022", path.span, "the items of " + ticked(text_of(*s.plain)) + " have no field " + ticked(name),
+               "they are plain values", "`item` is the value itself: `some " + text_of(*s.plain) + " (item = ..)`");
+  }
   path.ref = {ast::Ref::Kind::item, 0, path.parts.front().text == "item" ? 1U : 0U};
   return kAny;
 }
@@ -614,7 +628,12 @@ std::string mend_types(const ast::Expr& left, Type l, const ast::Expr& right, Ty
   const Type other = is_literal(right) ? l : r;
   if (value && std::holds_alternative<std::string>(value->value)) {
     const std::string& text = std::get<std::string>(value->value);
-    if (is_number(other)) return "numbers stand without quotes: `" + text + "`";
+    double number = 0;
+    const bool is_one =
+        std::from_chars(text.data(), text.data() + text.size(), number).ptr == text.data() + text.size();
+    if (is_number(other))
+      return text.empty() || !is_one ? "a number is compared with a number, such as `5`"
+                                     : "numbers stand without quotes: `" + text + "`";
     if (is(other, F::ip)) return "addresses stand without quotes: `" + text + "`";
     if (is(other, F::boolean)) return "write `true` or `false`, without quotes";
     if (is(other, F::duration)) return "durations stand without quotes: `5s`, `10m`";
@@ -1471,7 +1490,7 @@ bool report_lone_fields(Context& c, const ast::Aggregate& a, const Scope& s) {
   for (const ast::StreamPath& sp : a.streams) {
     if (!sp.field.parts.empty() || !sp.stream->any.empty()) continue;
     if (find_step(s, sp.stream->name.text).how == Found::no)
-      found = report_lone_field(c, sp, a.function.text + "(", ")") || found;
+      found = report_lone_field(c, sp, a.function.text + "(", ")", s.steps) || found;
   }
   return found;
 }
@@ -1549,9 +1568,13 @@ Type type_of_some(Context& c, ast::Some& some, Scope& s) {
   if (!is_any(list) && !list.list)
     c.report("R047", some.list.span, "`some` needs a list", "this is " + name_of(list),
              "declare it as one: `" + text_of(some.list) + " list of any`");
+  // Of a list in an object of a list nobody knows what is around it.
+  const bool is_plain = list.list && s.some == 0 && !is_any({list.kind, false});
+  const ast::Path* outer = std::exchange(s.plain, is_plain ? &some.list : nullptr);
   ++s.some;
   check_filter(c, *some.condition, s);
   --s.some;
+  s.plain = outer;
   return kBool;
 }
 

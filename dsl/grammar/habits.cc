@@ -758,6 +758,19 @@ bool closes_something(const Place& p, std::ptrdiff_t at) {
   return p.is(Punct::close_round, at) || p.is(Punct::close_square, at) || p.is(Punct::close_brace, at);
 }
 
+// `"x" in tags`
+Found in_a_field(const Place& p) {
+  if (!p.is(Word::in, -1) || !p.is(TokenKind::text, -2) || !p.is(TokenKind::word)) return {};
+  if (p.is(Word::list) || p.is(Word::calendar)) return {};
+  const std::ptrdiff_t last = std::max<std::ptrdiff_t>(end_of_path(p), 0);
+  const std::string meant = p.source(0, last) + " contains " + p.source(-2, -2);
+  std::vector<Token> tokens;
+  for (std::ptrdiff_t i = 0; i <= last; ++i) tokens.push_back(p.token(i));
+  tokens.push_back(p.made(0, Word::contains));
+  tokens.push_back(p.token(-2));
+  return instead(p, "R012", -2, last, "a list is asked whether it contains a value", "", meant, std::move(tokens));
+}
+
 // `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
 Found in_what(const Place& p) {
   if (!p.is(Word::in, -1) || !p.wants("[")) return {};
@@ -900,7 +913,7 @@ Found names(const Place& p) {
     return uncertain(std::move(r));
   }
   const bool joined = p.is(Punct::minus) && p.token(-1).end == p.token().begin && p.token().end == p.token(1).begin;
-  if (joined && p.is(TokenKind::word, 1) && p.is(TokenKind::word, -1)) {
+  if (joined && (p.is(TokenKind::word, 1) || p.is(TokenKind::number, 1)) && p.is(TokenKind::word, -1)) {
     std::string meant = p.source(-1, 1);
     meant[p.token(-1).end - p.token(-1).begin] = '_';
     return instead(p, "R016", -1, 1, "names have no dashes", "", meant, {p.made(-1, TokenKind::quoted_name)});
@@ -1269,6 +1282,7 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          nothing_there,
                          like,
                          one_word_operators,
+                         in_a_field,
                          in_what,
                          regular_expression,
                          count_of_all,

@@ -6,7 +6,8 @@
 // a limit of their own.
 //
 // The order of an epoch's life: `store` (durable: it will never be undone) -> its outbox goes to the sinks ->
-// `delivered` -> some later `merge` takes it into the base, where nothing tells it from the others any more.
+// `delivered`, and its outbox is forgotten. Some `merge` takes it into the base meanwhile, where nothing tells it from
+// the others any more.
 // Threads: `store`, `delivered` and `newest` come from one thread, `merge` and what reads (`find`, `scan`, `image`)
 // from any others meanwhile.
 #pragma once
@@ -73,8 +74,11 @@ class CheckpointStore {
   struct Newest {
     Epoch epoch;
     std::string manifest;
-    // Oldest first: epochs whose delivery is not known.
+    // Oldest first: of the epochs whose delivery is not known those that hold something. The first stands for the first
+    // of those epochs even if it is empty: all before it is delivered.
     std::vector<std::pair<Epoch, std::string>> outboxes;
+
+    Epoch delivered() const { return outboxes.empty() ? epoch : Epoch{outboxes.front().first.number - 1}; }
   };
   // Nothing: this is the first start.
   virtual Result<std::optional<Newest>> newest() const = 0;
@@ -107,10 +111,18 @@ class CheckpointStore {
   using SeeNewest = std::function<Result<void>(const Newest&)>;
   virtual Result<void> image(const SeeNewest& see_newest, const See& see) const = 0;
 
-  // Takes delivered epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile.
+  // Takes stored epochs into the base, then removes them. For a thread of its own: `store` goes on meanwhile.
   // Nothing to do is success with `epochs` 0.
   virtual Result<MergeFigures> merge() = 0;
   virtual StoreFigures figures() const = 0;
+
+ protected:
+  // `newest.outboxes` hold something, all of them.
+  static Newest with_first(Newest newest, Epoch delivered) {
+    if (newest.delivered() != delivered)
+      newest.outboxes.insert(newest.outboxes.begin(), {Epoch{delivered.number + 1}, {}});
+    return newest;
+  }
 };
 
 }  // namespace tocsin

@@ -3,8 +3,8 @@
 // The delivery contract
 //   - Messages come in one order, that of the alerts (event time, T3; rule; key), grouped by epoch. `write` may come
 //     several times for one epoch; `finish(epoch)` closes it.
-//   - An epoch is stored before it is written, its messages (the outbox) with it; `finish` comes for each epoch, also
-//     for one without a message.
+//   - An epoch is stored before it is written, its messages (the outbox) with it; `finish` comes for each epoch that
+//     has a message for some sink, and for the newest: it closes all before it.
 //   - At least once: an epoch that was written and not reported by `delivered` before a crash is written again, whole
 //     and byte for byte the same, with the same ids. A sink that can tell repetitions (Kafka with transactions, a file
 //     with its length noted) makes "exactly once" of it; the others pass the id on, so that the receiver can.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "engine/base/time.h"
+#include "engine/match/pattern.h"
 
 namespace tocsin {
 
@@ -14,6 +15,10 @@ class AlignedWindow {
   // The window [begin, end) that holds `t`. In a zone it is a whole number of local days: 23 to 25 hours each.
   Time begin(Time t) const;
   Time end(Time t) const;
+  // The first end that is still to come where all before `passed` has happened.
+  Time next_end(Instant passed) const {
+    return end(passed.phase == Phase::over ? Time{passed.time.us - 1} : passed.time);
+  }
 
  private:
   Time local_day(std::int64_t day) const;  // local midnight of the n-th day since 1970-01-05, as an instant

@@ -62,8 +62,10 @@ struct State : PatternState {
   std::vector<std::uint64_t> gone;  // by Condition::windows_: entries up to this number fell out of it for the limit
   std::optional<Time> window_end;   // aligned: of the window in hand
   bool renewed = false;             // what is due is so by time alone
-  std::optional<Time> reopened;     // `fewer than` under `during`: the first judgement after an opening
-  bool opens_later = false;         // ... that is yet to come
+  // When it is judged though nothing leaves a window: `fewer than` under `during` after an opening, and what is true of
+  // nothing when the rule was silent.
+  std::optional<Time> reopened;
+  bool opens_later = false;  // ... that is yet to come, or was put off: time alone renews it (T8)
 
   std::size_t bytes() const override {
     std::size_t sum = sizeof(State) + (running ? RunningWindows::bytes(*running) : 0);
@@ -93,6 +95,9 @@ class Condition : public PatternMatcher {
     CellsRead read = cells_read(rules, pattern, options);
     cells_ = read.cells;
     condition_cells_ = read.of_condition;
+    for (std::size_t i = 0; i < condition_cells_; ++i)
+      if (const Window& window = program.cells[cells_[i].index].window; window.kind == Window::Kind::span)
+        longest_ = std::max(longest_, window.length);
     if (options.fast && not_running(program, pattern, read).empty())
       running_.emplace(program, pattern, evaluator, std::move(read), options, captures_);
     for (const CellId id : cells_) {
@@ -164,7 +169,7 @@ class Condition : public PatternMatcher {
     if (pattern_.form == Pattern::Form::aligned) return close_windows(state, now, context, found);
     if (state.holding && !state.held && now >= Instant{*state.holding + pattern_.hold, Phase::over}) {
       state.held = true;
-      report_held(state, context, now, found);
+      if (report_held(state, context, now, found)) put_off(state, now.time, context.reference);
     }
     if (now.phase != Phase::waited) return;
     if (running_) running_->advance(*state.running, now.time, true);
@@ -175,15 +180,12 @@ class Condition : public PatternMatcher {
     }
     if (state.reopened && *state.reopened <= now.time) state.reopened.reset();
     if (openings_.any() && pattern_.needs_seen && !state.reopened && context.reference != nullptr) {
-      const Time opened = openings_.from(context.reference, now.time - pattern_.length, now.time) + pattern_.length;
-      state.opens_later = opened <= now.time;
-      if (!state.opens_later)
-        state.reopened = opened;
-      else if (const auto next = openings_.next(*context.reference, now.time))
-        state.reopened = *next + pattern_.length;
+      const Reopened reopens = reopened(*context.reference, now.time);
+      state.opens_later = reopens.later;
+      if (reopens.at) state.reopened = reopens.at;
     }
     if (pattern_.judged_at_expiry && may_judge(state, now, context.reference))
-      judge(state, context, now.time, true, false, found);
+      if (judge(state, context, now.time, true, false, found)) put_off(state, now.time, context.reference);
     state.judged = now;
     // Calendars open for ever: with nothing left to count, the next opening is no reason to go on (T8).
     if (state.reopened && state.opens_later && !next_expiry(state)) state.renewed = true;
@@ -208,6 +210,21 @@ class Condition : public PatternMatcher {
     if (pattern_.judged_at_expiry || pattern_.form == Pattern::Form::ranking)
       if (const auto expiry = next_expiry(state)) consider({*expiry, Phase::waited});
     return out;
+  }
+
+  void reckon(PatternState& base, Instant passed, const EvalContext& context) const override {
+    auto& state = static_cast<State&>(base);
+    for (std::size_t i = 0; i < nested_.size(); ++i) nested_[i]->reckon(*state.nested[i], passed, context);
+    if (state.window_end)
+      state.window_end =
+          state.entries.empty() ? window_.next_end(passed) : window_.end(state.entries.front().seen.time());
+    if (!state.reopened) return;
+    if (!openings_.any()) state.reopened = std::min(*state.reopened, passed.time + longest_);
+    if (!openings_.any() || context.reference == nullptr) return;
+    const Reopened today = reopened(*context.reference, passed.time);
+    if (!today.at || *today.at >= *state.reopened) return;  // what is due too early looks again
+    state.reopened = today.at;
+    state.opens_later = today.later;
   }
 
   void start_over(PatternState& base, Instant now) const override {
@@ -756,6 +773,18 @@ class Condition : public PatternMatcher {
 
   // ----- judging -------------------------------------------------------------------------------------
 
+  // The first judgement after the opening in which `now` lies, or after the next one.
+  struct Reopened {
+    std::optional<Time> at;
+    bool later = false;
+  };
+  Reopened reopened(const ReferenceData& data, Time now) const {
+    const Time opened = openings_.from(&data, now - pattern_.length, now) + pattern_.length;
+    if (opened > now) return {opened, false};
+    const auto next = openings_.next(data, now);
+    return {next ? std::optional(*next + pattern_.length) : std::nullopt, true};
+  }
+
   bool may_judge(const State& state, Instant now, const ReferenceData* data) const {
     if (!pattern_.needs_seen) return true;
     if (!state.seen_at.has_value()) return false;
@@ -770,16 +799,17 @@ class Condition : public PatternMatcher {
     judge(state, context, now, false, true, found);
   }
 
-  void judge(State& state, const EvalContext& context, Time now, bool after, bool by_event,
+  // Each says whether it was true and the rule silent.
+  bool judge(State& state, const EvalContext& context, Time now, bool after, bool by_event,
              const Findings& found) const {
     const bool nothing_left = by_event && empty_before_ && !pattern_.true_of_nothing;
     if (running_)
       return judge(state, RunningWindows::View(*running_, *state.running, context, now), context, by_event,
                    nothing_left, found);
-    judge(state, look(state, context, now, after), context, by_event, nothing_left, found);
+    return judge(state, look(state, context, now, after), context, by_event, nothing_left, found);
   }
 
-  void judge(State& state, const Report& report, const EvalContext& context, bool by_event, bool nothing_left,
+  bool judge(State& state, const Report& report, const EvalContext& context, bool by_event, bool nothing_left,
              const Findings& found) const {
     const Time now = report.at();
     EvalContext at = context;
@@ -794,7 +824,7 @@ class Condition : public PatternMatcher {
         if (!state.holding) state.holding = now;
         if (!state.held) {
           if (nothing_left) found(Finding{Finding::Kind::judged, false, true, true, nullptr, false});
-          return;
+          return false;
         }
       }
     }
@@ -805,10 +835,23 @@ class Condition : public PatternMatcher {
     finding.nothing_left = nothing_left;
     finding.report = holds ? &report : nullptr;
     found(finding);
+    return finding.refused;
+  }
+
+  // F8: no event may ever come at which what is true of nothing is judged again, so it is judged again after the
+  // longest of its windows. What a calendar keeps silent waits for its opening (F15).
+  void put_off(State& state, Time now, const ReferenceData* data) const {
+    if (!pattern_.true_of_nothing || longest_.us == 0) return;
+    if (openings_.any() && data != nullptr && Openings::closed(program_, *data, now)) return;
+    Reopened then{now + longest_, true};
+    if (openings_.any() && pattern_.needs_seen && data != nullptr)
+      if (const Reopened opens = reopened(*data, now); opens.at && *opens.at < *then.at) then = opens;
+    state.reopened = then.at;
+    state.opens_later = then.later;
   }
 
   // `C for D` has held for long enough, if it holds still: time alone may have ended it since it was judged (C4).
-  void report_held(State& state, const EvalContext& context, Instant now, const Findings& found) const {
+  bool report_held(State& state, const EvalContext& context, Instant now, const Findings& found) const {
     const auto report = [&](const Report& held) {
       EvalContext at = context;
       at.match = &held;
@@ -816,18 +859,19 @@ class Condition : public PatternMatcher {
       if (!evaluator_.holds(pattern_.condition, at)) {
         state.holding.reset();
         state.held = false;
-        return;
+        return false;
       }
       Finding finding;
       finding.kind = Finding::Kind::judged;
       finding.by_event = false;
       finding.report = &held;
       found(finding);
+      return finding.refused;
     };
     const bool after = now.phase == Phase::waited;
     if (!running_) return report(look(state, context, now.time, after));
     running_->advance(*state.running, now.time, after);
-    report(RunningWindows::View(*running_, *state.running, context, now.time));
+    return report(RunningWindows::View(*running_, *state.running, context, now.time));
   }
 
   EventsReport look(const State& state, const EvalContext& context, Time now, bool after) const {
@@ -1014,6 +1058,7 @@ class Condition : public PatternMatcher {
   std::vector<StreamSet> nested_streams_;  // of each of them
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
   Duration horizon_{};
+  Duration longest_{};  // of the windows of the condition
   Duration new_after_{};
   bool only_spans_ = true, keeps_bases_ = false;
   std::vector<StreamId> lasting_;  // x of duration(x)

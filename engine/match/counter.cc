@@ -1,8 +1,13 @@
 #include "engine/match/counter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/match/events_report.h"
 #include "engine/program/aggregates.h"
 
@@ -23,10 +28,10 @@ struct Mark {
 struct State : PatternState {
   std::vector<Mark> ring;   // grows to N, then the oldest gives way
   std::uint32_t next = 0;   // where the newest goes, once it is full
+  bool is_loaded = false;   // up to the next event it may be the ring of another N
   std::uint64_t count = 0;  // of the streak
   std::size_t bytes() const override { return sizeof(State) + ring.capacity() * sizeof(Mark); }
 
-  // What is read may be the ring of another N: Counter::load looks.
   template <class Archive>
   void state_parts(Archive& a) {
     a(ring, next, count);
@@ -36,9 +41,10 @@ struct State : PatternState {
     ring.clear();
     next = 0;
     count = 0;
+    is_loaded = false;
   }
-  const Mark& newest(std::uint32_t n) const { return ring.size() < n ? ring.back() : ring[(next + n - 1) % n]; }
-  const Mark& oldest(std::uint32_t n) const { return ring.size() < n ? ring.front() : ring[next % n]; }
+  // The n-th newest, from 0. REQUIRES: n < ring.size().
+  const Mark& newest(std::size_t n) const { return ring[(next + ring.size() - 1 - n) % ring.size()]; }
 };
 
 class Counter : public WithStateParts<State> {
@@ -62,22 +68,30 @@ class Counter : public WithStateParts<State> {
       return;
     }
     const Event& event = *visit.event;
-    const bool nothing_left = streak_ ? state.count == 0 : state.ring.empty() || is_out(state.newest(n_), event.time);
+    const bool nothing_left = streak_ ? state.count == 0 : state.ring.empty() || is_out(state.newest(0), event.time);
     ++state.count;
     push(state, {event.time, event.type, event.position});
-    const bool holds = state.ring.size() == n_ && (streak_ || !is_out(state.oldest(n_), event.time));
-    if (!holds) return judged(false, nothing_left, found);
-    report(state, visit, nothing_left, found);
+    if (streak_ ? state.count >= n_ : state.ring.size() >= n_ && !is_out(state.newest(n_ - 1), event.time))
+      report(state, visit, nothing_left, found);
+    else
+      judged(false, nothing_left, found);
+    if (std::exchange(state.is_loaded, false) && state.ring.size() > n_)
+      state.ring.erase(state.ring.begin(), state.ring.end() - static_cast<std::ptrdiff_t>(n_));
   }
 
+  std::vector<std::string> in_words(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    if (state.ring.empty()) return {};
+    return {fmt::format("{} of {} counted, from {} to {}", state.ring.size(), counted(n_, "event"),
+                        rfc3339(state.newest(state.ring.size() - 1).time), rfc3339(state.newest(0).time))};
+  }
   void load(PatternState& base, StateReader& in) const override {
     auto& state = static_cast<State&>(base);
     in(state);
     if (state.next != 0 && state.next >= state.ring.size()) return in.fail();
     std::rotate(state.ring.begin(), state.ring.begin() + state.next, state.ring.end());  // the oldest first
     state.next = 0;
-    if (state.ring.size() > n_)
-      state.ring.erase(state.ring.begin(), state.ring.end() - static_cast<std::ptrdiff_t>(n_));
+    state.is_loaded = true;
   }
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
@@ -96,7 +110,7 @@ class Counter : public WithStateParts<State> {
   }
 
   void push(State& state, const Mark& mark) const {
-    if (state.ring.size() < n_) {
+    if (state.is_loaded || state.ring.size() < n_) {
       state.ring.push_back(mark);
       return;
     }
@@ -113,17 +127,20 @@ class Counter : public WithStateParts<State> {
   }
 
   // A streak that goes on beyond N was judged true already: a rule that fires at the edge does not look at it again.
+  // More than N are in the window at the first event after a reload that has made N less.
   void report(const State& state, const Visit& visit, bool nothing_left, const Findings& found) const {
     EventsReport report(program_, pattern_, evaluator_, visit.context, visit.event->time);
-    std::vector<Event> events(n_);
-    for (std::uint32_t i = 0; i < n_; ++i) {
-      const Mark& mark = state.ring[(state.next + i) % n_];
+    std::size_t in = std::min<std::size_t>(n_, state.ring.size());
+    while (in < state.ring.size() && (streak_ || !is_out(state.newest(in), visit.event->time))) ++in;
+    std::vector<Event> events(in);
+    for (std::size_t i = 0; i < in; ++i) {
+      const Mark& mark = state.newest(in - 1 - i);
       events[i].time = mark.time;
       events[i].type = mark.type;
       events[i].position = mark.position;
       report.add(0, events[i]);
     }
-    report.set(Fact::count, Value::integer(static_cast<std::int64_t>(n_)));
+    report.set(Fact::count, Value::integer(static_cast<std::int64_t>(streak_ ? state.count : in)));
     Finding finding;
     finding.kind = Finding::Kind::judged;
     finding.nothing_left = nothing_left;

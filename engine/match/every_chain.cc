@@ -1,9 +1,13 @@
 #include "engine/match/every_chain.h"
 
+#include <fmt/format.h>
+
 #include <boost/container/small_vector.hpp>
 #include <utility>
 #include <vector>
 
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/match/events_report.h"
 #include "engine/match/ring.h"
 #include "engine/program/choose.h"
@@ -121,6 +125,18 @@ class EveryChain : public WithStateParts<State> {
 
   void on_timer(PatternState&, Instant, const EvalContext&, const Findings&) const override {}
   bool passes_by(const Visit& visit) const override { return !takes(visit, places_.front()); }
+  std::vector<std::string> in_words(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    std::vector<std::string> out;
+    for (std::size_t n = 0; n < state.stages.size(); ++n) {
+      const Stage& stage = state.stages[n];
+      if (!stage.empty())
+        out.push_back(fmt::format("step {} of {}: {} kept, from {} to {}", n + 1, places_.size(),
+                                  counted(stage.size(), "event"), rfc3339(stage.event(stage.begin()).time()),
+                                  rfc3339(stage.event(stage.end() - 1).time())));
+    }
+    return out;
+  }
   bool has_timers() const override { return false; }
   std::optional<Instant> due(const PatternState&) const override { return std::nullopt; }
   void start_over(PatternState& base, Instant) const override {

@@ -237,8 +237,24 @@ class Silence : public Instants<LastSeen> {
     finding.lasts = true;
     found(finding);
     if (!finding.refused) return;
-    state.deadline = now.time + pattern_.length;  // F8: no event may ever come at which it is judged again
+    state.from = now.time;  // F8: no event may ever come at which it is judged again
+    state.deadline = state.from + pattern_.length;
     state.renewed = true;
+  }
+
+  // A silence that was told is not told again because it is to be longer now.
+  void reckon(PatternState& base, Instant passed, const EvalContext& context) const override {
+    auto& state = static_cast<LastSeen&>(base);
+    const Time plain = state.from + pattern_.length;
+    if (!state.deadline || *state.deadline == plain) return;
+    if (!openings_.any() || context.reference == nullptr) {
+      state.deadline = plain;
+    } else if (!Openings::closed(program_, *context.reference, passed.time)) {
+      state.deadline = openings_.from(context.reference, state.from, passed.time) + pattern_.length;
+    } else if (const auto next = openings_.next(*context.reference, passed.time)) {
+      const Time then = *next + pattern_.length;
+      state.deadline = state.renewed ? then : std::min(*state.deadline, then);
+    }
   }
 
   std::optional<Instant> due(const PatternState& base) const override {

@@ -1,9 +1,12 @@
 #include "engine/match/latest_chain.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
 #include "engine/base/table_memory.h"
+#include "engine/base/write.h"
 #include "engine/match/events_report.h"
 #include "engine/match/ring.h"
 #include "engine/program/choose.h"
@@ -42,6 +45,9 @@ struct State : PatternState, InTableMemory<State> {
     if (best.size() != steps) a.fail();
   }
 };
+
+// Of chains that wait, in words.
+constexpr std::size_t kShown = 3;
 
 struct Place {
   StreamId stream;
@@ -101,19 +107,49 @@ class LatestChain : public WithStateParts<State> {
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<State&>(base);
     if (state.waiting.empty() || Instant{state.waiting.front().deadline, Phase::waited} > now) return;
-    const Waiting ripe = std::move(state.waiting.front());
-    state.waiting.pop_front();
-    report(state, ripe.chain, context, ripe.deadline, found);
+    // There are more only where a reload has made the wait shorter: due at one instant, so the latest is told (F3).
+    Chain ripe;
+    while (!state.waiting.empty() && state.waiting.front().deadline <= now.time) {
+      ripe = std::move(state.waiting.front().chain);
+      state.waiting.pop_front();
+    }
+    report(state, ripe, context, now.time, found);
   }
 
   bool passes_by(const Visit& visit) const override {
     return !visit.fits[places_.front().stream.index] || !visit.steps[places_.front().step.index];
+  }
+  // The longest first.
+  std::vector<std::string> in_words(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    std::vector<std::string> out;
+    const auto add = [&](const Chain& chain, std::string words) {
+      for (std::size_t n = 0; n < chain.size(); ++n) {
+        const Event& event = chain[n]->event();
+        words += fmt::format("{} `{}` at {}", n == 0 ? "" : ",",
+                             label_of_type(program_, pattern_.steps[places_[n].step.index], event.type),
+                             rfc3339(event.time));
+      }
+      out.push_back(std::move(words));
+    };
+    for (std::size_t i = 0; i < std::min(state.waiting.size(), kShown); ++i)
+      add(state.waiting[i].chain,
+          fmt::format("complete at {}, if nothing forbids it:", rfc3339(state.waiting[i].deadline)));
+    if (state.waiting.size() > kShown)
+      out.push_back(fmt::format("... and {} more of these", state.waiting.size() - kShown));
+    for (std::size_t n = state.best.size(); n-- > 0;)
+      if (!state.best[n].empty()) add(state.best[n], fmt::format("{} of {} steps taken:", n + 1, places_.size()));
+    return out;
   }
   bool has_timers() const override { return absent_.exists(); }
   std::optional<Instant> due(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
     if (state.waiting.empty()) return std::nullopt;
     return Instant{state.waiting.front().deadline, Phase::waited};
+  }
+
+  void reckon(PatternState& base, Instant, const EvalContext&) const override {
+    for (Waiting& waiting : static_cast<State&>(base).waiting) waiting.deadline = waiting.chain.back()->time() + wait_;
   }
 
   void start_over(PatternState& base, Instant) const override {

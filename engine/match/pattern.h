@@ -91,6 +91,8 @@ class PatternMatcher {
   virtual void on_timer(PatternState& state, Instant now, const EvalContext& context, const Findings& found) const = 0;
   // True: the event leaves the state of a key that is new as it was, so that the key need not be kept for it.
   virtual bool passes_by(const Visit&) const { return false; }
+  // How far it has come, for people: a line each.
+  virtual std::vector<std::string> in_words(const PatternState&) const { return {}; }
   // False: nothing is ever due.
   virtual bool has_timers() const { return true; }
   // The next instant at which something is due without an event; none: nothing is.
@@ -101,6 +103,10 @@ class PatternMatcher {
   virtual bool renewed(const PatternState&) const { return false; }
   // `fire and start over`, and what a fired condition forgets.
   virtual void start_over(PatternState& state, Instant now) const = 0;
+
+  // The state has just been loaded, and may be of a rule with other lengths: what it waits for is worked out again from
+  // where that began, and is the same where they are. All before `passed` has happened.
+  virtual void reckon(PatternState&, Instant /*passed*/, const EvalContext&) const {}
 
   // The state as bytes, and back onto one that `begin` has just made. What does not fit makes the reader fail; the
   // state may be anything then.

@@ -1,8 +1,12 @@
 #include "engine/match/sequence.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <set>
 
+#include "engine/base/wording.h"
+#include "engine/base/write.h"
 #include "engine/match/events_report.h"
 #include "engine/match/ring.h"
 #include "engine/match/sequence_search.h"
@@ -23,10 +27,12 @@ struct State : PatternState {
   std::size_t bytes() const override { return sizeof(State) + held + absent.size() * sizeof(std::uint64_t); }
   std::uint64_t end() const { return dropped + kept.seen.size(); }
 
+  // `waits`: how long the pattern waits for what is not to come, in its order.
   template <class Archive>
-  void state_parts(Archive& a) {
+  void state_parts(Archive& a, std::vector<Duration>& waits) {
     std::vector<Time> times(waiting.begin(), waiting.end());
     a(kept, dropped, begin, times, held);
+    if (!waits.empty()) a(waits);
     if constexpr (Archive::kReads) {
       waiting = {times.begin(), times.end()};
       if (begin < dropped || begin > end()) a.fail();
@@ -34,7 +40,7 @@ struct State : PatternState {
   }
 };
 
-class Sequence : public WithStateParts<State> {
+class Sequence : public PatternMatcher {
  public:
   Sequence(const RuleSet& rules, const Program& program, const Pattern& pattern, const Evaluator& evaluator,
            const MatchOptions& options)
@@ -70,9 +76,16 @@ class Sequence : public WithStateParts<State> {
 
   std::unique_ptr<PatternState> begin(Time, bool) const override { return std::make_unique<State>(); }
 
+  void save(const PatternState& state, StateWriter& out) const override {
+    std::vector<Duration> waits = plan_.absences;
+    const_cast<State&>(static_cast<const State&>(state)).state_parts(out, waits);  // a writer changes nothing
+  }
   void load(PatternState& base, StateReader& in) const override {
     auto& state = static_cast<State&>(base);
-    in(state);
+    std::vector<Duration> waits = plan_.absences;
+    state.state_parts(in, waits);
+    if (!in.ok() || waits.size() != plan_.absences.size()) return in.fail();
+    if (waits != plan_.absences) wait_as_today(state, waits);
     if (state.kept.previous.size() != (keeps_previous_ ? state.kept.seen.size() : 0)) in.fail();
     for (std::size_t i = 0; plan_.ends_in_absence && i < state.kept.seen.size(); ++i)
       if (state.kept.seen[i].fits(plan_.items.back().absent)) state.absent.push_back(state.dropped + i);
@@ -94,33 +107,27 @@ class Sequence : public WithStateParts<State> {
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<State&>(base);
-    if (state.waiting.empty() || Instant{*state.waiting.begin(), Phase::waited} > now) return;
-    const Time due = *state.waiting.begin();
-    state.waiting.erase(state.waiting.begin());
-    SequenceSearch search(plan_, program_, pattern_, evaluator_, context, state.kept);
-    SequenceSearch::Limits limits = limits_of(state);
-    limits.deadline = due;
-    const bool direct =
-        plan_.ends_in_absence && plan_.absences.size() == 1 && !plan_.items.back().absent_within.of.exists();
+    // There are more only where a reload has made a wait shorter: they are due at one instant.
     std::vector<Choice> choices;
-    SeenIndex from = limits.begin, to = limits.end;
-    if (direct) {  // the absence runs from the last event: those of one instant alone can be it
-      const auto& seen = state.kept.seen;
-      const auto [first, behind] = std::ranges::equal_range(seen, due - plan_.absences.front(), {}, &Seen::time);
-      from = std::max(from, static_cast<SeenIndex>(first - seen.begin()));
-      to = static_cast<SeenIndex>(behind - seen.begin());
+    while (!state.waiting.empty() && *state.waiting.begin() <= now.time) {
+      const Time due = *state.waiting.begin();
+      state.waiting.erase(state.waiting.begin());
+      look_for(state, due, context, choices);
     }
-    for (SeenIndex last = to; last-- > from;) {
-      const Seen& event = state.kept.seen[last];
-      if (!event.fits_any(plan_.completing)) continue;
-      if (options_.firing == Firing::every_match) {
-        search.every(last, limits, choices);
-      } else if (auto choice = search.latest(last, limits)) {  // deadlines of one rule, key and instant are one (F3)
-        if (choices.empty() || choice->better_than(choices.front())) choices.assign(1, std::move(*choice));
-      }
-    }
-    if (search.gave_up()) options_.count_cut();
-    report(state, choices, due, context, found);
+    report(state, choices, now.time, context, found);
+  }
+
+  std::vector<std::string> in_words(const PatternState& base) const override {
+    const auto& state = static_cast<const State&>(base);
+    std::vector<std::string> out;
+    if (const auto& seen = state.kept.seen; !seen.empty())
+      out.push_back(fmt::format("{} kept for its steps, from {} to {}", counted(seen.size(), "event"),
+                                rfc3339(seen.front().time()), rfc3339(seen.back().time())));
+    if (!state.waiting.empty())
+      out.push_back(
+          fmt::format("it waits to see that nothing forbids a match: until {}{}", rfc3339(*state.waiting.begin()),
+                      state.waiting.size() == 1 ? "" : fmt::format(", and {} times more", state.waiting.size() - 1)));
+    return out;
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
@@ -226,6 +233,41 @@ class Sequence : public WithStateParts<State> {
     if (horizon_)
       while (keep < state.end() && state.kept.seen[keep - state.dropped].time() < now - *horizon_) ++keep;
     if (keep > state.dropped) drop(state, keep - state.dropped);
+  }
+
+  // The choices whose absence is over then.
+  void look_for(const State& state, Time due, const EvalContext& context, std::vector<Choice>& choices) const {
+    SequenceSearch search(plan_, program_, pattern_, evaluator_, context, state.kept);
+    SequenceSearch::Limits limits = limits_of(state);
+    limits.deadline = due;
+    const bool direct =
+        plan_.ends_in_absence && plan_.absences.size() == 1 && !plan_.items.back().absent_within.of.exists();
+    SeenIndex from = limits.begin, to = limits.end;
+    if (direct) {  // the absence runs from the last event: those of one instant alone can be it
+      const auto& seen = state.kept.seen;
+      const auto [first, behind] = std::ranges::equal_range(seen, due - plan_.absences.front(), {}, &Seen::time);
+      from = std::max(from, static_cast<SeenIndex>(first - seen.begin()));
+      to = static_cast<SeenIndex>(behind - seen.begin());
+    }
+    for (SeenIndex last = to; last-- > from;) {
+      const Seen& event = state.kept.seen[last];
+      if (!event.fits_any(plan_.completing)) continue;
+      if (options_.firing == Firing::every_match) {
+        search.every(last, limits, choices);
+      } else if (auto choice = search.latest(last, limits)) {  // deadlines of one rule, key and instant are one (F3)
+        if (choices.empty() || choice->better_than(choices.front())) choices.assign(1, std::move(*choice));
+      }
+    }
+    if (search.gave_up()) options_.count_cut();
+  }
+
+  // Each wait began at an event, and was as long as one of `waits`.
+  void wait_as_today(State& state, const std::vector<Duration>& waits) const {
+    const std::set<Time> before = std::exchange(state.waiting, {});
+    for (const Time until : before)
+      for (std::size_t i = 0; i < waits.size(); ++i)
+        if (std::ranges::binary_search(state.kept.seen, until - waits[i], {}, &Seen::time))
+          wait(state, until - waits[i] + plan_.absences[i]);
   }
 
   SequenceSearch::Limits limits_of(const State& state) const {

@@ -234,6 +234,11 @@ std::vector<News::Begin> Board::begun() const {
   return begins_;
 }
 
+Frontier Board::frontier() const {
+  const std::scoped_lock lock(mutex_);
+  return frontier_;
+}
+
 Time Board::open() const {
   const std::scoped_lock lock(mutex_);
   return std::min(frontier_.events_before, frontier_.timers_before);

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/base/ids.h"
+#include "engine/match/pattern.h"
 #include "engine/program/reference_data.h"
 #include "engine/runtime/stair.h"
 #include "engine/runtime/watermark.h"
@@ -60,6 +61,11 @@ struct Cut {
   };
   std::vector<Begun> begun;
 };
+
+// Where events at the watermark are judged, too, what is over by then has happened.
+inline Instant passed_at(const Frontier& frontier) {
+  return {frontier.timers_before, frontier.events_before > frontier.timers_before ? Phase::event : Phase::over};
+}
 
 // What is new for one shard since it looked last.
 struct News {
@@ -132,6 +138,7 @@ class Board {
   // For one of a level of which those below have come to `below`.
   void look_behind(const Passed& below, News& news);
 
+  Frontier frontier() const;
   // For rules that are new: which sources have begun, and how far all has come.
   std::vector<News::Begin> begun() const;
   Time passed() const;

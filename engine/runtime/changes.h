@@ -33,6 +33,8 @@ class Changes {
     return value_.size();
   }
   void gone(const StateAddress& address) { changes_.push_back({address_of(address), {}, true}); }
+  // Unless something is put there by the same epoch.
+  void gone_unless_put(const StateAddress& address) { run_out_.push_back({address_of(address), {}, true}); }
   // A value as it stands in durable state already.
   void put_again(const StateAddress& address, std::string_view value) {
     changes_.push_back({address_of(address), arena_.text(value), false});
@@ -44,6 +46,8 @@ class Changes {
   std::size_t bytes() const { return bytes_; }
   // In order; of several for one address the last one put. Good until `clear`.
   std::span<const StateChange> sorted() {
+    changes_.insert(changes_.begin(), run_out_.begin(), run_out_.end());
+    run_out_.clear();
     std::ranges::stable_sort(changes_, {}, &StateChange::address);
     std::size_t kept = 0;
     for (std::size_t i = 0; i < changes_.size(); ++i)
@@ -53,6 +57,7 @@ class Changes {
   }
   void clear() {
     changes_.clear();
+    run_out_.clear();
     arena_.clear();
     bytes_ = 0;
   }
@@ -67,7 +72,7 @@ class Changes {
   const StateNames& names_;
   Arena arena_;
   std::string address_, value_;
-  std::vector<StateChange> changes_;
+  std::vector<StateChange> changes_, run_out_;
   std::size_t bytes_ = 0;
 };
 

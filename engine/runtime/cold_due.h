@@ -47,7 +47,9 @@ class ColdDue {
   bool is_ahead(Time at) const { return at > read_until_; }
   // All groups have been read so far.
   void set_read(Time until) { read_until_ = std::max(read_until_, until); }
+  // All before `passed` has happened, but for what is still to be read: after a start its turn is at `passed` itself.
   void set_read_before(Time passed) {
+    if (const auto next = first()) passed = std::min(passed, *next);
     if (passed > read_until_) read_until_ = Time{passed.us - 1};
   }
   void clear() {

@@ -332,6 +332,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
                         pattern,
                         AlertMaker(id, program, *context_.evaluator, *context_.sources),
                         shape.n,
+                        shape.window,
                         static_cast<std::uint32_t>(bounds - bounds_.begin()),
                         ProgramCounters{},
                         {}});
@@ -437,6 +438,14 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     }
     return touched_.left();
   }
+  // A key whose events have all left the window is what a new one is (F1).
+  bool keys_run_out() const { return !shape_.streak; }
+  bool has_run_out(std::size_t number, StateReader& in, Time passed) const {
+    Remembered remembered;
+    in(remembered);
+    return in.ok() && !remembered.events.empty() &&
+           passed - remembered.events.back().event.time > members_[number].window;
+  }
   std::vector<std::string> in_words(std::size_t number, std::string_view key) {
     Slot* slot = table_ ? table_->find(key) : nullptr;
     const Member& member = members_[number];
@@ -445,7 +454,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     std::vector<std::string> out{fmt::format("{} of {} counted, from {} to {}", n, counted(member.n, "event"),
                                              rfc3339(marks_->newest(*slot, n - 1).time),
                                              rfc3339(marks_->newest(*slot, 0).time))};
-    if ((slot->body.armed >> member.bounds & 1) == 0)
+    if (!is_armed(*slot, static_cast<std::uint32_t>(number), key))
       out.push_back("it has fired, and fires again when there were fewer meanwhile");
     return out;
   }
@@ -454,7 +463,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     auto& [armed, events] = remembered_;
     in(remembered_);
     if (!in.ok() || events.empty()) return false;
-    const std::size_t n = members_[number].n;  // it may count fewer than it did
+    const std::size_t n = members_[number].n;
+    if (armed && held(events, members_[number])) keep_surplus(key, events);
     if (events.size() > n) events.erase(events.begin(), events.end() - static_cast<std::ptrdiff_t>(n));
     const std::uint64_t hash = hash_of_key(key);
     Slot* slot = table_ ? table_->find(hash, key) : nullptr;
@@ -463,8 +473,12 @@ class CounterGroup : public InTableMemory<CounterGroup> {
       marks_->clear(*slot);
       for (const Counted& counted : events) marks_->push(*slot, origins_.mark(counted.event));
     }
-    const std::uint32_t bit = std::uint32_t{1} << members_[number].bounds;
-    slot->body.armed = armed ? slot->body.armed | bit : slot->body.armed & ~bit;
+    // The first of those with one N and window speaks for them, and is loaded first.
+    const std::uint32_t bounds = members_[number].bounds;
+    if (bounds_[bounds].members.front() == number)
+      set_armed(*slot, bounds, armed);
+    else if (is_armed(*slot, bounds) != armed)
+      apart_[std::string(key)].push_back({static_cast<std::uint32_t>(number), armed});
     return true;
   }
 
@@ -479,6 +493,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (!table_) return 0;
     const std::size_t out = table_->erase_some(most, [this](Slot& slot) {
       if (slot.touched != Touched<Slot*>::kClean) return false;
+      take_surplus(slot.key_view());
+      arm_together(slot.key_view());
       marks_->clear(slot);
       return true;
     });
@@ -507,6 +523,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const Pattern& pattern;
     AlertMaker alerts;
     std::uint32_t n = 0;
+    Duration window{};
     std::uint32_t bounds = 0;  // the number of its bounds, and of its bit in Tally::armed
     ProgramCounters counters;
     StateOut out;
@@ -530,6 +547,66 @@ class CounterGroup : public InTableMemory<CounterGroup> {
       a(armed, events);
     }
   };
+
+  // ----- after a reload that has made an N less ------------------------------------------------------
+
+  // Armed, and true at its newest event: it counted to more then. At its next event more than N may be in the window,
+  // and the ring has no room for them.
+  bool held(const std::vector<Counted>& events, const Member& member) const {
+    if (events.size() < member.n) return false;
+    const Time first = events[events.size() - member.n].event.time;
+    return !is_out(bounds_[member.bounds], first, events.back().event.time);
+  }
+  void keep_surplus(std::string_view key, const std::vector<Counted>& events) {
+    std::vector<Counted>& kept = surplus_[std::string(key)];
+    if (kept.size() < events.size()) kept = events;
+  }
+  std::vector<Counted> take_surplus(std::string_view key) {
+    if (surplus_.empty()) [[likely]]
+      return {};
+    const auto at = surplus_.find(key);
+    if (at == surplus_.end()) return {};
+    std::vector<Counted> out = std::move(at->second);
+    surplus_.erase(at);
+    return out;
+  }
+
+  // ----- after a reload that has given rules one N and window ----------------------------------------
+
+  // One of several of the same bounds that did not always have them: on a key that one of them has told of and the
+  // other has not, it is armed or not by itself, until both are alike.
+  struct Apart {
+    std::uint32_t member = 0;
+    bool armed = false;
+  };
+  static bool is_armed(const Slot& slot, std::uint32_t bounds) { return (slot.body.armed >> bounds & 1) != 0; }
+  static void set_armed(Slot& slot, std::uint32_t bounds, bool armed) {
+    const std::uint32_t bit = std::uint32_t{1} << bounds;
+    slot.body.armed = armed ? slot.body.armed | bit : slot.body.armed & ~bit;
+  }
+  bool is_armed(const Slot& slot, std::uint32_t member, std::string_view key) const {
+    if (!apart_.empty())
+      if (const auto at = apart_.find(key); at != apart_.end())
+        for (const Apart& apart : at->second)
+          if (apart.member == member) return apart.armed;
+    return is_armed(slot, members_[member].bounds);
+  }
+  void arm_together(std::string_view key) {
+    if (apart_.empty()) [[likely]]
+      return;
+    if (const auto at = apart_.find(key); at != apart_.end()) apart_.erase(at);
+  }
+  void ring_apart(const Slot& slot, std::string_view key, bool was_empty, Time before, Time now) {
+    const auto at = apart_.find(key);
+    if (at == apart_.end()) return;
+    std::erase_if(at->second, [&](Apart& apart) {
+      const std::uint32_t bounds = members_[apart.member].bounds;
+      std::erase(firing_, apart.member);
+      if (rings(apart.armed, slot, bounds_[bounds], was_empty, before, now)) firing_.push_back(apart.member);
+      return apart.armed == is_armed(slot, bounds);
+    });
+    if (at->second.empty()) apart_.erase(at);
+  }
 
   AllBounds::iterator find(const Shape& shape) {
     return std::find_if(bounds_.begin(), bounds_.end(),
@@ -557,15 +634,22 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (touched_.is_on() && touched_.touch(slot.touched, [&] { return &slot; })) save_slot(slot);
   }
   void save_slot(const Slot& slot) {
-    for (const Member& member : members_) {
+    for (std::uint32_t i = 0; i < members_.size(); ++i) {
+      const Member& member = members_[i];
       const std::uint32_t n = std::min(slot.body.size(), member.n);
       const StateAddress address = member.out.address(StateKind::key, slot.key_view());
       if (n == 0) {  // as good as new
         member.out.changes->gone(address);
         continue;
       }
-      remembered_.armed = (slot.body.armed >> member.bounds & 1) != 0;
+      remembered_.armed = is_armed(slot, i, slot.key_view());
       remembered_.events.clear();
+      if (!surplus_.empty())
+        if (const auto more = surplus_.find(slot.key_view()); more != surplus_.end() && more->second.size() > n) {
+          remembered_.events = more->second;
+          member.out.changes->put(address, [&](StateWriter& w) { w(remembered_); });
+          continue;
+        }
       for (std::uint32_t at = n; at-- > 0;) remembered_.events.push_back({origins_.event(marks_->newest(slot, at))});
       member.out.changes->put(address, [&](StateWriter& w) { w(remembered_); });
     }
@@ -607,9 +691,12 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     Slot* slot = table_ ? table_->find(look.key->hash, look.key->bytes, static_cast<Slot*>(look.place)) : nullptr;
     if (slot == nullptr && is_cold_) slot = read_cold(*look.key);
     if (slot != nullptr) will_change(*slot);
+    std::vector<Counted> surplus = take_surplus(look.key->bytes);
     if (slot != nullptr && (look.what & (kResets | kBreaks)) != 0) {  // F9: as if the key were new
       marks_->clear(*slot);
       slot->body.armed = ~std::uint32_t{0};
+      surplus.clear();
+      arm_together(look.key->bytes);
     }
     if ((look.what & kCounts) == 0) return;
     if (slot == nullptr) slot = &new_slot(look.key->hash, look.key->bytes, event.time);
@@ -618,51 +705,73 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     marks_->push(*slot, origins_.mark(event));
     if (slot->body.size() < least_) {  // no member can hold
       slot->body.armed = ~std::uint32_t{0};
+      arm_together(look.key->bytes);
       return;
     }
     firing_.clear();
-    for (std::size_t i = 0; i < bounds_.size(); ++i)
+    for (std::uint32_t i = 0; i < bounds_.size(); ++i)
       if (rings(*slot, i, was_empty, before, event.time))
         firing_.insert(firing_.end(), bounds_[i].members.begin(), bounds_[i].members.end());
+    if (!apart_.empty()) [[unlikely]]
+      ring_apart(*slot, look.key->bytes, was_empty, before, event.time);
     if (firing_.empty()) return;
     std::sort(firing_.begin(), firing_.end());  // in the order of the programs
-    for (const std::uint32_t member : firing_) fire(*slot, member, event, *look.key, out);
+    for (const std::uint32_t member : firing_) fire(*slot, member, event, *look.key, surplus, out);
     if (!shape_.starts_over) return;
     marks_->clear(*slot);
-    slot->body.armed = ~std::uint32_t{0};
+    slot->body.armed = ~std::uint32_t{0};  // it shares with nobody
+  }
+
+  bool is_out(const Bounds& bounds, Time time, Time now) const {
+    return time < bounds.since || (!shape_.streak && now - time > bounds.window);
   }
 
   // F1: the edge. Nothing left in the window before the event arms, and so does finding it false.
-  bool rings(Slot& slot, std::size_t number, bool was_empty, Time before, Time now) const {
-    const Bounds& bounds = bounds_[number];
-    const std::uint32_t bit = std::uint32_t{1} << number;
-    const auto is_out = [&](Time time) {
-      return time < bounds.since || (!shape_.streak && now - time > bounds.window);
-    };
-    const bool holds = slot.body.size() >= bounds.n && !is_out(marks_->newest(slot, bounds.n - 1).time);
-    if (!holds || was_empty || is_out(before)) slot.body.armed |= bit;
-    if (!holds || (slot.body.armed & bit) == 0) return false;
-    slot.body.armed &= ~bit;
-    return true;
+  bool rings(bool& armed, const Slot& slot, const Bounds& bounds, bool was_empty, Time before, Time now) const {
+    const bool holds = slot.body.size() >= bounds.n && !is_out(bounds, marks_->newest(slot, bounds.n - 1).time, now);
+    if (!holds || was_empty || is_out(bounds, before, now)) armed = true;
+    return holds && std::exchange(armed, false);
+  }
+  bool rings(Slot& slot, std::uint32_t number, bool was_empty, Time before, Time now) const {
+    bool armed = is_armed(slot, number);
+    const bool out = rings(armed, slot, bounds_[number], was_empty, before, now);
+    set_armed(slot, number, armed);
+    return out;
   }
 
-  void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key, Outputs& out) {
+  // `surplus`: as it was before this event.
+  void fire(const Slot& slot, std::size_t number, const Event& event, const EventKey& key,
+            const std::vector<Counted>& surplus, Outputs& out) {
     Member& member = members_[number];
-    const std::uint32_t n = member.n;
+    find_counted(slot, member, event, surplus);
     fired_key_.clear();
     for (const SlotId part : shape_.types[type_of(event)].key) fired_key_.push_back(event.field(part));
     EvalContext context = context_.at(&event, event.time);
     context.key = fired_key_;
     EventsReport report(member.program, member.pattern, *context_.evaluator, context, event.time);
-    fired_events_.resize(n);
-    for (std::uint32_t i = 0; i < n; ++i) {
-      fired_events_[i] = origins_.event(marks_->newest(slot, n - 1 - i));
-      report.add(0, fired_events_[i]);
-    }
-    report.set(Fact::count, Value::integer(n));
+    for (const Event& counted : fired_events_) report.add(0, counted);
+    report.set(Fact::count, Value::integer(static_cast<std::int64_t>(fired_events_.size())));
     ++member.counters.fired;
     Alert alert = member.alerts.make({fired_key_, key.bytes}, report, context, event.time, 0, out.emitted);
     if (std::get<RuleBody>(member.program.body).alert) out.alerts.push_back(std::move(alert));
+  }
+
+  // What is in the member's window, oldest first, into fired_events_: N events, as fewer were there at the one before;
+  // but more where that was judged by rules that counted to more.
+  void find_counted(const Slot& slot, const Member& member, const Event& event, const std::vector<Counted>& surplus) {
+    const Bounds& bounds = bounds_[member.bounds];
+    const auto is_in = [&](Time time) { return !is_out(bounds, time, event.time); };
+    std::uint32_t n = member.n;
+    while (n < slot.body.size() && is_in(marks_->newest(slot, n).time)) ++n;
+    fired_events_.clear();
+    for (const Counted& counted : surplus)
+      if (is_in(counted.event.time)) fired_events_.push_back(counted.event);
+    if (fired_events_.size() >= n) {
+      fired_events_.push_back(origins_.event(marks_->newest(slot, 0)));
+      return;
+    }
+    fired_events_.clear();
+    while (n-- > 0) fired_events_.push_back(origins_.event(marks_->newest(slot, n)));
   }
 
   // A key whose events have all left the longest window is what a new one is (F1), so it is given up when there is need
@@ -684,10 +793,12 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
 
   void give_up(Slot& slot) {
+    take_surplus(slot.key_view());
     if (touched_.is_on()) {
       if (touched_.is_due(slot.touched)) save_slot(slot);
       gone_.add(slot.key_view());
     }
+    arm_together(slot.key_view());
     marks_->clear(slot);
   }
 
@@ -707,7 +818,10 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   Origins origins_;
   std::vector<std::uint32_t> firing_;
   GoneKeys gone_;
-  Remembered remembered_;         // of the slot in hand; kept for its memory
+  Remembered remembered_;  // of the slot in hand; kept for its memory
+  // What a key had before a reload that has made an N less, up to its next event; a few keys, or none.
+  boost::unordered_flat_map<std::string, std::vector<Counted>, StringHash, StringEqual> surplus_;
+  boost::unordered_flat_map<std::string, std::vector<Apart>, StringHash, StringEqual> apart_;
   std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;
 };
@@ -743,6 +857,8 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   }
 
   bool may_be_cold() const override { return true; }
+  bool keys_run_out() const override { return group_->keys_run_out(); }
+  bool has_run_out(StateReader& key, Time passed) const override { return group_->has_run_out(member_, key, passed); }
   void begin_cold() override { group_->begin_cold(); }
   std::size_t held() const override { return member_ == 0 ? group_->held() : 0; }
   std::size_t evict(std::size_t most, Time) override { return member_ == 0 ? group_->evict(most) : 0; }

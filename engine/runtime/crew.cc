@@ -97,6 +97,13 @@ std::array<std::uint64_t, kDeadReasons> Crew::dead() const {
   return out;
 }
 
+void Crew::put_down() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i].put_down = {};
+    put_down(i, clock_.elapsed());
+  }
+}
+
 void Crew::put_down(std::size_t number, Duration began) {
   Worker& worker = workers_[number];
   const Duration now = clock_.elapsed();
@@ -124,6 +131,13 @@ void Crew::put_down(std::size_t number, Duration began) {
 Crew::ShardFigures Crew::figures(std::size_t shard) const {
   const std::scoped_lock lock(workers_[shard].mutex);
   return workers_[shard].figures;
+}
+
+ProgramId Crew::turn(std::size_t worker) const {
+  ProgramId out;
+  for (std::size_t level = 0; level < engine_.levels() && !out.exists(); ++level)
+    out = engine_.lane(engine_.lane_of(worker, level)).shard().turn();
+  return out;
 }
 
 void Crew::work(std::size_t worker) {
@@ -207,6 +221,7 @@ Crew::Judged Crew::judge_lane(std::size_t number, std::size_t worker, Duration n
   workers_[worker].is_judging = true;
   const Duration began = clock_.elapsed();
   const bool is_whole = engine_.judge(number, now);
+  lane.shard().rests();
   workers_[worker].is_judging = is_midway(worker);
   if (clock_.elapsed() - began > kSlow) block_ = std::max(kLeastBlock, block_ / 4);
   if (keeper_ != nullptr && keeper_->trouble(worker)) {  // what it has found since may be wrong
@@ -252,6 +267,22 @@ void Crew::work_off() {
     for (std::size_t i = 0; i < workers_.size(); ++i)
       more = judge(i, now) || (keeper_ != nullptr && keeper_->save(i)) || more;
   }
+}
+
+void Crew::read_rest(SourceId source, Duration most) {
+  const auto inlet = std::ranges::find_if(inlets_, [&](const auto& one) { return one->feed.id == source; });
+  if (inlet == inlets_.end() || failed_) return;
+  constexpr int kSilent = 3;  // looks: one may merely have let somebody in who has something to say
+  const Duration until = clock_.elapsed() + most;
+  finished_ = false;
+  for (int silent = 0; silent < kSilent && clock_.elapsed() < until && !(*inlet)->finished && !failed_;) {
+    if (keeper_ != nullptr && keeper_->is_full()) break;
+    const bool has_read = read_from(**inlet, workers_.front(), kPoll) == Read::block;
+    silent = has_read ? 0 : silent + 1;
+    if (has_read) work_off();
+  }
+  finished_ = true;
+  give_out();
 }
 
 void Crew::until(Time through) {
@@ -318,7 +349,7 @@ bool Crew::has_judged_all() const {
   for (const Worker& worker : workers_)
     if (worker.is_judging) return false;
   for (std::size_t i = 0; i < engine_.lanes(); ++i)
-    if (engine_.lane(i).parcels() != 0) return false;
+    if (engine_.lane(i).has_come()) return false;
   return true;
 }
 

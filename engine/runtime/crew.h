@@ -81,6 +81,9 @@ class Crew {
   void hold(bool holds) { holds_ = holds; }
   // There may be something to do that no block brought. Any thread.
   void nudge();
+  // What a source has given by now is read and judged, after `stop`; when no thread is at work. Until it has nothing
+  // for a moment, at most `most`.
+  void read_rest(SourceId source, Duration most);
   // What there is to do without reading; when no thread is at work.
   void work_off();
 
@@ -94,6 +97,13 @@ class Crew {
   struct ShardFigures {
     struct Rule {
       std::uint64_t events = 0, alerts = 0, keys = 0, cut_short = 0, missing_key = 0;
+      // Of the same rule in another crew, whose keys are in this one, too.
+      void add_counts(const Rule& other) {
+        events += other.events;
+        alerts += other.alerts;
+        cut_short += other.cut_short;
+        missing_key += other.missing_key;
+      }
     };
     std::vector<Rule> rules;    // by ProgramId
     std::uint64_t waiting = 0;  // events that wait for their time
@@ -102,12 +112,16 @@ class Crew {
     Time passed = Frontier::kNothing;
   };
   ShardFigures figures(std::size_t shard) const;
+  // All of them, as of now; when no thread is at work.
+  void put_down();
   // Source::trouble of each feed's, as it was when it was read last; any thread.
   std::vector<std::string> troubles() const;
   // Feeds of which no partition is read, as what they give would only wait for others; any thread.
   std::vector<bool> paused() const;
   // Moves as long as the worker does.
   std::uint64_t beats(std::size_t worker) const { return workers_[worker].beats; }
+  // Whose turn it is there; none: it is about something else. Any thread.
+  ProgramId turn(std::size_t worker) const;
   bool has_stopped() const { return stopped_; }
   // Reading has failed: why. For whoever calls `step`.
   std::optional<Error> why_failed() const;

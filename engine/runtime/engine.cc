@@ -62,7 +62,8 @@ Result<void> Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_p
   for (const auto& lane : lanes_) before.push_back(lane->take_shard());
   std::vector<std::string> names;  // any that tell them apart
   for (std::size_t i = 0; i < sources_; ++i) names.push_back(std::to_string(i));
-  if (auto handed = hand_over(before, after, names); !handed) return handed;
+  if (auto handed = hand_over(before, after, names, passed_at(board_.frontier())); !handed) return handed;
+  restored_at_ = board_.frontier().timers_before;
   board_.drop_swaps();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     for (const News::Begin& begin : board_.begun()) after[i]->begin_watching(begin.carried, board_.open());
@@ -118,9 +119,10 @@ bool Engine::load(ProgramId program, const StateAddress& address, StateReader& i
 
 void Engine::resume(const Cut& cut) {
   board_.resume(cut);
+  restored_at_ = cut.frontier.timers_before;
   for (std::size_t i = 0; i < intakes_.size(); ++i) intakes_[i].resume(cut.partitions[i], cut.frontier);
   for (const auto& lane : lanes_) {
-    lane->shard().restored();
+    lane->shard().restored(passed_at(cut.frontier));
     for (const News::Begin& begin : board_.begun())
       lane->shard().begin_watching(begin.carried, board_.passed());  // programs that are new
     lane->resume(board_.begun().size(), cut.number);
@@ -203,7 +205,8 @@ void Engine::drain(const std::function<bool(Time)>& until) {
     if (all.empty()) return;
     std::ranges::sort(all, {}, &Pending::at);
     for (const Pending& pending : all)
-      if (const auto due = pending.runner->due_of_key(pending.key); due && !until(due->time)) return;
+      if (const auto due = pending.runner->due_of_key(pending.key); due && !until(std::max(due->time, restored_at_)))
+        return;
   }
 }
 

@@ -161,7 +161,8 @@ class Engine {
   std::vector<std::vector<Alert>> alerts_;
   std::vector<std::vector<Emitted>> emitted_;
   Duration wait_{};
-  std::size_t sources_ = 0;  // the numbers that they have
+  std::size_t sources_ = 0;                // the numbers that they have
+  Time restored_at_ = Frontier::kNothing;  // what would have been due before is due there
   std::vector<const Event*> late_;
   std::vector<LateEvent> late_now_;  // of the batch in hand
   std::atomic<std::uint64_t> late_count_{0}, events_{0};

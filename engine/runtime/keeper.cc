@@ -82,6 +82,9 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
   forget(rebuilt.programs);
   const std::size_t known = ledger_.programs.size();
   numbers_ = ledger_.numbers_of(rules);
+  run_out_.assign(ledger_.programs.size(), ProgramId());
+  for (std::size_t i = 0; i < numbers_.size(); ++i)
+    if (engine_.lane(0).shard().runner(ProgramId(i)).keys_run_out()) run_out_[numbers_[i]] = ProgramId(i);
   names_ = std::make_unique<StateNames>(rules.schema, sources_, ledger_.layouts);
   ledger_.layouts = names_->layouts();
   std::vector<bool> cold(rules.programs.size(), false);
@@ -248,27 +251,60 @@ Changes& Keeper::changes_at(const StateAddress& address) {
   return changes_[shard_of(address.group, static_cast<std::uint32_t>(engine_.shards()))];
 }
 
+// Keys of rules that only count are given up in memory when there is need of room there (counter_runner.cc); those that
+// durable state alone has nobody would ever ask for again.
+bool Keeper::wants_sweep() {
+  if (std::ranges::none_of(run_out_, &ProgramId::exists)) return false;
+  const std::uint64_t addresses = store_.figures().base_addresses;
+  if (!swept_) {
+    swept_ = begun_;
+    swept_addresses_ = addresses;
+  }
+  return addresses > swept_addresses_ + swept_addresses_ / 4 + limits_.sweep_growth ||
+         begun_ >= *swept_ + limits_.sweep_every;
+}
+
+bool Keeper::has_run_out(const StateAddress& address, StateReader& reader, std::string_view value) const {
+  if (address.kind != StateKind::key || address.program >= run_out_.size() || !run_out_[address.program].exists() ||
+      ledger_.cut.frontier.events_before == Frontier::kNothing || value.empty())
+    return false;
+  const Runner& runner = engine_.lane(0).shard().runner(run_out_[address.program]);
+  return read_whole(reader, value,
+                    [&](StateReader& in) { return runner.has_run_out(in, ledger_.cut.frontier.events_before); });
+}
+
 // In the order of addresses, until all have been looked at. What is found goes with the epoch that is being stored.
 void Keeper::sweep() {
-  if (!sweeps_ || has_swept_) return;
-  has_swept_ = true;
+  if (has_swept_ || (!sweeps_ && !wants_sweep())) return;
+  has_swept_ = sweeps_ = true;
   std::size_t looks = 0, found = 0;
   bool is_enough = false;
-  const auto scanned = store_.scan(sweep_from_, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
-    is_enough = looks == kLooksMost || found == kSweptMost;
-    if (is_enough) {
-      sweep_from_ = bytes;
-      return failure(Error::Code::refused, "that is enough for one epoch");
-    }
-    ++looks;
-    const auto address = StateAddress::read(bytes);
-    if (!address || !ledger_.programs[address->program].name.empty()) return {};
-    changes_at(*address).gone(*address);
-    ++found;
-    return {};
-  });
+  StateReader reader({}, *names_);
+  const auto scanned =
+      store_.scan(sweep_from_, {}, [&](std::string_view bytes, std::string_view value) -> Result<void> {
+        is_enough = looks == kLooksMost || found == kSweptMost;
+        if (is_enough) {
+          sweep_from_ = bytes;
+          return failure(Error::Code::refused, "that is enough for one epoch");
+        }
+        ++looks;
+        const auto address = StateAddress::read(bytes);
+        if (!address) return {};
+        const bool has_gone = ledger_.programs[address->program].name.empty();
+        if (!has_gone && !has_run_out(*address, reader, value)) return {};
+        if (has_gone)
+          changes_at(*address).gone(*address);
+        else
+          changes_at(*address).gone_unless_put(*address);
+        ++found;
+        return {};
+      });
   // What cannot be read now may be readable with the next epoch.
-  if (scanned) sweeps_ = false;
+  if (!scanned) return;
+  sweeps_ = false;
+  sweep_from_.clear();
+  swept_ = begun_;
+  swept_addresses_ = store_.figures().base_addresses;
 }
 
 // The cut of the ledger, for the partitions that there are now.
@@ -322,6 +358,7 @@ std::string Keeper::take_told() {
 
 void Keeper::begin(Duration now) {
   TOCSIN_ASSERT(!busy_);
+  begun_ = now;
   const std::unique_lock no_block_comes(cutting_);
   busy_ = true;
   blocks_at_cut_ = blocks_.load();

@@ -33,6 +33,10 @@ struct KeeperLimits {
   std::size_t memory = std::size_t{4} << 30;
   // So many of those keys are loaded at the start. Where there are more, the rest is read when an event asks for it.
   std::size_t load_at_once = 200'000;
+  // Durable state is looked through for keys of which it might as well have nothing when it has become larger by a
+  // quarter and so many addresses since the last time; and after so long in any case.
+  std::size_t sweep_growth = 65'536;
+  Duration sweep_every = hours(1);
 };
 
 class Keeper {
@@ -147,6 +151,8 @@ class Keeper {
                     bool watching);
   Cut cut_of_today(const ComesAgain& comes_again, Resumed& out) const;
   void sweep();
+  bool wants_sweep();
+  bool has_run_out(const StateAddress& address, StateReader& reader, std::string_view value) const;
   std::size_t held(std::size_t shard) const;
   Changes& changes_at(const StateAddress& address);
 
@@ -163,9 +169,13 @@ class Keeper {
   std::vector<std::unique_ptr<Part>> parts_;  // by lane
   std::vector<std::unique_ptr<Room>> rooms_;  // by shard
   Epoch newest_, delivered_;
-  // What rules that have gone have left is removed a piece with each epoch.
+  // What rules that have gone have left is removed a piece with each epoch, and keys that have run out.
   bool sweeps_ = false, has_swept_ = false;
   std::string sweep_from_;
+  std::vector<ProgramId> run_out_;  // by number: programs whose keys do
+  Duration begun_{};                // the epoch in hand
+  std::optional<Duration> swept_;   // when it was looked through last
+  std::uint64_t swept_addresses_ = 0;
   std::atomic<bool> busy_{false};
   std::atomic<std::uint64_t> blocks_{0}, blocks_at_cut_{0};
   std::shared_mutex cutting_;

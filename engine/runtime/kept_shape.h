@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/program/program.h"
@@ -23,5 +24,13 @@ std::optional<ProgramId> before_in(const RuleSet& before, const Program& program
 // nothing: nothing is remembered yet.
 std::optional<Time> warming_until(const RuleSet& before, ProgramId was, const RuleSet& now, ProgramId id,
                                   std::optional<Time> passed);
+
+// Why a program begins anew though one of its name was there, as a clause. REQUIRES: their kept_shapes differ.
+std::string why_reset(const RuleSet& before, ProgramId was, const RuleSet& now, ProgramId id);
+
+// `N consecutive x` whose N is more now, and nobody knows by how much a streak was longer than the N before: such a
+// streak counts from what was kept, and may be told too late.
+inline constexpr const char* kWarmingStreaks = ", warming until a streak begins anew";
+bool forgot_streaks(const RuleSet& before, ProgramId was, const RuleSet& now, ProgramId id);
 
 }  // namespace tocsin

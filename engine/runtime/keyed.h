@@ -180,9 +180,12 @@ class Keyed {
   // The index has keys of this group from `at` on.
   void cold_from(std::uint16_t group, Time at) { cold_due_.add(group, at); }
 
+  // What each has beside its State, however little is written of it.
+  void each_has(std::size_t bytes) { each_has_ = bytes; }
   // About how much memory all of them take: a state in memory is some times as large as it was written.
   std::size_t held() const {
-    return states_.size() * (sizeof(State) + kAround + kUnpacked * put_bytes_ / std::max<std::uint64_t>(puts_, 1));
+    return states_.size() *
+           (sizeof(State) + each_has_ + kAround + kUnpacked * put_bytes_ / std::max<std::uint64_t>(puts_, 1));
   }
   // Looks at up to `most` keys, each in its turn, and takes those out of memory that durable state has as they are. How
   // many. REQUIRES: the last cut is durable, all that was due before `passed` has happened; whoever takes something out
@@ -432,6 +435,7 @@ class Keyed {
   bool is_cold_ = false;
   std::string hand_;  // the key that evict() looks at next
   std::uint64_t puts_ = 0, put_bytes_ = 0;
+  std::size_t each_has_ = 0;
   Duration step_{};  // of the index; 0: there is none
   std::function<std::optional<Instant>(const State&)> due_of_;
   ColdDue cold_due_;

@@ -41,6 +41,11 @@ void Lane::take_inbox() {
   for (Parcel& parcel : taken_) waiting_.put(std::move(parcel));
 }
 
+bool Lane::has_come() const {
+  const std::scoped_lock lock(mutex_);
+  return !inbox_.empty() || !emitted_below_.empty();
+}
+
 std::size_t Lane::waiting_from_below() const {
   const std::scoped_lock lock(mutex_);
   std::size_t sum = from_below_.size();
@@ -112,13 +117,10 @@ void Lane::look(Board& board, Duration now) {
   late_left_ = late_;
 }
 
-// Where events at the watermark are judged, too, what is over by then has happened: on every shard, whether it has seen
-// one of them or not.
+// On every shard, whether it has seen an event at the watermark or not.
 bool Lane::go_on() {
-  const auto& [events_before, timers_before] = news_.frontier;
-  return give() &&
-         (timers_before == Frontier::kNothing ||
-          advance({timers_before, events_before > timers_before ? Phase::event : Phase::over})) &&
+  const Time timers_before = news_.frontier.timers_before;
+  return give() && (timers_before == Frontier::kNothing || advance(passed_at(news_.frontier))) &&
          (shard_->see_arrived() || stands_at(timers_before));
 }
 

@@ -64,6 +64,8 @@ class Lane {
   }
   // That have come and have not been looked at. Any thread.
   std::size_t parcels() const;
+  // Something has come that has not been looked at, from the sources or from below. Any thread.
+  bool has_come() const;
   // What shards below have emitted that has not been judged. REQUIRES: no shard works.
   std::size_t waiting_from_below() const;
 

@@ -99,13 +99,14 @@ class Placement {
 struct Share {
   const Placement* placement = nullptr;
   std::uint32_t shard = 0;
+  const bool* own_event = nullptr;  // what is in hand was emitted here, and did not come from below
 
   bool is_all() const { return placement->shards() == 1; }
   bool has(ProgramId program, std::string_view key) const {
     return is_all() || placement->shard_of(program, key) == shard;
   }
-  // Events that lack a key go to the first shard, to be counted.
-  bool has_keyless() const { return shard == 0; }
+  // Events that lack a key go to the first shard, to be counted; one that was emitted on a shard is there alone.
+  bool has_keyless() const { return shard == 0 || (own_event != nullptr && *own_event); }
 };
 
 }  // namespace tocsin

@@ -40,16 +40,17 @@ void Publisher::add(Epoch epoch, std::string outbox) {
   const std::scoped_lock lock(mutex_);
   TOCSIN_ASSERT(items_.empty() || items_.back()->epoch < epoch);
   newest_ = std::max(newest_, epoch);
+  if (outbox.empty()) return;
   waiting_bytes_ += outbox.size();
   std::vector<std::uint64_t> messages;
   for (Way& way : ways_) way.added += messages.emplace_back(count_for(way.to.name, outbox));
   items_.push_back(std::make_shared<const Item>(Item{epoch, std::move(outbox), std::move(messages)}));
 }
 
-std::shared_ptr<const Publisher::Item> Publisher::next_behind(Epoch epoch) const {
+std::pair<std::shared_ptr<const Publisher::Item>, Epoch> Publisher::next_behind(Epoch epoch) const {
   const std::scoped_lock lock(mutex_);
   const auto next = std::ranges::find_if(items_, [&](const auto& item) { return item->epoch > epoch; });
-  return next != items_.end() ? *next : nullptr;
+  return {next != items_.end() ? *next : nullptr, newest_};
 }
 
 Result<bool> Publisher::step() {
@@ -68,8 +69,13 @@ Result<bool> Publisher::step(Way& way) {
   if (sink.delivered() < way.finished)
     if (const auto drained = sink.drain({}); !drained) return tl::unexpected(drained.error());
   if (way.item == nullptr) {
-    way.item = next_behind(way.finished);
-    if (way.item == nullptr) return false;
+    auto [next, newest] = next_behind(way.finished);
+    if (next == nullptr) {
+      if (way.finished >= newest) return false;
+      way.finished = newest;
+      return sink.finish(newest).map([] { return true; });
+    }
+    way.item = std::move(next);
     auto messages = messages_for(way.to.name, way.item->outbox);
     if (!messages) return failure(Error::Code::malformed, "the outbox of an epoch cannot be read");
     way.messages = std::move(*messages);
@@ -99,9 +105,12 @@ void Publisher::note_standing() {
   for (Way& way : ways_) {
     Delivery delivery = way.to.sink->delivery();
     const auto first = std::ranges::find_if(items_, [&](const auto& i) { return i->epoch > delivery.epoch; });
-    if (first != items_.end()) now.delivered = std::min(now.delivered, Epoch{(*first)->epoch.number - 1});
     for (; !way.on_its_way.empty() && way.on_its_way.front().first <= delivery.epoch; way.on_its_way.pop_front())
       way.delivered += way.on_its_way.front().second;
+    // Epochs without a message count as delivered, whatever the sink has been told of them: what is stored of it must
+    // never be behind what is forgotten.
+    delivery.epoch = first != items_.end() ? Epoch{(*first)->epoch.number - 1} : newest_;
+    now.delivered = std::min(now.delivered, delivery.epoch);
     now.messages.push_back({way.to.name, way.delivered, way.added - way.delivered});
     now.sinks.push_back({way.to.name, std::move(delivery)});
     if (const std::string trouble = way.to.sink->trouble(); !trouble.empty())
@@ -126,7 +135,7 @@ std::uint64_t Publisher::waiting_bytes() const {
 
 bool Publisher::is_idle() const {
   const std::scoped_lock lock(mutex_);
-  return items_.empty();
+  return items_.empty() && standing_.delivered == newest_;
 }
 
 }  // namespace tocsin

@@ -30,7 +30,7 @@ class Publisher {
   using Outboxes = std::vector<std::pair<Epoch, std::string>>;
   Result<void> open(std::span<const SinkDelivery> from, Epoch newest, Outboxes again = {});
 
-  // Each epoch as it becomes durable. Any thread.
+  // Each epoch as it becomes durable. One without a message keeps nothing here. Any thread.
   void add(Epoch epoch, std::string outbox);
 
   // Offers the sinks what they have not; false: nothing could be done now. Of one thread, which owns the sinks. An
@@ -71,7 +71,8 @@ class Publisher {
     std::uint64_t delivered = 0;                             // messages
     std::uint64_t added = 0;                                 // ... that it has had to deliver
   };
-  std::shared_ptr<const Item> next_behind(Epoch epoch) const;
+  // Nothing: there is none up to the newest epoch.
+  std::pair<std::shared_ptr<const Item>, Epoch> next_behind(Epoch epoch) const;
   Result<bool> step(Way& way);
   void note_standing();
 

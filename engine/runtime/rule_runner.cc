@@ -143,6 +143,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     waits_ = when_->has_timers() || rule_.resolve.exists() || rule_.remind.us != 0 || rule_.forget.us != 0 ||
              !rule_.escalations.empty();
     if (index_step().us != 0) keys_.keep_index(index_step(), [this](const KeyState& s) { return due_of(s, true); });
+    keys_.each_has(when_->begin({}, false)->bytes());
     keys_end_ = keys_end();
     may_pass_by_ = context.fast && !uses_previous_ && rule_.learn.us == 0 && rule_.forget.us == 0;
     find_plain_inputs();
@@ -280,6 +281,18 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     watched_from_ = from;
     watching_ = true;
   }
+  void restored(Instant passed) override {
+    on_swap(passed.time);  // E3: a reload, and a start, may come with another list
+    if (!waits_) return;
+    for (const auto& [key, s] : keys_) {
+      EvalContext context = context_.at(nullptr, passed.time);
+      context.key = s->key.values();
+      when_->reckon(*s->when, passed, context);
+      if (s->resolve) resolve_->reckon(*s->resolve, passed, context);
+      if (s->open) s->open->remind = next_reminder(*s->open, passed.time);
+      keys_.schedule(key, *s, due_of(*s, true));
+    }
+  }
 
   // Whoever is muted meanwhile asks for keys by parts of them; a list is gone through when it is swapped.
   bool may_be_cold() const override {
@@ -319,7 +332,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
         out.push_back(fmt::format("`fire at most {}`: {} sent, the last at {}, {} suppressed since",
                                   rule_.budgets[i].count, counted(spent.fires.size(), "alert"),
                                   rfc3339(spent.fires.back()), spent.suppressed));
-    out.push_back(fmt::format("what its pattern keeps has {} in memory", counted(s->when->bytes(), "byte")));
+    std::vector<std::string> words = when_->in_words(*s->when);
+    if (words.empty())
+      words.push_back(fmt::format("what its pattern keeps has {} in memory", counted(s->when->bytes(), "byte")));
+    std::ranges::move(words, std::back_inserter(out));
     return out;
   }
   const ProgramCounters& counters() const override { return counters_; }
@@ -762,7 +778,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   void withdraw(KeyState& s, Alert alert, Time now, Outputs& out) {
     const bool is_open = s.open && s.open->alert.id == alert.id;
     if (rule_.resolve.exists() && !is_open) return;  // it is resolved
-    if (is_open) close(s);
+    if (is_open) {                                   // as it was said last, reminded of and escalated
+      alert = s.open->alert;
+      close(s);
+    }
     alert.state = Alert::State::withdrawn;
     repeat(std::move(alert), now, out);
   }
@@ -780,6 +799,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     ++open.alert.reminder;
     open.remind = *open.remind + rule_.remind;
     repeat(open.alert, now, out);
+  }
+
+  // Every D since it was fired; none before `from`.
+  std::optional<Time> next_reminder(const OpenAlert& open, Time from) const {
+    if (rule_.remind.us == 0) return std::nullopt;
+    const std::int64_t over = (from - open.alert.fired).us - 1, number = over < 0 ? 1 : over / rule_.remind.us + 1;
+    return open.alert.fired + Duration{number * rule_.remind.us};
   }
 
   void escalate_unresolved(KeyState& s, Instant now, Outputs& out) {

@@ -168,6 +168,8 @@ class Runner {
   virtual bool keeps(const StateAddress&) const { return true; }
   // What an address of this program holds. False: the bytes are no state of it. REQUIRES: keeps(address).
   virtual bool load(const StateAddress& address, StateReader& in) = 0;
+  // All has been loaded, and all before `passed` has happened: what is due follows from the lengths of today.
+  virtual void restored(Instant /*passed*/) {}
 
   // Are keys looked at one by one? Then they may stay in durable state until an event asks for them, or something is
   // due for them soon.
@@ -185,6 +187,12 @@ class Runner {
   // may_be_cold(), the last cut is durable, all that was due before `passed` has happened; where it is not zero
   // begin_cold() comes next.
   virtual std::size_t evict(std::size_t /*most*/, Time /*passed*/) { return 0; }
+
+  // May what durable state has of a key come to mean no more than nothing, by time alone, and nobody would be told?
+  virtual bool keys_run_out() const { return false; }
+  // Does it, when no event earlier than `passed` comes any more? Of the bytes alone: any thread. REQUIRES:
+  // keys_run_out().
+  virtual bool has_run_out(StateReader& /*key*/, Time /*passed*/) const { return false; }
 
   // For `mute while`: is an alert open, or the rule not armed again, for a key with these bytes in these parts (of
   // none: for any key)? REQUIRES: a rule of the set is muted so.

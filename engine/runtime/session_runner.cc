@@ -129,6 +129,8 @@ class SessionRunner : public Runner {
     session->lasted = lasting_.begin();
     in(*session);
     if (!in.ok()) return false;
+    if (!session->events.empty())  // it may be another one today
+      session->gap = gap_after([&](StreamId stream) { return session->events.back().fits(stream); });
     if (context_.fast && session->count == session->events.size()) {  // else it has been cut short
       session->running.emplace(program_);
       for (const Seen& event : session->events) join(*session, event);
@@ -195,14 +197,16 @@ class SessionRunner : public Runner {
       LastingRows::cut(s.lasted, s.events[std::min<std::size_t>(1, s.events.size() - 1)].time());
       ++counters_.cut_short;
     }
-    // S2: the first `when last is` that fits decides, else the plain gap (emit has put it last).
-    s.gap = {};
-    for (const SessionBody::Gap& gap : body_.gaps) {
-      if (gap.when_last.exists() && !fits[gap.when_last.index]) continue;
-      s.gap = gap.idle;
-      break;
-    }
+    s.gap = gap_after([&](StreamId stream) { return static_cast<bool>(fits[stream.index]); });
     if (body_.each) send_on(s, v, event, out);
+  }
+
+  // S2: the first `when last is` that fits decides, else the plain gap (emit has put it last).
+  template <class Fits>
+  Duration gap_after(const Fits& last_fits) const {
+    for (const SessionBody::Gap& gap : body_.gaps)
+      if (!gap.when_last.exists() || last_fits(gap.when_last)) return gap.idle;
+    return {};
   }
 
   std::optional<Instant> due_of(const Session& s) const {

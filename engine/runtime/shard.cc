@@ -12,6 +12,7 @@
 #include "engine/runtime/changes.h"
 #include "engine/runtime/cold.h"
 #include "engine/runtime/kept_shape.h"
+#include "engine/runtime/watermark.h"
 
 namespace tocsin {
 
@@ -37,7 +38,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
   context.scratch = &scratch_;
   context.keys = &keys_;
   context.visits = &visits_;
-  context.share = {placement_.get(), number};
+  context.share = {placement_.get(), number, &is_own_event_};
   context.apart = options.apart;
   context.runners = &runners_;
   runners_ = make_runners(context);
@@ -180,7 +181,7 @@ std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& 
 }
 
 Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
-                       std::span<const std::string> sources) {
+                       std::span<const std::string> sources, Instant passed) {
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
   std::vector<ProgramId> successors(before.programs.size());  // none: it is gone, or begins anew
   const std::vector<std::uint64_t> kept = kept_shapes(before), keeps = kept_shapes(after);
@@ -208,12 +209,16 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
             return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }
       }
-  for (const auto& shard : to) shard->restored();
+  for (const auto& shard : to) shard->restored(passed);
   return {};
 }
 
-void Shard::restored() {
-  for (std::size_t i = 0; i < runners_.size(); ++i) look_at_due(static_cast<std::uint32_t>(i));
+void Shard::restored(Instant passed) {
+  restored_at_ = passed.time;
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    if (is_here(ProgramId(i)) && restored_at_ != Frontier::kNothing) runners_[i]->restored(passed);
+    look_at_due(static_cast<std::uint32_t>(i));
+  }
 }
 
 void Shard::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
@@ -273,7 +278,7 @@ void Shard::by_program(const See& see) {
   for (std::size_t begin = 0, end = 0; begin < ahead_.size(); begin = end) {
     const std::uint32_t program = ahead_[begin].program;
     for (end = begin + 1; end < ahead_.size() && ahead_[end].program == program;) ++end;
-    if (looks_ahead_[program]) see(*runners_[program], std::span(ahead_).subspan(begin, end - begin));
+    if (looks_ahead_[program]) see(turn_of(program), std::span(ahead_).subspan(begin, end - begin));
   }
 }
 
@@ -318,7 +323,7 @@ bool Shard::on_event_ahead(const Event& event) {
   ordinal_ = 0;
   for (; seen_ahead_ < ahead_.size() && ahead_[seen_ahead_].at == seen_of_hand_; ++seen_ahead_) {
     const Ahead& ahead = ahead_[seen_ahead_];
-    runners_[ahead.program]->on_ahead(std::span(&ahead, 1), outputs_);
+    turn_of(ahead.program).on_ahead(std::span(&ahead, 1), outputs_);
     after_program(ahead.program, &event, [&] { return place_of(event); }, emitted_now_);
   }
   if (has_arrived_of(event))
@@ -334,7 +339,7 @@ std::size_t Shard::on_ahead_alone() {
   const auto ahead = std::span(ahead_).subspan(seen_ahead_);
   if (ahead.empty()) return hand_ - seen_of_hand_;
   ordinal_ = 0;
-  const std::size_t seen = runners_[ahead.front().program]->on_ahead(ahead, outputs_);
+  const std::size_t seen = turn_of(ahead.front().program).on_ahead(ahead, outputs_);
   seen_ahead_ += seen;
   const Ahead& last = ahead[seen - 1];
   after_program(last.program, last.event, [&] { return place_of(*last.event); }, emitted_now_);
@@ -347,7 +352,7 @@ void Shard::on_late(const Event& event, Time watermark, bool among_events) {
   if (is_given_up()) return;
   const Place place = place_of_late(event, watermark, among_events);
   for (const ProgramId id : wanted_by_[event.type.index]) {
-    runners_[id.index]->on_late(event, watermark, outputs_);
+    turn_of(id.index).on_late(event, watermark, outputs_);
     after_program(id.index, &event, [&]() -> const Place& { return place; }, emitted_now_);
   }
   scratch_.reset();
@@ -361,18 +366,20 @@ void Shard::find_wanted(const Event& event, std::vector<ProgramId>& out) const {
 }
 
 // Programs stand in an order in which each is behind those it uses, and an emitted event right behind its cause (S5).
-void Shard::deliver(const Event& event, const Place& place) {
+void Shard::deliver(const Event& event, const Place& place, bool is_own) {
+  const bool was_own = std::exchange(is_own_event_, is_own);
   if (in_hand_ == wanted_.size()) wanted_.emplace_back();
   std::vector<ProgramId>& wanted = wanted_[in_hand_++];
   wanted.clear();
   find_wanted(event, wanted);
   std::vector<Emitted> emitted;
   for (const ProgramId id : wanted) {
-    runners_[id.index]->on_event(event, outputs_);
+    turn_of(id.index).on_event(event, outputs_);
     after_program(id.index, &event, [&]() -> const Place& { return place; }, emitted);
   }
   --in_hand_;
   if (!emitted.empty()) deliver_emitted(std::move(emitted), place);
+  is_own_event_ = was_own;
 }
 
 // Nearly no event brings anything out: its place is made when one does.
@@ -418,7 +425,7 @@ void Shard::deliver_emitted(std::vector<Emitted> emitted, std::string_view cause
     const std::size_t slot = emitted_.size();  // before what it causes
     emitted_.emplace_back();
     const Event event = event_of(e);
-    if (!e.enriched) deliver(event, e.place);
+    if (!e.enriched) deliver(event, e.place, true);
     emitted_[slot] = std::move(e);
   }
   if (!cause.empty())
@@ -452,7 +459,7 @@ void Shard::arrive(std::vector<std::shared_ptr<const Emitted>> emitted) {
 
 void Shard::deliver_first_arrived() {
   const std::shared_ptr<const Emitted> first = std::move(arrived_[next_arrived_++]);
-  deliver(event_of(*first), first->place);
+  deliver(event_of(*first), first->place, false);
 }
 
 bool Shard::see_arrived() {
@@ -500,7 +507,13 @@ bool Shard::go_on(const IsBehind& arrived_is_behind, Instant before) {
   }
 }
 
-void Shard::look_at_due(std::uint32_t program) { deadlines_.set(program, runners_[program]->due()); }
+void Shard::look_at_due(std::uint32_t program) { deadlines_.set(program, not_passed(runners_[program]->due())); }
+
+// Nothing is due before the rules of today were there: what they would have told earlier they tell then, behind the
+// events of that time, some of which may have been seen.
+std::optional<Instant> Shard::not_passed(std::optional<Instant> due) const {
+  return due && due->time < restored_at_ ? Instant{restored_at_, Phase::waited} : due;
+}
 
 // Programs in their order; what one makes may make one behind it due. What becomes due for one whose turn is over waits
 // for the next call. Programs below have their turns in the same order: what they emitted has arrived.
@@ -534,7 +547,7 @@ void Shard::on_instant(Instant now) {
     done = program;
     instant_ = now.phase;
     std::vector<Emitted> emitted;
-    runners_[program]->on_instant(now, outputs_);
+    turn_of(program).on_instant(now, outputs_);
     take_outputs(nullptr, place, emitted);
     look_at_due(program);
     // For those who use it, an emitted event is one of the events at its time: after their (1), before their (3) (S5).
@@ -555,7 +568,7 @@ std::optional<Instant> Shard::due(bool renewing) const {
     const auto due = renewing ? runner->due() : runner->due_but_renewing();
     if (due && (!out || *due < *out)) out = due;
   }
-  return out;
+  return not_passed(out);
 }
 
 std::vector<Alert> Shard::take_alerts() {

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -114,7 +115,8 @@ class Shard {
   std::size_t held() const;
   std::size_t keys() const;  // that may be cold and are not
   std::size_t evict(std::size_t most, Time passed);
-  void restored();
+  // All before `passed` has happened. What would have been due before it by the rules of today is due there.
+  void restored(Instant passed);
 
   // What has come out since the last call, in order.
   std::vector<Alert> take_alerts();
@@ -129,8 +131,15 @@ class Shard {
     return is_here(id) && placement_->shard_of(placement_->group_of(id, kind, key)) == number_;
   }
   const Runner& runner(ProgramId id) const { return *runners_[id.index]; }
+  // Whose turn it is, or was last; none since `rests`. Any thread.
+  ProgramId turn() const { return ProgramId{turn_.load(std::memory_order_relaxed)}; }
+  void rests() { turn_.store(ProgramId::kNone, std::memory_order_relaxed); }
 
  private:
+  Runner& turn_of(std::uint32_t program) {
+    turn_.store(program, std::memory_order_relaxed);
+    return *runners_[program];
+  }
   void find_wanted(const Event& event, std::vector<ProgramId>& out) const;
   void find_wanted(std::span<const Event* const> events);
   void look_ahead(std::span<const Event* const> events);
@@ -139,7 +148,8 @@ class Shard {
   void by_program(const See& see);
   bool on_event_ahead(const Event& event);
   std::size_t on_ahead_alone();
-  void deliver(const Event& event, const Place& place);
+  // `is_own`: emitted by this shard.
+  void deliver(const Event& event, const Place& place, bool is_own);
   template <class MakePlace>
   void after_program(std::uint32_t program, const Event* cause, const MakePlace& place, std::vector<Emitted>& emitted);
   void deliver_emitted(std::vector<Emitted> emitted, std::string_view cause);
@@ -162,6 +172,7 @@ class Shard {
   std::uint32_t rank_of_emitter(ProgramId program) const;
   void on_instant(Instant now);
   void look_at_due(std::uint32_t program);
+  std::optional<Instant> not_passed(std::optional<Instant> due) const;
   bool is_given_up() const { return given_up_ != nullptr && given_up_->load(std::memory_order_relaxed); }
   bool is_full() const { return alerts_.size() + emitted_.size() >= outputs_at_once_; }
 
@@ -174,6 +185,7 @@ class Shard {
   const std::atomic<bool>* const given_up_;
   Evaluator evaluator_;
   Scratch scratch_;
+  bool is_own_event_ = false;  // in hand; runners look at it
   std::vector<std::unique_ptr<Runner>> runners_;
   std::optional<PredicateIndex> index_;
   std::vector<std::vector<ProgramId>> wanted_by_;  // without the index: by event type
@@ -192,12 +204,14 @@ class Shard {
   std::vector<const void*, TableAllocator<const void*>> memory_;
   std::deque<std::vector<ProgramId>> wanted_;  // of the events in hand, an emitted one above its cause
   std::size_t in_hand_ = 0;
+  std::atomic<std::uint32_t> turn_{ProgramId::kNone};
   std::vector<std::optional<Time>> watching_;  // since when
   Durable durable_;
   std::vector<bool> has_saved_watching_;  // by program
   std::size_t saving_ = 0;                // programs before it have written all of the cut in hand
   std::size_t evicting_ = 0;              // the program whose keys evict() looks at next
   Deadlines deadlines_{0};
+  Time restored_at_{std::numeric_limits<std::int64_t>::min()};
   std::optional<Phase> instant_;  // of the deadlines in hand; none: an event is
   Instant last_instant_{};        // an instant may be given twice
   std::uint32_t ordinal_ = 0;     // emitted events so far behind what is in hand
@@ -212,9 +226,9 @@ class Shard {
 // What programs remember that are kept (kept_shape.h) goes from all shards to others, as bytes, for each of which
 // durable state would have an address. `sources`: names of theirs, by SourceId. REQUIRES: the outputs of `from` have
 // been taken, and it sees no event any more. Each of `to` takes what is its own, so their number may be another one.
-// What cannot be read is refused, as it would be where it is durable.
+// What cannot be read is refused, as it would be where it is durable. All before `passed` has happened.
 Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<const std::unique_ptr<Shard>> to,
-                       std::span<const std::string> sources);
+                       std::span<const std::string> sources, Instant passed);
 
 // All that shards remember, as those bytes; programs have their places for numbers. REQUIRES: as above, of `shards`.
 std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& names);

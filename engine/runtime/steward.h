@@ -35,7 +35,6 @@ class Steward {
     std::uint64_t epochs = 0, failures = 0;  // stored; tries that failed
     Epoch epoch;                             // the newest
     std::uint64_t changes = 0, bytes = 0;    // of the newest
-    Duration took{};                         // ... to be stored
   };
   Figures figures() const;
   // Why nothing can be stored just now, for people; empty: all is well.

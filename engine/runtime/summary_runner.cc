@@ -87,7 +87,7 @@ class SummaryRunner : public Runner {
         keys_.erase(key);
         continue;
       }
-      while (s->next && Instant{*s->next, Phase::over} <= now) close(*s, key, out);
+      while (s->next && Instant{*s->next, Phase::over} <= now) close(*s, key, now.time, out);
       if (const auto empty = empty_after(*s); empty && *empty <= now) let_go(*s, now.time - body_.over + Duration{1});
       if (body_.forget.us != 0 && now >= Instant{s->last_event + body_.forget, Phase::over}) {
         keys_.erase(key);
@@ -104,6 +104,16 @@ class SummaryRunner : public Runner {
   std::size_t save(std::size_t most) override { return keys_.save(most); }
   bool load(const StateAddress& address, StateReader& in) override {
     return address.kind == StateKind::key && load_key(std::string(address.key), in);
+  }
+
+  // The end of the window in hand.
+  void restored(Instant passed) override {
+    if (body_.every_event || body_.every.us == 0) return;
+    for (const auto& [key, s] : keys_) {
+      if (!s->next) continue;
+      s->next = overlaps_ || s->events.empty() ? step_.next_end(passed) : step_.end(s->events.front().time());
+      keys_.schedule(key, *s, due_of(*s, true));
+    }
   }
 
   bool may_be_cold() const override { return !program_.by_all; }
@@ -196,7 +206,8 @@ class SummaryRunner : public Runner {
     }
     if (body_.every_event) {
       if (body_.over.us != 0) let_go(*s, event.time - body_.over);
-      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, true, out);
+      emit(*s, v.key, body_.over.us != 0 ? event.time - body_.over : s->events.front().time(), event.time, event.time,
+           true, out);
     }
     keys_.schedule(v.key, *s, due_of(*s, true));
   }
@@ -248,11 +259,11 @@ class SummaryRunner : public Runner {
   }
 
   // The window that ends at `next` is over: it is emitted, and what no later one sees goes.
-  void close(Summed& s, const std::string& key, Outputs& out) {
+  void close(Summed& s, const std::string& key, Time now, Outputs& out) {
     const Time end = *s.next;
     const Time from = body_.over_all ? (s.events.empty() ? end : s.events.front().time()) : start_of(end);
     const bool any = earlier_than(s, from) < earlier_than(s, end);
-    if (any || body_.even_if_empty) emit(s, key, from, end, false, out);
+    if (any || body_.even_if_empty) emit(s, key, from, end, now, false, out);
     s.next = step_.end(end);
     if (body_.over_all) return;
     let_go(s, start_of(*s.next));
@@ -304,7 +315,8 @@ class SummaryRunner : public Runner {
     return start;
   }
 
-  void emit(Summed& s, const std::string& key, Time from, Time end, bool closed, Outputs& out) {
+  // `now`: later than `end` where a reload has made the windows shorter.
+  void emit(Summed& s, const std::string& key, Time from, Time end, Time now, bool closed, Outputs& out) {
     EvalContext context = context_.at(nullptr, end);
     context.key = s.key.values();
     Rows rows(program_, *context_.evaluator, context, lasting_, s.lasted);
@@ -320,7 +332,7 @@ class SummaryRunner : public Runner {
     Emitted e;
     e.by = id_;
     e.type = body_.emit.type;
-    e.time = end;
+    e.time = now;
     e.key = s.key;
     e.key_bytes = key;
     e.fields = OwnedValues(fields);

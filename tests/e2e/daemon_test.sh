@@ -247,6 +247,3 @@ code=0
 "$tocsin" run -c tocsin.toml 2> second || code=$?
 [ "$code" -eq 2 ] || fail "exit code $code"
 grep -q "epoch" second || fail "no suggestion"
-
-cd "$here"
-python3 "$here/kill_test.py" "$tocsin" --kills "${TOCSIN_KILLS:-20}"

@@ -540,8 +540,11 @@ Value multiplied(const Value& base, double factor) {
   return arithmetic(ast::BinaryOp::multiply, base, Value::of(factor));
 }
 
-Value binary(const Node& node, const Scope& scope) {
+Value binary(const Node& node, const Scope& outer) {
   using Op = ast::BinaryOp;
+  Scope scope = outer;
+  const bool joins = node.op == Op::logical_or || node.op == Op::logical_and;
+  if (!joins) scope.compared = nullptr;  // N1: the condition's own comparison, not one within: `if(x > 1, 1, 0) = 1`
   const Value a = eval(*node.kids[0], scope);
   switch (node.op) {
     case Op::logical_or:
@@ -560,7 +563,7 @@ Value binary(const Node& node, const Scope& scope) {
       const Node& right = *node.kids[1];
       const bool of_its_own = right.kind == Node::Kind::its;
       const Value b = of_its_own ? its(node.kids[0], right, scope) : eval(right, scope);
-      if (scope.compared != nullptr && !*scope.compared) *scope.compared = {a, b};
+      if (outer.compared != nullptr && !*outer.compared) *outer.compared = {a, b};
       return compare(node.op, a, of_its_own ? multiplied(b, right.factor) : b, node.flag);
     }
     case Op::contains:
@@ -639,6 +642,19 @@ Events by_name(const Node& node, const Stream& stream, const Scope& scope) {
 
 bool has_stream(const StreamField& s) { return !s.stream.bases.empty(); }
 
+// The double nearest to the mean, the squares summed in 113 bits: for what tests are made of, without any error.
+struct Spread {
+  double mean = 0, deviation = 0;
+};
+Spread spread_of(const std::vector<double>& values) {
+  __extension__ typedef __float128 Exact;
+  Exact sum = 0, squares = 0;
+  for (const double v : values) sum += v;
+  const double n = static_cast<double>(values.size()), mean = static_cast<double>(sum / n);
+  for (const double v : values) squares += (Exact{v} - mean) * (Exact{v} - mean);
+  return {mean, std::sqrt(static_cast<double>(squares) / n)};
+}
+
 Value aggregate_node(const Node& node, const Scope& scope) {
   const Windows* w = scope.windows;
   if (node.name == "zscore") {
@@ -649,10 +665,7 @@ Value aggregate_node(const Node& node, const Scope& scope) {
         lengths ? now.kind == Kind::duration || (now.numeric() && now.as_double() == 0) : now.numeric();
     if (values.size() < 2 || !fits_them) return {};
     const double measured = now.kind == Kind::duration ? static_cast<double>(now.number) : now.as_double();
-    double mean = 0, squares = 0;
-    for (const double v : values) mean += v / static_cast<double>(values.size());
-    for (const double v : values) squares += (v - mean) * (v - mean);
-    const double deviation = std::sqrt(squares / static_cast<double>(values.size()));
+    const auto [mean, deviation] = spread_of(values);
     return deviation == 0 ? Value{} : Value::of((measured - mean) / deviation);
   }
   const auto of = [&](std::size_t i) {
@@ -892,15 +905,6 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
       out.push_back(static_cast<double>(events[i]->time.us - events[i - 1]->time.us));
     return out;
   };
-  // The double nearest to the mean, the squares summed in 113 bits: for what tests are made of, without any error.
-  const auto deviation = [](const std::vector<double>& v) {
-    __extension__ typedef __float128 Exact;
-    Exact sum = 0, squares = 0;
-    for (const double x : v) sum += x;
-    const double n = static_cast<double>(v.size()), mean = static_cast<double>(sum / n);
-    for (const double x : v) squares += (Exact{x} - mean) * (Exact{x} - mean);
-    return std::sqrt(static_cast<double>(squares) / n);
-  };
   if (f == "count") return Value::of(static_cast<std::int64_t>(path.empty() ? events.size() : values.size()));
   if (f == "sum") return sum_of(measures);
   if (f == "distinct_count") {
@@ -928,7 +932,8 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
     if (g.empty()) return {};
     double sum = 0;
     for (const double x : g) sum += x;
-    return Value::of(Duration{std::llround(f == "gap_avg" ? sum / static_cast<double>(g.size()) : deviation(g))});
+    return Value::of(
+        Duration{std::llround(f == "gap_avg" ? sum / static_cast<double>(g.size()) : spread_of(g).deviation)});
   }
   if (f == "top") {
     std::map<std::string, std::pair<std::int64_t, Value>> counts;
@@ -977,7 +982,7 @@ Value aggregate(const Node& node, const Events& events, const std::vector<std::s
   const auto as_measured = [&](const Value& v) {
     return lengths && !v.missing() ? Value::of(Duration{std::llround(v.real)}) : v;
   };
-  if (f == "stddev") return as_measured(Value::of(deviation(numbers)));
+  if (f == "stddev") return as_measured(Value::of(spread_of(numbers).deviation));
   if (f == "median") return as_measured(percentile(numbers, 50));
   if (f == "ema") {
     const double alpha = node.kids.empty() ? 1 : eval(*node.kids[0], scope).as_double();

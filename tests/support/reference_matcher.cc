@@ -882,9 +882,12 @@ void Run::late(const Event& event, Time watermark) {
           continue;
         }
         Alert alert = it->alert;
+        if (key.open && key.open->alert.id == alert.id) {  // as it was said last
+          alert = key.open->alert;
+          key.open.reset();
+        }
         alert.state = Alert::State::withdrawn;
         alert.time = watermark;
-        if (key.open && key.open->alert.id == alert.id) key.open.reset();
         leave(std::move(alert), key, {watermark, 0, ++lates_});
         it = key.absences.erase(it);
       }

@@ -232,6 +232,7 @@ std::vector<Match> Tracker::event(const Seen& e, bool held) {
 std::vector<Match> Tracker::edge(Judgement judged, Time at, bool by_event, bool held) {
   if (by_event && !judged.left_before && !true_of_nothing()) armed_ = true;
   const bool truth = judged.truth.truth() && !held;
+  if (!by_event && held && judged.truth.truth()) put_off(at);
   if (!truth) {
     if (by_event) armed_ = true;
     return {};
@@ -249,6 +250,17 @@ std::vector<Match> Tracker::edge(Judgement judged, Time at, bool by_event, bool 
   return {std::move(judged.match)};
 }
 
+// F8: no event may ever come at which what is true of nothing is judged again.
+void Tracker::put_off(Time t) {
+  if ((s_.opening && !s_.opening(t)) || !true_of_nothing()) return;
+  Duration longest = p_.form == Form::fewer && p_.within ? *p_.within : Duration{};
+  for (const Pattern::Counted& c : p_.counted)
+    if (c.window) longest = std::max(longest, *c.window);
+  if (longest.us == 0) return;
+  again_ = t + longest;
+  wakes.push_back({*again_, Waiting::no});
+}
+
 // `C for D`, `x for D`: C4, F1.
 std::vector<Match> Tracker::holding(Judgement judged, Time at, bool by_event, bool held) {
   if (by_event && !judged.left_before && !true_of_nothing()) armed_ = true;
@@ -262,6 +274,7 @@ std::vector<Match> Tracker::holding(Judgement judged, Time at, bool by_event, bo
     wakes.push_back({at + *p_.hold});
   }
   if (at - *true_since_ < *p_.hold) return {};
+  if (!by_event && held && judged.where) put_off(at);
   if (!judged.where || held) {
     if (by_event) armed_ = true;
     return {};
@@ -810,6 +823,7 @@ std::vector<Match> Tracker::due(Time t, int phase, bool held) {
     if (!p_.hold || !true_since_ || *true_since_ + *p_.hold != t) return {};
     auto judged = judge(nullptr, 2 * t.us);                     // as it stands before the events of this instant
     if (judged && !judged->truth.truth()) true_since_.reset();  // time alone has ended it (C4)
+    if (judged && judged->truth.truth() && judged->where && held) put_off(t);
     if (!judged || !judged->truth.truth() || !judged->where || !armed_ || held) return {};
     armed_ = false;
     if (s_.how == How::start_over) start_over(newest_);
@@ -827,7 +841,7 @@ std::vector<Match> Tracker::due(Time t, int phase, bool held) {
   if (s_.opening && p_.form == Form::fewer && seen_ && p_.within)
     wakes.push_back({from_opening(*seen_, t) + *p_.within});
   if (p_.form != Form::fewer && p_.form != Form::condition && !p_.hold) return {};
-  if (!first_time && !expires_at(t)) return {};
+  if (!first_time && !expires_at(t) && again_ != t) return {};
   auto judged = judge(nullptr, 2 * t.us + 1);
   if (!judged) return {};
   return p_.hold ? holding(std::move(*judged), t, false, held) : edge(std::move(*judged), t, false, held);

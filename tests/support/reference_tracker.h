@@ -92,6 +92,7 @@ class Tracker {
   std::vector<Taken> named(const Events& events) const;
   Events streak(const Events& all, bool* judged) const;
   bool true_of_nothing();
+  void put_off(Time t);
   bool begins_history(const Seen& e, Duration new_after) const;
   bool expires_at(Time t) const;
   bool ends_window(Time t) const;
@@ -106,7 +107,7 @@ class Tracker {
   Time watching_;
   std::optional<Time> seen_;
   std::optional<Time> true_since_;
-  std::optional<Time> silent_since_, silence_again_;
+  std::optional<Time> silent_since_, silence_again_, again_;
   bool silence_told_ = false;
   const Seen* last_x_ = nullptr;
   std::vector<std::string> ranks_;

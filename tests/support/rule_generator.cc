@@ -61,9 +61,48 @@ std::string Generator::duration() { return pick({"1s", "2s", "2s", "3s", "5s"});
 std::string Generator::small() { return pick({"1", "2", "2", "3"}); }
 std::string Generator::base() { return pick({"a", "a", "b", "b", "c"}); }
 
+Generator Generator::apart() const {
+  std::mt19937_64 ahead = random_;
+  return Generator(ahead());
+}
+
 std::string Generator::plain_filter() {
-  return pick({"v > 1", "v = 1", "v <= 1", "s = \"x\"", "not (s = \"x\")", "v is present", "v != 2 or s = \"y\"",
-               "v > previous.v", "s in [\"x\", \"z\"]"});
+  Generator more = apart();
+  const std::string plain = pick({"v > 1", "v = 1", "v <= 1", "s = \"x\"", "not (s = \"x\")", "v is present",
+                                  "v != 2 or s = \"y\"", "v > previous.v", "s in [\"x\", \"z\"]"});
+  if (!more.one_in(6)) return plain;
+  return more.pick({"abs(v - 2) = 1", "max(v, 1) = 1", "min(v, 2) = 2", "coalesce(v, 1) = 1", "v % 2 = 1",
+                    "v in [0, 2]", "if(v > 1, v, 0) = 2", "round(v / 2) = 1", "length(s) = 1 and v > 0", "d >= 1s",
+                    "coalesce(d, 2s) > 1s", "not (v in [1])", "max(v, 2) > previous.v"});
+}
+
+// The same behind functions, which say something of nothing, too.
+std::string Generator::by_functions(const std::string& of) {
+  switch (below(11)) {
+    case 0:
+      return "abs(" + of + " - 2) " + pick({"> 1", "= 1", "< 2"});
+    case 1:
+      return "max(" + of + ", 1) < " + pick({"2", "3"});
+    case 2:
+      return "min(" + of + ", 2) >= " + small();
+    case 3:
+      return "round(" + of + " * 1.5) " + pick({"< 3", ">= 3"});
+    case 4:
+      return "coalesce(" + of + ", " + pick({"0", "1", "3"}) + ") " + pick({"< 2", ">= 2", "= 1"});
+    case 5:
+      return of + " in " + pick({"[0, 1]", "[1, 3]", "[2]"});
+    case 6:
+      return "if(" + of + " > 1, 1, 0) = " + pick({"0", "1"});
+    case 7:
+      return "5 - " + of + pick({" > 3", " < 4"});
+    case 8:
+      return of + pick({" is missing", " is present"});
+    case 9:
+      return "count(" + base() + ") % 2 = " + pick({"0", "1"});
+    default:
+      return pick({"coalesce", "max"}) + "(" + pick({"sum(", "max("}) + base() + ".d over " + duration() + "), 1s)" +
+             pick({" > 1s", " <= 1s", " < 2s"});
+  }
 }
 
 // A filter that looks at a step before.
@@ -207,8 +246,7 @@ std::string Generator::of_rows(const std::string& of) {
 
 // Of an aggregate with a number, of a length of time with another, or with what it was before.
 std::string Generator::comparison() {
-  std::mt19937_64 ahead = random_;  // drawn apart, as of rows()
-  Generator more(ahead());
+  Generator more = apart();
   const auto over = [&] { return one_in(4) ? " over last " + small() : " over " + duration(); };
   switch (below(13)) {
     case 0:
@@ -238,8 +276,11 @@ std::string Generator::comparison() {
     case 8:
       return "duration(" + counted() + " over " + pick({"1s", "2s"}) + ")" + pick({" > ", " < "}) +
              (more.one_in(2) ? "its average over 5s" : "its previous");
-    default:
-      return aggregate() + pick({" > ", " >= ", " < ", " = ", " <= "}) + small();
+    default: {
+      const std::string of = aggregate();
+      std::string plain = of + pick({" > ", " >= ", " < ", " = ", " <= "}) + small();
+      return more.one_in(3) ? more.by_functions(of) : plain;
+    }
   }
 }
 
@@ -261,6 +302,8 @@ std::string Generator::pattern(int size) {
                kind == 13 || kind == 15 || kind == 16;
   has_span_ = has_count_ || kind == 17;
   has_value_ = kind == 15;
+  has_gap_ = kind == 5;
+  has_last_seen_ = kind == 3;
   switch (kind) {
     case 0:
       return stream(false);
@@ -313,6 +356,8 @@ std::string Generator::text_of() {
   std::string out = has_count_ ? "{count}" : "-";
   if (has_span_) out += pick({"", " {span}", " {first}", " {time}", " {last}"});
   if (has_value_) out += pick({"", " {value}", " {value} {baseline}"});
+  if (has_gap_ && apart().one_in(2)) out += " {gap}";
+  if (has_last_seen_ && apart().one_in(2)) out += " {last_seen}";
   if (has_value_ && !counted_.empty() && one_in(2)) {
     const std::string over = pick({"", " over 1s", " over 3s", " over last 2"});
     out += " {" +
@@ -345,7 +390,11 @@ void Generator::clauses(RuleText& rule, int size, bool sequence) {
   bool open = false;
   if (one_in(6)) out.push_back("reset on " + stream(false));
   if (one_in(10)) out.push_back("except " + pick({"v = 3", "s = \"z\"", "v is missing"}));
+  Generator more = apart();
+  const bool is_absence = rule.pattern.starts_with("no ") || rule.pattern.starts_with("fewer ") || has_value_;
+  const std::size_t before = out.size();
   if (one_in(12)) out.push_back("learn " + duration());
+  if (is_absence && out.size() == before && more.one_in(4)) out.push_back("learn " + more.pick({"3s", "5s", "8s"}));
   if (one_in(5)) {
     open = true;
     out.push_back("resolve when " + resolve());
@@ -376,9 +425,7 @@ void Generator::clauses(RuleText& rule, int size, bool sequence) {
 // A session or a summary, and a rule that uses it.
 void Generator::rows(const std::string& number, std::vector<RuleText>& out) {
   RuleText rule;
-  // What is drawn besides is drawn apart, so that the seeds in tests/equality_test.cc stay what they were.
-  std::mt19937_64 ahead = random_;
-  Generator more(ahead());
+  Generator more = apart();
   const bool session = one_in(2);
   const std::string kind = session ? "session w" : "summary w", of = pick({"a", "(a or b)", "ab"});
   rule.head = kind + number + " of " + (more.one_in(3) ? filtered(of) : of);
@@ -393,9 +440,9 @@ void Generator::rows(const std::string& number, std::vector<RuleText>& out) {
     if (more.one_in(4))
       rule.clauses.back() = more.pick({"every 1s over all", "every event over all", "every 1s over 2s", "every 1s"});
     if (one_in(4))
-      rule.clauses.push_back("even if empty forget after 5s idle");
+      rule.clauses.push_back("even if empty forget after " + more.pick({"5s", "5s", "1s", "2s"}) + " idle");
     else if (more.one_in(3))
-      rule.clauses.push_back("forget after 5s idle");
+      rule.clauses.push_back("forget after " + more.pick({"5s", "5s", "1s", "2s"}) + " idle");
   }
   rule.clauses.push_back("with x = " + pick({"count(a)", "sum(a.v)", "max(a.v)", "count()"}) +
                          ", y = " + pick({"last(a.v)", "distinct_count(a.s)", "avg(a.v)"}) +
@@ -429,10 +476,11 @@ std::vector<RuleText> Generator::rules(int size) {
     const bool sequence = rule.pattern.find(" then ") != std::string::npos;
     if (size == 3 && i > 0 && one_in(3))
       rule.pattern = one_in(2) ? "2 r1 within " + duration() : "r1 then " + base() + " within " + duration(),
-      names_.clear(), has_count_ = has_span_ = has_value_ = false;
+      names_.clear(), has_count_ = has_span_ = has_value_ = has_gap_ = has_last_seen_ = false;
     rule.by = one_in(3) ? "all" : one_in(8) ? "k from list known" : "k";
     if (size > 0) clauses(rule, size, sequence);
-    if (size == 3 && i > 0 && one_in(5)) rule.clauses.push_back("mute while r1");
+    const bool is_absence = rule.pattern.starts_with("no ") || rule.pattern.starts_with("fewer ") || has_value_;
+    if (size == 3 && i > 0 && (one_in(5) || (is_absence && apart().one_in(2)))) rule.clauses.push_back("mute while r1");
     if (one_in(10)) rule.clauses.push_back("emit e" + number + " with x = 1");
     rule.clauses.push_back("alert low \"" + text_of() + "\"");
     out.push_back(rule);
@@ -595,10 +643,16 @@ Case Generator::any() {
   if (one_in(3)) out.until_ms = out.events.back().ms + static_cast<std::int64_t>(below(8)) * 1000;
   if (one_in(4)) out.drain = true;
   // The reference drains to instants at which nothing comes of it, and would show on its way there what time alone
-  // renews.
-  for (const RuleText& rule : out.rules)
+  // renews. The engine goes to a deadline at once, and may tell on its way of what a forgotten deadline has left.
+  for (const RuleText& rule : out.rules) {
+    const auto has = [&rule](std::string_view word) {
+      return std::ranges::any_of(rule.clauses, [word](const std::string& c) { return c.starts_with(word); });
+    };
+    if (has("remind") && has("forget")) out.drain = false;
+    if (out.rules.size() > 1 && (has("learn ") || has("mute "))) out.drain = false;
     for (const std::string& clause : rule.clauses)
       if (clause.starts_with("even if empty") || clause.ends_with("over all")) out.drain = false;
+  }
   return out;
 }
 

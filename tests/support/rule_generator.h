@@ -68,6 +68,9 @@ class Generator {
     std::string name;
     bool repeated = false;
   };
+  // What was added later is drawn apart, so that the seeds in tests/equality_test.cc stay much as they were.
+  Generator apart() const;
+  std::string by_functions(const std::string& of);
   std::string duration();
   std::string small();
   std::string base();
@@ -93,6 +96,7 @@ class Generator {
   std::string counted_;       // a base event whose values a condition counts, or none
   int next_name_ = 0;
   bool has_count_ = false, has_span_ = false, has_value_ = false;  // of the pattern in hand
+  bool has_gap_ = false, has_last_seen_ = false;
 };
 
 }  // namespace tocsin::tests

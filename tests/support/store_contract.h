@@ -30,6 +30,8 @@ struct StoreModel {
   std::vector<std::pair<Epoch, std::string>> outboxes;  // of all epochs
 
   void apply(const EpochText& text);
+  // What `newest` has to give of them, when all up to an epoch are delivered.
+  std::vector<std::pair<Epoch, std::string>> outboxes_behind(Epoch epoch) const;
 };
 
 // Few addresses, so that epochs meet: short and long ones, some of 495, 510, 511, 512 and more bytes with a long
