@@ -92,8 +92,9 @@ def ends(daemon):
 
 
 def alerts_of(text):
+    """Of whole lines: a daemon may be in the middle of the last one."""
     out = []
-    for line in text.splitlines():
+    for line in text[:text.rfind("\n") + 1].splitlines():
         alert = json.loads(line)
         for of_this_run in ("detected", "replayed"):
             alert.pop(of_this_run, None)
