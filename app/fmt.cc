@@ -46,6 +46,7 @@ Formatted format_markdown(const std::string& path, std::string text) {
   std::vector<dsl::Fence> fences = dsl::rule_fences(text);
   std::ranges::reverse(fences);
   for (const dsl::Fence& fence : fences) {
+    if (fence.quotes > 0) continue;  // what is quoted stays as it was
     const std::string inside = text.substr(fence.begin, fence.end - fence.begin);
     const Formatted part = format({path, inside});
     if (part.mistakes.empty()) text.replace(fence.begin, inside.size(), indented(part.text, indentation(inside)));

@@ -98,6 +98,22 @@ FenceLine fence_line(std::string_view line) {
   return {line[from], to - from, info};
 }
 
+// The `> ` of block quotes that a line begins with, so many of them at most.
+struct Quoted {
+  std::size_t depth = 0, bytes = 0;
+};
+Quoted quotes_of(std::string_view line, std::size_t most) {
+  Quoted out;
+  while (out.depth < most) {
+    const std::size_t sign = line.find_first_not_of(' ', out.bytes);
+    if (sign == std::string_view::npos || line[sign] != '>' || sign - out.bytes > 3) break;
+    out.bytes = sign + 1;
+    if (out.bytes < line.size() && line[out.bytes] == ' ') ++out.bytes;
+    ++out.depth;
+  }
+  return out;
+}
+
 // `rules`, also with more words behind it: "```rules title=x".
 bool is_tagged_rules(std::string_view info) { return info.substr(0, info.find_first_of(" \t,{")) == "rules"; }
 
@@ -114,23 +130,30 @@ Result<std::string> read_file(const std::string& path) {
 std::vector<Fence> rule_fences(std::string_view markdown) {
   std::vector<Fence> fences;
   FenceLine open;
+  Fence inside;
   bool wanted = false;
-  std::size_t begin = 0;
+  const auto close = [&](std::size_t end) {
+    inside.end = end;
+    if (wanted) fences.push_back(inside);
+    open = {};
+  };
   for (std::size_t at = 0; at < markdown.size();) {
     const std::size_t next = std::min(markdown.find('\n', at), markdown.size() - 1) + 1;
-    const FenceLine line = fence_line(markdown.substr(at, next - at - (markdown[next - 1] == '\n' ? 1 : 0)));
-    if (open.sign == 0 && line.sign != 0) {
-      open = line;
-      wanted = is_tagged_rules(line.info);
-      begin = next;
-    } else if (open.sign != 0 && line.sign == open.sign && line.length >= open.length && line.info.empty()) {
-      if (wanted) fences.push_back({begin, at});
-      open = {};
+    const std::string_view line = markdown.substr(at, next - at - (markdown[next - 1] == '\n' ? 1 : 0));
+    // What is inside of a fence is no quote, but for those that the fence stands in; a line outside of them ends it.
+    const Quoted quoted = quotes_of(line, open.sign == 0 ? line.size() : inside.quotes);
+    if (open.sign != 0 && quoted.depth < inside.quotes) close(at);
+    const FenceLine fence = fence_line(line.substr(quoted.bytes));
+    if (open.sign == 0 && fence.sign != 0) {
+      open = fence;
+      wanted = is_tagged_rules(fence.info);
+      inside = {next, next, quoted.depth};
+    } else if (open.sign != 0 && fence.sign == open.sign && fence.length >= open.length && fence.info.empty()) {
+      close(at);
     }
     at = next;
   }
-  if (open.sign != 0 && wanted)
-    fences.push_back({begin, markdown.size()});  // never closed: to the end, as in CommonMark
+  if (open.sign != 0) close(markdown.size());  // never closed: to the end, as in CommonMark
   return fences;
 }
 
@@ -138,9 +161,15 @@ std::string only_rules(std::string_view markdown) {
   std::string text(markdown.size(), ' ');
   for (std::size_t i = 0; i < markdown.size(); ++i)
     if (markdown[i] == '\n') text[i] = '\n';
-  for (const Fence& fence : rule_fences(markdown))
-    std::ranges::copy(markdown.substr(fence.begin, fence.end - fence.begin),
-                      text.begin() + static_cast<std::ptrdiff_t>(fence.begin));
+  for (const Fence& fence : rule_fences(markdown)) {
+    for (std::size_t at = fence.begin; at < fence.end;) {
+      const std::size_t next = std::min(markdown.find('\n', at), fence.end - 1) + 1;
+      const std::string_view line = markdown.substr(at, next - at);
+      const std::size_t quotes = quotes_of(line, fence.quotes).bytes;
+      std::ranges::copy(line.substr(quotes), text.begin() + static_cast<std::ptrdiff_t>(at + quotes));
+      at = next;
+    }
+  }
   return text;
 }
 

@@ -40,6 +40,7 @@ std::string only_rules(std::string_view markdown);
 // A part of a Markdown document: the inside of one fence tagged `rules`.
 struct Fence {
   std::size_t begin = 0, end = 0;  // bytes; whole lines
+  std::size_t quotes = 0;          // block quotes that it stands in: each line begins with so many `>`
 };
 std::vector<Fence> rule_fences(std::string_view markdown);
 

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -108,6 +109,19 @@ TEST_CASE("a document is a set of its own, its rules on their own lines") {
   CHECK(rules.find('#') == std::string::npos);
   CHECK(rules.find('`') == std::string::npos);
   CHECK(Lines(rules).position(rules.find("let $b")) == Position{10, 3});
+}
+
+// Were it not so, `check docs` would pass over rules that readers of the document see.
+TEST_CASE("a fence in a block quote: its signs are no rules, and a line outside of the quote ends it") {
+  const std::string text =
+      "> ```rules\n> let $a = 1\n>let $b = 2\n> ```\n> > ~~~ rules\n> > let $c = 3\nprose\n"
+      "```rules\n> let $d = 4\n```\n> ```rules\n> let $e = 5";
+  const std::string rules = only_rules(text);
+  CHECK(rules.size() == text.size());
+  for (const char* name : {"let $a = 1", "let $b = 2", "let $c = 3", "> let $d = 4", "let $e = 5"})
+    CHECK(rules.find(name) == text.find(name));
+  CHECK(rules.find("prose") == std::string::npos);
+  CHECK(std::ranges::count(rules, '>') == 1);  // what stands in a fence is no quote
 }
 
 TEST_CASE("lines end at newlines, columns count characters") {

@@ -919,11 +919,20 @@ void check_when_last(SessionCheck& s, ast::EndsAfter& ends) {
       .cause = Label{s.session.decl.of.span, "the events of the session"};
 }
 
-// By time alone, whatever its last event was.
-bool always_ends(const SessionInfo& session) {
-  return session.by_all || std::ranges::any_of(session.decl.clauses, [](const ast::Clause& clause) {
-           const auto* after = std::get_if<ast::EndsAfter>(&clause.node);
-           return std::holds_alternative<ast::AtMost>(clause.node) || (after != nullptr && !after->when_last);
+// By time alone, whatever its last event was: one of several `when last is` may fit each.
+bool always_ends(const Model& model, const SessionInfo& session) {
+  std::vector<Alternative> last;
+  for (const ast::Clause& clause : session.decl.clauses) {
+    const auto* after = std::get_if<ast::EndsAfter>(&clause.node);
+    if (std::holds_alternative<ast::AtMost>(clause.node) || (after != nullptr && !after->when_last)) return true;
+    if (after == nullptr) continue;
+    const std::vector<Alternative> fits = model.expand(*after->when_last);
+    last.insert(last.end(), fits.begin(), fits.end());
+  }
+  return session.by_all || std::ranges::all_of(model.expand(session.decl.of), [&](const Alternative& event) {
+           return std::ranges::any_of(last, [&](const Alternative& l) {
+             return l.event == event.event && (l.filters.empty() || l.filters == event.filters);
+           });
          });
 }
 
@@ -961,7 +970,7 @@ void check_session(Context& c, SessionInfo& session) {
   }
   for (const KeyInfo& key : session.keys) give_field(c.model.events[session.emits], key.name, key.type, key.at);
   check_durations(c, session.decl.clauses, nullptr);
-  if (s.ends && !always_ends(session))
+  if (s.ends && !always_ends(c.model, session))
     c.report("R109", session.decl.name.span, ticked(session.decl.name.text) + " keeps a key until its end comes",
              "nothing ends it but an event that may never come", "add a longest time: `at most 1d`");
   if (!s.ends)

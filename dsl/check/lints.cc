@@ -88,8 +88,8 @@ void lint_by(Context& c, const RuleInfo& rule) {
 
 // ----- conditions --------------------------------------------------------------------------------
 
-bool is_upper(const ast::Binary& b) { return b.op == ast::BinaryOp::less || b.op == ast::BinaryOp::less_equal; }
-bool is_lower(const ast::Binary& b) { return b.op == ast::BinaryOp::greater || b.op == ast::BinaryOp::greater_equal; }
+bool is_upper(ast::BinaryOp op) { return op == ast::BinaryOp::less || op == ast::BinaryOp::less_equal; }
+bool is_lower(ast::BinaryOp op) { return op == ast::BinaryOp::greater || op == ast::BinaryOp::greater_equal; }
 
 const ast::Aggregate* counting(const ast::Expr& e) {
   const auto* a = std::get_if<ast::Aggregate>(&e.node);
@@ -98,39 +98,101 @@ const ast::Aggregate* counting(const ast::Expr& e) {
              : nullptr;
 }
 
+// One comparison with the aggregate on its left, as `not` has it: `not (3 <= count(x))` is `count(x) < 3`.
+struct Compared {
+  const ast::Expr* left = nullptr;
+  const ast::Expr* right = nullptr;
+  ast::BinaryOp op{};
+};
+
+// The same seen from the other side: `3 > n` is `n < 3`.
+ast::BinaryOp turned(ast::BinaryOp op) {
+  using Op = ast::BinaryOp;
+  return op == Op::less            ? Op::greater
+         : op == Op::greater       ? Op::less
+         : op == Op::less_equal    ? Op::greater_equal
+         : op == Op::greater_equal ? Op::less_equal
+                                   : op;
+}
+
+// What `not` makes of it: `not (n < 3)` is `n >= 3`.
+ast::BinaryOp opposite(ast::BinaryOp op) {
+  using Op = ast::BinaryOp;
+  return op == Op::less            ? Op::greater_equal
+         : op == Op::greater       ? Op::less_equal
+         : op == Op::less_equal    ? Op::greater
+         : op == Op::greater_equal ? Op::less
+         : op == Op::logical_and   ? Op::logical_or
+         : op == Op::logical_or    ? Op::logical_and
+                                   : op;
+}
+
+Compared compared(const ast::Binary& b, bool negated) {
+  Compared out{&*b.left, &*b.right, negated ? opposite(b.op) : b.op};
+  if (looks_at_events(*out.left) || !looks_at_events(*out.right)) return out;
+  std::swap(out.left, out.right);
+  out.op = turned(out.op);
+  return out;
+}
+
 // Is it true as soon as there is one event? Nothing: that depends on the event.
-std::optional<bool> at_first(const ast::Expr& e) {
+std::optional<bool> at_first(const ast::Expr& e, bool negated = false) {
+  if (const auto* u = std::get_if<ast::Unary>(&e.node); u != nullptr && u->op == ast::UnaryOp::logical_not)
+    return at_first(*u->operand, !negated);
   const auto* b = std::get_if<ast::Binary>(&e.node);
   if (b == nullptr) return std::nullopt;
-  if (b->op == ast::BinaryOp::logical_and || b->op == ast::BinaryOp::logical_or) {
-    const bool decides = b->op == ast::BinaryOp::logical_or;  // one that is so makes the whole so
-    const auto left = at_first(*b->left), right = at_first(*b->right);
+  const Compared c = compared(*b, negated);
+  if (c.op == ast::BinaryOp::logical_and || c.op == ast::BinaryOp::logical_or) {
+    const bool decides = c.op == ast::BinaryOp::logical_or;  // one that is so makes the whole so
+    const auto left = at_first(*b->left, negated), right = at_first(*b->right, negated);
     if (left == decides || right == decides) return decides;
     if (decides) return left && right ? left : std::nullopt;
     return left ? left : right;  // `count(x) < 5 and host = "a"` is true at first for some
   }
-  if (is_lower(*b)) return false;
-  return is_upper(*b) && counting(*b->left) != nullptr ? std::optional(true) : std::nullopt;
+  if (is_lower(c.op)) return false;
+  return is_upper(c.op) && counting(*c.left) != nullptr ? std::optional(true) : std::nullopt;
 }
 
 // `fewer than 9 charge within 1h` says what `count(charge) < 9 within 1h` was to say; empty for what counts otherwise.
 std::string as_fewer_than(const ast::Pattern& pattern, const ast::Condition& condition) {
-  const auto* b = std::get_if<ast::Binary>(&condition.expr.node);
-  if (b == nullptr || !is_upper(*b) || !pattern.within) return {};
-  const auto* a = std::get_if<ast::Aggregate>(&b->left->node);
-  const auto* limit = std::get_if<ast::Literal>(&b->right->node);
+  const ast::Expr* e = &condition.expr;
+  bool negated = false;
+  for (const ast::Unary* u; (u = std::get_if<ast::Unary>(&e->node)) != nullptr && u->op == ast::UnaryOp::logical_not;) {
+    e = &*u->operand;
+    negated = !negated;
+  }
+  const auto* b = std::get_if<ast::Binary>(&e->node);
+  if (b == nullptr || !pattern.within) return {};
+  const Compared c = compared(*b, negated);
+  if (!is_upper(c.op)) return {};
+  const auto* a = std::get_if<ast::Aggregate>(&c.left->node);
+  const auto* limit = std::get_if<ast::Literal>(&c.right->node);
   const auto* n = limit ? std::get_if<std::int64_t>(&limit->value) : nullptr;
   if (a == nullptr || n == nullptr || a->function.text != "count" || a->streams.size() != 1 || a->over) return {};
-  const std::int64_t least = *n + (b->op == ast::BinaryOp::less_equal ? 1 : 0);
+  const std::int64_t least = *n + (c.op == ast::BinaryOp::less_equal ? 1 : 0);
   const std::optional<Duration> window = value(*pattern.within);
   return "fewer than " + std::to_string(least) + " " + print(*a->streams.front().stream) + " within " +
          (window ? duration_text(*window) : "..");
 }
 
+// `C for D`: once it has held for as long as its longest window is, there is no window any more that is not full.
+bool holds_until_full(const ast::Pattern& pattern, const ast::Condition& condition) {
+  const auto hold = pattern.hold ? value(*pattern.hold) : std::nullopt;
+  if (!hold) return false;
+  Duration longest = pattern.within ? value(*pattern.within).value_or(Duration{}) : Duration{};
+  bool by_number = false;
+  walk(condition.expr, [&](const ast::Over& over) {
+    const auto* length = std::get_if<ast::Length>(&over.window);
+    by_number = by_number || length == nullptr;
+    if (length != nullptr) longest = std::max(longest, value(*length).value_or(Duration{}));
+  });
+  return !by_number && *hold >= longest;
+}
+
 // A4: a window that has just begun is not full, and so `<` is true at first.
 void lint_warm_up(Context& c, const ast::Pattern& pattern, const std::string& help) {
   const auto* condition = std::get_if<ast::Condition>(&pattern.form);
-  if (!condition || at_first(condition->expr) != true) return;
+  if (!condition || at_first(condition->expr) != true || holds_until_full(pattern, *condition)) return;
   const std::string fewer = as_fewer_than(pattern, *condition);
   const std::string waits = "write " + ticked(fewer) + ", which waits for a full window";
   c.report("R118", condition->expr.span, "true from the first event on: at first there is little to count",
@@ -343,6 +405,16 @@ struct Hours {
     bool outside = false;
     SourceSpan clause;
     bool open(Time at) const { return is_open(*calendar, to_local(zone, at)) != outside; }
+    // Some minute of the week: one that begins a day, or one at which hours end or begin.
+    bool ever_closed() const {
+      std::vector<int> minutes_of_day{0};
+      for (const ast::OpenHours& hours : calendar->open)
+        minutes_of_day.insert(minutes_of_day.end(), {hours.from_minute, hours.to_minute % (24 * 60)});
+      for (int day = 0; day < 7; ++day)
+        for (const int minute : minutes_of_day)
+          if (is_open(*calendar, day, minute) == outside) return true;
+      return false;
+    }
   };
   std::vector<One> all;
 
@@ -366,12 +438,13 @@ struct Hours {
   }
 
  private:
-  static bool is_open(const ast::CalendarDecl& calendar, Time local) {
-    const int day = weekday_of(local);
+  static bool is_open(const ast::CalendarDecl& calendar, int day, std::int64_t minute) {
     return std::ranges::any_of(calendar.open, [&](const ast::OpenHours& hours) {
-      return day >= hours.first_day && day <= hours.last_day && minute_of(local) >= hours.from_minute &&
-             minute_of(local) < hours.to_minute;
+      return day >= hours.first_day && day <= hours.last_day && minute >= hours.from_minute && minute < hours.to_minute;
     });
+  }
+  static bool is_open(const ast::CalendarDecl& calendar, Time local) {
+    return is_open(calendar, weekday_of(local), minute_of(local));
   }
 };
 
@@ -419,28 +492,37 @@ void lint_closing(Context& c, const RuleInfo& rule) {
                                                        : "closes at that moment"};
 }
 
-// F15: a match completes when its absence is over, and nothing fires while the calendar is closed.
-void lint_waiting(Context& c, const RuleInfo& rule) {
+// F15: a match completes when its absence is over, and nothing fires, or resolves, while the calendar is closed.
+void lint_waiting(Context& c, const RuleInfo& rule, const ast::Pattern& pattern, bool resolves) {
   const auto* during = find_clause<ast::During>(rule.clauses);
-  const auto* sequence = std::get_if<ast::Sequence>(&rule.when.form);
-  const auto* after = std::get_if<ast::NoAfter>(&rule.when.form);
+  const auto* sequence = std::get_if<ast::Sequence>(&pattern.form);
+  const auto* after = std::get_if<ast::NoAfter>(&pattern.form);
   const ast::Length* wait = after != nullptr                          ? &after->within
                             : sequence != nullptr && sequence->ending ? &sequence->ending->within.length
                                                                       : nullptr;
   const auto length = wait != nullptr ? value(*wait) : std::nullopt;
   if (during == nullptr || !length || *length < kShortestAtClosing) return;
+  const std::optional<Hours> hours = Hours::of(c, rule);
+  if (!hours) return;
+  const auto closing = std::ranges::find_if(hours->all, &Hours::One::ever_closed);
+  if (closing == hours->all.end()) return;
   const ast::Stream& missing = after != nullptr ? after->missing : sequence->ending->stream;
-  const auto clause = std::ranges::find_if(
-      rule.clauses, [](const ast::Clause& one) { return std::holds_alternative<ast::During>(one.node); });
-  c.report("R131", wait->span,
-           during->outside ? "a wait that ends within these hours is never told"
-                           : "a wait that ends while the calendar is closed is never told",
-           "judged when " + duration_text(*length) + " are over, and at no other time",
-           ticked("no " + print(missing) + " for " + duration_text(*length)) +
-               (during->outside ? " waits from the end of these hours on" : " waits from the opening on") +
-               "; or leave out " + ticked((during->outside ? "outside " : "during ") + during->calendar.text))
-      .cause = Label{clause->span,
-                     "nothing fires " + std::string(during->outside ? "within these hours" : "outside these hours")};
+  const std::string told = resolves ? "resolves nothing" : "is never told";
+  c.report(
+       "R131", wait->span,
+       (closing->outside ? "a wait that ends within these hours " : "a wait that ends while the calendar is closed ") +
+           told,
+       "judged when " + duration_text(*length) + " are over, and at no other time",
+       ticked("no " + print(missing) + " for " + duration_text(*length)) +
+           (closing->outside ? " waits from the end of these hours on" : " waits from the opening on") +
+           "; or leave out " + ticked((closing->outside ? "outside " : "during ") + closing->calendar->name.text))
+      .cause = Label{closing->clause, std::string("nothing ") + (resolves ? "resolves " : "fires ") +
+                                          (closing->outside ? "within these hours" : "outside these hours")};
+}
+
+void lint_waiting(Context& c, const RuleInfo& rule) {
+  lint_waiting(c, rule, rule.when, false);
+  if (const auto* resolve = find_clause<ast::Resolve>(rule.clauses)) lint_waiting(c, rule, *resolve->when, true);
 }
 
 // ----- tests -------------------------------------------------------------------------------------

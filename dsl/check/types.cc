@@ -484,7 +484,11 @@ Type in_some(Context& c, ast::Path& path, const Scope& s) {
   const std::string& name = path.parts.front().text;
   if (name != "item") {
     if (Type type = kAny; as_step(c, path, s, type)) return type;
-    if (s.plain != nullptr && !some_event_has(c, s.events, path))
+    if (s.plain != nullptr && name == "previous" && path.parts.size() > 1)
+      c.report("R022", path.span, "inside of `some` there is no event before",
+               "the items of " + ticked(text_of(*s.plain)) + " are compared with, and the event that has them",
+               "compare outside of it: `e(v > previous.v)`");
+    else if (s.plain != nullptr && !some_event_has(c, s.events, path))
       c.report("R022", path.span, "the items of " + ticked(text_of(*s.plain)) + " have no field " + ticked(name),
                "they are plain values", "`item` is the value itself: `some " + text_of(*s.plain) + " (item = ..)`");
   }

@@ -774,6 +774,13 @@ Found in_a_field(const Place& p) {
 // `in (1, 2)`, `in scanners`, `in "a"`, `in 10.0.0.0/8`.
 Found in_what(const Place& p) {
   if (!p.is(Word::in, -1) || !p.wants("[")) return {};
+  if (p.is(TokenKind::param)) {  // a constant is one value, and a list has its values beside it
+    Repair r = p.repair("R012", p.span(), "`in` looks into lists, and a constant is one value", "not a list",
+                        "name the values: " + code("list names = [..]") + " and " + code("in list names"));
+    r.remove = 1;
+    r.insert = {p.made(0, Punct::open_square), p.made(0, Punct::close_square)};
+    return uncertain(std::move(r));
+  }
   const bool bracketed =
       p.is(Punct::open_round) && p.token().partner == 2 && p.is(TokenKind::word, 1) && p.is(Word::none, 1);
   const bool named = p.is(TokenKind::word) && p.is(Word::none);
@@ -896,9 +903,20 @@ Found names(const Place& p) {
   const bool is_name_here =
       head || p.is(TokenKind::end, 1) || p.is(Punct::open_round, 1) || p.is(Word::within, 1) || p.is(Word::as, 1) ||
       (p.is(Word::as, -1) && (p.is(Word::then, 1) || !has_use(p.token(1).word, kReservedForItems)));
+  // `when if(c, 1, 0) within 5m`: where it is compared with something, nothing is wrong with it.
+  if (!head && p.is(Word::when, -1) && p.is(Word::if_) && p.is(Punct::open_round, 1) && p.token(1).partner > 0) {
+    const std::ptrdiff_t close = 1 + p.token(1).partner;
+    Repair r = p.repair("R048", p.span(0, close), "this is no condition", "a value, neither true nor false",
+                        "compare it with something: " + code("if(..) = 1"));
+    r.remove = static_cast<std::size_t>(close) + 1;
+    r.insert = {p.made(0, TokenKind::quoted_name)};
+    return uncertain(std::move(r));
+  }
   if (keyword && wants_name(p) && is_name_here && (head || !has_use(p.token().word, kAggregate))) {
-    Repair r = p.repair("R016", p.span(), code(p.text()) + " is a word of the language", "not a name",
-                        "take another name, or put it in backticks: it is a name then");
+    Repair r =
+        p.repair("R016", p.span(),
+                 code(p.text()) + (p.is(Word::p) ? " is how a percentile is written" : " is a word of the language"),
+                 "not a name", "take another name, or put it in backticks: it is a name then");
     r.remove = 1;
     r.insert = {p.made(0, TokenKind::quoted_name)};
     return uncertain(std::move(r));
