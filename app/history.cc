@@ -196,6 +196,7 @@ class Run {
       const ProgramCounters counters = engine_.counters(ProgramId{i});
       if (counters.missing_key > 0 || counters.cut_short > 0)
         result_.unjudged[history_.rules->programs[i].name] = {counters.missing_key, counters.cut_short};
+      if (counters.suppressed > 0) result_.suppressed[history_.rules->programs[i].name] = counters.suppressed;
     }
     return std::move(result_);
   }

@@ -68,8 +68,9 @@ struct HistoryResult {
   std::optional<Instant> pending;            // the first thing still due when the input ended
   std::vector<Pending> pending_rules;        // what is pending at the very end, time moved on or not; rules in order
   std::map<std::string, Unjudged> unjudged;  // by name, where there was any
-  std::optional<Time> first, last;           // of the events that were judged: neither late nor left out
-  bool stopped = false;                      // `stopped` said so before the input ended
+  std::map<std::string, std::uint64_t> suppressed;  // fires that a budget refused (F7); likewise
+  std::optional<Time> first, last;                  // of the events that were judged: neither late nor left out
+  bool stopped = false;                             // `stopped` said so before the input ended
 };
 
 // The records of which no event was judged: "3 late, 16 dead letters (16 unknown_event)"; empty when there are none.

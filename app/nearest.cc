@@ -45,7 +45,7 @@ class Search {
   std::optional<Nearest> run() {
     if (asker_.ask(whole_)) return std::nullopt;
     std::visit(*this, info_.when.form);
-    if (out_.match && out_.ended.empty() && !still_holds_) look_for_end();
+    if (out_.match && out_.ended.empty() && !still_holds_ && !all_of_it()) look_for_end();
     if (!out_.match && !told_once_ && no_event_at_all()) {
       out_.reached = nothing_at_all();
       out_.missing.clear();
@@ -149,8 +149,16 @@ class Search {
     pattern_of(begun).form = ast::Sequence{{step}, {}};
     out_.match = asker_.ask(begun);
     if (!out_.match) return refused_by(begun);
-    out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(out_.match->time));
-    waited(begun, f.missing, ast::StepBound{f.within, {}, {}});
+    const auto whole = all_of_it();
+    if (whole) out_.match = whole;
+    const Duration length = std::get<Duration>(f.within.value);
+    const Time since = whole ? whole->time - length : out_.match->time;
+    out_.reached = fmt::format("a `{}` at {}", print(f.after), write_(since));
+    if (whole)
+      waited_out(f.missing, length, whole->time);
+    else
+      waited(begun, f.missing, ast::StepBound{f.within, {}, {}});
+    if (out_.ended.empty()) refused_by(whole_);
   }
   void operator()(const ast::FewerThan& f) {
     fewest(f);
@@ -186,10 +194,7 @@ class Search {
           fmt::format("{} of {} steps ({}), at {}", reached, sequence.steps.size() + (sequence.ending ? 1 : 0),
                       of(prefix(reached)), write_(out_.match->time));
     const bool begins = !out_.match;
-    const auto wanted = step.quantity.kind == Kind::at_least || step.quantity.kind == Kind::exactly ||
-                                step.quantity.kind == Kind::from_to
-                            ? value(step.quantity.low)
-                            : std::nullopt;
+    const auto wanted = number_of(step);
     if (const auto* any = std::get_if<ast::AnyOf>(&step.what)) return stuck_at(*any, reached, next);
     bool some = false;
     if ((wanted && *wanted > 1) || step.until) {
@@ -213,6 +218,13 @@ class Search {
     refused_by(next);
   }
 
+  // How many events the step asks for, where it says a number.
+  static std::optional<std::int64_t> number_of(const ast::Step& step) {
+    const Kind kind = step.quantity.kind;
+    const bool counts = kind == Kind::at_least || kind == Kind::exactly || kind == Kind::from_to;
+    return counts ? value(step.quantity.low) : std::nullopt;
+  }
+
   // `n` of the events of a step, whatever else would have to come to end their row.
   static void take(ast::RuleDecl& rule, std::size_t number, std::int64_t n) {
     ast::Pattern& pattern = pattern_of(rule);
@@ -220,7 +232,7 @@ class Search {
     step.quantity.kind = n == 1 && !step.consecutive ? Kind::one : Kind::at_least;
     step.quantity.low = count_of(n);
     step.until.reset();
-    if (n > 1 && !step.consecutive && !pattern.within) pattern.within = very_long();
+    if (n > 1 && !step.consecutive && !pattern.within && !pattern.each) pattern.within = very_long();
   }
 
   // Of a group no round was there: how far the first came.
@@ -259,16 +271,24 @@ class Search {
                                   !begins ? "`any of`" : of(next), write_(match->time));
       out_.match = match;
     }
-    std::vector<std::string> none;
-    for (std::size_t i = 0; i < alternatives; ++i) {
-      ast::RuleDecl alone = partial(next);
-      ast::AnyOf& left = any_in(alone);
-      left.number = count_of(1);
-      left.alternatives = {any.alternatives[i]};
-      if (!asker_.ask(alone) && asker_.meant_something()) none.push_back(of_step(any.alternatives[i]));
+    std::vector<std::string> lacks, none;
+    for (const ast::Step& alternative : any.alternatives) {
+      const auto only = [&](ast::RuleDecl& rule, std::int64_t m) {
+        any_in(rule).number = count_of(1);
+        any_in(rule).alternatives = {alternative};
+        if (number_of(alternative)) any_in(rule).alternatives.front().quantity.low = count_of(m);
+      };
+      const std::int64_t all = number_of(alternative).value_or(1);
+      const auto [there, some] = most(next, all, only);
+      if (there == all || !asker_.meant_something()) continue;
+      if (!some) none.push_back(of_step(alternative));
+      if (some) lacks.push_back(fmt::format("only {} of {} {}", there, all, of_step(alternative)));
+      if (!some || out_.match) continue;
+      out_.reached = fmt::format("{} of {} {}, at {}", there, all, of_step(alternative), write_(some->time));
+      out_.match = some;
     }
-    if (!none.empty())
-      out_.missing = fmt::format("{}no {} that fits", begins ? "" : "after that ", fmt::join(none, " and no "));
+    if (!none.empty()) lacks.push_back(fmt::format("no {} that fits", fmt::join(none, " and no ")));
+    if (!lacks.empty()) out_.missing = fmt::format("{}{}", begins ? "" : "after that ", fmt::join(lacks, " and "));
     refused_by(next);
   }
 
@@ -280,6 +300,8 @@ class Search {
 
   static std::string window_of(const ast::RuleDecl& rule) {
     const auto& within = pattern_of(rule).within;
+    if (const auto& each = pattern_of(rule).each)
+      return fmt::format(" in one window of {}", dsl::in_words(std::get<Duration>(each->length.value)));
     if (!within) return {};
     return fmt::format(" within {}", dsl::in_words(std::get<Duration>(within->value)));
   }
@@ -399,9 +421,21 @@ class Search {
 
   // The steps were there, and from then on no `answer` was to come: one came, or time has not passed.
   void disproved(const ast::Sequence& sequence) {
-    waited(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
+    if (const auto whole = all_of_it()) {
+      out_.match = whole;
+      out_.reached = fmt::format("all of it (`{}`)", print(info_.when));
+      waited_out(sequence.ending->stream, std::get<Duration>(sequence.ending->within.length.value), whole->time);
+    } else {
+      waited(prefix(sequence.steps.size()), sequence.ending->stream, sequence.ending->within);
+    }
     if (out_.ended.empty()) refused_by(whole_);
   }
+  void waited_out(const ast::Stream& answer, Duration length, Time over) {
+    out_.reached +=
+        fmt::format("; {} without a `{}` were over at {}", dsl::in_words(length), print(answer), write_(over));
+  }
+  // The pattern was there, and what is said about its matches (`learn`, `mute while`, `where`) refused it.
+  std::optional<Alert> all_of_it() { return asker_.ask(partial(whole_)); }
   void waited(const ast::RuleDecl& begun, const ast::Stream& answer, const ast::StepBound& within) {
     std::optional<Alert> came;  // for what was reached: one that came for an attempt before it ended that one
     for (Alert& alert : asker_.ask_all(answered(begun, answer, within)))
@@ -410,8 +444,11 @@ class Search {
       out_.ended = came_at(answer, *came);
       return;
     }
-    const std::string wanted = dsl::in_words(std::get<Duration>(within.length.value));
-    out_.missing = fmt::format("{} without a `{}` have not passed", wanted, print(answer));
+    const Duration length = std::get<Duration>(within.length.value);
+    const auto since = within.of ? time_of(*within.of) : out_.match->time;
+    if (since && *since + length <= until_) return waited_out(answer, length, *since + length);  // F15: it was closed
+    out_.missing = fmt::format("{}{} without a `{}` have not passed", dsl::in_words(length),
+                               within.of ? " after `" + within.of->text + "`" : "", print(answer));
   }
 
   // ----- `for D` -------------------------------------------------------------------------------------
@@ -468,7 +505,9 @@ class Search {
     out_.reached =
         fmt::format("{} held for {} of {}, from {}", what, dsl::in_words(end - held->from), wanted, write_(held->from));
     out_.match = held->last;
-    if (held->broken) {
+    if (end - held->from >= std::get<Duration>(info_.when.hold->value)) {
+      still_holds_ = true;  // for long enough: what refused it is told
+    } else if (held->broken) {
       out_.ended = held->broken->why;
     } else {
       out_.missing = fmt::format("{} have not passed since then", wanted);
@@ -491,6 +530,7 @@ class Search {
           breaks.push_back({alert, fmt::format("{}: it is no `{}`", came_at(*base, alert), print(stream))});
       }
     }
+    the_end_ = print(stream);
     held(fmt::format("`{}`", print(stream)), found, breaks);
   }
 
@@ -569,6 +609,7 @@ class Search {
   // rule fires without any of them not, each without which the part is there.
   void refused_by(const ast::RuleDecl& rule) {
     refused_by(whole_, "it comes");
+    if (out_.refused.empty()) refused_together();
     if (out_.refused.empty() && &rule != &whole_) refused_by(rule, fmt::format("it gets to {}", of(rule)));
   }
   void refused_by(const ast::RuleDecl& rule, const std::string& what) {
@@ -584,6 +625,31 @@ class Search {
       if (relaxed.hides_events) told += hidden_by(relaxed.rule, *match);
       out_.refused.push_back(std::move(told));
     }
+  }
+
+  // Several clauses may each keep the rule silent: those that all would have to go.
+  void refused_together() {
+    const auto silences = [](const ast::Clause& c) {
+      return std::holds_alternative<ast::Where>(c.node) || std::holds_alternative<ast::During>(c.node) ||
+             std::holds_alternative<ast::Learn>(c.node) || std::holds_alternative<ast::Mute>(c.node) ||
+             std::holds_alternative<ast::FireAtMost>(c.node) || std::holds_alternative<ast::Resolve>(c.node);
+    };
+    ast::RuleDecl less = whole_;
+    std::erase_if(less.clauses, silences);
+    auto match = asker_.ask(less);
+    if (!match) return;
+    std::vector<std::string> gone;
+    for (const ast::Clause& clause : whole_.clauses) {
+      if (!silences(clause)) continue;
+      less.clauses.push_back(clause);
+      if (auto still = asker_.ask(less)) {
+        match = std::move(still);
+      } else {
+        less.clauses.pop_back();
+        gone.push_back(fmt::format("`{}`", print(clause)));
+      }
+    }
+    out_.refused.push_back(fmt::format("without {} it comes at {}", fmt::join(gone, " and "), write_(match->time)));
   }
 
   // Any event that the rule reads.
@@ -667,6 +733,40 @@ class Search {
     return last;
   }
 
+  // When the last event of a step of the match happened, or that so many before it.
+  std::optional<Time> time_of(const ast::Step& step, std::size_t before) {
+    const auto* stream = std::get_if<ast::Stream>(&step.what);
+    if (stream == nullptr) return std::nullopt;
+    const std::string& label = step.as ? step.as->text : stream->name.text;
+    for (const EvidenceOf& of : out_.match->evidence) {
+      if (of.label != label || of.events.size() <= before) continue;
+      for (const Alert& came : coming(base_of(model_, *stream).value_or(*stream)))
+        if (last_of(came) == of.events[of.events.size() - 1 - before]) return came.time;
+    }
+    return std::nullopt;
+  }
+  std::optional<Time> time_of(const ast::Name& name) {
+    const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
+    if (sequence == nullptr || !out_.match) return std::nullopt;
+    for (const ast::Step& step : sequence->steps) {
+      const auto* stream = std::get_if<ast::Stream>(&step.what);
+      if (stream != nullptr && (step.as ? step.as->text : stream->name.text) == name.text) return time_of(step, 0);
+    }
+    return std::nullopt;
+  }
+
+  // Since when the pattern's `within` runs. Of a step that repeats at its beginning the last events alone need be in it
+  // (Q3).
+  std::optional<Time> bound_from() {
+    const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
+    if (sequence == nullptr || steps_reached_ == 0) return out_.match->first;
+    const ast::Step& first = sequence->steps.front();
+    const bool slides = first.quantity.kind == Kind::one_or_more || first.quantity.kind == Kind::at_least;
+    const auto since =
+        slides ? time_of(first, static_cast<std::size_t>(number_of(first).value_or(1) - 1)) : std::nullopt;
+    return since ? since : out_.match->first;
+  }
+
   std::string came_at(const ast::Stream& what, const Alert& alert) const {
     const auto at = last_of(alert);
     const std::string id = id_ && at ? fmt::format(" ({})", id_(*at)) : "";
@@ -727,17 +827,21 @@ class Search {
     for (const ast::Clause& clause : whole_.clauses)
       if (const auto* reset = std::get_if<ast::Reset>(&clause.node))
         by_event(reset->on, fmt::format("`{}`", print(clause)));
-    const auto over = [&](std::optional<Time> from, const ast::Length& length, const std::string& word) {
+    const auto over = [&](std::optional<Time> from, const ast::Length& length, const std::string& word,
+                          const std::string& of = {}) {
       const Duration d = std::get<Duration>(length.value);
-      if (from) consider(*from + d, fmt::format("`{} {}` ran out at {}", word, dsl::in_words(d), write_(*from + d)));
+      if (from)
+        consider(*from + d, fmt::format("`{} {}{}` ran out at {}", word, dsl::in_words(d), of, write_(*from + d)));
     };
-    if (info_.when.within) over(out_.match->first, *info_.when.within, "within");
+    if (info_.when.within) over(bound_from(), *info_.when.within, "within");
     const auto* sequence = std::get_if<ast::Sequence>(&info_.when.form);
     if (sequence == nullptr || steps_reached_ >= sequence->steps.size()) return;
     const ast::Step& next = sequence->steps[steps_reached_];
     if (next.link.no) by_event(*next.link.no, fmt::format("`then no {}`", print(*next.link.no)));
-    if (next.link.within && !next.link.within->of && steps_reached_ > 0)
-      over(out_.match->last, next.link.within->length, "then within");
+    if (next.link.within && steps_reached_ > 0) {
+      const auto& of = next.link.within->of;
+      over(of ? time_of(*of) : out_.match->last, next.link.within->length, "then within", of ? " of " + of->text : "");
+    }
     if (next.link.next)
       if (const auto any = bases_of(*sequence)) by_event(*any, "`next` lets no other event come between");
     if (next.consecutive && steps_reached_ == 0)

@@ -42,7 +42,7 @@ namespace {
 // ----- what is counted ----------------------------------------------------------------------------------------------
 
 struct Tally {
-  std::uint64_t fired = 0, resolved = 0, withdrawn = 0, reminders = 0, suppressed = 0;
+  std::uint64_t fired = 0, resolved = 0, withdrawn = 0, reminders = 0;
   std::unordered_set<std::string> keys;
   Time first{}, last{};
 
@@ -57,7 +57,6 @@ struct Tally {
       ++reminders;
     } else {
       ++fired;
-      suppressed += alert.suppressed;
       keys.insert(alert.key_bytes);
     }
   }
@@ -71,7 +70,8 @@ std::string input_in_words(const HistoryResult& result) {
   return text + "\n";
 }
 
-std::string rule_in_words(const std::string& name, std::size_t width, const Tally* tally) {
+// `suppressed`: all of them (F7), those, too, that no later alert has carried.
+std::string rule_in_words(const std::string& name, std::size_t width, const Tally* tally, std::uint64_t suppressed) {
   if (tally == nullptr) return fmt::format("  {:<{}}  no alert\n", name, width);
   const Tally& t = *tally;
   std::string text = fmt::format("  {:<{}}  {}", name, width, counted(t.fired, "alert"));
@@ -79,7 +79,7 @@ std::string rule_in_words(const std::string& name, std::size_t width, const Tall
   if (t.resolved > 0) text += fmt::format(", {} resolved", t.resolved);
   if (t.withdrawn > 0) text += fmt::format(", {} withdrawn", t.withdrawn);
   if (t.reminders > 0) text += fmt::format(", {}", counted(t.reminders, "reminder"));
-  if (t.suppressed > 0) text += fmt::format(", {} suppressed", t.suppressed);
+  if (suppressed > 0) text += fmt::format(", {} suppressed", suppressed);
   return text + fmt::format(", first {}, last {}\n", rfc3339(t.first), rfc3339(t.last));
 }
 
@@ -187,7 +187,9 @@ class Replay {
     for (const Program& program : set_.compiled.rules->programs) {
       if (!is_rule(program)) continue;
       const auto tally = tallies_.find(program.name);
-      text += rule_in_words(program.name, width, tally == tallies_.end() ? nullptr : &tally->second);
+      const auto suppressed = result.suppressed.find(program.name);
+      text += rule_in_words(program.name, width, tally == tallies_.end() ? nullptr : &tally->second,
+                            suppressed == result.suppressed.end() ? 0 : suppressed->second);
     }
     return text + unjudged_in_words(result) + pending_in_words(result);
   }

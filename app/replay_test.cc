@@ -67,6 +67,18 @@ TEST_CASE("alerts on stdout, one object a line; the summary of each rule and wha
   CHECK(scene.replay({"--input", scene.input, "-q"}).err.empty());
 }
 
+// Were it only what a later alert carries, the last hours of a flood would be missing from the summary.
+TEST_CASE("the summary counts all that `fire at most` refused") {
+  const Folder folder;
+  const std::string rules = folder.write("a.rules",
+                                         "event a has k text, ts time  timestamp ts in s  late 0s\n"
+                                         "rule r when a by k  fire at most once per 1h  alert low \"{k}\"\n");
+  std::string events;
+  for (int i = 0; i < 5; ++i) events += R"({"k":"x","ts":)" + std::to_string(i) + "}\n";
+  const Ran ran = run({"replay", rules, "--input", "-"}, {.input = events});
+  CHECK(contains(ran.err, "  r  1 alert of 1 key, 4 suppressed, first "));
+}
+
 TEST_CASE("--until and --drain move time on; without them it stays at the last event") {
   const Scene scene;
   const auto alerts = [&](const std::vector<std::string>& more) {
@@ -81,6 +93,24 @@ TEST_CASE("--until and --drain move time on; without them it stays at the last e
   CHECK(alerts({"--until", "1772000320000"}) == 2);
   CHECK(alerts({"--until=-1s"}) == 2);
   CHECK(!contains(scene.replay({"--input", scene.input, "--drain"}).err, "pending"));
+}
+
+// Were all of it waited for, `--drain` would have no end, nor would `why` of an alert.
+TEST_CASE("--drain: what starts over by time alone brings the same again and again, and is not waited for") {
+  const Folder folder;
+  const std::string rules = folder.write(
+      "a.rules",
+      "event a has k text, ts time  timestamp ts in s  late 0s\n"
+      "event b has k text, ts time  timestamp ts in s  late 0s\n"
+      "rule silent when no a for 10s by k  fire and start over  resolve when no b for 5s  forget after 9d idle\n"
+      "  alert low \"\"\n"
+      "rule again when silent then no b within 15s by k  alert high \"\"\n");
+  const Ran ran =
+      run({"replay", rules, "--input", "-", "--event", "a", "--drain"}, {.input = "{\"k\":\"x\",\"ts\":0}\n"});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.out, "\"rule\":\"again\""));
+  CHECK(contains(ran.err, "again"));
+  CHECK(std::ranges::count(ran.out, '\n') < 40);
 }
 
 TEST_CASE("standard input is an input like any other; nothing in it is no mistake") {

@@ -213,6 +213,25 @@ TEST_CASE("--trace: event by event, what the rule of a failing test did, and its
                  "          no `login_failed` and no `login_ok`\n"));
 }
 
+// Were the other rules left out of what is asked, nothing would be told of a rule that they mute.
+TEST_CASE("--trace: a silence that was put off while another rule muted it, and is told later") {
+  const Ran ran = test(
+      "event a has k text, ts time  timestamp ts  late 0s\n"
+      "event b has k text, ts time  timestamp ts  late 0s\n"
+      "rule upkeep when b by k  resolve when no b for 35s  alert low \"\"\n"
+      "rule quiet when no a for 10s by k  mute while upkeep on same k  forget after 1d idle  alert low \"\"\n"
+      "test \"put off\" rule quiet\n"
+      "  at 0s   a {k: \"u\"}\n"
+      "  at 1s   b {k: \"u\"}\n"
+      "  at 90s  expect no alert\n",
+      {"--trace"});
+  CHECK(contains(ran.out,
+                 "  10s  time passes\n"
+                 "        without `mute while upkeep on same k` it would fire here\n"
+                 "  40s  time passes\n"
+                 "        the rule fires\n"));
+}
+
 TEST_CASE("--trace: tests that pass are traced where --run chooses them; machines get it, too") {
   const std::string passes =
       "test \"three\" rule many\n  at 0s  3 login_failed every 1s {user: \"ann\"}\n"

@@ -37,12 +37,10 @@ class Trace {
       : set_(set),
         info_(info),
         traced_(traced),
+        question_(question_of(info)),
         run_(traced.run),
         asker_(set, info, question_, run_),
-        whole_(bare(info)) {
-    question_.rule = info.name;
-    question_.until = Time{std::numeric_limits<std::int64_t>::max()};
-  }
+        whole_(bare(info)) {}
 
   std::string run() {
     fires();
@@ -55,6 +53,13 @@ class Trace {
   }
 
  private:
+  static Question question_of(const dsl::RuleInfo& info) {
+    Question question;
+    question.rule = info.name;
+    question.until = Time{std::numeric_limits<std::int64_t>::max()};
+    return question;
+  }
+
   // The event that caused an alert, by its place in the total order; none: time alone did.
   std::optional<std::size_t> event_of(const Alert& alert) const {
     const std::optional<Position> cause = cause_of(alert.place);
@@ -367,7 +372,7 @@ class Trace {
   const CompiledSet& set_;
   const dsl::RuleInfo& info_;
   const Traced& traced_;
-  Question question_;
+  const Question question_;
   const RunVariant run_;
   Asker asker_;
   const ast::RuleDecl whole_;

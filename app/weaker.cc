@@ -239,7 +239,7 @@ class Relaxations {
       if (is<ast::Where>(c) || is<ast::Except>(c) || is<ast::During>(c) || is<ast::Reset>(c) || is<ast::Learn>(c) ||
           is<ast::Mute>(c) || is<ast::FireAtMost>(c) || is<ast::Resolve>(c)) {
         add(
-            fmt::format("without `{}`", print(c)),
+            fmt::format("without `{}`{}", print(c), is<ast::Resolve>(c) ? " (the alert before is open still)" : ""),
             [&](ast::RuleDecl& r) { r.clauses.erase(r.clauses.begin() + static_cast<std::ptrdiff_t>(i)); },
             is<ast::Reset>(c) ? fmt::format("`{}`", print(c)) : "",
             is<ast::Reset>(c) ? std::optional(std::get<ast::Reset>(c.node).on) : std::nullopt);
@@ -291,10 +291,11 @@ class Relaxations {
       add("without `first`", [&](ast::RuleDecl& r) { step_of(r, i).link.first = false; }, "`first`: one comes before");
     if (s.link.within)
       add(
-          fmt::format("with more time than `then within {} {}`",
-                      dsl::in_words(std::get<Duration>(s.link.within->length.value)), print_step(s)),
+          fmt::format("with more time than `then within {}{} {}`",
+                      dsl::in_words(std::get<Duration>(s.link.within->length.value)), print_of(*s.link.within),
+                      print_step(s)),
           [&](ast::RuleDecl& r) { step_of(r, i).link.within.reset(); },
-          fmt::format("`then within {}` runs out", print_length(s.link.within->length)));
+          fmt::format("`then within {}{}` runs out", print_length(s.link.within->length), print_of(*s.link.within)));
     if (s.consecutive)
       add(
           "with other events between",
@@ -338,6 +339,7 @@ class Relaxations {
   }
 
   static std::string print_length(const ast::Length& length) { return dsl::in_words(std::get<Duration>(length.value)); }
+  static std::string print_of(const ast::StepBound& bound) { return bound.of ? " of " + bound.of->text : ""; }
   static std::string print_step(const ast::Step& step) {
     const auto* stream = std::get_if<ast::Stream>(&step.what);
     return stream != nullptr ? print(*stream) : "steps";

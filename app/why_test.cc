@@ -247,6 +247,87 @@ TEST_CASE("how far it came is told in every form, and only what was really missi
   }
 }
 
+// Were it otherwise, an author would wait for what has long been there, or make a window longer that was long enough.
+TEST_CASE("what was there and was refused has not run out, nor is it still to pass") {
+  struct Row {
+    const char* pattern;
+    const char* events;
+    const char* reached;
+    const char* missing;
+    const char* ended;
+    const char* refused;
+  };
+  constexpr Row kRows[] = {
+      {"login_failed then no login_ok within 3s by user  learn 1h", "f    o",
+       "all of it (`login_failed then no login_ok within 3s`); 3 seconds without a `login_ok` were over at 3s", "", "",
+       "without `learn 1h` it comes at 3s"},
+      {"no login_ok within 3s after login_failed by user  learn 1h", "f    o",
+       "a `login_failed` at 0s; 3 seconds without a `login_ok` were over at 3s", "", "",
+       "without `learn 1h` it comes at 3s"},
+      {"login_failed for 3s by user  learn 1h  forget after 1d idle", "f    s",
+       "`login_failed` held for 5 seconds of 3 seconds, from 0s", "", "", "without `learn 1h` it comes at 3s"},
+      {"2 login_failed within 2s by user  learn 1h", "ff    o",
+       "2 `login_failed` within 2 seconds, 2 are enough, at 1s", "", "", "without `learn 1h` it comes at 1s"},
+      {"login_failed then login_ok within 2s by user  learn 1h", "fs    o",
+       "all 2 steps (`login_failed then login_ok within 2s`), at 1s", "", "", "without `learn 1h` it comes at 1s"},
+      // Each alone would still be silenced by the other.
+      {"2 login_failed within 2s by user  learn 1h  where count > 2", "ff    o",
+       "2 `login_failed` within 2 seconds, 2 are enough, at 1s", "", "",
+       "without `learn 1h` and `where count > 2` it comes at 1s"},
+      // The bound of what repeats at the beginning slides (Q3); one of a step is from that step.
+      {"2 login_failed then login_ok within 5s by user", "fff       o",
+       "1 of 2 steps (`2 login_failed within 5s`), at 2s", "after that no `login_ok` that fits",
+       "`within 5 seconds` ran out at 6s", ""},
+      {"one or more login_failed until logout then login_ok within 5s by user", "ffo       o",
+       "1 of 2 steps (`one or more login_failed until logout within 5s`), at 2s", "after that no `login_ok` that fits",
+       "`within 5 seconds` ran out at 6s", ""},
+      {"login_failed then login_ok then within 4s of login_failed logout within 1h by user", "fs     o",
+       "2 of 3 steps (`login_failed then login_ok within 1h`), at 1s", "after that no `logout` that fits",
+       "`then within 4 seconds of login_failed` ran out at 4s",
+       "with more time than `then within 4 seconds of login_failed logout` it comes at 7s"},
+      // The fullest window, not the last one.
+      {"4 login_failed each 5s by user", "fff  f s", "3 of 4 `login_failed` in one window of 5 seconds, at 5s", "", "",
+       ""},
+      // Of an alternative that repeats, how many there were.
+      {"any 2 of (3 login_failed, logout) within 1m by user", "ffo",
+       "1 of the 2 of `any 2 of (3 login_failed, logout) within 1m`, at 2s", "only 2 of 3 `login_failed`", "", ""},
+      {"any 2 of (3 login_failed, logout) within 1m by user", "ff", "2 of 3 `login_failed`, at 1s",
+       "only 2 of 3 `login_failed` and no `logout` that fits", "", ""},
+  };
+  for (const Row& row : kRows) {
+    CAPTURE(std::string(row.pattern));
+    Scene scene;
+    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
+    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
+    CHECK(short_times(nearest["reached"]) == row.reached);
+    CHECK(nearest["missing"] == row.missing);
+    CHECK(short_times(nearest["ended"]) == row.ended);
+    const std::string refused = nearest["refused"].empty() ? "" : short_times(nearest["refused"].front());
+    if (*row.refused != '\0') CHECK(refused == row.refused);
+  }
+}
+
+TEST_CASE("what an open alert swallows: that it is open") {
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules", kRules + "rule r when 2 login_failed within 5s by user  resolve when logout  alert low \"x\"\n");
+  const Ran ran = scene.why("r", in_seconds("ff      ff"), {"--key", "ann"});
+  CHECK(contains(ran.out, "did not fire for user = ann again"));
+  CHECK(
+      contains(short_times(ran.out), "without `resolve when logout` (the alert before is open still) it comes at 9s"));
+}
+
+TEST_CASE("a cell of a table is shown as it is written, not as it is read") {
+  const Folder folder;
+  folder.write("t.csv", "k,limit\nu,5\n");
+  const std::string rules = folder.write("t.rules",
+                                         "event e has k text, v int?, ts time  timestamp ts in s  late 0s\n"
+                                         "table of_keys from \"t.csv\" key k\n"
+                                         "rule r when e(v > of_keys[k].limit) by k  alert low \"\"\n");
+  const Ran ran = run({"why", rules, "--rule", "r", "--input", "-"}, {.input = "{\"k\":\"u\",\"v\":1,\"ts\":1}\n"});
+  CHECK(contains(ran.out, "`e(v > of_keys[k].limit)`"));
+}
+
 TEST_CASE("a condition is looked at where time alone changes it, too") {
   const Scene scene;
   const std::string rules = scene.folder.write("c.rules",
