@@ -80,6 +80,11 @@ constexpr std::uint64_t kOnceDifferent[] = {
     17001973,            // keys were given up that `reset on x(v > previous.v)` remembers
     17005787,            // the reference alone: a zscore rounded twice
     17006461,            // the reference alone: the value of `if(count(x) > 1, 1, 0) = 1`
+    16006116,            // `--drain` reminded on its way to a deadline that `forget` drops (T8)
+    20112368,            // the reference alone: what started over was waited for behind an opening (T8)
+    20073192,            // a key was new for an aggregate only when it was for all of them (A5)
+    20067279, 20055704,  // the reference alone: `if` of what is unknown (X1)
+    20000288,            // of `(b or b(v > 1))` two matches were told that show the same (Q17)
 };
 
 }  // namespace
@@ -688,6 +693,15 @@ TEST_CASE("rules and streams on which two ways differed once") {
       {"sum(a.v over 1s) > its average over 3s within 1s for 1s",
        {{"a", 500, "k1", ",\"v\":3"}, {"a", 2'500, "k1", ",\"v\":1"}, {"c", 9'000, "k1"}},
        0},
+      // A5: D and W are those of the aggregate: after three silent seconds the key is new for `distinct_count`, though
+      // not for `stddev` ...
+      {"stddev(b.v over 1s) > its average over 5s or distinct_count(b.v over 1s) > its average over 2s within 2s",
+       {{"b", 1, "k1"}, {"b", 3'002, "k1", ",\"v\":0"}},
+       0},
+      // ... one window or several: with the first one behind it, nothing was usual; later nothing is what was usual.
+      {"sum(a.v over 1s) > its average over 1s within 1s",
+       {{"a", 0, "k1", ",\"v\":1"}, {"a", 2'500, "k1", ",\"v\":1"}, {"a", 4'500, "k1", ",\"v\":2"}},
+       1},
       // C4: the rate has fallen below 1 when the two seconds are over.
       {"rate(b over last 2) > 1 within 5s for 2s", {{"b", 0, "k1"}, {"b", 1'999, "k1"}, {"c", 3'999, "k1"}}, 0},
       // Q3: without b the group begins with its repeated step.

@@ -47,9 +47,9 @@ struct Entry {
 struct State : PatternState {
   std::optional<RunningWindows::State> running;  // instead of entries, where all windows can be kept running
   Ring<Entry> entries;
-  Time from{};                      // watched since
-  std::optional<Time> seen_at;      // C3
-  std::optional<Time> first_event;  // A5: a key without events for D + W is new
+  Time from{};                                    // watched since
+  std::optional<Time> seen_at;                    // C3
+  std::vector<std::optional<Time>> first_events;  // by Condition::cells_ (A5)
   Time last_event{};
   std::optional<Time> holding;  // `for D`: since when the condition has held
   bool held = false;            // ... for long enough
@@ -106,6 +106,7 @@ class Condition : public PatternMatcher {
       add_stream(program.cells[id.index].stream);
       add_stream(program.cells[id.index].second);
       add_horizon(program.cells[id.index]);
+      compares_ = compares_ || new_after(program.cells[id.index]).us != 0;
     }
     if (pattern.stream.exists()) add_stream(pattern.stream);
     if (pattern.form == Pattern::Form::ranking) horizon_ = std::max(horizon_, pattern.length);
@@ -131,6 +132,7 @@ class Condition : public PatternMatcher {
     for (const auto& n : nested_) state->nested.push_back(n->begin(from, seen));
     state->nested_armed.assign(nested_.size(), true);
     state->gone.assign(windows_.size(), 0);
+    if (!running_ && compares_) state->first_events.resize(cells_.size());
     return state;
   }
 
@@ -235,7 +237,7 @@ class Condition : public PatternMatcher {
     state.holding.reset();
     state.held = false;
     state.last_value.clear();
-    state.first_event.reset();
+    std::ranges::fill(state.first_events, std::nullopt);
     if (pattern_.needs_seen && pattern_.form == Pattern::Form::condition) {  // as a silence does, it watches anew
       state.seen_at = now.time;
       state.renewed = true;
@@ -274,7 +276,6 @@ class Condition : public PatternMatcher {
     switch (cell.window.kind) {
       case Window::Kind::span:
         horizon_ = std::max(horizon_, reach_of(cell));
-        if (windows_before(cell) > 1) new_after_ = std::max(new_after_, cell.baseline.over + cell.window.length);
         break;
       case Window::Kind::last:
       case Window::Kind::of_last:
@@ -344,11 +345,11 @@ class Condition : public PatternMatcher {
       if constexpr (Archive::kReads) state.entries.emplace_back();
       entry_parts(a, state.entries[i], captures);
     }
-    const std::size_t windows = state.gone.size();
-    a(state.from, state.seen_at, state.first_event, state.last_event, state.holding, state.held, state.judged,
+    const std::size_t windows = state.gone.size(), firsts = state.first_events.size();
+    a(state.from, state.seen_at, state.first_events, state.last_event, state.holding, state.held, state.judged,
       state.nested_armed, state.places, state.taken, state.gone, state.window_end, state.renewed, state.reopened,
       state.opens_later);
-    if (state.gone.size() != windows) a.fail();
+    if (state.gone.size() != windows || state.first_events.size() != firsts) a.fail();
     map_parts(a, state.last_value);
     for (std::size_t i = 0; i < nested_.size(); ++i) matcher_parts(a, *nested_[i], *state.nested[i]);
     if (state.nested_armed.size() != nested_.size()) a.fail();
@@ -387,10 +388,10 @@ class Condition : public PatternMatcher {
   // ----- what is kept ---------------------------------------------------------------------------------
 
   void take(State& state, Entry entry, const EvalContext& context, Time now) const {
-    if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
     prune(state, now);
     empty_before_ = has_edges() && nothing_left(state, now);
-    if (!state.first_event) state.first_event = now;
+    for (std::size_t i = 0; i < state.first_events.size(); ++i)
+      begin_history(state.first_events[i], program_.cells[cells_[i].index], state.last_event, now);
     state.last_event = now;
     mark_changes(state, entry, context);
     entry.number = ++state.taken;
@@ -758,10 +759,12 @@ class Condition : public PatternMatcher {
     const Cell& cell = program_.cells[id.index];
     const Counted of = counted(state, id);
     const Duration w = cell.window.length;
+    const std::optional<Time> first =
+        state.first_events[static_cast<std::size_t>(std::ranges::find(cells_, id) - cells_.begin())];
     PastValues values(cell.baseline.kind);
     for (std::int64_t i = 1; i <= windows_before(cell); ++i) {
       const Time from{now.us - (i + 1) * w.us}, to{now.us - i * w.us};
-      if (!state.first_event || from < *state.first_event) break;
+      if (!first || from < *first) break;
       const Value v = over(state, of, between(state, of, from, to, after, false), context, from, to, 0, after);
       if (const auto value = PastValue::of(v)) values.add(*value);
     }
@@ -931,9 +934,10 @@ class Condition : public PatternMatcher {
         leaves_after({w.us * (i + 1)}, [&](const Entry& e) { return counts(counted(state, id), e); });
       if (cell.second.exists()) leaves_after(w, [&](const Entry& e) { return fits(counted(state, id, true), e); });
     }
-    for (std::size_t i = 0; i < condition_cells_ && state.first_event; ++i)
-      if (const auto t = next_window_behind(program_.cells[cells_[i].index], *state.first_event, state.judged))
-        if (!out || *t < *out) out = t;
+    for (std::size_t i = 0; i < std::min(condition_cells_, state.first_events.size()); ++i)
+      if (const auto& first = state.first_events[i])
+        if (const auto t = next_window_behind(program_.cells[cells_[i].index], *first, state.judged))
+          if (!out || *t < *out) out = t;
     return out;
   }
 
@@ -1059,8 +1063,8 @@ class Condition : public PatternMatcher {
   std::vector<std::unique_ptr<PatternMatcher>> nested_;
   Duration horizon_{};
   Duration longest_{};  // of the windows of the condition
-  Duration new_after_{};
   bool only_spans_ = true, keeps_bases_ = false;
+  bool compares_ = false;          // some cell is compared with the windows before (A5)
   std::vector<StreamId> lasting_;  // x of duration(x)
   AlignedWindow window_{pattern_.length, pattern_.zone};
   Openings openings_;

@@ -279,6 +279,7 @@ struct Run : PatternState {
   Ring<Seen> events;  // of the unbroken run; the first and as many as the evidence shows
   std::uint64_t count = 0;
   bool fired = false;
+  std::optional<Time> again;  // when it is judged once more: the rule was silent
   std::size_t bytes() const override {
     std::size_t sum = sizeof(Run);
     for (const Seen& s : events) sum += s.bytes();
@@ -286,11 +287,12 @@ struct Run : PatternState {
   }
   template <class Archive>
   void state_parts(Archive& a) {
-    a(events, count, fired);
+    a(events, count, fired, again);
   }
 };
 
-// `x for D`: over at (first x of the unbroken run) + D (C4); an event of the base that is not x breaks the run.
+// `x for D`: over at (first x of the unbroken run) + D (C4); an event of the base that is not x breaks the run. While
+// the rule may not speak it is judged again every D: the last value holds in silence, so no event may ever come (F8).
 class Holds : public Instants<Run> {
  public:
   using Instants::Instants;
@@ -312,21 +314,32 @@ class Holds : public Instants<Run> {
     // The first, and the latest ones: texts read the first and the last.
     if (state.events.size() > kEvidencePerStepMax) state.events.erase(state.events.begin() + 1);
     state.events.emplace_back(*visit.event, visit.fits);
-    if (state.fired) report(state, visit.event->time, visit.context, true, found);  // F5, F6
+    if (state.fired && !report(state, visit.event->time, visit.context, true, found)) state.again.reset();  // F5, F6
   }
 
   void on_timer(PatternState& base, Instant now, const EvalContext& context, const Findings& found) const override {
     auto& state = static_cast<Run&>(base);
-    if (state.fired || state.events.empty() || now.time < state.events.front().time() + pattern_.length) return;
+    const std::optional<Instant> due = this->due(state);
+    if (!due || now < *due) return;
     state.fired = true;
-    report(state, now.time, context, false, found);
+    state.again.reset();
+    const bool refused = report(state, now.time, context, false, found);
+    // What a calendar keeps silent is judged at the next event (F15).
+    if (refused && !(context.reference != nullptr && Openings::closed(program_, *context.reference, now.time)))
+      state.again = now.time + pattern_.length;
   }
 
   std::optional<Instant> due(const PatternState& base) const override {
     const auto& state = static_cast<const Run&>(base);
+    if (state.again) return Instant{*state.again, Phase::over};
     if (state.fired || state.events.empty()) return std::nullopt;
     return Instant{state.events.front().time() + pattern_.length, Phase::over};
   }
+  void reckon(PatternState& base, Instant passed, const EvalContext&) const override {
+    auto& state = static_cast<Run&>(base);
+    if (state.again) state.again = std::min(*state.again, passed.time + pattern_.length);
+  }
+  bool renewed(const PatternState& base) const override { return static_cast<const Run&>(base).again.has_value(); }
   void start_over(PatternState& base, Instant) const override { clear(static_cast<Run&>(base)); }
 
  private:
@@ -334,8 +347,10 @@ class Holds : public Instants<Run> {
     state.events.clear();
     state.count = 0;
     state.fired = false;
+    state.again.reset();
   }
-  void report(const Run& state, Time at, const EvalContext& context, bool by_event, const Findings& found) const {
+  // Says whether the rule was silent.
+  bool report(const Run& state, Time at, const EvalContext& context, bool by_event, const Findings& found) const {
     EventsReport report(program_, pattern_, evaluator_, context, at);
     for (const Seen& s : state.events) report.add(0, s.event());
     report.set(Fact::count, Value::integer(static_cast<std::int64_t>(state.count)));
@@ -344,6 +359,7 @@ class Holds : public Instants<Run> {
     finding.by_event = by_event;
     finding.report = &report;
     found(finding);
+    return finding.refused;
   }
 };
 

@@ -71,9 +71,19 @@ std::size_t PastValues::bytes() const {
   return sum;
 }
 
+Duration new_after(const Cell& cell) {
+  const bool looks_back = cell.baseline.kind == Baseline::Kind::average || cell.baseline.kind == Baseline::Kind::zscore;
+  return looks_back && windows_before(cell) > 0 ? cell.baseline.over + cell.window.length : Duration{};
+}
+
+void begin_history(std::optional<Time>& first, const Cell& cell, Time last_event, Time now) {
+  const Duration after = new_after(cell);
+  if (after.us != 0 && (!first || now - last_event > after)) first = now;
+}
+
 std::optional<Time> next_window_behind(const Cell& cell, Time first, Instant judged) {
   const std::int64_t windows = windows_before(cell);
-  if (windows < 2) return std::nullopt;
+  if (new_after(cell).us == 0) return std::nullopt;
   const std::int64_t w = cell.window.length.us;
   const auto behind = [&](std::int64_t n) { return Time{first.us + n * w}; };
   const auto lies_ahead = [&](std::int64_t n) { return Instant{behind(n), Phase::waited} > judged; };

@@ -54,6 +54,11 @@ class PastValues {
   Sums numbers_, durations_;
 };
 
+// A5: for so long a key may be without events and is not new for this aggregate; 0: it is compared with none before.
+Duration new_after(const Cell& cell);
+// `first`: since when the key is there for the aggregate, at an event at `now`.
+void begin_history(std::optional<Time>& first, const Cell& cell, Time last_event, Time now);
+
 // The instant at which one window more lies behind the key's first event (A5), after `judged`.
 std::optional<Time> next_window_behind(const Cell& cell, Time first, Instant judged);
 

@@ -35,7 +35,7 @@ RunningWindows::RunningWindows(const Program& program, const Pattern& pattern, c
   at_.resize(program.cells.size());
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     at_[read_.cells[i].index] = i;
-    if (windows_before(cell(i)) > 1) new_after_ = std::max(new_after_, cell(i).baseline.over + cell(i).window.length);
+    compares_ = compares_ || new_after(cell(i)).us != 0;
   }
   find_shown();
   const Step& x = pattern.steps.front();
@@ -56,6 +56,7 @@ void RunningWindows::find_shown() {
 RunningWindows::State RunningWindows::begin() const {
   State state;
   state.cells.reserve(read_.cells.size());
+  if (compares_) state.first_events.resize(read_.cells.size());
   for (std::size_t i = 0; i < read_.cells.size(); ++i) {
     CellState& made = state.cells.emplace_back(cell(i));
     if (windows_before(cell(i)) > 0) made.past = std::make_unique<PastWindows>(cell(i));
@@ -92,7 +93,8 @@ void RunningWindows::parts(Archive& a, State& state) const {
     if constexpr (Archive::kReads) state.entries.push_back({});
     entry_parts(a, state.entries[i], captures);
   }
-  a(state.first_number, state.first_event, state.last_event);
+  a(state.first_number, state.first_events, state.last_event);
+  if (state.first_events.size() != (compares_ ? state.cells.size() : 0)) a.fail();
 }
 
 // Do the marks of every shown window name entries that there are?
@@ -139,7 +141,7 @@ void RunningWindows::clear(State& state) {
   }
   state.entries.clear();
   state.first_number = 0;
-  state.first_event.reset();
+  std::ranges::fill(state.first_events, std::nullopt);
 }
 
 std::size_t RunningWindows::bytes(const State& state) {
@@ -199,8 +201,8 @@ std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judg
     if (!windows.second.empty()) consider(windows.second.front().time + w);
     if (windows.past == nullptr) continue;
     if (const auto t = windows.past->next_expiry()) consider(*t);
-    if (!state.first_event) continue;
-    if (const auto t = next_window_behind(of, *state.first_event, judged)) consider(*t);
+    if (!compares_ || !state.first_events[i]) continue;
+    if (const auto t = next_window_behind(of, *state.first_events[i], judged)) consider(*t);
   }
   return out;
 }
@@ -209,12 +211,12 @@ std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judg
 
 bool RunningWindows::take(State& state, const Visit& visit) const {
   const Time now = visit.event->time;
-  if (new_after_.us != 0 && state.first_event && now - state.last_event > new_after_) state.first_event.reset();
   advance(state, now, false);
   bool nothing_left = true;
   for (std::size_t i = 0; i < read_.of_condition && nothing_left; ++i)
     nothing_left = holds_nothing(cell(i), state.cells[i], now);
-  if (!state.first_event) state.first_event = now;
+  for (std::size_t i = 0; i < state.first_events.size(); ++i)
+    begin_history(state.first_events[i], cell(i), state.last_event, now);
   state.last_event = now;
   const SampleMark mark{now, state.first_number + state.entries.size()};
   for (std::size_t i = 0; i < state.cells.size(); ++i) take(cell(i), state.cells[i], visit, mark);
@@ -382,7 +384,8 @@ void RunningWindows::drop_entries(State& state) const {
 
 Value RunningWindows::value(const State& state, CellId id, Time now) const {
   const Cell& of = program_.cells[id.index];
-  const CellState& windows = state.cells[at_[id.index]];
+  const std::size_t at = at_[id.index];
+  const CellState& windows = state.cells[at];
   const Duration w = of.window.length;
   const auto current = [&]() -> Value {
     const bool bounded = of.window.kind == Window::Kind::span && w.us != 0;
@@ -399,13 +402,15 @@ Value RunningWindows::value(const State& state, CellId id, Time now) const {
       return Value::duration(windows.lasting->between(now - w - w, now - w));
     case Baseline::Kind::average:
     case Baseline::Kind::zscore: {
-      if (windows.past == nullptr || !state.first_event) return {};
+      if (windows.past == nullptr) return {};
+      const std::optional<Time> first = state.first_events[at];
+      if (!first) return {};
       const Value beside = of.baseline.kind == Baseline::Kind::zscore ? current() : Value();
-      if (windows.lasting == nullptr) return windows.past->compared_with(beside, *state.first_event, now);
+      if (windows.lasting == nullptr) return windows.past->compared_with(beside, *first, now);
       PastValues values(of.baseline.kind);
       for (std::int64_t i = 1; i <= windows.past->windows(); ++i) {
         const Time from = now - Duration{(i + 1) * w.us};
-        if (from < *state.first_event) break;
+        if (from < *first) break;
         values.add(*PastValue::of(Value::duration(windows.lasting->between(from, from + w))));
       }
       return values.compared_with(beside, 0, std::nullopt);

@@ -67,8 +67,8 @@ class RunningWindows {
   struct State {
     std::vector<CellState> cells;
     Ring<Entry> entries;
-    std::uint64_t first_number = 0;   // of entries.front()
-    std::optional<Time> first_event;  // A5: a key without events for D + W is new
+    std::uint64_t first_number = 0;                 // of entries.front()
+    std::vector<std::optional<Time>> first_events;  // by cell (A5); empty where none looks back
     Time last_event{};
   };
   State begin() const;
@@ -160,7 +160,7 @@ class RunningWindows {
   CaptureWords captures_;        // of step 0
   std::vector<std::size_t> at_;  // by CellId: its place in read_.cells
   std::vector<Shown> shown_;
-  Duration new_after_{};
+  bool compares_ = false;  // some cell is compared with the windows before (A5)
   bool one_label_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include "engine/base/contract.h"
 #include "engine/base/hash.h"
 #include "engine/match/aggregate.h"
+#include "engine/match/events_report.h"
 #include "engine/program/aggregates.h"
 #include "engine/program/limits.h"
 #include "engine/program/scratch.h"
@@ -311,7 +312,9 @@ void SequenceSearch::finish(const Place& place) {
   const auto without_maybes = [this](const Choice& c) {
     std::vector<std::pair<SeenIndex, std::string_view>> out;
     for (const Taken& t : c.taken)
-      if (t.item->maybe == Item::kNone && t.shown) out.emplace_back(t.event, pattern_.steps[t.step.index].label);
+      if (t.item->maybe == Item::kNone && t.shown)
+        out.emplace_back(t.event,
+                         label_of(program_, pattern_.steps[t.step.index], seen_[t.event].event(), evaluator_, base_));
     std::sort(out.begin(), out.end());
     return out;
   };

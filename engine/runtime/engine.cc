@@ -185,6 +185,52 @@ void Engine::drain() {
   });
 }
 
+namespace {
+
+constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max() / 4;
+
+// As long as an event can keep a program waiting, one thing after the other: no shorter than all that it waits for.
+std::int64_t longest_wait(const Program& program) {
+  std::int64_t sum = 0;
+  const auto add = [&sum](Duration d) { sum = std::min(kNoEnd, sum + d.us); };
+  for (const Pattern& pattern : program.patterns) {
+    for (const Duration d : {pattern.length, pattern.hold}) add(d);
+    if (!pattern.zone.empty()) add(hours(1));  // the clocks may make a day longer
+    for (const SequenceInst& inst : pattern.code) add(inst.bound);
+  }
+  for (const Cell& cell : program.cells)
+    for (const Duration d : {cell.window.length, cell.window.length, cell.window.cap, cell.baseline.over}) add(d);
+  if (const auto* rule = std::get_if<RuleBody>(&program.body)) {
+    add(rule->forget);  // a key of a list is armed from there (F9)
+    for (const Escalation& e : rule->escalations) add(e.after);
+  }
+  if (const auto* session = std::get_if<SessionBody>(&program.body)) {
+    for (const SessionBody::Gap& gap : session->gaps) add(gap.idle);
+    add(session->at_most);
+  }
+  if (const auto* summary = std::get_if<SummaryBody>(&program.body))
+    for (const Duration d : {summary->every, summary->over, summary->zone.empty() ? Duration{} : hours(1)}) add(d);
+  if (!program.open.empty()) add(days(16));  // the next opening (F15)
+  return sum;
+}
+
+}  // namespace
+
+// What is due later than that was brought by what time alone renews: there may be no end to it.
+std::vector<Time> Engine::latest_due() const {
+  const Time now = std::max(board_.passed(), restored_at_);
+  std::vector<std::int64_t> waits;
+  std::vector<Time> out;
+  for (const Program& program : rules_->programs) {  // those that it uses come before it
+    std::int64_t below = 0;
+    for (const ProgramId id : program.after)
+      if (id.index < waits.size()) below = std::max(below, waits[id.index]);
+    waits.push_back(std::min(kNoEnd, below + longest_wait(program)));
+    out.push_back(now + Duration{waits.back()});
+  }
+  return out;
+}
+
 // What renews itself (a silence that starts over, `remind`) is not pending; what it reveals on the way is. Time goes to
 // each deadline that still stands when its turn comes; then to what those have brought.
 void Engine::drain(const std::function<bool(Time)>& until) {
@@ -193,6 +239,7 @@ void Engine::drain(const std::function<bool(Time)>& until) {
     const Runner* runner = nullptr;
     std::string key;
   };
+  const std::vector<Time> latest = latest_due();
   for (;;) {
     std::vector<Pending> all;
     for (const auto& lane : lanes_)
@@ -200,7 +247,8 @@ void Engine::drain(const std::function<bool(Time)>& until) {
         const Runner& runner = lane->shard().runner(ProgramId(i));
         std::vector<Runner::DueKey> keys;
         runner.due_keys(keys);
-        for (auto& [at, key] : keys) all.push_back({at, &runner, std::move(key)});
+        for (auto& [at, key] : keys)
+          if (at.time <= latest[i]) all.push_back({at, &runner, std::move(key)});
       }
     if (all.empty()) return;
     std::ranges::sort(all, {}, &Pending::at);

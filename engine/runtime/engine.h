@@ -143,6 +143,7 @@ class Engine {
   std::size_t bytes(ProgramId program) const;
 
  private:
+  std::vector<Time> latest_due() const;  // by ProgramId: what an event that has come may still bring
   void judge(Duration now);
   void collect(std::size_t lane);  // what its shard has brought
   std::vector<std::unique_ptr<Shard>> make_shards(std::shared_ptr<const ReferenceData> reference);

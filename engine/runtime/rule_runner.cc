@@ -497,16 +497,25 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
       if (i && (!out || *i < *out)) out = i;
     };
     if (renewing || !when_->renewed(*s.when)) consider(when_->due(*s.when));
+    if (!renewing && is_forgotten_by(s, out)) out.reset();
     if (s.open && s.resolve && (renewing || !resolve_->renewed(*s.resolve))) consider(resolve_->due(*s.resolve));
     if (s.open && s.open->remind && renewing) consider(Instant{*s.open->remind, Phase::waited});
     if (s.open)
-      for (std::size_t i = 0; i < rule_.escalations.size(); ++i)
-        if (rule_.escalations[i].count == 0 && !s.open->escalated[i])
-          consider(Instant{s.open->alert.fired + rule_.escalations[i].after, Phase::waited});
+      for (std::size_t i = 0; i < rule_.escalations.size(); ++i) {
+        if (rule_.escalations[i].count != 0 || s.open->escalated[i]) continue;
+        const Instant at{s.open->alert.fired + rule_.escalations[i].after, Phase::waited};
+        if (renewing || rule_.resolve.exists() || !is_forgotten_by(s, at)) consider(at);
+      }
     // Nothing comes of it, so nobody waits for it (T8).
     if (rule_.forget.us != 0 && s.last_event && renewing) consider(Instant{*s.last_event + rule_.forget, Phase::over});
     if (s.forgotten && !s.open && renewing) consider(Instant{spent_until(s), Phase::over});
     return out;
+  }
+
+  // F10: what its pattern waits for is gone by then, if nothing more comes of the key. A listed one stays armed (F9).
+  bool is_forgotten_by(const KeyState& s, std::optional<Instant> at) const {
+    return at && rule_.forget.us != 0 && s.last_event && !program_.keys_from.exists() &&
+           *at > Instant{*s.last_event + rule_.forget, Phase::over};
   }
 
   // From then on nothing that it has sent limits or escalates anything.

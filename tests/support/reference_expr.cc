@@ -246,8 +246,7 @@ Value call(const Node& node, const Scope& scope) {
   const std::string& f = node.name;
   if (f == "if") {
     if (node.kids.size() != 3) return {};
-    const Value c = eval(*node.kids[0], scope);
-    return c.missing() ? Value{} : eval(*node.kids[c.truth() ? 1 : 2], scope);
+    return eval(*node.kids[eval(*node.kids[0], scope).truth() ? 1 : 2], scope);  // unknown is not true
   }
   std::vector<Value> a;
   for (const auto& kid : node.kids) a.push_back(eval(*kid, scope));

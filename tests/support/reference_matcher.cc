@@ -100,7 +100,7 @@ class Run {
     };
     std::set<std::pair<std::size_t, KeyState*>, InOrder> who;
     bool waiting = false;  // T8
-    std::set<std::pair<std::size_t, KeyState*>> if_something_waits;
+    std::set<std::pair<std::size_t, KeyState*>> if_something_waits, unless_forgotten;
   };
 
   // --- time (T2, T8)
@@ -116,6 +116,7 @@ class Run {
   using Waiting = Tracker::Waiting;
   void wake(std::size_t r, KeyState& key, Time at, Waiting waiting = Waiting::yes);
   static bool escalates_at(const Rule& rule, const OpenAlert& open, Time at);
+  bool is_forgotten_by(std::size_t r, const KeyState& key, Time at) const;
   bool is_waited_for(Time at, const Wakes& wakes) const;
   void take_wakes(std::size_t r, KeyState& key);
   static Events newest_before(const KeyState& key, const Event& event);
@@ -316,21 +317,41 @@ bool Run::escalates_at(const Rule& rule, const OpenAlert& open, Time at) {
                              [&](const auto& e) { return e.number == 0 && open.alert.time + e.length == at; });
 }
 
+// F10: what its pattern waits for is gone by then, if nothing more comes of the key. A listed one stays armed (F9).
+bool Run::is_forgotten_by(std::size_t r, const KeyState& key, Time at) const {
+  const Rule& rule = *rules_[r].rule;
+  if (rule.kind != Rule::Kind::rule || !rule.forget || !key.last_event || (key.listed && !rule.keys.empty()))
+    return false;
+  const bool comes_before = rule.when.hold || rule.when.each;  // T3: both in (1), where forgetting is the last
+  const Time then = *key.last_event + *rule.forget;
+  return comes_before ? then < at : then <= at;
+}
+
 bool Run::is_waited_for(Time at, const Wakes& wakes) const {
-  return wakes.waiting || std::ranges::any_of(wakes.if_something_waits, [this, at](const auto& who) {
-           const KeyState& key = *who.second;
-           return !key.session.empty() || (key.tracker && key.tracker->waits_at(at)) ||
-                  (key.open && key.open->resolve && key.open->resolve->waits_at(at)) ||
-                  (key.open && escalates_at(*rules_[who.first].rule, *key.open, at));
-         });
+  if (wakes.waiting || std::ranges::any_of(wakes.unless_forgotten, [this, at](const auto& who) {
+        return !is_forgotten_by(who.first, *who.second, at);
+      }))
+    return true;
+  return std::ranges::any_of(wakes.if_something_waits, [this, at](const auto& who) {
+    const KeyState& key = *who.second;
+    const Rule& rule = *rules_[who.first].rule;
+    const bool forgotten = is_forgotten_by(who.first, key, at);
+    return !key.session.empty() || (key.tracker && !forgotten && key.tracker->waits_at(at)) ||
+           (key.open && key.open->resolve && key.open->resolve->waits_at(at)) ||
+           (key.open && (rule.resolve || !forgotten) && escalates_at(rule, *key.open, at));
+  });
 }
 
 void Run::take_wakes(std::size_t r, KeyState& key) {
-  const auto take = [&](Tracker& tracker) {
-    for (const auto& w : std::exchange(tracker.wakes, {})) wake(r, key, w.at, w.waiting);
-  };
-  if (key.tracker) take(*key.tracker);
-  if (key.open && key.open->resolve) take(*key.open->resolve);
+  if (key.tracker) {
+    for (const auto& w : std::exchange(key.tracker->wakes, {})) {
+      const bool unless = w.waiting == Waiting::yes && w.at >= now_;
+      wake(r, key, w.at, unless ? Waiting::no : w.waiting);
+      if (unless) wakes_[w.at].unless_forgotten.insert({r, &key});
+    }
+  }
+  if (key.open && key.open->resolve)
+    for (const auto& w : std::exchange(key.open->resolve->wakes, {})) wake(r, key, w.at, w.waiting);
 }
 
 // S5: what was made stands right after its cause, by the name of who made it, then key.

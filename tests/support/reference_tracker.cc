@@ -207,6 +207,7 @@ std::vector<Match> Tracker::event(const Seen& e, bool held) {
       return ranking(2 * e.time.us, held);
     }
     case Form::fewer:
+      if (const std::vector<Taken> none; fits(p_.stream, e, scope(&none))) started_over_ = false;
       if (of_base && !seen_) {
         seen_ = e.time;
         if (p_.within) wakes.push_back({e.time + *p_.within});
@@ -244,16 +245,17 @@ std::vector<Match> Tracker::edge(Judgement judged, Time at, bool by_event, bool 
     start_over(newest_);
     if (p_.form == Form::fewer && p_.within) {  // as a silence does, it watches anew from its fire
       seen_ = at;
+      started_over_ = true;
       wakes.push_back({at + *p_.within, Waiting::no});
     }
   }
   return {std::move(judged.match)};
 }
 
-// F8: no event may ever come at which what is true of nothing is judged again.
+// F8: no event may ever come at which what is true of nothing, or holds in silence, is judged again.
 void Tracker::put_off(Time t) {
-  if ((s_.opening && !s_.opening(t)) || !true_of_nothing()) return;
-  Duration longest = p_.form == Form::fewer && p_.within ? *p_.within : Duration{};
+  if ((s_.opening && !s_.opening(t)) || !(p_.form == Form::held || true_of_nothing())) return;
+  Duration longest = p_.form == Form::held ? *p_.hold : p_.form == Form::fewer && p_.within ? *p_.within : Duration{};
   for (const Pattern::Counted& c : p_.counted)
     if (c.window) longest = std::max(longest, *c.window);
   if (longest.us == 0) return;
@@ -820,7 +822,9 @@ std::vector<Match> Tracker::window_end(Time t, bool held) {
 std::vector<Match> Tracker::due(Time t, int phase, bool held) {
   if (phase == 1) {
     if (p_.each) return window_end(t, held);
-    if (!p_.hold || !true_since_ || *true_since_ + *p_.hold != t) return {};
+    if (!p_.hold || !true_since_) return {};
+    const bool again = p_.form == Form::held && again_ == t && t - *true_since_ > *p_.hold;
+    if (*true_since_ + *p_.hold != t && !again) return {};
     auto judged = judge(nullptr, 2 * t.us);                     // as it stands before the events of this instant
     if (judged && !judged->truth.truth()) true_since_.reset();  // time alone has ended it (C4)
     if (judged && judged->truth.truth() && judged->where && held) put_off(t);
@@ -839,7 +843,7 @@ std::vector<Match> Tracker::due(Time t, int phase, bool held) {
   }
   const bool first_time = p_.form == Form::fewer && seen_ && p_.within && from_opening(*seen_, t) + *p_.within == t;
   if (s_.opening && p_.form == Form::fewer && seen_ && p_.within)
-    wakes.push_back({from_opening(*seen_, t) + *p_.within});
+    wakes.push_back({from_opening(*seen_, t) + *p_.within, started_over_ ? Waiting::no : Waiting::yes});
   if (p_.form != Form::fewer && p_.form != Form::condition && !p_.hold) return {};
   if (!first_time && !expires_at(t) && again_ != t) return {};
   auto judged = judge(nullptr, 2 * t.us + 1);

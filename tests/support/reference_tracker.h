@@ -109,6 +109,7 @@ class Tracker {
   std::optional<Time> true_since_;
   std::optional<Time> silent_since_, silence_again_, again_;
   bool silence_told_ = false;
+  bool started_over_ = false;  // `fewer than`, and nothing that it counts has come since: time alone renews it (T8)
   const Seen* last_x_ = nullptr;
   std::vector<std::string> ranks_;
 };

@@ -643,13 +643,15 @@ Case Generator::any() {
   if (one_in(3)) out.until_ms = out.events.back().ms + static_cast<std::int64_t>(below(8)) * 1000;
   if (one_in(4)) out.drain = true;
   // The reference drains to instants at which nothing comes of it, and would show on its way there what time alone
-  // renews. The engine goes to a deadline at once, and may tell on its way of what a forgotten deadline has left.
+  // renews.
   for (const RuleText& rule : out.rules) {
     const auto has = [&rule](std::string_view word) {
       return std::ranges::any_of(rule.clauses, [word](const std::string& c) { return c.starts_with(word); });
     };
-    if (has("remind") && has("forget")) out.drain = false;
     if (out.rules.size() > 1 && (has("learn ") || has("mute "))) out.drain = false;
+    // What starts over by time alone, and brings what is waited for each time: there is no end to it. The engine stops
+    // where only such can be left (Engine::drain), and the reference goes on.
+    if (has("fire and start over") && (has("resolve") || out.rules.size() > 1)) out.drain = false;
     for (const std::string& clause : rule.clauses)
       if (clause.starts_with("even if empty") || clause.ends_with("over all")) out.drain = false;
   }
