@@ -493,16 +493,19 @@ void Compiler::sequence(const ast::Sequence& s, Pattern& out) {
 }
 
 // The streams of a condition's aggregates, and when an event changes their windows. `times`: an aggregate under `its
-// average` or `zscore` is looked at in so many windows more.
-void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
+// average` or `zscore` is looked at in so many windows more, those of `past`.
+void look_at(const NodePtr& node, Pattern& out, std::int64_t times, std::optional<Duration> past = {}) {
   const auto more = [&](const NodePtr& what, const std::optional<Duration>& all) {
     const std::int64_t width = window_of(what, out.within);
     return width > 0 && all ? all->us / width : 1;
   };
+  const auto look_back = [&](const NodePtr& what, const std::optional<Duration>& all) {
+    look_at(what, out, more(what, all), all);
+  };
   if (node->kind == Node::Kind::binary && node->kids[1]->kind == Node::Kind::its)
-    return look_at(node->kids[0], out, more(node->kids[0], node->kids[1]->flag ? std::nullopt : node->kids[1]->over));
+    return look_back(node->kids[0], node->kids[1]->flag ? std::nullopt : node->kids[1]->over);
   if (node->kind == Node::Kind::aggregate && node->name == "zscore" && node->kids.size() == 2)
-    return look_at(node->kids[0], out, more(node->kids[0], Duration{node->kids[1]->value.number}));
+    return look_back(node->kids[0], Duration{node->kids[1]->value.number});
   if (node->kind == Node::Kind::aggregate) {
     const auto width = node->over ? node->over : node->over_last > 0 ? std::nullopt : out.within;
     std::vector<Stream> among;
@@ -512,11 +515,11 @@ void look_at(const NodePtr& node, Pattern& out, std::int64_t times) {
       out.counted.push_back({s.stream, width, node->over_last, s.field, among});
       for (std::int64_t i = 1; width && i <= times + 1; ++i)
         out.expiries.push_back({s.stream, Duration{i * width->us}, s.field,
-                                times > 1 && i > 1 ? std::optional(Duration{(times + 1) * width->us}) : std::nullopt,
+                                past && i > 1 ? std::optional(*past + *width) : std::nullopt,
                                 node->name == "duration"});
     }
   }
-  for (const auto& kid : node->kids) look_at(kid, out, times);
+  for (const auto& kid : node->kids) look_at(kid, out, times, past);
 }
 
 Pattern Compiler::pattern(const ast::Pattern& p) {
