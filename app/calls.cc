@@ -141,9 +141,11 @@ std::string in_text(const Call& call) {
 
 std::string functions_page() {
   std::string out =
-      "# Functions and aggregates\n\nMade from the tables in engine/program/functions.cc and aggregates.cc; `tocsin "
-      "explain NAME` prints a row. How expressions\nare written stands in [language.md](language.md), sections 8 and "
-      "11; what each means to the last digit in [semantics.md](semantics.md).\n\n## Functions\n\nA value from values. "
+      "# Functions and aggregates\n\nMade from the tables in engine/program/functions.cc and aggregates.cc (of "
+      "`zscore` and "
+      "`forecast` in app/calls.cc); `tocsin explain\nNAME` prints a row. How expressions are written stands "
+      "in\n[language.md](language.md), sections 8 and 11; what each means to the last digit in "
+      "[semantics.md](semantics.md).\n\n## Functions\n\nA value from values. "
       "Missing where an argument is missing (but for " +
       fmt::format("`{}`", fmt::join(kChoose, "`, `")) +
       "), or where it cannot be worked out: a text "

@@ -51,10 +51,7 @@ TEST_CASE("a reload keeps connections, and what they gave that no rule has judge
 
 TEST_CASE("after a second of work no figure is 0 that cannot be") {
   Running running(FileSource{});
-  FileSource file;
-  file.path = running.folder / "in.ndjson";
-  file.follow = true;
-  running.settings.sources.front().address = file;
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
   running.settings.state.checkpoint.every = running.settings.state.checkpoint.min_pause = milliseconds(50);
   running.folder.write("in.ndjson", "");
   running.begin();
@@ -104,10 +101,7 @@ TEST_CASE("after a second of work no figure is 0 that cannot be") {
 
 TEST_CASE("what is counted of a rule goes on over reloads, also under another name, and what has gone is forgotten") {
   Running running(FileSource{});
-  FileSource file;
-  file.path = running.folder / "in.ndjson";
-  file.follow = true;
-  running.settings.sources.front().address = file;
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
   running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2) + event("ann", 3) + event("bob", 4));
   running.begin();
   const auto figures = [&](const std::string& name) {
@@ -140,10 +134,7 @@ TEST_CASE("what is counted of a rule goes on over reloads, also under another na
 
 TEST_CASE("a reload says which settings wait for a restart, and refuses where they cannot be read") {
   Running running(FileSource{});
-  FileSource file;
-  file.path = running.folder / "in.ndjson";
-  file.follow = true;
-  running.settings.sources.front().address = file;
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
   running.folder.write("in.ndjson", "");
   std::optional<std::string> now = R"({"values":{"log":{"level":"info"},"sinks":{"default":["alerts"]}}})";
   running.config_json = *now;
@@ -169,9 +160,7 @@ TEST_CASE("a reload says which settings wait for a restart, and refuses where th
 
 TEST_CASE("what ends the daemon is an error, and the start says whose alerts nobody gets") {
   Running running(FileSource{});
-  FileSource file;
-  file.path = running.folder / "in.ndjson";
-  running.settings.sources.front().address = file;
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson"};
   running.folder.write("in.ndjson", event("ann", 1));
   running.settings.routes.alerts.clear();
   running.begin();
@@ -185,9 +174,7 @@ TEST_CASE("what ends the daemon is an error, and the start says whose alerts nob
 
 TEST_CASE("a source that does not say what its records are is told the keys that do, not options of other commands") {
   Running running(FileSource{});
-  FileSource file;
-  file.path = running.folder / "in.ndjson";
-  running.settings.sources.front().address = file;
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson"};
   running.settings.sources.front().codec = {};
   running.settings.sources.front().codec.add("--input-format", "json");
   running.rules(std::string(kEvent) + "event other has user text\n" + kThree);
