@@ -47,6 +47,7 @@ class SessionRunner : public Runner {
         body_(std::get<SessionBody>(program_.body)),
         lasting_(program_, body_.of) {
     if (index_step().us != 0) keys_.keep_index(index_step(), [this](const Session& s) { return due_of(s); });
+    keys_.each_has(RunningRows(program_).bytes());
   }
 
   void watch(Time) override {}

@@ -51,6 +51,7 @@ class SummaryRunner : public Runner {
         step_(body_.every.us == 0 ? days(1) : body_.every, body_.zone),
         overlaps_(body_.every_event || body_.over_all || body_.over > body_.every) {
     if (index_step().us != 0) keys_.keep_index(index_step(), [this](const Summed& s) { return due_of(s, true); });
+    keys_.each_has(RunningRows(program_).bytes());
   }
 
   void watch(Time from) override {
