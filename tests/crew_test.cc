@@ -817,6 +817,34 @@ TEST_CASE("an index says what it would say if it were made now, and nothing of k
   CHECK(2 * in_index(one) + 1 == state_of(one).size());  // a key each, and since when it watches
 }
 
+TEST_CASE("an event without a time of its own is judged once, though it comes again, and at another time") {
+  const auto ready = make_ready(
+      "event seen has k text\nevent told has k text, ts time\n  timestamp ts in ms\n  late 10s\n"
+      "rule r1\n  when seen by k\n  fire always\n  alert low \"\"\nrule r2\n  when told by k\n  fire always\n  alert "
+      "low \"\"\n");
+  REQUIRE(ready);
+  MemoryStore store;
+  const auto told = [](std::string_view k, int second) { return line("told", second, k) + "\n"; };
+  const auto seen = [](std::string_view k) { return fmt::format(R"({{"event":"seen","k":"{}"}})", k) + "\n"; };
+  std::vector<std::string> blocks;
+  const auto finds = [&](int arrived) {
+    Frugal life(*ready, store, {});
+    for (const std::string& block : blocks) life.source.push(0, block, Time{seconds(arrived).us});
+    life.work();
+    return life.take_told();
+  };
+  blocks.push_back(seen("a") + told("b", 105));
+  blocks.push_back(told("c", 112));  // time has come to 102
+  CHECK(finds(100) == "a low at 100 s\n");
+  CHECK(finds(103).empty());
+  blocks.push_back(seen("d") + told("e", 130));
+  CHECK(finds(121) == "b low at 105 s\nc low at 112 s\n");
+  CHECK(finds(122).empty());
+  blocks.push_back(told("f", 150));
+  CHECK(finds(123) == "d low at 123 s\ne low at 130 s\n");
+  CHECK(finds(160).empty());
+}
+
 TEST_CASE("a key that is forgotten goes when what it has sent limits nothing any more") {
   const Ready ready = ready_with({RuleText{
       "rule r1",

@@ -7,18 +7,24 @@
 namespace tocsin {
 
 std::size_t Board::add_partition(SourceId source, std::span<const EventTypeId> carried, const Lateness& lateness,
-                                 Duration idle_after, Duration now) {
+                                 Duration idle_after) {
   const std::scoped_lock lock(mutex_);
   auto known = std::ranges::find(sources_, source, &Source::id);
   if (known == sources_.end())
     known = sources_.insert(known, {source, {carried.begin(), carried.end()}, std::nullopt, false});
-  partitions_.push_back({static_cast<std::size_t>(known - sources_.begin()), PartitionClock(lateness), 0, 0, {}, {}});
-  return clock_.add_partition(lateness, idle_after, now);
+  partitions_.push_back(
+      {static_cast<std::size_t>(known - sources_.begin()), PartitionClock(lateness), 0, 0, 0, {}, {}});
+  return clock_.add_partition(lateness, idle_after);
 }
 
-Time Board::spoke(std::size_t partition, Duration now) {
+void Board::asked(std::size_t partition, Duration now) {
   const std::scoped_lock lock(mutex_);
-  clock_.spoke(partition, now);
+  clock_.asked(partition, now);
+}
+
+Time Board::spoke(std::size_t partition) {
+  const std::scoped_lock lock(mutex_);
+  clock_.spoke(partition);
   return clock_.stream();
 }
 
@@ -70,7 +76,8 @@ std::vector<Time> Board::watermarks() const {
 void Board::note(Partition& partition, const Came& block) {
   forget_judged(partition);
   if (block.last || !block.late.empty())
-    partition.pending.push_back({block.first_offset, block.next_offset, block.last.value_or(Frontier::kNothing)});
+    partition.pending.push_back(
+        {block.first_offset, block.next_offset, block.last.value_or(Frontier::kNothing), block.arrived});
   for (const Came::Late& late : block.late)
     if (late.offset >= partition.next_offset) partition.late.push_back(late);
 }
@@ -85,10 +92,18 @@ void Board::forget_judged(Partition& partition) {
     pending.pop_front();
 }
 
-const Cut& Board::cut(Duration now) {
+// What comes again has arrived anew, behind what was judged of it at the cut before.
+std::uint64_t Board::timeless_offset(const Partition& partition) const {
+  const auto open = std::ranges::find_if(
+      partition.pending, [&](const Partition::Pending& block) { return block.arrived >= frontier_.events_before; });
+  return std::max(partition.timeless_offset,
+                  open == partition.pending.end() ? partition.read_offset : open->first_offset);
+}
+
+const Cut& Board::cut() {
   const std::scoped_lock lock(mutex_);
   TOCSIN_ASSERT(tracks_);
-  advance(now);
+  advance();
   ++cut_.number;
   cut_.frontier = frontier_;
   cut_.partitions.clear();
@@ -96,13 +111,15 @@ const Cut& Board::cut(Duration now) {
     forget_judged(partition);
     const std::uint64_t resume =
         partition.pending.empty() ? partition.read_offset : partition.pending.front().first_offset;
+    partition.timeless_offset = timeless_offset(partition);
     cut_.partitions.push_back({sources_[partition.source].id,
                                partition.clock,
                                partition.next_offset,
                                resume,
                                {partition.late.begin(), partition.late.end()},
                                {},
-                               {}});
+                               {},
+                               partition.timeless_offset});
   }
   cut_.begun.clear();
   for (const Source& source : sources_)
@@ -121,6 +138,7 @@ void Board::resume(const Cut& cut) {
     partitions_[i].clock.resume(from.clock);
     partitions_[i].next_offset = from.next_offset;
     partitions_[i].read_offset = from.resume_offset;
+    partitions_[i].timeless_offset = from.timeless_offset;
     partitions_[i].late.assign(from.late.begin(), from.late.end());
     if (from.resume_offset < from.next_offset)
       clock_.hold(i);
@@ -190,9 +208,9 @@ void Board::rest(std::size_t partition, bool rests) {
   clock_.rest(partition, rests);
 }
 
-void Board::look(Duration now, News& news) {
+void Board::look(News& news) {
   const std::scoped_lock lock(mutex_);
-  advance(now);
+  advance();
   tell(frontier_, partitions_.empty() ? 0 : partitions_.front().read_offset, cut_.number, news);
 }
 
@@ -217,8 +235,8 @@ void Board::tell(const Frontier& frontier, std::uint64_t before_offset, std::uin
 }
 
 // A source has begun when nothing can come any more that is earlier than the first of its events.
-void Board::advance(Duration now) {
-  go_on(clock_.advance(now));
+void Board::advance() {
+  go_on(clock_.advance());
   const std::size_t before = begins_.size();
   for (Source& source : sources_) {
     if (source.begun || !source.first || *source.first >= frontier_.events_before) continue;

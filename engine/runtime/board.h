@@ -28,7 +28,8 @@ namespace tocsin {
 // What one block brought, but for its events.
 struct Came {
   std::uint64_t first_offset = 0, next_offset = 0;  // of its records
-  std::optional<Time> first, last;                  // the earliest and the latest of its events that are not late
+  Time arrived{};
+  std::optional<Time> first, last;  // the earliest and the latest of its events that are not late
   struct Late {
     std::uint64_t offset = 0;
     Time watermark{};
@@ -53,6 +54,9 @@ struct Cut {
     std::vector<Came::Late> late;     // that are still to be seen
     std::string bookmark;             // what the source said of resume_offset
     std::string memory;               // what its decoder needs to know (Decoder::memory)
+    // Of events that have no time but that of their arrival all before it have been judged: when they come again they
+    // have another one, which says nothing.
+    std::uint64_t timeless_offset = 0;
   };
   std::vector<Partition> partitions;
   struct Begun {
@@ -93,10 +97,11 @@ class Board {
  public:
   // A partition of `source`, whose records may be the base events `carried`. REQUIRES: before its first block.
   std::size_t add_partition(SourceId source, std::span<const EventTypeId> carried, const Lateness& lateness,
-                            Duration idle_after, Duration now);
+                            Duration idle_after);
 
+  void asked(std::size_t partition, Duration now);
   // A block of the partition has come; says where the stream stands.
-  Time spoke(std::size_t partition, Duration now);
+  Time spoke(std::size_t partition);
   // All of it is where shards find it.
   void came(std::size_t partition, const PartitionClock& clock, const Came& block);
   void end(std::size_t partition);
@@ -129,12 +134,12 @@ class Board {
   std::size_t noted() const;
   // From here on each shard stops at the frontier of today, and says so before it goes on (News::cut). REQUIRES: all
   // have passed the cut before; `track` has been called before anything came.
-  const Cut& cut(Duration now);
+  const Cut& cut();
   // All is as it was at `cut`. REQUIRES: partitions have been added, as many, and nothing else has been said.
   void resume(const Cut& cut);
 
   // Renews `news`.
-  void look(Duration now, News& news);
+  void look(News& news);
   // For one of a level of which those below have come to `below`.
   void look_behind(const Passed& below, News& news);
 
@@ -155,19 +160,21 @@ class Board {
   struct Partition {
     std::size_t source = 0;
     PartitionClock clock;
-    std::uint64_t next_offset = 0;  // all before it have been sorted out
-    std::uint64_t read_offset = 0;  // behind what has come; less than next_offset: what had been read comes again
+    std::uint64_t next_offset = 0;      // all before it have been sorted out
+    std::uint64_t read_offset = 0;      // behind what has come; less than next_offset: what had been read comes again
+    std::uint64_t timeless_offset = 0;  // as Cut's, of the last cut
     // What has come and is not judged yet, in the order of offsets (and late events so in that of their watermarks).
     struct Pending {
       std::uint64_t first_offset = 0, next_offset = 0;
-      Time last{};
+      Time last{}, arrived{};
     };
     std::deque<Pending> pending;  // blocks
     std::deque<Came::Late> late;
   };
   void note(Partition& partition, const Came& block);
   void forget_judged(Partition& partition);
-  void advance(Duration now);
+  std::uint64_t timeless_offset(const Partition& partition) const;
+  void advance();
   void go_on(const Frontier& to);
   void tell(const Frontier& frontier, std::uint64_t before_offset, std::uint64_t cuts, News& news) const;
 

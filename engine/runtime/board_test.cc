@@ -15,13 +15,13 @@ class Partitions {
  public:
   explicit Partitions(std::size_t partitions) : next_(partitions, 1) {
     for (std::size_t i = 0; i < partitions; ++i) {
-      board.add_partition(SourceId{0}, {}, {}, {}, {});
+      board.add_partition(SourceId{0}, {}, {}, {});
       clocks_.emplace_back(Lateness{});
     }
   }
   // One event of the partition: late, if the stream has gone on without it.
   void come(std::size_t partition, Time time) {
-    const Time stream = board.spoke(partition, {});
+    const Time stream = board.spoke(partition);
     PartitionClock& clock = clocks_[partition];
     Came came;
     came.first_offset = next_[partition]++;
@@ -33,7 +33,7 @@ class Partitions {
     }
     board.came(partition, clock, came);
     News news;
-    board.look({}, news);
+    board.look(news);
   }
 
   Board board;
@@ -57,7 +57,7 @@ TEST_CASE(
   News news;
   for (std::uint64_t came = 1; came <= 3; ++came) {
     stream.come(0, at(5));
-    stream.board.look({}, news);
+    stream.board.look(news);
     CHECK(news.frontier == Frontier{at(5) + Duration{1}, at(5)});
     CHECK(news.before_offset == came + 1);
     News behind;
@@ -67,7 +67,7 @@ TEST_CASE(
   Partitions several(2);
   several.come(0, at(5));
   News of_several;
-  several.board.look({}, of_several);
+  several.board.look(of_several);
   CHECK_FALSE(of_several.before_offset);
 }
 
@@ -91,13 +91,13 @@ TEST_CASE("a partition far ahead of the other: all of it is noted, and goes when
   for (int i = 0; i < 100; ++i) stream.come(0, at(i));
   for (int i = 0; i < 100; ++i) stream.come(0, at(i - 50));  // late, behind what waits
   CHECK(stream.board.noted() == 1 + 100 + 2 * 100);
-  CHECK(stream.board.cut({}).partitions[0].resume_offset == 1);
+  CHECK(stream.board.cut().partitions[0].resume_offset == 1);
   stream.come(1, at(200));
   stream.come(0, at(201));
   stream.come(1, at(202));
   stream.come(0, at(203));
   CHECK(stream.board.noted() <= 4);
-  const Cut& cut = stream.board.cut({});
+  const Cut& cut = stream.board.cut();
   CHECK(cut.partitions[0].late.empty());
   CHECK(cut.partitions[0].resume_offset == 202);  // its last event, which still waits
   CHECK(cut.partitions[0].next_offset == 203);
@@ -111,7 +111,7 @@ TEST_CASE("a late event that is still to be seen: its block is read again, and t
   stream.come(1, at(30));
   stream.come(1, at(5));   // late behind 30; the stream stands at 10
   stream.come(0, at(25));  // ... at 25: 20 has been judged, 30 has not
-  const Cut& cut = stream.board.cut({});
+  const Cut& cut = stream.board.cut();
   CHECK(cut.partitions[1].resume_offset == 2);
   REQUIRE(cut.partitions[1].late.size() == 1);
   CHECK(cut.partitions[1].late[0].offset == 3);

@@ -107,7 +107,7 @@ void Crew::put_down() {
 void Crew::put_down(std::size_t number, Duration began) {
   Worker& worker = workers_[number];
   const Duration now = clock_.elapsed();
-  worker.busy = worker.busy + (now - began);
+  worker.busy = worker.busy + (now - began - std::exchange(worker.waited, {}));
   if (worker.put_down != Duration{} && now < worker.put_down + kPutDown) return;
   worker.put_down = now;
   ShardFigures figures;
@@ -156,7 +156,7 @@ void Crew::work(std::size_t worker) {
 
 // Between the pieces that it saves a shard reads on, or events would wait until all is saved that an epoch has changed.
 bool Crew::step(std::size_t number) {
-  const bool has_judged = judge(number, clock_.elapsed());
+  const bool has_judged = judge(number);
   if (keeper_ != nullptr) keeper_->weigh(number);
   if (has_judged) return true;
   if (keeper_ == nullptr) return read(number, kPoll);
@@ -187,7 +187,7 @@ void Crew::wake() {
   news_has_come_.notify_all();
 }
 
-bool Crew::judge(std::size_t number, Duration now) {
+bool Crew::judge(std::size_t number) {
   Worker& worker = workers_[number];
   const std::uint64_t news = news_;
   if (worker.judged == news) return false;
@@ -195,7 +195,7 @@ bool Crew::judge(std::size_t number, Duration now) {
   for (std::size_t level = engine_.levels(); level-- > 0;) {
     const std::size_t lane = engine_.lane_of(number, level);
     if (engine_.lane(lane).is_midway() && broken_off_) continue;  // nobody wants to know what would still come
-    const Judged judged = judge_lane(lane, number, now);
+    const Judged judged = judge_lane(lane, number);
     waits = waits || judged == Judged::waits;
     is_more = is_more || judged == Judged::more;
     has_judged = has_judged || judged != Judged::waits;
@@ -213,14 +213,14 @@ bool Crew::is_midway(std::size_t worker) const {
   return false;
 }
 
-Crew::Judged Crew::judge_lane(std::size_t number, std::size_t worker, Duration now) {
+Crew::Judged Crew::judge_lane(std::size_t number, std::size_t worker) {
   if (outlet_.waits_for_others(number)) return Judged::waits;
   Lane& lane = engine_.lane(number);
   if (keeper_ != nullptr && keeper_->trouble(worker)) return Judged::waits;
   const bool was_midway = lane.is_midway();  // it has not looked how far it may go today
   workers_[worker].is_judging = true;
   const Duration began = clock_.elapsed();
-  const bool is_whole = engine_.judge(number, now);
+  const bool is_whole = engine_.judge(number);
   lane.shard().rests();
   workers_[worker].is_judging = is_midway(worker);
   if (clock_.elapsed() - began > kSlow) block_ = std::max(kLeastBlock, block_ / 4);
@@ -261,11 +261,10 @@ void Crew::nudge() {
 
 void Crew::work_off() {
   nudge();
-  const Duration now = clock_.elapsed();
   for (bool more = true; more;) {
     more = false;
     for (std::size_t i = 0; i < workers_.size(); ++i)
-      more = judge(i, now) || (keeper_ != nullptr && keeper_->save(i)) || more;
+      more = judge(i) || (keeper_ != nullptr && keeper_->save(i)) || more;
   }
 }
 
@@ -387,8 +386,13 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker, Duration wait) {
   worker.block.clear();
   const std::size_t block = block_;
   inlet.feed.source->set_block(block);
+  const Duration began = clock_.elapsed();
   const Result<Polled> polled = inlet.feed.source->poll(worker.block, wait);
   note_trouble(inlet);
+  const Duration now = clock_.elapsed();
+  if (polled && *polled == Polled::nothing) worker.waited = worker.waited + (now - began);
+  for (std::size_t i = 0; i < inlet.feed.partitions.size(); ++i)
+    if (i >= inlet.paused.size() || !inlet.paused[i]) engine_.asked(inlet.feed.partitions[i], now);
   if (!polled) {
     fail(polled.error());
     return Read::block;
@@ -404,6 +408,9 @@ Crew::Read Crew::read_from(Inlet& inlet, Worker& worker, Duration wait) {
     fail(decoder.error());
     return Read::block;
   }
+  // A clock that is set back does not make late what comes behind.
+  Time& arrived = turnstiles_[partition]->arrived;
+  arrived = worker.block.arrived = std::max(arrived, worker.block.arrived);
   if (block < kFullBlock) block_ = std::min(kFullBlock, 2 * block);
   ++in_hand_;
   const std::uint64_t ticket = turnstiles_[partition]->next_read++;
@@ -486,7 +493,7 @@ void Crew::decode(Worker& worker, const Inlet& inlet, std::size_t partition, std
   block.source = out.source = inlet.feed.id;
   out.bytes = block.bytes.size();
   out.ends = block.ends;
-  out.offsets = {block.first_offset, block.next_offset};
+  out.extent = {block.first_offset, block.next_offset, block.arrived};
   const std::shared_ptr<EventBatch> batch = pool_.take();
   if (!decoder.remembers()) {
     decoder.decode(block, *batch, worker.dead);
@@ -495,9 +502,9 @@ void Crew::decode(Worker& worker, const Inlet& inlet, std::size_t partition, std
     std::unique_lock lock(turnstile.decoding);
     turnstile.turn.wait(lock, [&] { return turnstile.next_decoded == ticket; });
     // A record that began in a block before this one is of this one, and its beginning is to be read again with it.
-    if (const auto begun = decoder.unfinished()) out.offsets.first = *begun;
+    if (const auto begun = decoder.unfinished()) out.extent.first = *begun;
     decoder.decode(block, *batch, worker.dead);
-    if (const auto begun = decoder.unfinished()) out.offsets.next = *begun;
+    if (const auto begun = decoder.unfinished()) out.extent.next = *begun;
     ++turnstile.next_decoded;
     turnstile.turn.notify_all();
   }
@@ -531,7 +538,7 @@ void Crew::pass_on(std::size_t partition, Decoded& decoded) {
   std::shared_lock<std::shared_mutex> no_cut;
   if (keeper_ != nullptr) no_cut = keeper_->no_cut();
   std::vector<LateEvent> late;
-  engine_.put(partition, decoded.batch, decoded.routes, late, clock_.elapsed(), decoded.offsets);
+  engine_.put(partition, decoded.batch, decoded.routes, late, decoded.extent);
   std::erase_if(decoded.dead, [&](const DeadLetter& letter) {  // they were told before
     return letter.position.offset < engine_.known_before(partition);
   });

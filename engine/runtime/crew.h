@@ -147,7 +147,7 @@ class Crew {
     std::vector<DeadLetter> dead;
     std::uint64_t bytes = 0;
     double done = -1;
-    Engine::Offsets offsets;
+    Engine::Extent extent;
     bool ends = false;
   };
   // A source, and whose turn it is to read it.
@@ -164,6 +164,7 @@ class Crew {
   struct Turnstile {
     std::mutex mutex;
     std::uint64_t next_read = 0, next_out = 0;
+    Time arrived = Frontier::kNothing;  // the latest block
     std::map<std::uint64_t, Decoded> ready;
     bool is_busy = false;
     std::mutex decoding;               // a decoder that remembers what came before: one block at a time
@@ -179,8 +180,8 @@ class Crew {
     std::size_t next_inlet = 0;
     std::size_t pieces = 0;  // saved since it last looked for something to read
     std::atomic<std::uint64_t> beats{0};
-    Duration put_down{};  // when its figures were
-    Duration busy{};
+    Duration put_down{};        // when its figures were
+    Duration busy{}, waited{};  // waited: for something to read, since it was last put down what it did
     mutable std::mutex mutex;
     ShardFigures figures;
     std::atomic<std::uint64_t> judged{0};  // news_ when it judged last
@@ -188,8 +189,8 @@ class Crew {
   };
 
   enum class Judged : std::uint8_t { all, waits, more };  // more: it, or another one, has something new to judge
-  bool judge(std::size_t worker, Duration now);
-  Judged judge_lane(std::size_t lane, std::size_t worker, Duration now);
+  bool judge(std::size_t worker);
+  Judged judge_lane(std::size_t lane, std::size_t worker);
   bool is_midway(std::size_t worker) const;
   enum class Read : std::uint8_t { block, nothing, busy };
 

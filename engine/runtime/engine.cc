@@ -48,7 +48,7 @@ std::size_t Engine::add_partition(SourceId source, std::span<const EventTypeId> 
   wait_ = std::max({wait_, lateness.fixed, lateness.adaptive_up_to});
   for (const auto& lane : lanes_) lane->set_wait(wait_);
   intakes_.emplace_back(lateness, lanes_.size());
-  return board_.add_partition(source, carried, lateness, idle_after, {});
+  return board_.add_partition(source, carried, lateness, idle_after);
 }
 
 Time Engine::swap(std::shared_ptr<const ReferenceData> reference, Time from) {
@@ -72,28 +72,29 @@ Result<void> Engine::install(std::shared_ptr<const RuleSet> rules, std::shared_p
   return {};
 }
 
-void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now) {
+void Engine::take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch) {
   late_now_.clear();
   late_.clear();
   router_->route(*batch, routes_);
-  const Offsets all{0, std::numeric_limits<std::uint64_t>::max()};  // nobody asks where it stands
-  if (!batch->empty()) put(partition, batch, routes_, late_now_, now, all);
+  const Extent all{0, std::numeric_limits<std::uint64_t>::max(), {}};  // nobody asks where it stands
+  if (!batch->empty()) put(partition, batch, routes_, late_now_, all);
   for (const LateEvent& late : late_now_) late_.push_back(late.event);
-  judge(now);
+  judge();
 }
 
 void Engine::put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, const Routes& routes,
-                 std::vector<LateEvent>& late, Duration now, const Offsets& offsets) {
+                 std::vector<LateEvent>& late, const Extent& extent) {
   Intake& intake = intakes_[partition];
   const std::size_t late_before = late.size();
-  intake.sort_out(batch, board_.spoke(partition, now), routes, late);
+  intake.sort_out(batch, extent.arrived, board_.spoke(partition), routes, rules_->schema, late);
   for (std::size_t i = 0; i < lanes_.size(); ++i)
     if (!intake.parcels()[i].empty()) {
-      intake.parcels()[i].first_offset = offsets.first;
+      intake.parcels()[i].first_offset = extent.first;
       lanes_[i]->put(std::move(intake.parcels()[i]));
     }
-  intake.came().first_offset = offsets.first;
-  intake.came().next_offset = offsets.next;
+  intake.came().first_offset = extent.first;
+  intake.came().next_offset = extent.next;
+  intake.came().arrived = extent.arrived;
   board_.came(partition, intake.clock(), intake.came());
   events_ += intake.accepted();
   late_count_ += late.size() - late_before;
@@ -129,14 +130,14 @@ void Engine::resume(const Cut& cut) {
   }
 }
 
-void Engine::end(std::size_t partition, Duration now) {
+void Engine::end(std::size_t partition) {
   board_.end(partition);
-  judge(now);
+  judge();
 }
 
-void Engine::judge(Duration now) {
+void Engine::judge() {
   for (std::size_t i = 0; i < lanes_.size(); ++i)
-    for (bool is_whole = false; !is_whole; collect(i)) is_whole = judge(i, now);
+    for (bool is_whole = false; !is_whole; collect(i)) is_whole = judge(i);
 }
 
 void Engine::collect(std::size_t lane) {
@@ -175,7 +176,7 @@ bool Engine::pass_up(std::size_t lane, std::span<const Emitted> emitted, Router&
 
 void Engine::until(Time through) {
   pass(through);
-  judge({});
+  judge();
 }
 
 void Engine::drain() {

@@ -61,21 +61,24 @@ class Engine {
   }
 
   // A batch of one partition, in the order of its offsets. What may be judged by now is judged.
-  void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, Duration now = {});
+  void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch);
   // Nothing more comes from it. After the last one time has gone to the last event, and no further (T8).
-  void end(std::size_t partition, Duration now = {});
+  void end(std::size_t partition);
 
-  // Of a block's records: the first, and the one behind the last.
-  struct Offsets {
+  // Of a block: its first record, the one behind its last, and when it arrived.
+  struct Extent {
     std::uint64_t first = 0, next = 0;
+    Time arrived{};
   };
   // What `take` and `end` do, for a thread per shard (crew.h): any thread puts blocks, those of a partition one after
   // the other, and each shard's own judges. Late events are good as long as the batch.
   void put(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, const Routes& routes,
-           std::vector<LateEvent>& late, Duration now, const Offsets& offsets);
+           std::vector<LateEvent>& late, const Extent& extent);
+  // Its source was asked for more, whatever came of it.
+  void asked(std::size_t partition, Duration now) { board_.asked(partition, now); }
   void close(std::size_t partition) { board_.end(partition); }
   // False: it goes on when what has come out has been taken.
-  [[nodiscard]] bool judge(std::size_t lane, Duration now) { return lanes_[lane]->judge(board_, now); }
+  [[nodiscard]] bool judge(std::size_t lane) { return lanes_[lane]->judge(board_); }
   // What has come out of the lane goes to those above that use it; each time when it has judged. True: some of them can
   // go on. `router`: of the thread.
   bool pass_up(std::size_t lane, std::span<const Emitted> emitted, Router& router);
@@ -108,7 +111,7 @@ class Engine {
   void track(std::span<Changes> changes, std::span<Cold> cold, std::span<const std::uint32_t> numbers, bool is_known,
              std::span<const ProgramId> unknown = {});
   // Each shard stops at one point of the event order and is cut there, before it goes on.
-  const Cut& cut(Duration now) { return board_.cut(now); }
+  const Cut& cut() { return board_.cut(); }
   // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.
   bool load(ProgramId program, const StateAddress& address, StateReader& in);
   void resume(const Cut& cut);
@@ -144,7 +147,7 @@ class Engine {
 
  private:
   std::vector<Time> latest_due() const;  // by ProgramId: what an event that has come may still bring
-  void judge(Duration now);
+  void judge();
   void collect(std::size_t lane);  // what its shard has brought
   std::vector<std::unique_ptr<Shard>> make_shards(std::shared_ptr<const ReferenceData> reference);
 

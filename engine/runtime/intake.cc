@@ -7,20 +7,22 @@ namespace tocsin {
 void Intake::resume(const Cut::Partition& from, const Frontier& judged) {
   clock_.resume(from.clock);
   known_before_ = from.next_offset;
+  timeless_before_ = from.timeless_offset;
   known_late_ = from.late;
   judged_ = judged;
 }
 
 // What comes again has moved the clock already.
-Intake::Fate Intake::fate_of_known(const Event& event, Time& watermark) const {
-  const auto known = std::ranges::find(known_late_, event.position.offset, &Came::Late::offset);
-  if (known == known_late_.end()) return event.time < judged_.events_before ? Fate::over : Fate::accepted;
+Intake::Fate Intake::fate_of_known(const Event& event, bool timeless, Time& watermark) const {
+  const auto known = std::ranges::lower_bound(known_late_, event.position.offset, {}, &Came::Late::offset);
+  if (known == known_late_.end() || known->offset != event.position.offset)
+    return timeless || event.time < judged_.events_before ? Fate::over : Fate::accepted;
   watermark = known->watermark;
   return Fate::late;
 }
 
-void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time stream, const Routes& routes,
-                      std::vector<LateEvent>& late) {
+void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time arrived, Time stream, const Routes& routes,
+                      const Schema& schema, std::vector<LateEvent>& late) {
   for (Parcel& parcel : parcels_) {
     parcel = {};
     parcel.batch = batch;
@@ -33,9 +35,12 @@ void Intake::sort_out(const std::shared_ptr<const EventBatch>& batch, Time strea
     const Event& event = (*batch)[i];
     Time watermark{};
     Fate fate = Fate::accepted;
-    const bool is_known = event.position.offset < known_before_;
+    // One without a time of its own that was not judged comes as if for the first time: at another time than before.
+    const bool may_be_known = event.position.offset < known_before_;
+    const bool timeless = may_be_known && event.time == arrived && !schema[event.type].timestamp;
+    const bool is_known = may_be_known && (!timeless || event.position.offset < timeless_before_);
     if (is_known) {
-      fate = fate_of_known(event, watermark);
+      fate = fate_of_known(event, timeless, watermark);
       if (fate == Fate::over) continue;
     } else if (clock_.observe(event.time, stream)) {
       fate = Fate::late;

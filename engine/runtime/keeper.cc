@@ -366,7 +366,7 @@ void Keeper::begin(Duration now) {
     const std::scoped_lock lock(mutex_);
     told_before_cut_ = std::exchange(told_, {});
   }
-  Cut cut = engine_.cut(now);
+  Cut cut = engine_.cut();
   for (Cut::Partition& partition : cut.partitions) partition.source.index = names_->number_of(partition.source);
   for (Cut::Begun& begun : cut.begun) begun.source.index = names_->number_of(begun.source);
   ledger_.cut = std::move(cut);

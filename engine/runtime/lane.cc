@@ -91,8 +91,8 @@ bool Lane::tell_above() {
   return own_->passed(number_, passed);
 }
 
-bool Lane::judge(Board& board, Duration now) {
-  if (!is_midway_) look(board, now);
+bool Lane::judge(Board& board) {
+  if (!is_midway_) look(board);
   is_midway_ = !go_on();
   if (is_midway_) return false;
   passed_ = news_.frontier.timers_before;
@@ -100,9 +100,9 @@ bool Lane::judge(Board& board, Duration now) {
   return true;
 }
 
-void Lane::look(Board& board, Duration now) {
+void Lane::look(Board& board) {
   if (below_ == nullptr)  // first: what is before this frontier has been put here
-    board.look(now, news_);
+    board.look(news_);
   else
     board.look_behind(below_->least(), news_);
   take_inbox();

@@ -36,7 +36,7 @@ class Lane {
 
   // Judges all that has come and is before the frontier. False: what has come out so far is to be taken first, and the
   // next call goes on from there.
-  [[nodiscard]] bool judge(Board& board, Duration now);
+  [[nodiscard]] bool judge(Board& board);
   bool is_midway() const { return is_midway_; }
 
   Shard& shard() { return *shard_; }
@@ -70,7 +70,7 @@ class Lane {
   std::size_t waiting_from_below() const;
 
  private:
-  void look(Board& board, Duration now);
+  void look(Board& board);
   bool go_on();
   bool give();
   bool advance(Instant before);

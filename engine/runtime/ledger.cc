@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::uint8_t kVersion = 3, kWithoutIndex = 2;
+constexpr std::uint8_t kVersion = 4, kWithoutTimeless = 3, kWithoutIndex = 2;
 
 template <class Archive>
 void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
@@ -22,11 +22,15 @@ void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
   Cut& cut = ledger.cut;
   a(cut.number, cut.frontier.events_before, cut.frontier.timers_before);
   const std::size_t partitions = a.count(cut.partitions.size());
-  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}, {}, {}});
+  if constexpr (Archive::kReads) cut.partitions.assign(partitions, {{}, PartitionClock({}), 0, 0, {}, {}, {}, 0});
   for (Cut::Partition& partition : cut.partitions) {
     source_parts(a, partition.source);
     a(partition.clock, partition.next_offset, partition.resume_offset, partition.late, partition.bookmark,
       partition.memory);
+    if (version > kWithoutTimeless)
+      a(partition.timeless_offset);
+    else
+      partition.timeless_offset = partition.resume_offset;
   }
   const std::size_t begun = a.count(cut.begun.size());
   if constexpr (Archive::kReads) cut.begun.resize(begun);
@@ -76,7 +80,7 @@ std::string Ledger::bytes() const {
 
 Result<Ledger> Ledger::read(std::string_view bytes) {
   const std::uint8_t version = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
-  if (version != kVersion && version != kWithoutIndex)
+  if (version != kVersion && version != kWithoutTimeless && version != kWithoutIndex)
     return failure(Error::Code::malformed,
                    "the state was written by another version of tocsin, which this one does not know");
   Ledger out;

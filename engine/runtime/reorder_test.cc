@@ -48,20 +48,20 @@ class WayIn {
  public:
   void add_partition(const Lateness& lateness) {
     intakes_.emplace_back(lateness, 1);
-    board_.add_partition(SourceId{0}, {}, lateness, {}, {});
+    board_.add_partition(SourceId{0}, {}, lateness, {});
     wait_ = std::max(wait_, lateness.fixed);
     waiting_ = Waiting(wait_);
   }
   void take(std::size_t partition, const std::shared_ptr<const EventBatch>& batch, std::vector<LateEvent>& late) {
     Intake& intake = intakes_[partition];
-    intake.sort_out(batch, board_.spoke(partition, {}), {}, late);
+    intake.sort_out(batch, {}, board_.spoke(partition), {}, {}, late);
     waiting_.put(std::move(intake.parcels().front()));
     board_.came(partition, intake.clock(), intake.came());
   }
   void end(std::size_t partition) { board_.end(partition); }
   Frontier drain(std::vector<const Event*>& out) {
     News news;
-    board_.look({}, news);
+    board_.look(news);
     late_.clear();
     waiting_.drain(news.frontier, out, late_);
     return news.frontier;

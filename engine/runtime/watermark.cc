@@ -79,15 +79,20 @@ bool PartitionClock::observe_adaptive(Time time, Time stream) {
   return false;
 }
 
-std::size_t StreamClock::add_partition(const Lateness& lateness, Duration idle_after, Duration now) {
-  partitions_.push_back({.idle_after = idle_after, .spoke = now, .tiebreak = lateness.tiebreak});
+std::size_t StreamClock::add_partition(const Lateness& lateness, Duration idle_after) {
+  partitions_.push_back({.idle_after = idle_after, .asked = {}, .tiebreak = lateness.tiebreak});
   return partitions_.size() - 1;
 }
 
-void StreamClock::spoke(std::size_t partition, Duration now) {
-  partitions_[partition].spoke = now;
-  partitions_[partition].idle = false;
+void StreamClock::asked(std::size_t partition, Duration now) {
+  // Between two questions so much counts at most: so one that has been silent was asked eight times and more.
+  constexpr std::int64_t kQuestions = 8;
+  Partition& p = partitions_[partition];
+  if (p.asked) p.silent = p.silent + std::min(now - *p.asked, Duration{p.idle_after.us / kQuestions + 1});
+  p.asked = now;
 }
+
+void StreamClock::spoke(std::size_t partition) { partitions_[partition].silent = {}; }
 
 void StreamClock::came(std::size_t partition, const PartitionClock& clock) {
   partitions_[partition].watermark = clock.watermark();
@@ -108,13 +113,12 @@ Frontier least_of(const Frontier& a, const Frontier& b) {
 
 }  // namespace
 
-Frontier StreamClock::advance(Duration now) {
+Frontier StreamClock::advance() {
   Time least = kLatest, most = Frontier::kNothing, last = Frontier::kNothing;
-  for (Partition& p : partitions_) {
+  for (const Partition& p : partitions_) {
     last = std::max(last, p.largest);
     if (p.ended) continue;
-    p.idle = !p.held && (p.rests || (p.idle_after.us > 0 && now - p.spoke >= p.idle_after));
-    if (!p.idle) least = std::min(least, p.watermark);
+    if (!p.is_idle()) least = std::min(least, p.watermark);
     most = std::max(most, p.watermark);
   }
   if (has_ended()) {

@@ -115,14 +115,17 @@ class PartitionClock {
 // All partitions together.
 class StreamClock {
  public:
-  // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. `now` is elapsed time of
-  // any origin, here and below. A new partition holds the stream back until it speaks, ends or has been idle.
-  std::size_t add_partition(const Lateness& lateness, Duration idle_after, Duration now);
+  // Partitions are numbered as they are added. `idle_after` 0: it is waited for without end. A new partition holds the
+  // stream back until it speaks, ends or has been idle.
+  std::size_t add_partition(const Lateness& lateness, Duration idle_after);
   std::size_t partitions() const { return partitions_.size(); }
 
+  // It was asked whether the partition has something, at `now` (elapsed time of any origin). Idle is who was asked all
+  // the while and had nothing: while nobody asks, as sinks or shards cannot take more, nobody is silent.
+  void asked(std::size_t partition, Duration now);
   // A block with events has come from the partition, so it is not idle; and when the block has been looked at, how far
   // it brought the partition.
-  void spoke(std::size_t partition, Duration now);
+  void spoke(std::size_t partition);
   void came(std::size_t partition, const PartitionClock& clock);
   // Nothing more comes from it: it holds nothing back from now on.
   void end(std::size_t partition);
@@ -139,10 +142,10 @@ class StreamClock {
   void reach(Time stream) { stream_ = std::max(stream_, stream); }
 
   // How far the stream has come. When all partitions have ended: through the last event and no further (T8).
-  Frontier advance(Duration now);
+  Frontier advance();
 
   Time stream() const { return stream_; }
-  bool is_idle(std::size_t partition) const { return partitions_[partition].idle; }
+  bool is_idle(std::size_t partition) const { return partitions_[partition].is_idle(); }
   bool is_ahead(std::size_t partition) const { return partitions_[partition].watermark > stream_; }
   bool has_ended() const { return ended_ == partitions_.size() && ended_ > 0; }
   // With one partition and no tiebreak what comes later stands behind all that is here, also at the same time.
@@ -151,10 +154,13 @@ class StreamClock {
  private:
   struct Partition {
     Duration idle_after;
-    Duration spoke;
+    Duration silent{};
+    std::optional<Duration> asked;
     Time largest = Frontier::kNothing;
     Time watermark = Frontier::kNothing;
-    bool tiebreak = false, idle = false, ended = false, held = false, rests = false;
+    bool tiebreak = false, ended = false, held = false, rests = false;
+
+    bool is_idle() const { return !held && (rests || (idle_after.us > 0 && silent >= idle_after)); }
   };
   static constexpr Time kLatest{std::numeric_limits<std::int64_t>::max()};
 

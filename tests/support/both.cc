@@ -301,14 +301,15 @@ Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, 
     fill(block, c, i, block_size);
     auto batch = std::make_shared<EventBatch>();
     partitions[partition].second->decode(block, *batch, dead);
-    engine.take(partitions[partition].first, batch, now = now + milliseconds(1));
+    if (silent) engine.asked(*silent, now = now + milliseconds(1));
+    engine.take(partitions[partition].first, batch);
     collect();
     if (install_every == 0 || ++blocks % install_every != 0) continue;
     const Ready& next = other != nullptr && blocks / install_every % 2 == 1 ? *other : ready;
     if (const auto installed = engine.install(next.rules, next.data); !installed) return {installed.error().message};
   }
-  for (auto& [number, partition] : partitions) engine.end(partition.first, now);
-  if (silent) engine.end(*silent, now);
+  for (auto& [number, partition] : partitions) engine.end(partition.first);
+  if (silent) engine.end(*silent);
   collect();
   if (c.until_ms) engine.until(Time{*c.until_ms * 1000});
   if (c.drain) engine.drain();
