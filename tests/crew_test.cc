@@ -845,6 +845,32 @@ TEST_CASE("an event without a time of its own is judged once, though it comes ag
   CHECK(finds(160).empty());
 }
 
+TEST_CASE("a key that has left its list while nothing ran, or with a reload, begins anew when it comes back") {
+  const auto listing = [](std::string_view people) {
+    return make_ready(
+        fmt::format("event a has k text, ts time\n  timestamp ts in ms\nlist people = [{}]\n"
+                    "rule quiet\n  when no a for 20s by k from list people\n  alert low \"\"\n"
+                    "rule three\n  when 3 a within 5m by k from list people\n  alert high \"\"\n",
+                    people));
+  };
+  const auto both = listing(R"("ann", "bob")"), one = listing(R"("ann")");
+  REQUIRE(both);
+  REQUIRE(one);
+  MemoryStore store;
+  std::vector<std::string> lines;
+  const auto finds = [&](const Ready& ready, std::vector<std::string> more) {
+    lines.insert(lines.end(), more.begin(), more.end());
+    Frugal life(ready, store, lines);
+    life.work();
+    return life.take_told();
+  };
+  CHECK(finds(*both, {line("a", 1, "bob"), line("a", 2, "bob"), line("a", 15, "ann")}).empty());
+  CHECK(finds(*one, {line("a", 30, "ann"), line("a", 40, "bob")}).empty());
+  CHECK(finds(*both, {line("a", 45, "bob"), line("a", 49, "x")}).empty());
+  CHECK(finds(*both, {line("a", 60, "x")}) == "ann low at 50 s\n");
+  CHECK(finds(*both, {line("a", 66, "bob")}) == "bob low at 65 s\n");
+}
+
 TEST_CASE("a key that is forgotten goes when what it has sent limits nothing any more") {
   const Ready ready = ready_with({RuleText{
       "rule r1",
@@ -929,9 +955,11 @@ TEST_CASE("a state without an index, or whose index was made by another rule, is
     const std::vector<std::span<const StateChange>> runs{changes};
     Ledger ledger = *Ledger::read(store.newest().value()->manifest);
     for (Ledger::Known& known : ledger.programs) known.due = 0;
+    for (Cut::Partition& partition : ledger.cut.partitions) partition.timeless_offset = 0;
     std::string manifest = ledger.bytes();
-    manifest.front() = 2;  // the version before, which does not say what the index was made by
-    manifest.resize(manifest.size() - ledger.programs.size());
+    manifest.front() =
+        2;  // a version that does not say what the index was made by, nor anything of events without time
+    manifest.resize(manifest.size() - ledger.programs.size() - ledger.cut.partitions.size());
     MemoryStore old;
     REQUIRE(old.store({Epoch{1}, runs, manifest, ""}));
     CHECK(in_index(old) == 0);

@@ -129,6 +129,7 @@ TEST_CASE("damage: a block of another epoch in the place of its own is seen") {
 TEST_CASE(
     "damage: while it runs, a value is refused rather than given wrongly, and the next start looks at everything") {
   House house;
+  house.config.small_base = 0;
   REQUIRE(house.open());
   house.fill(2);
   std::string bytes = tests::bytes_of(house.delta(2));
@@ -313,8 +314,21 @@ TEST_CASE("base: one of version 2 without its outboxes is damaged, looked at or 
   }
 }
 
-TEST_CASE("base: looked at in full after a power cut, two deaths in a row or without a mark, and not after one kill") {
+TEST_CASE("base: a small one is looked at in full at each start") {
   House house;
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(house.open());
+    CHECK(house.store->was_checked());
+    house.fill(1);
+  }
+}
+
+TEST_CASE(
+    "base: a large one is looked at in full after a power cut, two deaths in a row or without a mark, and not after "
+    "one "
+    "kill") {
+  House house;
+  house.config.small_base = 0;
   REQUIRE(house.open());
   CHECK(house.store->was_checked());  // there was no mark
   house.fill(1);

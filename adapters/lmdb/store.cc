@@ -31,6 +31,12 @@ bool exists(const std::string& file) {
   return ::stat(file.c_str(), &status) == 0;
 }
 
+// What it takes on the disk: the file itself is as long as it ever was.
+std::uint64_t bytes_of(const std::string& file) {
+  struct stat status;
+  return ::stat(file.c_str(), &status) == 0 ? static_cast<std::uint64_t>(status.st_blocks) * 512 : 0;
+}
+
 // The deltas of a folder, and what a crash left among them.
 struct Listed {
   std::vector<Epoch> epochs;
@@ -114,7 +120,7 @@ bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {
     case CheckBase::in_doubt:
       break;
   }
-  if (!mark) return true;
+  if (!mark || bytes_of(base_file()) <= config_.small_base) return true;
   if (!mark->is_open) return false;
   const std::string boot = boot_of_machine();
   return boot.empty() || mark->boot != boot || mark->unclosed >= 2;

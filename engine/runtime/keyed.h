@@ -129,6 +129,8 @@ class Keyed {
       will_change(key, *state);
     }
   }
+  // Durable state has the key, which was erased before it was tracked what changes.
+  void note_gone(std::string_view key) { gone_.add(key); }
   // Before anything of the state changes.
   void will_change(const std::string& key, State& state) {
     if (touched_.is_on() && touched_.touch(state.touched, [&] { return key; })) put(key, state);

@@ -27,10 +27,7 @@ void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
     source_parts(a, partition.source);
     a(partition.clock, partition.next_offset, partition.resume_offset, partition.late, partition.bookmark,
       partition.memory);
-    if (version > kWithoutTimeless)
-      a(partition.timeless_offset);
-    else
-      partition.timeless_offset = partition.resume_offset;
+    if (version <= kWithoutTimeless) partition.timeless_offset = partition.resume_offset;
   }
   const std::size_t begun = a.count(cut.begun.size());
   if constexpr (Archive::kReads) cut.begun.resize(begun);
@@ -43,6 +40,8 @@ void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
   for (SinkDelivery& sink : ledger.sinks) a(sink.sink, sink.delivery.epoch.number, sink.delivery.bookmark);
   if (version == kWithoutIndex) return;
   for (Ledger::Known& program : ledger.programs) a(program.due);
+  if (version == kWithoutTimeless) return;
+  for (Cut::Partition& partition : cut.partitions) a(partition.timeless_offset);
 }
 
 // A ledger names everything itself.

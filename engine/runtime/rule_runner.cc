@@ -157,10 +157,10 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   void on_swap(Time from) override {
     if (!watching_ || !program_.keys_from.exists()) return;
-    std::vector<std::string> left;
+    left_.clear();
     for (const auto& [key, state] : keys_)
-      if (!is_listed(state->key.values().front())) left.push_back(key);
-    for (const std::string& key : left) {
+      if (!is_listed(state->key.values().front())) left_.push_back(key);
+    for (const std::string& key : left_) {
       close(*keys_.find(key));
       keys_.erase(key);
     }
@@ -257,6 +257,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   void track(const StateOut& out) override {
     keys_.track(out, StateKind::key, [this](StateWriter& w, KeyState& s) { key_parts(w, s); });
     shared_spent_.track(out, StateKind::budget, [](StateWriter& w, Spent& spent) { w(spent); });
+    for (const std::string& key : std::exchange(left_, {})) keys_.note_gone(key);  // with the list of today
   }
   void cut() override {
     keys_.cut();
@@ -851,7 +852,8 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   std::unique_ptr<PatternMatcher> when_, resolve_;
   StreamId absent_;  // what the rule waits for not to come; none: it does not
   std::vector<PlainInput> plain_inputs_;
-  std::uint64_t fetched_ = 0;  // keys_.erasures() when the hand was fetched
+  std::vector<std::string> left_;  // the list when it was last another one
+  std::uint64_t fetched_ = 0;      // keys_.erasures() when the hand was fetched
   bool judges_where_ = true, uses_previous_ = false;
   bool waits_ = true;         // something may be due
   bool may_pass_by_ = false;  // nothing but the matcher remembers that a key was seen
