@@ -120,6 +120,7 @@ Result<SavepointMade> make_savepoint(const SavepointAsk& asked, const CompiledSe
       },
       [&](std::string_view bytes) -> Result<bool> {
         if (++asks % 1'024 == 0 && gives_up()) return failure(Error::Code::unreachable, "it was broken off");
+        if (NoteAddress::read(bytes)) return true;
         const auto address = StateAddress::read(bytes);
         if (!address)
           return failure(Error::Code::malformed, "the state holds an address that this version does not know");
@@ -198,6 +199,7 @@ Result<SavepointView> look_at_savepoint(const SavepointFile& file, const SeeAddr
     const auto more = reader.next();
     if (!more) return tl::unexpected(more.error());
     if (!*more) break;
+    if (NoteAddress::read(reader.address())) continue;
     const auto address = StateAddress::read(reader.address());
     if (!address || address->program >= rules.size() || reader.value().empty() ||
         reader.value().front() != static_cast<char>(kStateVersion))

@@ -21,10 +21,18 @@ tl::unexpected<Error> system_failure(const std::string& what, const std::string&
   return failure(Error::Code::unreadable, "cannot " + what + " " + name + ": " + std::strerror(errno));
 }
 
-FileFacts facts_from(const struct stat& status) {
-  const std::int64_t written = std::int64_t{status.st_mtim.tv_sec} * 1'000'000 + status.st_mtim.tv_nsec / 1'000;
-  return {status.st_ino, static_cast<std::uint64_t>(status.st_size), Time{written}, S_ISREG(status.st_mode),
-          S_ISDIR(status.st_mode)};
+constexpr unsigned kAsked = STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_BTIME;
+
+FileFacts facts_from(const struct statx& status) {
+  const auto time_of = [](const statx_timestamp& at) {
+    return Time{std::int64_t{at.tv_sec} * 1'000'000 + at.tv_nsec / 1'000};
+  };
+  return {status.stx_ino,
+          status.stx_size,
+          time_of(status.stx_mtime),
+          S_ISREG(status.stx_mode),
+          S_ISDIR(status.stx_mode),
+          (status.stx_mask & STATX_BTIME) != 0 ? time_of(status.stx_btime) : Time{}};
 }
 
 }  // namespace
@@ -38,8 +46,8 @@ struct FileReader::Unpacker {
 };
 
 Result<std::optional<FileFacts>> facts_of(const std::string& path) {
-  struct stat status;
-  if (::stat(path.c_str(), &status) == 0) return facts_from(status);
+  struct statx status;
+  if (::statx(AT_FDCWD, path.c_str(), 0, kAsked, &status) == 0) return facts_from(status);
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   return system_failure("look at", path);
 }
@@ -65,8 +73,8 @@ FileReader::~FileReader() {
 }
 
 Result<FileFacts> FileReader::facts() const {
-  struct stat status;
-  if (::fstat(fd_, &status) != 0) return system_failure("look at", name_);
+  struct statx status;
+  if (::statx(fd_, "", AT_EMPTY_PATH, kAsked, &status) != 0) return system_failure("look at", name_);
   return facts_from(status);
 }
 

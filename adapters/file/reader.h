@@ -18,6 +18,7 @@ struct FileFacts {
   std::uint64_t size = 0;
   Time written;
   bool is_plain = false, is_folder = false;
+  Time born{};  // 0: the file system does not know
 };
 
 // Nothing: there is none.

@@ -62,6 +62,8 @@ Result<std::vector<FoundFile>> plain_files(const std::string& folder, const Path
     if (!facts || !*facts || !(*facts)->is_plain) continue;  // moved away just now, or no file
     found.identity = (*facts)->identity;
     found.size = (*facts)->size;
+    found.written = (*facts)->written;
+    found.born = (*facts)->born;
     out.push_back(std::move(found));
   }
   if (errno != 0) return broken();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 
 namespace tocsin {
 
@@ -26,6 +27,7 @@ bool is_rotated_name(std::string_view name, std::string_view of);
 struct FoundFile {
   std::string path, name;
   std::uint64_t identity = 0, size = 0;
+  Time written{}, born{};
 };
 
 class FileSet {

@@ -11,8 +11,11 @@
 #include <deque>
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <set>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -35,25 +38,89 @@ constexpr Duration kLookAgain = milliseconds(50), kLookAtLast = milliseconds(250
 constexpr std::size_t kPlacesMax = 4096;
 // How often one that is written is left for a look at those that were moved away.
 constexpr Duration kLookBack = seconds(5);
-// Files remembered as left. All of them stand in the bookmark of each epoch.
-constexpr std::size_t kLeftMax = 64;
-constexpr std::size_t kPassedOverMax = 10'000;
+// To look at a folder takes time: so long is waited for each file that it has, but not longer than kListAgain.
+constexpr Duration kRestPerFile{20};
+// A file that is gone is remembered so long: it may be on its way to another name.
+constexpr Duration kGoneAfter = seconds(60);
+// What is remembered of what no epoch has yet; where it cannot be stored that goes on growing.
+constexpr std::size_t kNotedMax = 1'000'000;
+constexpr std::size_t kInOldBookmarks = 64;  // files that were left
+// A folder is listed so often until nothing moves in it any more.
+constexpr int kSettles = 8;
+// So much of a file is compared at once with what was read of others.
+constexpr std::size_t kCompared = std::size_t{1} << 20;
+
+// Numbers of a text, each behind a space.
+class Numbers {
+ public:
+  explicit Numbers(std::string_view text) : text_(text) {}
+  template <class Number>
+  bool next(Number& into, int base = 10) {
+    if (text_.empty() || text_.front() != ' ') return false;
+    const auto [end, error] = std::from_chars(text_.data() + 1, text_.data() + text_.size(), into, base);
+    text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+    return error == std::errc{};
+  }
+  bool next(bool& into) {
+    std::uint64_t number = 0;
+    const bool is_there = next(number);
+    into = number != 0;
+    return is_there;
+  }
+  // Behind one more space; nothing: there is none.
+  std::optional<std::string> rest() const {
+    return text_.empty() ? std::nullopt : std::optional<std::string>(text_.substr(1));
+  }
+
+ private:
+  std::string_view text_;
+};
+
+tl::unexpected<Error> unknown_words() {
+  return failure(Error::Code::malformed,
+                 "what the state says of a file that was read is nothing that this version of tocsin knows");
+}
 
 // A file that was read to its end, and left for another; what is appended to it later is read on there.
 struct Left {
-  std::uint64_t identity = 0;
   std::uint64_t size = 0;              // packed or not, when it was left
   std::uint64_t byte = 0, digest = 0;  // as in Place
-  std::string path;                    // where it was found last; "" not since the start
+  bool is_open = false;                // its last line was not whole, and somebody was writing it
+  bool is_passed_over = false;         // it holds what another one had, or nobody knows: it is not read
+  Time born{}, written{};              // 0: nobody knows
+  std::string path;                    // where it was found last
+  std::uint64_t look = 0;              // that found it last
+  std::optional<Duration> missed{};    // since when no look has found it
 
   std::string_view name() const { return std::string_view(path).substr(path.rfind('/') + 1); }
+
+  std::string text() const {
+    return fmt::format(" {} {} {:016x} {:d} {:d} {} {} {}", size, byte, digest, is_open, is_passed_over, born.us,
+                       written.us, path);
+  }
+  bool read(Numbers& from) {
+    const bool is_there = from.next(size) && from.next(byte) && from.next(digest, 16) && from.next(is_open) &&
+                          from.next(is_passed_over) && from.next(born.us) && from.next(written.us);
+    auto rest = from.rest();
+    if (is_there && rest) path = std::move(*rest);
+    return is_there && rest;
+  }
 };
 
-// Where to go on in files that had been left.
-struct LeftFiles {
-  std::vector<Left> files;       // the one that was left last stands last
-  bool is_out_of_order = false;  // the source has come back to one: lines are not in the order of the files any more
-  bool has_forgotten = false;    // one was left that is not here
+// Another file was taken up: how far the one in hand had been read, and where it went on.
+struct Turn {
+  std::uint64_t to = 0, byte = 0, digest = 0;
+  bool comes_back = false;  // to one that stands before, or had been left
+  bool leaves = true;       // what is appended to the one before is read on there
+  Left left;                // the one before
+
+  std::string text() const {
+    return fmt::format("1 {} {} {:016x} {:d} {:d}{}", to, byte, digest, comes_back, leaves, left.text());
+  }
+  bool read(Numbers& from) {
+    return from.next(to) && from.next(byte) && from.next(digest, 16) && from.next(comes_back) && from.next(leaves) &&
+           left.read(from);
+  }
 };
 
 // The beginning of a line, as a bookmark says it.
@@ -61,49 +128,41 @@ struct Place {
   std::uint64_t line = 1;
   std::uint64_t identity = 0;  // of its file
   std::uint64_t byte = 0, digest = 0;
-  std::string name;  // the file's, when it was read
-  std::shared_ptr<const LeftFiles> left;
+  bool is_out_of_order = false;  // the source has come back to one: lines are not in the order of the files any more
+  bool has_forgotten = false;    // one was left that is not remembered
+  std::uint64_t lefts = 0;       // how many files are
+  std::uint64_t turn = 0;        // how often another file was taken up before it
+  std::string name{};            // the file's, when it was read
+  std::uint64_t changes = 0;     // of what is remembered, before it
 
   std::string text() const {
-    std::string out = fmt::format("lines2 {} {} {} {:016x} {} {} {}", line, identity, byte, digest,
-                                  left->is_out_of_order ? 1 : 0, left->has_forgotten ? 1 : 0, left->files.size());
-    for (const Left& file : left->files)
-      fmt::format_to(std::back_inserter(out), " {} {} {} {:016x}", file.identity, file.size, file.byte, file.digest);
-    return out + ' ' + name;
+    return fmt::format("lines3 {} {} {} {:016x} {:d} {:d} {} {} {}", line, identity, byte, digest, is_out_of_order,
+                       has_forgotten, lefts, turn, name);
   }
 
-  static Result<Place> read(std::string_view text) {
+  // Older ones say what was left themselves, or, the oldest, do not know.
+  static Result<Place> read(std::string_view text, std::unordered_map<std::uint64_t, Left>& left) {
     Place out;
-    const auto number = [&](int base, std::uint64_t& into) {
-      if (text.empty()) return false;
-      text.remove_prefix(1);
-      const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into, base);
-      text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-      return error == std::errc{};
-    };
-    const bool is_first = text.starts_with("lines1 ");
-    const bool known = is_first || text.starts_with("lines2 ");
-    if (known) text.remove_prefix(6);
-    LeftFiles left;
-    left.has_forgotten = is_first;  // it did not say what had been left
-    std::uint64_t out_of_order = 0, forgotten = 0, count = 0;
-    bool is_whole =
-        known && number(10, out.line) && number(10, out.identity) && number(10, out.byte) && number(16, out.digest);
-    if (is_whole && !is_first) {
-      is_whole = number(10, out_of_order) && number(10, forgotten) && number(10, count) && count <= kLeftMax;
-      left.is_out_of_order = out_of_order != 0;
-      left.has_forgotten = forgotten != 0;
-      for (std::uint64_t i = 0; is_whole && i < count; ++i) {
-        Left& file = left.files.emplace_back();
-        is_whole =
-            number(10, file.identity) && number(10, file.size) && number(10, file.byte) && number(16, file.digest);
-      }
+    if (!text.starts_with("lines") || text.size() < 7) return unknown_words();
+    const char version = text[5];
+    Numbers numbers(text.substr(6));
+    bool is_whole = version >= '1' && version <= '3' && numbers.next(out.line) && numbers.next(out.identity) &&
+                    numbers.next(out.byte) && numbers.next(out.digest, 16);
+    out.has_forgotten = version == '1';
+    if (is_whole && version >= '2')
+      is_whole = numbers.next(out.is_out_of_order) && numbers.next(out.has_forgotten) && numbers.next(out.lefts);
+    if (is_whole && version == '3') is_whole = numbers.next(out.turn);
+    if (is_whole && version == '2') is_whole = out.lefts <= kInOldBookmarks;
+    for (std::uint64_t i = 0; is_whole && version == '2' && i < out.lefts; ++i) {
+      std::uint64_t identity = 0;
+      Left file;
+      is_whole =
+          numbers.next(identity) && numbers.next(file.size) && numbers.next(file.byte) && numbers.next(file.digest, 16);
+      left[identity] = std::move(file);
     }
-    if (!is_whole || text.empty())
-      return failure(Error::Code::malformed,
-                     "what the state says of a file that was read is nothing that this version of tocsin knows");
-    out.name = text.substr(1);
-    out.left = std::make_shared<const LeftFiles>(std::move(left));
+    auto name = numbers.rest();
+    if (!is_whole || !name) return unknown_words();
+    out.name = std::move(*name);
     return out;
   }
 };
@@ -124,15 +183,36 @@ class FolderWatch {
   void wait(Duration at_most) {
     const Duration wait = std::min(at_most, watches_ ? kLookAtLast : kLookAgain);
     pollfd asked{watches_ ? fd_ : -1, POLLIN, 0};
-    if (::poll(&asked, 1, static_cast<int>(wait.us / 1000)) <= 0) return;
-    char news[4096];
-    while (::read(fd_, news, sizeof news) > 0) {
-    }
+    if (::poll(&asked, 1, static_cast<int>(wait.us / 1000)) > 0) look();
+  }
+
+  // What has been heard since the last time.
+  struct News {
+    std::set<std::string> written;  // names
+    bool is_more = false;           // others have come or gone, or not all was heard
+  };
+  News take() {
+    if (watches_) look();
+    return std::exchange(news_, {});
   }
 
  private:
+  void look() {
+    alignas(inotify_event) char text[4096];
+    for (ssize_t size; (size = ::read(fd_, text, sizeof text)) > 0;)
+      for (const char* at = text; at < text + size;) {
+        const auto* event = reinterpret_cast<const inotify_event*>(at);
+        at += sizeof(inotify_event) + event->len;
+        if (event->mask == IN_MODIFY && event->len > 0)
+          news_.written.emplace(event->name);
+        else
+          news_.is_more = true;
+      }
+  }
+
   const int fd_;
   bool watches_ = false;
+  News news_;
 };
 
 class FileSource final : public Source {
@@ -157,14 +237,18 @@ class FileSource final : public Source {
       line_ = first_wanted_;
       return {};
     }
-    if (!bookmark.empty()) return Place::read(bookmark).and_then([&](const Place& place) { return go_back(place); });
+    if (!bookmark.empty())
+      return Place::read(bookmark, left_).and_then([&](const Place& place) {
+        return take_notes(from.back().notes, place).and_then([&] { return go_back(place); });
+      });
     return reader_ == nullptr ? open_first().map([](bool) {}) : Result<void>{};
   }
 
   Result<std::vector<Progress>> start_at_oldest(std::span<const Progress> at,
                                                 const std::atomic<bool>& given_up) override {
     if (at.empty() || at.front().bookmark.empty()) return std::vector<Progress>(at.begin(), at.end());  // nothing yet
-    return Place::read(at.front().bookmark)
+    std::unordered_map<std::uint64_t, Left> left;
+    return Place::read(at.front().bookmark, left)
         .and_then([&](const Place& place) { return go_to_oldest(place, given_up); })
         .map([&] { return std::vector<Progress>{{0, line_, {}}}; });
   }
@@ -175,12 +259,65 @@ class FileSource final : public Source {
     return (behind == places_.begin() ? behind : std::prev(behind))->text();
   }
 
+  // Files that were left stand there as of the place; the turns are those behind it, so that they are taken again.
+  std::vector<SourceNote> notes(std::uint32_t, std::uint64_t next_offset) override {
+    std::vector<SourceNote> out;
+    if (places_.empty()) return out;
+    forget_places(next_offset);
+    const Place& place = places_.front();
+    asked_ = Asked{next_offset, place.changes, place.turn, {}, wrong_turns_};
+    std::unordered_map<std::uint64_t, const std::optional<Left>*> changed;
+    for (std::size_t i = 0; i < place.changes - changes_before_; ++i) changed[changes_[i].identity] = &changes_[i].now;
+    for (const auto& [identity, now] : changed)
+      out.push_back({fmt::format("f{}", identity), *now ? "1" + (*now)->text() : std::string(), !*now});
+    const auto gone = [&](const std::set<std::uint64_t>& turns) {
+      for (const std::uint64_t turn : turns)
+        if (turn <= place.turn || turn > last_turn()) out.push_back({fmt::format("t{}", turn), {}, true});
+    };
+    gone(kept_turns_);
+    gone(wrong_turns_);
+    for (std::uint64_t turn = std::max(place.turn, turns_before_) + 1; turn <= last_turn(); ++turn) {
+      asked_->turns.insert(turn);
+      if (!kept_turns_.contains(turn))
+        out.push_back({fmt::format("t{}", turn), turns_[turn - turns_before_ - 1].text(), false});
+    }
+    return out;
+  }
+
   void stored(std::span<const Progress> safe) override {
-    for (const Progress& progress : safe)
-      while (places_.size() > 1 && places_[1].line <= progress.next_offset) places_.pop_front();
+    for (const Progress& progress : safe) {
+      forget_places(progress.next_offset);
+      if (!asked_ || asked_->next_offset != progress.next_offset) continue;
+      changes_.erase(changes_.begin(),
+                     changes_.begin() + static_cast<std::ptrdiff_t>(asked_->changes - changes_before_));
+      changes_before_ = asked_->changes;
+      for (; turns_before_ < asked_->turn && !turns_.empty(); ++turns_before_) turns_.pop_front();
+      kept_turns_ = std::move(asked_->turns);
+      std::erase_if(wrong_turns_, [&](std::uint64_t turn) { return asked_->wrong_turns.contains(turn); });
+      asked_.reset();
+    }
   }
 
   Result<Polled> poll(Block& into, Duration wait) override {
+    // Of many files that are empty, or have nothing new, several at once.
+    for (int i = 0;; ++i) {
+      has_turned_ = false;
+      Result<Polled> polled = read_on(into, wait);
+      if (!polled || *polled != Polled::nothing || !has_turned_ || i == 64) return polled;
+      into.clear();
+    }
+  }
+
+  void set_block(std::size_t bytes) override { block_ = std::min(bytes, config_.block); }
+  void pause(std::uint32_t) override { paused_ = true; }
+  void resume(std::uint32_t) override { paused_ = false; }
+  double done() const override {
+    return reader_ == nullptr || config_.follow || (files_ && !files_->is_one_file()) ? -1 : reader_->done();
+  }
+  std::string trouble() const override { return trouble_; }
+
+ private:
+  Result<Polled> read_on(Block& into, Duration wait) {
     if (ended_) return Polled::finished;
     if (paused_) return Polled::nothing;
     if (reader_ == nullptr) {
@@ -206,7 +343,9 @@ class FileSource final : public Source {
         bytes.reserve(room *= 2);
       }
       const std::size_t had = bytes.size();
-      const auto got = reader_->read(bytes.data() + had, room - had, whole == 0 ? wait : Duration{});
+      const std::size_t most = std::min<std::uint64_t>(room - had, left_in_turn());
+      const auto got = most == 0 ? Result<std::optional<std::size_t>>(0)
+                                 : reader_->read(bytes.data() + had, most, whole == 0 ? wait : Duration{});
       if (!got && is_passing(got.error())) break;
       if (!got) return tl::unexpected(got.error());
       trouble_.clear();
@@ -214,7 +353,7 @@ class FileSource final : public Source {
       bytes.set_size(had + **got);
       if (**got == 0) {
         if (!files_) return last(into);
-        if (whole == 0) return at_end(into, wait);
+        if (whole == 0) return is_taking_turns() ? take_turn(into) : at_end(into, wait);
         break;
       }
       if (files_ && files_->is_one_file()) noticed_.reset();  // of a folder others wait, too
@@ -230,15 +369,6 @@ class FileSource final : public Source {
     return Polled::nothing;
   }
 
-  void set_block(std::size_t bytes) override { block_ = std::min(bytes, config_.block); }
-  void pause(std::uint32_t) override { paused_ = true; }
-  void resume(std::uint32_t) override { paused_ = false; }
-  double done() const override {
-    return reader_ == nullptr || config_.follow || (files_ && !files_->is_one_file()) ? -1 : reader_->done();
-  }
-  std::string trouble() const override { return trouble_; }
-
- private:
   static constexpr std::size_t kSmall = 4096;
 
   // ----- lines --------------------------------------------------------------------------------------
@@ -316,30 +446,179 @@ class FileSource final : public Source {
     if (tail_.size() > kKnownBy) tail_.erase(0, tail_.size() - kKnownBy);
   }
 
-  Place place() const { return {line_, identity_, byte_, hash_bytes(tail_), name_, left_}; }
-
-  template <class Change>
-  void change_left(const Change& change) {
-    LeftFiles left = *left_;
-    change(left);
-    left_ = std::make_shared<const LeftFiles>(std::move(left));
+  Place place() const {
+    return {line_,
+            identity_,
+            byte_,
+            hash_bytes(tail_),
+            is_out_of_order_,
+            has_forgotten_,
+            left_.size(),
+            turn_,
+            name_,
+            changes_before_ + changes_.size()};
   }
 
-  // The file in hand is put down for another one.
-  void leave() {
-    if (reader_ == nullptr || !files_) return;
-    change_left([&](LeftFiles& left) {
-      std::erase_if(left.files, [&](const Left& file) { return file.identity == identity_; });
-      left.files.push_back({identity_, reader_->taken(), byte_, hash_bytes(tail_), path_});
-      if (left.files.size() <= kLeftMax) return;
-      left.has_forgotten = true;
-      left.files.erase(left.files.begin());
-    });
+  // ----- what is remembered -------------------------------------------------------------------------
+
+  void put_left(std::uint64_t identity, Left left) {
+    left.look = look_;
+    changes_.push_back({identity, left});
+    left_[identity] = std::move(left);
   }
   void forget_left(std::uint64_t identity) {  // a number may be given again
-    change_left([&](LeftFiles& left) {
-      std::erase_if(left.files, [&](const Left& file) { return file.identity == identity; });
-    });
+    if (left_.erase(identity) > 0) changes_.push_back({identity, std::nullopt});
+  }
+  const Left* left_of(std::uint64_t identity) const {
+    const auto at = left_.find(identity);
+    return at == left_.end() ? nullptr : &at->second;
+  }
+
+  // Of those that no epoch has, only what they have come to: for the first place, of which may have been asked, and the
+  // last one.
+  void forget_changes() {
+    if (places_.empty()) return;
+    const auto kept = static_cast<std::ptrdiff_t>(places_.front().changes - changes_before_);
+    std::unordered_map<std::uint64_t, std::optional<Left>> last;
+    for (auto change = changes_.begin() + kept; change != changes_.end(); ++change)
+      last[change->identity] = change->now;
+    changes_.erase(changes_.begin() + kept, changes_.end());
+    for (auto& [identity, now] : last) changes_.push_back({identity, std::move(now)});
+    places_.erase(std::next(places_.begin()), places_.end());
+  }
+
+  void forget_places(std::uint64_t next_offset) {
+    while (places_.size() > 1 && places_[1].line <= next_offset) places_.pop_front();
+  }
+
+  std::uint64_t last_turn() const { return turns_before_ + turns_.size(); }
+
+  Result<void> take_notes(std::span<const SourceNote> notes, const Place& place) {
+    std::uint64_t files = left_.size();
+    std::map<std::uint64_t, Turn> turns;
+    for (const SourceNote& note : notes) {
+      std::uint64_t number = 0;
+      const std::string key = " " + (note.key.empty() ? std::string() : note.key.substr(1));
+      if (!note.value.starts_with("1 ") || !Numbers(key).next(number)) return unknown_words();
+      Numbers value(std::string_view(note.value).substr(1));
+      bool is_known = false;
+      if (note.key.front() == 'f') {
+        is_known = left_[number].read(value);
+        ++files;
+      } else if (note.key.front() == 't') {
+        is_known = turns[number].read(value);
+        kept_turns_.insert(number);
+      }
+      if (!is_known) return unknown_words();
+    }
+    is_out_of_order_ = place.is_out_of_order;
+    has_forgotten_ = place.has_forgotten || files != place.lefts;
+    if (notes.empty())  // of an older bookmark
+      for (const auto& [identity, left] : left_) changes_.push_back({identity, left});
+    turn_ = turns_before_ = place.turn;
+    for (auto turn = turns.find(turn_ + 1); turn != turns.end() && turn->first == last_turn() + 1; ++turn)
+      turns_.push_back(std::move(turn->second));
+    give_up_turns(last_turn());
+    return {};
+  }
+
+  // ----- turns --------------------------------------------------------------------------------------
+  // What was read before a stop behind the place where it goes on is read again in the same order, so that each line
+  // has the number that it had: whatever has been appended meanwhile comes behind it.
+
+  bool is_taking_turns() const { return turn_ < last_turn(); }
+  const Turn& next_turn() const { return turns_[turn_ - turns_before_]; }
+  std::uint64_t left_in_turn() const {
+    if (!files_ || !is_taking_turns()) return UINT64_MAX;
+    const std::uint64_t end = next_turn().left.byte, here = reader_->position();
+    return end > here ? end - here : 0;
+  }
+
+  Result<Polled> take_turn(Block& into) {
+    const Turn turn = next_turn();
+    auto to = reader_->position() == turn.left.byte ? opened_for(turn) : std::nullopt;
+    if (!to) {
+      config_.tell(fmt::format(
+          "{}: what had been read behind line {} before the last stop cannot be read again in the same order, as files "
+          "have gone or were changed since",
+          config_.path, line_ - 1));
+      give_up_turns(turn_);
+      rest_.append(into.bytes.view());
+      into.clear();
+      has_turned_ = true;
+      return Polled::nothing;
+    }
+    Result<Polled> given = end_line(into);
+    if (!given) return given;
+    turn_to(turn, std::move(*to));
+    return given;
+  }
+
+  // Those behind `last` are taken no more.
+  void give_up_turns(std::uint64_t last) {
+    const auto is_behind = [&](std::uint64_t turn) { return turn > last; };
+    for (std::set<std::uint64_t>* known : {&kept_turns_, asked_ ? &asked_->turns : nullptr}) {
+      if (known == nullptr) continue;
+      std::ranges::copy_if(*known, std::inserter(wrong_turns_, wrong_turns_.end()), is_behind);
+      std::erase_if(*known, is_behind);
+    }
+    while (last_turn() > last && !turns_.empty()) turns_.pop_back();
+  }
+
+  // A file, where it goes on in it.
+  struct Opened {
+    FoundFile file;
+    std::unique_ptr<FileReader> reader;
+    std::string tail;  // the bytes before
+  };
+
+  std::optional<Opened> opened_for(const Turn& turn) {
+    for (const bool looks : {false, true}) {
+      if (looks) {
+        near_.clear();
+        for (FoundFile& file : files_->anything_near()) near_.emplace(file.identity, std::move(file));
+      }
+      auto known = near_.find(turn.to);
+      const Left* left = left_of(turn.to);
+      if (known == near_.end() && left != nullptr && looks)
+        known = near_.emplace(turn.to, FoundFile{left->path, name_, turn.to, 0, {}, {}}).first;
+      if (known == near_.end()) continue;
+      FoundFile file = known->second;
+      const auto facts = facts_of(file.path);
+      if (!facts || !*facts || (*facts)->identity != turn.to) continue;
+      auto there = at_place(file, {.byte = turn.byte, .digest = turn.digest});
+      if (!there || !*there) return std::nullopt;
+      if (file.path != files_->path_of(file.name)) file.name = name_;  // what a link led to
+      return Opened{std::move(file), std::move((*there)->first), std::move((*there)->second)};
+    }
+    return std::nullopt;
+  }
+
+  void turn_to(const Turn& turn, Opened to) {
+    ++turn_;
+    is_out_of_order_ = is_out_of_order_ || turn.comes_back;
+    if (turn.leaves) put_left(identity_, turn.left);
+    has_turned_ = looks_again_ = true;
+    adopt(std::move(to));
+  }
+
+  // The file in hand is put down for another one. `is_open`: in the middle of a line.
+  void turn_to(Opened to, bool comes_back, bool leaves = true, bool is_open = false) {
+    if (reader_ == nullptr || !files_) return adopt(std::move(to));
+    const auto facts = to.reader->facts(), before = reader_->facts();
+    const Time born = before ? before->born : Time{}, written = before ? before->written : Time{};
+    Turn turn{facts ? facts->identity : to.file.identity,
+              to.reader->position(),
+              hash_bytes(to.tail),
+              comes_back,
+              leaves,
+              {reader_->taken(), byte_, hash_bytes(tail_), is_open, false, born, written, path_}};
+    if (turns_.size() >= kNotedMax) {  // then it is not taken again
+      give_up_turns(turns_before_);
+      turns_before_ = turn_;
+    }
+    turns_.push_back(turn);
+    turn_to(turn, std::move(to));
   }
 
   void note_place() {
@@ -353,63 +632,93 @@ class FileSource final : public Source {
   }
 
   // From the beginning of a file. False: it has gone meanwhile.
-  Result<bool> use(const FoundFile& file) {
+  Result<bool> use(const FoundFile& file, bool is_open = false) {
     auto opened = FileReader::open(file.path);
     if (!opened && config_.follow) {
       trouble_ = opened.error().message;
       return false;
     }
     if (!opened) return tl::unexpected(opened.error());
-    leave();
-    forget_left(file.identity);
-    if (reader_ != nullptr && config_.follow && is_read_before(file.name, name_)) come_back();
-    adopt(std::move(*opened), file, {});
-    at_header_ = config_.header;
+    if (const auto facts = (*opened)->facts(); facts && facts->identity != file.identity) {
+      looks_again_ = true;  // it has been moved since
+      return false;
+    }
+    const bool comes_back = reader_ != nullptr && config_.follow && is_read_before(file.name, name_);
+    turn_to(Opened{file, std::move(*opened), {}}, comes_back, true, is_open);
     return true;
   }
 
-  void come_back() {
-    change_left([](LeftFiles& left) { left.is_out_of_order = true; });
-  }
-
-  void adopt(std::unique_ptr<FileReader> reader, const FoundFile& file, std::string tail) {
-    reader_ = std::move(reader);
-    const auto facts = reader_->facts();  // not what was listed: it may have been moved since
-    identity_ = facts ? facts->identity : file.identity;
-    name_ = file.name;
+  void adopt(Opened to) {
+    reader_ = std::move(to.reader);
+    const auto facts = reader_->facts();
+    identity_ = facts ? facts->identity : to.file.identity;
+    name_ = to.file.name;
     std::error_code error;  // what a link leads to: it may lead to another one later
-    const auto leads_to = std::filesystem::canonical(file.path, error);
-    path_ = error ? file.path : leads_to.string();
+    const auto leads_to = std::filesystem::canonical(to.file.path, error);
+    path_ = error ? to.file.path : leads_to.string();
     byte_ = reader_->position();
-    tail_ = std::move(tail);
+    tail_ = std::move(to.tail);
+    const Left* left = left_of(identity_);
+    is_open_ = left != nullptr && left->is_open;
+    forget_left(identity_);
+    at_header_ = config_.header && byte_ == 0;
     noticed_.reset();
     trouble_.clear();
     rest_.clear();
+    if (changes_.size() >= kNotedMax) forget_changes();
     note_place();
   }
 
   // False: there is none yet.
   Result<bool> open_first() {
-    const auto files = list(false);
+    auto files = list(false);
     if (!files) return tl::unexpected(files.error());
-    if (!files->empty()) return use(files->front());
+    std::erase_if(*files, [&](const FoundFile& file) {
+      const Left* left = left_of(file.identity);
+      return left != nullptr && left->size == file.size;
+    });
+    for (const FoundFile& file : *files) {
+      const Left* left = left_of(file.identity);
+      auto there = left == nullptr ? Found{} : at_place(file, place_of(*left));
+      if (!there || !*there) return use(file);
+      turn_to(Opened{file, std::move((*there)->first), std::move((*there)->second)}, true);
+      return true;
+    }
     if (!config_.follow)
       return failure(Error::Code::unreadable, fmt::format("{}: there is no such file", config_.path));
-    if (trouble_.empty()) trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
+    if (trouble_.empty() && left_.empty())
+      trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
     return false;
   }
 
   // A folder that cannot be listed passes, where it is followed.
   Result<std::vector<FoundFile>> list(bool with_rotated) {
-    auto files = files_->files(with_rotated);
+    auto files = with_rotated ? settled_files() : files_->files(false);
     if (files || !config_.follow) return files;
     trouble_ = files.error().message;
     return std::vector<FoundFile>{};
   }
 
+  // A file that is renamed while a folder is listed may be missed by it. Two times that is not likely: so all that were
+  // there have to be there still, by the same names, or it is listed again.
+  Result<std::vector<FoundFile>> settled_files() {
+    for (int i = 0;; ++i) {
+      auto files = files_->files(true);
+      if (!files) return files;
+      auto at = files->begin();
+      const bool is_settled = has_listed_ && std::ranges::all_of(listed_files_, [&](const FoundFile& before) {
+                                while (at != files->end() && at->name != before.name) ++at;
+                                return at != files->end() && at->identity == before.identity;
+                              });
+      has_listed_ = true;
+      listed_files_ = *files;
+      if (is_settled || i == kSettles) return files;
+    }
+  }
+
   // A reader that stands at the place, and the bytes before it; nothing: that is another file.
-  Result<std::optional<std::pair<std::unique_ptr<FileReader>, std::string>>> at_place(const FoundFile& file,
-                                                                                      const Place& place) const {
+  using Found = Result<std::optional<std::pair<std::unique_ptr<FileReader>, std::string>>>;
+  static Found at_place(const FoundFile& file, const Place& place) {
     auto reader = FileReader::open(file.path);
     if (!reader) return tl::unexpected(reader.error());
     std::string tail(std::min(place.byte, kKnownBy), '\0');
@@ -426,8 +735,9 @@ class FileSource final : public Source {
     return std::pair{std::move(*reader), std::move(tail)};
   }
 
-  // By its number first; a copy is known by its bytes. False: nowhere.
-  Result<bool> find(const Place& place, const std::vector<FoundFile>& files, std::uint64_t but_not) {
+  // By its number first; a copy is known by its bytes. Nothing: nowhere.
+  static Result<std::optional<Opened>> find(const Place& place, const std::vector<FoundFile>& files,
+                                            std::uint64_t but_not) {
     for (const bool by_number : {true, false}) {
       for (const FoundFile& file : files) {
         if ((file.identity == place.identity) != by_number || file.identity == but_not) continue;
@@ -435,19 +745,16 @@ class FileSource final : public Source {
         auto there = at_place(file, place);
         if (!there && by_number) return tl::unexpected(there.error());
         if (!there || !*there) continue;
-        line_ = place.line;
-        adopt(std::move((*there)->first), file, std::move((*there)->second));
-        return true;
+        return Opened{file, std::move((*there)->first), std::move((*there)->second)};
       }
     }
-    return false;
+    return std::nullopt;
   }
 
   Result<void> go_back(const Place& place) {
-    const auto files = files_->files(true);
+    const auto files = settled_files();
     if (!files) return tl::unexpected(files.error());
     reader_.reset();
-    left_ = place.left;
     auto found = find(place, *files, 0);
     if (found && !*found && place.byte != 0) {
       std::vector<FoundFile> same = files_->anything_near();
@@ -456,9 +763,11 @@ class FileSource final : public Source {
       found = find(place, same, 0);
     }
     if (!found) return tl::unexpected(found.error());
-    if (*found && place.byte != 0) return read_header();
-    if (*found) return begin_file();
     line_ = place.line;
+    if (*found) {
+      adopt(std::move(**found));
+      return place.byte != 0 ? read_header() : Result<void>{};
+    }
     if (place.byte != 0)
       return failure(
           Error::Code::refused,
@@ -467,23 +776,25 @@ class FileSource final : public Source {
                       "tocsin.toml: then it is read from its beginning, as a new one",
                       config_.path, first_wanted_, place.name, place.byte));
     // Nothing had been read of it: the next one is as good.
+    give_up_turns(turn_);
     for (const FoundFile& file : *files)
-      if (!is_read_before(file.name, place.name)) return use(file).map([](bool) {});
+      if (!is_read_before(file.name, place.name) && left_of(file.identity) == nullptr)
+        return use(file).map([](bool) {});
     return config_.follow ? Result<void>{} : open_first().map([](bool) {});
   }
 
   // Lines are counted back from the place through the files that were read before it, up to the first line of all.
   Result<void> go_to_oldest(const Place& place, const std::atomic<bool>& given_up) {
-    if (place.left->is_out_of_order)
+    if (place.is_out_of_order)
       return failure(
           Error::Code::refused,
           fmt::format("{}: files that had been left have grown, and were read on behind others; in that order "
                       "they cannot be read again",
                       config_.path));
-    const auto files = files_->files(true);
+    const auto files = settled_files();
     if (!files) return tl::unexpected(files.error());
+    has_forgotten_ = true;
     if (const auto found = go_back(place); !found) return found;
-    left_ = std::make_shared<const LeftFiles>(LeftFiles{.files = {}, .has_forgotten = true});
     if (byte_ == 0 && std::ranges::find(*files, identity_, &FoundFile::identity) == files->end()) return {};
     // It may not be one of them: what a link led to before, or one that was moved under another name.
     std::vector<FoundFile> before_it = *files;
@@ -507,8 +818,8 @@ class FileSource final : public Source {
     places_.clear();
     header_.clear();
     first_wanted_ = line_;
-    adopt(std::move(*opened), *file, {});
-    return begin_file();
+    adopt({*file, std::move(*opened), {}});
+    return {};
   }
 
   // Of its first bytes; of all of them where none are named: then its last line counts without a line break, too.
@@ -529,11 +840,6 @@ class FileSource final : public Source {
       is_open = buffer[**got - 1] != '\n';
     }
     return failure(Error::Code::refused, "it was given up");
-  }
-
-  Result<void> begin_file() {
-    at_header_ = config_.header;
-    return {};
   }
 
   // What the file in hand calls its columns.
@@ -560,127 +866,231 @@ class FileSource final : public Source {
 
   Result<Polled> at_end(Block& into, Duration wait) {
     if (config_.follow && reader_->was_cut()) return was_cut(into);
+    // It was left in the middle of a line of which nothing more has come.
+    if (is_open_ && !into.bytes.empty() && is_left_alone()) return end_open_line(into);
     const auto next = next_file();
     if (!next) return tl::unexpected(next.error());
     if (!*next && !config_.follow) return last(into);
-    if (*next && (*next)->left && ((into.bytes.empty() && !skipping_) || is_left_alone()))
-      return go_on_in(into, **next);
-    if (*next && !(*next)->left && (!config_.follow || is_left_alone())) return end_file(into, (*next)->file);
+    const bool is_whole = into.bytes.empty() && !skipping_;
+    if (*next) {
+      const auto& [file, left] = **next;
+      if (left && (is_whole || !files_->is_one_file() || is_left_alone())) return go_on_in(into, **next);
+      if (!left && (!config_.follow || is_left_alone())) return end_file(into, file);
+      // In a folder nobody waits for who writes on, but for the writer who has not noticed that this one was moved.
+      if (!left && !files_->is_one_file() && !is_rotated_name(name_, file.name)) return leave_for(into, file);
+    }
     reader_->look_again();
-    rest_.append(into.bytes.view());
-    into.bytes.clear();
+    put_back(into);
     watch_->wait(wait);
     return Polled::nothing;
   }
 
-  const Left* left_of(std::uint64_t identity) const {
-    const auto at = std::ranges::find(left_->files, identity, &Left::identity);
-    return at == left_->files.end() ? nullptr : &*at;
+  void put_back(Block& into) {
+    rest_.append(into.bytes.view());
+    into.clear();
   }
 
   // Is it worth a look at the folder?
-  bool is_time_to_list() const {
+  bool is_time_to_look() {
     if (!config_.follow) return !files_->is_one_file();
-    const auto now = files_->is_one_file() ? facts_of(files_->path()) : std::nullopt;
+    const Duration since = looked_ ? clock_->elapsed() - *looked_ : kLookBack;
+    const Duration rest{kRestPerFile.us * static_cast<std::int64_t>(listed_files_.size())};
+    if (!files_->is_one_file()) return since >= kListAgain || ((looks_again_ || news_.is_more) && since >= rest);
+    const auto now = facts_of(files_->path());
     const bool is_there = now && *now, is_in_hand = is_there && (*now)->identity == identity_;
-    if (is_in_hand && left_->files.empty()) return false;
+    if (is_in_hand && left_.empty()) return false;
     const Left* left = is_there ? left_of((*now)->identity) : nullptr;
     if (is_there && !is_in_hand && (left == nullptr || left->size != (*now)->size)) return true;
-    return noticed_ || !listed_ || clock_->elapsed() - *listed_ >= (is_in_hand ? kLookBack : kListAgain);
+    return noticed_ || looks_again_ || since >= (is_in_hand ? kLookBack : kListAgain);
   }
 
   // The file behind the one in hand, or one that was left and has grown; nothing: there is none now. All get their
-  // turn: it is the first one behind this one, and behind the last one comes the first.
+  // turn: a look finds all that have something, and the next one is made when each of them has had it.
   Result<std::optional<Next>> next_file() {
-    if (!is_time_to_list()) return std::nullopt;
-    if (config_.follow) listed_ = clock_->elapsed();
-    const auto files = list(true);
-    if (!files) return tl::unexpected(files.error());
+    if (config_.follow && !files_->is_one_file()) hear();
+    if ((round_.empty() || noticed_) && is_time_to_look())
+      if (const auto looked = look(); !looked) return tl::unexpected(looked.error());
+    if (round_.empty()) return std::nullopt;
+    return round_.front();
+  }
+
+  // Files of which the system has said that somebody has written them need no look at all the others.
+  void hear() {
+    auto now = watch_->take();
+    news_.is_more = news_.is_more || now.is_more;
+    for (const std::string& name : now.written) {
+      if (name == name_ || reader_ == nullptr) continue;
+      const auto known = std::ranges::lower_bound(listed_files_, name, is_read_before, &FoundFile::name);
+      if (known == listed_files_.end() || known->name != name)
+        continue;  // not one of these, or it was told that it came
+      const auto facts = facts_of(known->path);
+      const Left* left = left_of(known->identity);
+      if (!facts || !*facts || (*facts)->identity != known->identity || left == nullptr || left->is_passed_over)
+        news_.is_more = true;
+      else if (left->size != (*facts)->size && std::ranges::find(round_, known->identity, &identity_of) == round_.end())
+        round_.push_back({*known, *left});
+    }
+  }
+  static std::uint64_t identity_of(const Next& next) { return next.file.identity; }
+
+  Result<void> look() {
+    looks_again_ = false;
+    news_ = {};
+    round_.clear();
+    if (config_.follow) looked_ = clock_->elapsed();
+    const auto files = settled_files();
+    if (!files && !config_.follow) return tl::unexpected(files.error());
+    if (!files) {  // that passes
+      trouble_ = files.error().message;
+      return {};
+    }
+    ++look_;
     const auto here = std::ranges::find(*files, identity_, &FoundFile::identity);
     if (here != files->end()) name_ = here->name;  // else it was removed
-    for (const FoundFile& file : *files)
-      if (const Left* left = left_of(file.identity); left != nullptr && left->path != file.path)
-        change_left(
-            [&](LeftFiles& all) { std::ranges::find(all.files, file.identity, &Left::identity)->path = file.path; });
+    bool is_there = here != files->end();          // the folder, and not what it is mounted on
+    for (const FoundFile& file : *files) {
+      const auto left = left_.find(file.identity);
+      if (left == left_.end()) continue;
+      if (is_another(left->second, file)) {
+        forget_left(file.identity);
+        continue;
+      }
+      left->second.path = file.path;
+      left->second.look = look_;
+      is_there = true;
+    }
     const auto first =
         std::ranges::find_if(*files, [&](const FoundFile& file) { return !is_read_before(file.name, name_); });
-    for (auto file = first; file != files->end(); ++file) {
-      if (file->identity == identity_) continue;
-      const Left* left = left_of(file->identity);
-      if (left == nullptr) return Next{*file, std::nullopt};
-      if (config_.follow && left->size != file->size) return Next{*file, *left};
+    for (auto file = first; file != files->end(); ++file) take_in(*file, true);
+    if (!config_.follow) return {};
+    for (auto file = files->begin(); file != first; ++file) take_in(*file, false);
+    if (is_there) look_for_missed();
+    // They may have other names when one of them has been read.
+    if (files_->is_one_file() && round_.size() > 1) round_.erase(std::next(round_.begin()), round_.end());
+    return {};
+  }
+
+  void take_in(const FoundFile& file, bool is_behind) {
+    if (file.identity == identity_) return;
+    const Left* left = left_of(file.identity);
+    if (left == nullptr || (left->is_passed_over && left->size != file.size)) {
+      if ((is_behind && left == nullptr) || is_new(file)) round_.push_back({file, std::nullopt});
+    } else if (config_.follow && !left->is_passed_over &&
+               (left->size != file.size || (left->is_open && file.written + kLinger <= clock_->now()))) {
+      round_.push_back({file, *left});
     }
-    if (!config_.follow) return std::nullopt;
-    for (auto file = files->begin(); file != first; ++file) {
-      if (file->identity == identity_) continue;
-      const Left* left = left_of(file->identity);
-      if (left != nullptr && left->size != file->size) return Next{*file, *left};
-      if (left == nullptr && is_new(*file)) return Next{*file, std::nullopt};
+  }
+
+  // By the number of one that was removed?
+  static bool is_another(const Left& left, const FoundFile& file) {
+    if (left.born != Time{} && file.born != Time{}) return left.born != file.born;
+    return left.size == file.size && left.written != file.written && left.name() != file.name && left.written != Time{};
+  }
+
+  // What is not in the folder may be what a link led to before, or gone.
+  void look_for_missed() {
+    std::vector<std::uint64_t> gone;
+    for (auto& [identity, left] : left_) {
+      if (left.look == look_) {
+        left.missed.reset();
+        continue;
+      }
+      const auto now = left.path.empty() ? Result<std::optional<FileFacts>>() : facts_of(left.path);
+      if (!now) continue;
+      if (*now && (*now)->identity == identity && !(left.born != Time{} && left.born != (*now)->born)) {
+        left.missed.reset();
+        if ((*now)->size != left.size && !left.is_passed_over)
+          round_.push_back({{left.path, name_, identity, (*now)->size, {}, {}}, left});
+      } else if (!left.missed) {
+        left.missed = clock_->elapsed();
+      } else if (clock_->elapsed() - *left.missed >= kGoneAfter) {
+        gone.push_back(identity);
+      }
     }
-    // Not in the folder: what a link led to before.
-    for (const Left& left : left_->files) {
-      const auto now = left.path.empty() ? std::nullopt : facts_of(left.path);
-      if (!now || !*now || (*now)->identity != left.identity || (*now)->size == left.size) continue;
-      return Next{{left.path, name_, left.identity, (*now)->size}, left};
-    }
-    return std::nullopt;
+    for (const std::uint64_t identity : gone) forget_left(identity);
   }
 
   // Of a name that is read before the one in hand: has none of it been read, under whatever name? What rotation has
-  // packed or copied has.
+  // packed or copied has. What is not read is remembered, until it changes.
   bool is_new(const FoundFile& file) {
-    if (files_->is_one_file() || passed_over_.contains(file.identity)) return false;
+    if (files_->is_one_file()) return false;
     const auto is_of = [&](std::string_view of) {
-      return is_rotated_name(file.name, of) || is_rotated_name(file.name, stem_of(of));
+      return !of.empty() && (is_rotated_name(file.name, of) || is_rotated_name(file.name, stem_of(of)));
     };
-    bool is_known = is_of(name_) || is_at(file, place());
-    for (const Left& left : left_->files)
-      is_known = is_known || (!left.path.empty() && is_of(left.name())) || is_at(file, place_of(left));
-    if (!is_known && !left_->has_forgotten && is_readable(file)) return true;
-    if (passed_over_.size() >= kPassedOverMax) passed_over_.clear();
-    passed_over_.insert(file.identity);
-    if (!is_known)
-      config_.tell(fmt::format(
-          "{}: {} is not read: its name stands before {}, and whether it was read before is not known any more",
-          config_.path, file.path, name_));
+    const bool is_rotated = is_of(name_) || std::ranges::any_of(left_, [&](const auto& other) {
+                              return other.first != file.identity && is_of(other.second.name());
+                            });
+    const auto holds = what_it_holds(file);
+    if (!holds && holds.error().code == Error::Code::unreadable) {  // that may pass
+      trouble_ = holds.error().message;
+      return false;
+    }
+    if (!is_rotated && holds && *holds == Holds::other && !has_forgotten_) return true;
+    const bool is_packed = is_rotated && (file.name.ends_with(".zst") || file.name.ends_with(".gz"));
+    std::string why;
+    if (!holds && !is_rotated)
+      why = holds.error().message;
+    else if (holds && *holds == Holds::the_same)
+      why = is_rotated ? "" : "it holds what another file held that was read";
+    else if (is_rotated)
+      why = is_packed ? "" : "by its name it is what rotation has made of a file that was read";
+    else
+      why = fmt::format("its name stands before {}, and whether it was read before is not known any more", name_);
+    put_left(file.identity, {file.size, 0, 0, false, true, file.born, file.written, file.path});
+    if (!why.empty()) config_.tell(fmt::format("{}: {} is not read: {}", config_.path, file.path, why));
     return false;
   }
 
-  static Place place_of(const Left& left) { return {0, left.identity, left.byte, left.digest, {}, nullptr}; }
-  bool is_at(const FoundFile& file, const Place& place) const {
-    if (place.byte == 0) return false;  // before any file stands the same
-    const auto there = at_place(file, place);
-    return there && *there;
-  }
-  // What cannot be unpacked here is nothing to go on with.
-  static bool is_readable(const FoundFile& file) {
-    char first = 0;
+  enum class Holds : std::uint8_t { the_same, other };
+  // The bytes that were read of another one? Of a few only when there is nothing else: many begin in the same way.
+  Result<Holds> what_it_holds(const FoundFile& file) {
     const auto reader = FileReader::open(file.path);
-    return reader && (*reader)->read(&first, 1, {});
+    if (!reader) return tl::unexpected(reader.error());
+    std::string text(kCompared, '\0');
+    std::size_t size = 0;
+    for (bool ends = false; !ends && size < text.size();) {
+      const auto got = (*reader)->read(text.data() + size, text.size() - size, {});
+      if (!got) return tl::unexpected(got.error());
+      ends = got->value_or(0) == 0;
+      size += got->value_or(0);
+    }
+    text.resize(size);
+    const auto is_same = [&](std::uint64_t byte, std::uint64_t digest) {
+      if (byte == 0 || (byte < kKnownBy && byte != size)) return false;
+      if (byte > size) {
+        if (size < kCompared) return false;
+        const auto there = at_place(file, {.byte = byte, .digest = digest});
+        return there && *there;
+      }
+      const std::size_t known = std::min(byte, kKnownBy);
+      return hash_bytes(std::string_view(text).substr(byte - known, known)) == digest;
+    };
+    const bool is_known = is_same(byte_, hash_bytes(tail_)) || std::ranges::any_of(left_, [&](const auto& other) {
+                            return other.first != file.identity && is_same(other.second.byte, other.second.digest);
+                          });
+    return is_known ? Holds::the_same : Holds::other;
   }
 
+  static Place place_of(const Left& left) { return {.byte = left.byte, .digest = left.digest}; }
+
   // In a file that was left: what has come since.
-  Result<Polled> go_on_in(Block& into, const Next& next) {
+  Result<Polled> go_on_in(Block& into, const Next& to) {
+    const Next next = to;
+    round_.pop_front();
     auto there = at_place(next.file, place_of(*next.left));
     if (!there) {
       trouble_ = there.error().message;
-      rest_.append(into.bytes.view());
-      into.clear();
+      put_back(into);
       watch_->wait(kLookAgain);
       return Polled::nothing;
     }
     if (!*there && files_->is_one_file() &&
         is_read_before(next.file.name, name_)) {  // its number is another file's now
       forget_left(next.file.identity);
-      rest_.append(into.bytes.view());
-      into.clear();
+      put_back(into);
       return Polled::nothing;
     }
-    Result<Polled> given = Polled::nothing;
-    if (skipping_)
-      given = end_line(into);  // nobody comes back into the middle of a line
-    else
-      into.clear();  // its line is not whole: it is read again when it is
+    Result<Polled> given = leave_line(into);
     if (!given) return given;
     if (!*there) {  // cut, or begun anew
       if (next.left->byte > 0)
@@ -690,10 +1100,7 @@ class FileSource final : public Source {
       if (!used) return tl::unexpected(used.error());
       return given;
     }
-    leave();
-    forget_left(next.file.identity);
-    come_back();
-    adopt(std::move((*there)->first), next.file, std::move((*there)->second));
+    turn_to(Opened{next.file, std::move((*there)->first), std::move((*there)->second)}, true);
     return given;
   }
 
@@ -704,8 +1111,40 @@ class FileSource final : public Source {
     return clock_->elapsed() - *noticed_ >= kLinger;  // whatever the file system's clock says
   }
 
+  // A line that is not whole is read again when it is; but nobody comes back into the middle of one that was cut.
+  Result<Polled> leave_line(Block& into) {
+    if (skipping_) return end_line(into);
+    put_back(into);  // the next file forgets it
+    return Polled::nothing;
+  }
+
+  // For one of which nothing was read, while this one is written.
+  Result<Polled> leave_for(Block& into, const FoundFile& file) {
+    const FoundFile next = file;
+    round_.pop_front();
+    const bool is_open = !skipping_ && !into.bytes.empty();
+    Result<Polled> given = leave_line(into);
+    if (!given) return given;
+    const auto used = use(next, is_open);
+    if (!used) return tl::unexpected(used.error());
+    return given;
+  }
+
+  // As if it were another file from there on: what comes next is another line.
+  Result<Polled> end_open_line(Block& into) {
+    Result<Polled> given = end_line(into);
+    if (!given) return given;
+    const FoundFile same{path_, name_, identity_, 0, {}, {}};
+    auto there = at_place(same, place());
+    if (there && *there) turn_to(Opened{same, std::move((*there)->first), std::move((*there)->second)}, false);
+    is_open_ = false;
+    return given;
+  }
+
   // Its last line is finished, with a line break or without.
-  Result<Polled> end_file(Block& into, const FoundFile& next) {
+  Result<Polled> end_file(Block& into, const FoundFile& file) {
+    const FoundFile next = file;
+    if (!round_.empty()) round_.pop_front();
     Result<Polled> given = end_line(into);
     if (!given) return given;
     const auto used = use(next);
@@ -728,12 +1167,14 @@ class FileSource final : public Source {
 
   // Somebody has copied it away and cut it, or begun it anew.
   Result<Polled> was_cut(Block& into) {
-    const auto files = files_->files(true);
+    const auto files = settled_files();
     if (!files) return tl::unexpected(files.error());
+    round_.clear();
     if (!skipping_) {
-      const auto found = find(place(), *files, identity_);
+      auto found = find(place(), *files, identity_);
       if (!found) return tl::unexpected(found.error());
       if (*found) {
+        turn_to(std::move(**found), false, false);
         config_.tell(
             fmt::format("{}: it was copied and cut; what was not read yet is read from {}", config_.path, name_));
         into.clear();
@@ -744,8 +1185,7 @@ class FileSource final : public Source {
         fmt::format("{}: somebody has cut it behind line {}; it is read from its beginning, and lines that were "
                     "written meanwhile may be lost",
                     config_.path, line_ - 1));
-    const FoundFile same{files_->path_of(name_), name_, identity_};
-    return end_file(into, same);
+    return end_file(into, {files_->path_of(name_), name_, identity_, 0, {}, {}});
   }
 
   // Of a file that is followed, what the disk could not give may come later.
@@ -772,15 +1212,45 @@ class FileSource final : public Source {
 
   Bytes rest_;
   std::uint64_t line_ = 1, first_wanted_ = 1;
-  std::string path_;  // where the file in hand stood when it was opened
-  std::shared_ptr<const LeftFiles> left_ = std::make_shared<const LeftFiles>();
-  std::set<std::uint64_t> passed_over_;  // by their numbers: they are not read, and that was said where it has to be
-  std::deque<Place> places_;             // ascending by line
+  std::string path_;          // where the file in hand stood when it was opened
+  std::deque<Place> places_;  // ascending by line
   std::string header_;
   bool at_header_ = false;
+  bool is_open_ = false;  // it was left in the middle of a line
   bool skipping_ = false, paused_ = false, ended_ = false;
+  bool has_turned_ = false;
+
+  // Files that were left, by their numbers; and what has changed there that no epoch has yet.
+  std::unordered_map<std::uint64_t, Left> left_;
+  bool is_out_of_order_ = false, has_forgotten_ = false;
+  struct Change {
+    std::uint64_t identity = 0;
+    std::optional<Left> now;  // nothing: it is not left any more
+  };
+  std::deque<Change> changes_;
+  std::uint64_t changes_before_ = 0;
+
+  // The first `turn_` have been taken, counted from the first start; the ones behind `turns_before_` are here.
+  std::deque<Turn> turns_;
+  std::uint64_t turns_before_ = 0, turn_ = 0;
+  std::set<std::uint64_t> kept_turns_, wrong_turns_;   // what durable state has of them, and of some that are none now
+  std::unordered_map<std::uint64_t, FoundFile> near_;  // where to find them
+  // What notes() has said, until it is stored.
+  struct Asked {
+    std::uint64_t next_offset = 0, changes = 0, turn = 0;
+    std::set<std::uint64_t> turns, wrong_turns;
+  };
+  std::optional<Asked> asked_;
+
+  // What a look at the folder has found, and what of it has not had its turn.
+  std::vector<FoundFile> listed_files_;
+  bool has_listed_ = false;
+  std::deque<Next> round_;
+  std::uint64_t look_ = 0;
+  FolderWatch::News news_;
+  bool looks_again_ = false;         // something was found the last time
   std::optional<Duration> noticed_;  // that there is a file behind the one in hand
-  std::optional<Duration> listed_;
+  std::optional<Duration> looked_;
   std::string trouble_;
 };
 

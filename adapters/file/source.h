@@ -13,8 +13,10 @@
 // that does not work (network file systems) it looks again by itself.
 //
 // Going back: the bookmark of a position is the file's number, the place in it and a digest of the bytes before that,
-// and the same of the last files that were left, so a restart finds the file under the name that rotation gave it, goes
-// there at once (what is packed is unpacked up to there), and refuses when it has gone or holds something else. A file
+// so a restart finds the file under the name that rotation gave it, goes there at once (what is packed is unpacked up
+// to there), and refuses when it has gone or holds something else. The same of each file that was left is a note, and
+// so is each turn from one file to another that was taken behind the position: what had been read comes again in the
+// order and with the numbers that it had, whatever was appended meanwhile. A file
 // that is copied and cut (copytruncate) is read on in its copy; without a copy that is said, and it begins anew.
 // Standard input and pipes cannot go back.
 #pragma once

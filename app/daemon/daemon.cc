@@ -452,9 +452,9 @@ Daemon::Made Daemon::made_generation(CompiledSet rules, Anew anew) {
       feed.goes_on.resize(feed.partitions.size());
       for (std::size_t p = 0; p < feed.partitions.size(); ++p)
         for (std::size_t i = 0; i < resumed->from.size(); ++i) {
-          const Progress& from = resumed->from[i];
+          Progress& from = resumed->from[i];
           if (from.partition != feed.partitions[p]) continue;
-          own.push_back({static_cast<std::uint32_t>(p), from.next_offset, from.bookmark});
+          own.push_back({static_cast<std::uint32_t>(p), from.next_offset, from.bookmark, std::move(from.notes)});
           feed.goes_on[p] = {from.next_offset, std::move(resumed->readings[i].memory)};
           read_to[p] = resumed->readings[i].read_to;
         }

@@ -98,7 +98,7 @@ class Life {
       REQUIRE(source);
       std::vector<Progress> from;
       for (const Progress& progress : resumed->from)
-        if (progress.partition == i) from.push_back({0, progress.next_offset, progress.bookmark});
+        if (progress.partition == i) from.push_back({0, progress.next_offset, progress.bookmark, progress.notes});
       REQUIRE((*source)->start(from));
       if (from.empty()) from.push_back({0, 1, {}});
       sources.push_back(std::make_unique<UpTo>(std::move(*source), from));

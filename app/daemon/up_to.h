@@ -34,6 +34,9 @@ class UpTo final : public Source {
   std::string bookmark(std::uint32_t partition, std::uint64_t next_offset) const override {
     return source_->bookmark(partition, next_offset);
   }
+  std::vector<SourceNote> notes(std::uint32_t partition, std::uint64_t next_offset) override {
+    return source_->notes(partition, next_offset);
+  }
   std::string trouble() const override { return source_->trouble(); }
 
  private:

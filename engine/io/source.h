@@ -25,11 +25,20 @@
 
 namespace tocsin {
 
+// One of the things, of which there may be many, that a source has to know to go on and that hardly ever change: a file
+// that has been read to its end.
+struct SourceNote {
+  std::string key, value;
+  bool gone = false;
+  friend bool operator==(const SourceNote&, const SourceNote&) = default;
+};
+
 // How far a partition has been read: the next offset to deliver.
 struct Progress {
   std::uint32_t partition = 0;
   std::uint64_t next_offset = 0;
-  std::string bookmark{};  // what the source said of it (Source::bookmark)
+  std::string bookmark{};           // what the source said of it (Source::bookmark)
+  std::vector<SourceNote> notes{};  // for `start`: all that are kept, each key once
   friend bool operator==(const Progress&, const Progress&) = default;
 };
 
@@ -71,6 +80,11 @@ class Source {
   // is still the same: to be stored with it. Asked for the beginning or the end of a block that was polled, or where it
   // started, not before what is `stored`. Empty: the offset says all.
   virtual std::string bookmark(std::uint32_t, std::uint64_t /*next_offset*/) const { return {}; }
+
+  // What belongs to a bookmark, and is too much to stand in it whole each time: which notes have come, have changed or
+  // have gone since the position that was `stored` last. Asked right after the bookmark of the same position, and again
+  // where that could not be stored; no earlier position is asked for after that.
+  virtual std::vector<SourceNote> notes(std::uint32_t, std::uint64_t /*next_offset*/) { return {}; }
 
   // A checkpoint that holds these positions is durable: nothing before them is asked for again.
   virtual void stored(std::span<const Progress> safe) = 0;

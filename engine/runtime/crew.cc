@@ -306,11 +306,12 @@ Crew::Inlet& Crew::inlet_of(std::size_t partition, std::uint32_t& in_source) {
   TOCSIN_ASSERT(false);
 }
 
-std::string Crew::bookmark(std::size_t partition, std::uint64_t next_offset) {
+Crew::Mark Crew::mark(std::size_t partition, std::uint64_t next_offset) {
   std::uint32_t in_source = 0;
   Inlet& inlet = inlet_of(partition, in_source);
   const std::scoped_lock lock(inlet.mutex);
-  return inlet.feed.source->bookmark(in_source, next_offset);
+  std::string bookmark = inlet.feed.source->bookmark(in_source, next_offset);
+  return {std::move(bookmark), inlet.feed.source->notes(in_source, next_offset)};
 }
 
 std::string Crew::memory(std::size_t partition) {

@@ -88,7 +88,11 @@ class Crew {
   void work_off();
 
   // Of the source that partition `partition` of the engine is of; from any thread.
-  std::string bookmark(std::size_t partition, std::uint64_t next_offset);
+  struct Mark {
+    std::string bookmark;
+    std::vector<SourceNote> notes;
+  };
+  Mark mark(std::size_t partition, std::uint64_t next_offset);
   std::string memory(std::size_t partition);         // of its decoder
   void stored(std::span<const Progress> positions);  // by partition of the engine
   std::uint64_t held_bytes() const { return *held_; }

@@ -25,6 +25,7 @@ constexpr std::size_t kLooksMost = 16'384, kSweptMost = 4'096;
 constexpr std::size_t kLeftFree = 4, kLeastFree = std::size_t{64} << 10;
 // A shard looks at so many programs for each piece of its work to find out how much it holds.
 constexpr std::size_t kWeighed = 64;
+constexpr std::string_view kBehindNotes = "\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
 
 }  // namespace
 
@@ -79,6 +80,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
     out.outboxes = std::move((*newest)->outboxes);
   }
   const RuleSet& rules = engine_.rules();
+  notes_.resize(engine_.sources_of_partitions().size());
   forget(rebuilt.programs);
   const std::size_t known = ledger_.programs.size();
   numbers_ = ledger_.numbers_of(rules);
@@ -102,6 +104,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
       program = {};
     }
     const Cut cut = cut_of_today(comes_again, out);
+    if (const auto loaded = load_notes(out); !loaded) return tl::unexpected(loaded.error());
     const StateNames own(rules.schema, sources_);
     std::vector<Changes> elsewhere;
     if (!rebuilt.programs.empty()) {
@@ -189,6 +192,7 @@ Result<void> Keeper::load(const std::vector<ProgramId>& programs, bool watching,
   using Next = Result<std::optional<std::string>>;
   const Next kNext = std::optional<std::string>();
   const auto take = [&](std::string_view bytes, std::string_view value) -> Next {
+    if (NoteAddress::read(bytes)) return std::optional(std::string(kBehindNotes));
     const auto address = StateAddress::read(bytes);
     if (!address || address->program >= programs.size() || value.empty() ||
         value.front() != static_cast<char>(kStateVersion))
@@ -332,6 +336,45 @@ Cut Keeper::cut_of_today(const ComesAgain& comes_again, Resumed& out) const {
     out.readings.push_back({now.next_offset, now.memory});
   }
   return cut;
+}
+
+// By which partitions stand in addresses: the number of the source, and the place among its partitions.
+std::vector<std::pair<std::uint32_t, std::uint32_t>> Keeper::numbers_of_partitions() const {
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> out;
+  const std::vector<SourceId> sources = engine_.sources_of_partitions();
+  for (auto own = sources.begin(); own != sources.end(); ++own)
+    out.emplace_back(names_->number_of(*own), static_cast<std::uint32_t>(std::count(sources.begin(), own, *own)));
+  return out;
+}
+
+Result<void> Keeper::load_notes(Resumed& out) {
+  const auto numbers = numbers_of_partitions();
+  return store_.scan(NoteAddress::kFirst, {}, [&](std::string_view bytes, std::string_view value) -> Result<void> {
+    const auto address = NoteAddress::read(bytes);
+    if (!address) return failure(Error::Code::malformed, "the state holds an address that this version does not know");
+    const auto partition = static_cast<std::size_t>(
+        std::ranges::find(numbers, std::pair(address->source, address->partition)) - numbers.begin());
+    const auto from = std::ranges::find(out.from, partition, &Progress::partition);
+    if (from != out.from.end())
+      from->notes.push_back({std::string(address->key), std::string(value), false});
+    else
+      notes_of_nobody_.emplace_back(bytes);
+    return {};
+  });
+}
+
+void Keeper::collect_notes() {
+  note_changes_.clear();
+  for (const std::string& address : notes_of_nobody_) note_changes_.emplace_back(address, SourceNote{{}, {}, true});
+  const auto numbers = numbers_of_partitions();
+  for (std::size_t i = 0; i < notes_.size(); ++i)
+    for (const SourceNote& note : notes_[i])
+      NoteAddress{numbers[i].first, numbers[i].second, note.key}.append(note_changes_.emplace_back("", note).first);
+  // A source that begins anew may have notes by the keys of those that are nobody's any more: the last one counts.
+  std::ranges::stable_sort(note_changes_, {}, [](const auto& change) { return change.first; });
+  const auto behind = std::ranges::unique(note_changes_.rbegin(), note_changes_.rend(), {},
+                                          [](const auto& change) { return change.first; });
+  note_changes_.erase(note_changes_.begin(), behind.begin().base());
 }
 
 Result<void> Keeper::sound() const {
@@ -498,6 +541,10 @@ Result<Keeper::Stored> Keeper::store() {
   sweep();
   std::vector<std::span<const StateChange>> runs;
   for (Changes& changes : changes_) out.changes += runs.emplace_back(changes.sorted()).size();
+  collect_notes();
+  std::vector<StateChange> notes;
+  for (const auto& [address, note] : note_changes_) notes.push_back({address, note.value, note.gone});
+  out.changes += runs.emplace_back(notes).size();
   const std::string manifest = ledger_.bytes();
   EpochUnit unit;
   unit.epoch = out.epoch = Epoch{newest_.number + 1};
@@ -509,6 +556,9 @@ Result<Keeper::Stored> Keeper::store() {
   store_.delivered(delivered_);
   out.bytes = *stored;
   for (Changes& changes : changes_) changes.clear();
+  for (auto& of_partition : notes_) of_partition.clear();
+  note_changes_.clear();
+  notes_of_nobody_.clear();
   for (const auto& part : parts_) {
     part->may_evict = true;
     part->stage = Part::Stage::judging;

@@ -94,6 +94,8 @@ class Keeper {
     ledger_.cut.partitions[partition].bookmark = std::move(of_source);
     ledger_.cut.partitions[partition].memory = std::move(of_decoder);
   }
+  // What has changed among the notes of the source that belong to its bookmark: instead of what was said before.
+  void set_notes(std::uint32_t partition, std::vector<SourceNote> notes) { notes_[partition] = std::move(notes); }
   // The cut that was stored last, by partition of the engine; any thread. Nothing: none was since `restore`.
   std::optional<Cut> stored() const;
   // How far sinks have come: durable with the next epoch.
@@ -150,6 +152,9 @@ class Keeper {
   Result<void> take(std::span<Changes> from, const std::vector<ProgramId>& programs, const StateNames& names,
                     bool watching);
   Cut cut_of_today(const ComesAgain& comes_again, Resumed& out) const;
+  Result<void> load_notes(Resumed& out);
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> numbers_of_partitions() const;
+  void collect_notes();
   void sweep();
   bool wants_sweep();
   bool has_run_out(const StateAddress& address, StateReader& reader, std::string_view value) const;
@@ -164,7 +169,12 @@ class Keeper {
   std::vector<std::uint32_t> numbers_;  // of programs
   std::vector<bool> has_index_;         // by program: that of when something is due for its keys is as it must be
   std::vector<Changes> changes_;        // by shard
-  std::vector<Cold> cold_;              // by shard
+  // By partition, for the epoch in hand; all of them as it writes them, in the order of addresses; and notes of sources
+  // and partitions that are there no more, which go with the next one.
+  std::vector<std::vector<SourceNote>> notes_;
+  std::vector<std::pair<std::string, SourceNote>> note_changes_;
+  std::vector<std::string> notes_of_nobody_;
+  std::vector<Cold> cold_;  // by shard
   const KeeperLimits limits_;
   std::vector<std::unique_ptr<Part>> parts_;  // by lane
   std::vector<std::unique_ptr<Room>> rooms_;  // by shard

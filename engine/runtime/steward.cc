@@ -72,9 +72,11 @@ void Steward::look(Duration now) {
 }
 
 Result<void> Steward::store(Duration now) {
-  for (const Progress& progress : keeper_.positions())
-    keeper_.set_bookmark(progress.partition, crew_.bookmark(progress.partition, progress.next_offset),
-                         crew_.memory(progress.partition));
+  for (const Progress& progress : keeper_.positions()) {
+    auto [bookmark, notes] = crew_.mark(progress.partition, progress.next_offset);
+    keeper_.set_bookmark(progress.partition, std::move(bookmark), crew_.memory(progress.partition));
+    keeper_.set_notes(progress.partition, std::move(notes));
+  }
   keeper_.delivered(standing_.delivered, standing_.sinks);
   storing_since_ = now.us;
   auto stored = keeper_.store();

@@ -51,6 +51,31 @@ struct StateAddress {
   }
 };
 
+// Where a note of a source stands (engine/io/source.h), behind all state of rules:
+//   0xFFFF, the source's number (4 bytes, big-endian), its partition (4, big-endian), the note's key
+struct NoteAddress {
+  std::uint32_t source = 0, partition = 0;
+  std::string_view key;
+
+  void append(std::string& out) const {
+    out += kFirst;
+    for (const std::uint32_t number : {source, partition})
+      for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(number >> shift);
+    out += key;
+  }
+  // Nothing: the bytes are no such address.
+  static std::optional<NoteAddress> read(std::string_view bytes) {
+    if (bytes.size() < 10 || !bytes.starts_with(kFirst)) return std::nullopt;
+    NoteAddress out;
+    for (std::size_t i = 2; i < 6; ++i) out.source = out.source << 8 | static_cast<std::uint8_t>(bytes[i]);
+    for (std::size_t i = 6; i < 10; ++i) out.partition = out.partition << 8 | static_cast<std::uint8_t>(bytes[i]);
+    out.key = bytes.substr(10);
+    return out;
+  }
+
+  static constexpr std::string_view kFirst = "\xFF\xFF";
+};
+
 // What stands for the key in an address of kind `due`: they are in the order of times.
 struct TimedKey {
   Time at{};

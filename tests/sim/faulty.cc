@@ -123,6 +123,18 @@ Result<std::optional<std::uint64_t>> FaultyDisk::identity(const std::string& pat
 
 // ----- the source -----------------------------------------------------------------------------------------
 
+namespace {
+
+// In the order of keys: some come, change and go with each position.
+std::vector<SourceNote> notes_at(std::uint64_t next) {
+  std::vector<SourceNote> out;
+  for (std::uint64_t i = 0; i < 4; ++i)
+    if ((next >> i) % 2 != 0) out.push_back({"note " + std::to_string(i), std::to_string(next >> (i + 1)), false});
+  return out;
+}
+
+}  // namespace
+
 Result<void> FaultySource::start(std::span<const Progress> from) {
   std::vector<bool> is_named(parts_.size());
   for (const Progress& progress : from) {
@@ -135,6 +147,11 @@ Result<void> FaultySource::start(std::span<const Progress> from) {
       log_.wrong = "records are asked for that are none";
     if (!progress.bookmark.empty() && progress.bookmark != bookmark(progress.partition, progress.next_offset))
       log_.wrong = "a bookmark came back as that of another place: " + progress.bookmark;
+    std::vector<SourceNote> notes = progress.notes;
+    std::ranges::sort(notes, {}, &SourceNote::key);
+    if (!progress.bookmark.empty() && notes != notes_at(next))
+      log_.wrong = "other notes came back than those of the place: " + progress.bookmark;
+    parts_[progress.partition].noted = next;
   }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     if (!is_named[i] && log_.safe[i] > 1) log_.wrong = "a partition begins anew that was stored";
@@ -194,8 +211,23 @@ std::string FaultySource::bookmark(std::uint32_t partition, std::uint64_t next_o
   return "place " + std::to_string(partition) + ":" + std::to_string(std::max<std::uint64_t>(next_offset, 1));
 }
 
+std::vector<SourceNote> FaultySource::notes(std::uint32_t partition, std::uint64_t next_offset) {
+  const Part& part = parts_[partition];
+  const std::uint64_t next = std::max<std::uint64_t>(next_offset, 1);
+  std::vector<SourceNote> out = notes_at(next);
+  for (const SourceNote& before : notes_at(part.noted)) {
+    const auto now = std::ranges::find(out, before.key, &SourceNote::key);
+    if (now == out.end())
+      out.push_back({before.key, {}, true});
+    else if (now->value == before.value)
+      out.erase(now);
+  }
+  return out;
+}
+
 void FaultySource::stored(std::span<const Progress> safe) {
   for (const Progress& progress : safe) {
+    parts_[progress.partition].noted = std::max<std::uint64_t>(progress.next_offset, 1);
     std::uint64_t& known = log_.safe[progress.partition];
     if (std::max<std::uint64_t>(progress.next_offset, 1) < known) log_.wrong = "what is stored went back";
     known = std::max(known, progress.next_offset);

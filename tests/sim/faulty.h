@@ -62,12 +62,14 @@ class FaultySource final : public Source {
   void pause(std::uint32_t partition) override;
   void resume(std::uint32_t partition) override { parts_[partition].is_paused = false; }
   std::string bookmark(std::uint32_t partition, std::uint64_t next_offset) const override;
+  std::vector<SourceNote> notes(std::uint32_t partition, std::uint64_t next_offset) override;
   void stored(std::span<const Progress> safe) override;
   bool has_failed() const { return has_failed_; }
 
  private:
   struct Part {
     std::uint64_t next = 1;
+    std::uint64_t noted = 0;       // of which position durable state has the notes; 0: it has none
     std::set<std::uint64_t> ends;  // of blocks, and where it started
     bool is_paused = false, told_end = false;
   };

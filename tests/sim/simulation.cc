@@ -570,6 +570,7 @@ class Simulation {
     const auto ledger = Ledger::read(store_->newest().value()->manifest);
     std::set<std::string> due;
     const auto scanned = store_->scan({}, {}, [&](std::string_view bytes, std::string_view) -> Result<void> {
+      if (NoteAddress::read(bytes)) return {};
       const auto address = StateAddress::read(bytes);
       if (ledger->programs[address->program].name.empty())
         fails("what a rule has left that is gone stands in durable state");
