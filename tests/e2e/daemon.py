@@ -58,9 +58,9 @@ class Folder:
 
     def get(self, path):
         """Status and body of what the control API answers; 0: nobody does."""
-        client = http.client.HTTPConnection("localhost", timeout=10)
+        client = http.client.HTTPConnection("localhost", timeout=60)
         client.sock = socket.socket(socket.AF_UNIX)
-        client.sock.settimeout(10)
+        client.sock.settimeout(60)
         try:
             client.sock.connect(self.path("control"))
             client.request("GET", path)
@@ -83,13 +83,22 @@ class Folder:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def becomes(is_so, seconds=30):
+def becomes(is_so, seconds=60):
+    """Whether it does: a busy machine takes its time, and what is broken stays so."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if is_so():
             return True
         time.sleep(0.05)
     return False
+
+
+def ends(daemon, seconds=60):
+    """Its exit code."""
+    try:
+        return daemon.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("it has not ended after %d s" % seconds)
 
 
 def run(test, prefix):

@@ -12,20 +12,21 @@ fail() {
   cat log
   exit 1
 }
-# What has to become true soon.
+# What has to become true soon. A minute: a busy machine takes its time, and what is broken stays so.
 soon() { # WHAT COMMAND...
-  local what=$1
+  local what=$1 until=$((SECONDS + 60))
   shift
-  for _ in $(seq 100); do
-    "$@" && return
+  until "$@"; do
+    [ "$SECONDS" -lt "$until" ] || fail "$what"
     sleep 0.1
   done
-  fail "$what"
 }
 has() { grep -q -- "$2" "$1" 2> /dev/null; }
+has_ended() { ! kill -0 "$1" 2> /dev/null; }
 end() { # CODE SIGNAL
   local code=0
   kill -"$2" "$daemon"
+  soon "$2: it does not end" has_ended "$daemon"
   wait "$daemon" || code=$?
   daemon=
   [ "$code" -eq "$1" ] || fail "$2: exit code $code"

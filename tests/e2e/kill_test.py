@@ -160,7 +160,7 @@ class Campaign(Folder):
         name, where, most = POINTS[number % len(POINTS)]
         point = "%s %d" % (where, self.random.randrange(most) + 1)
         daemon = self.begin(LD_PRELOAD=self.preload, TOCSIN_KILL_AT=point)
-        self.live(file, 30, lambda: daemon.poll() is not None)
+        self.live(file, 120, lambda: daemon.poll() is not None)
         if daemon.poll() is None:
             daemon.kill()
             daemon.wait()
@@ -173,7 +173,7 @@ class Campaign(Folder):
     def kill_from_without(self, file, says_something):
         daemon = self.begin()
         self.live(file, self.random.random() * 0.5)
-        patience = time.monotonic() + 30
+        patience = time.monotonic() + 120
         while says_something and not lines_in(self.path("alerts.ndjson")) and time.monotonic() < patience:
             time.sleep(0.05)  # a busy machine takes longer than a life
         if daemon.poll() is not None:
@@ -226,7 +226,7 @@ class Campaign(Folder):
 
     def save(self, *words):
         """What goes wrong: "" nothing."""
-        asked = self.ask("savepoint", "create", *words, "--addr", "unix:control")
+        asked = self.ask("savepoint", "create", *words, "--addr", "unix:control", "--timeout", "60s")
         return asked.stdout if asked.returncode != 0 else ""
 
     def end(self, daemon, savepoint):
@@ -237,7 +237,7 @@ class Campaign(Folder):
         else:
             daemon.send_signal(signal.SIGTERM)
         try:
-            code = daemon.wait(30)
+            code = daemon.wait(60)
         except subprocess.TimeoutExpired:
             daemon.kill()
             return wrong or "the daemon does not end"

@@ -16,7 +16,7 @@ import sys
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon import becomes, run
+from daemon import becomes, ends, run
 
 RULES = """event a has k text, ts time
   timestamp ts in ms
@@ -109,7 +109,7 @@ def test(folder):
     daemon = folder.start()
     assert becomes(lambda: "tocsin_last_checkpoint_size_bytes" in folder.get("/metrics")[1]), folder.read("log")
     folder.write("a.rules", RULES.replace("3 a", "4 a"))
-    asked = folder.ask("reload", "--addr", "unix:control")
+    asked = folder.ask("reload", "--addr", "unix:control", "--timeout", "60s")
     assert asked.returncode == 0, asked.stdout
     text = folder.get("/metrics")[1]
     assert complaints(text) == [], complaints(text)
@@ -130,7 +130,7 @@ def test(folder):
         assert asked.returncode == 0, "promtool: " + asked.stdout
         print("promtool has nothing to say")
     daemon.send_signal(signal.SIGTERM)
-    assert daemon.wait(30) == 0, "SIGTERM: exit code %d" % daemon.returncode
+    assert ends(daemon) == 0, "SIGTERM: exit code %d" % daemon.returncode
 
 
 if __name__ == "__main__":
