@@ -89,28 +89,18 @@ TEST_CASE("answers that go on: in chunks, or up to the end of the connection; le
     const Raw gone(daemon);
     gone.send("GET /api/v1/tap HTTP/1.1\r\nHost: localhost\r\n\r\n");
     std::string out;
-    gone.receive(out, 200);
-    CHECK(contains(out, "\"event\""));
+    CHECK(gone.receive_until(out, "\"event\""));
   }
-  for (int i = 0; i < 500 && !daemon.desk.looking.expired(); ++i)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(daemon.desk.looking.expired());
+  CHECK(soon([&] { return !daemon.desk.is_looked_at(); }));
 }
 
 TEST_CASE("an answer that goes on and is not read holds up nobody, and is let go in time") {
-  const Served daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
+  Served daemon([](ControlOptions& options) { options.response_time = milliseconds(300); });
   const Raw deaf(daemon);
   deaf.send("GET /api/v1/tap?what=events:x&where=large HTTP/1.1\r\nHost: localhost\r\n\r\n");
   CHECK(daemon.ask(daemon.tcp(), "GET", "/-/healthy").status == 200);
-  const auto is_let_go = [&] {
-    for (int i = 0; i < 1'000; ++i) {
-      if (daemon.desk.looking.expired()) return true;
-      std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-    return false;
-  };
-  for (int i = 0; i < 500 && daemon.desk.taps.empty(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  CHECK(is_let_go());
+  CHECK(soon([&] { return daemon.desk.taps_asked() == 1; }));
+  CHECK(soon([&] { return !daemon.desk.is_looked_at(); }));
 }
 
 TEST_CASE("tap: how samples are laid out, what is said of them, and exit codes") {
@@ -156,7 +146,7 @@ TEST_CASE("tap: how samples are laid out, what is said of them, and exit codes")
   CHECK(quiet.code == 4);
   CHECK(contains(quiet.err, "not in time"));
   std::thread ending([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    CHECK(soon([&] { return daemon.desk.samples_shown() > 1; }));  // the second behind what is on its way
     daemon.server.reset();
   });
   const Ran stopped = tap({"events:login"});

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <functional>
@@ -107,7 +108,7 @@ class FakeDesk : public Desk {
       return !ends;
     }
     TapAsked asked;
-    std::uint64_t shown = 0;
+    std::atomic<std::uint64_t> shown = 0;
   };
   void tap(const TapAsked& asked, Reply reply) override {
     const std::scoped_lock lock(mutex);
@@ -118,6 +119,25 @@ class FakeDesk : public Desk {
     reply({200, {}, std::move(samples)});
   }
   void quit() override { ++quits; }
+
+  std::size_t reloads_asked() {
+    const std::scoped_lock lock(mutex);
+    return reloads.size();
+  }
+  std::size_t taps_asked() {
+    const std::scoped_lock lock(mutex);
+    return taps.size();
+  }
+  // How many samples whoever looks on has been given; 0: nobody does.
+  std::uint64_t samples_shown() {
+    const std::scoped_lock lock(mutex);
+    const auto samples = std::dynamic_pointer_cast<Samples>(looking.lock());
+    return samples != nullptr ? samples->shown.load() : 0;
+  }
+  bool is_looked_at() {
+    const std::scoped_lock lock(mutex);
+    return !looking.expired();
+  }
   ~FakeDesk() override {
     for (std::thread& thread : late) thread.join();
   }
@@ -184,15 +204,22 @@ class Raw {
     }
   }
   void half_close() const { ::shutdown(file_, SHUT_WR); }
+  // Until that is there; false: it never was.
+  bool receive_until(std::string& out, const std::string& part) const {
+    return soon([&] {
+      receive(out, 0);
+      return out.find(part) != std::string::npos;
+    });
+  }
   // Whether the other side has closed.
-  bool receive(std::string& out, int wait_ms = 5'000) const {
+  bool receive(std::string& out, int wait_ms = 60'000) const {
     const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms);
     char piece[4096];
     while (true) {
       const auto left =
           std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
       pollfd ready{file_, POLLIN, 0};
-      if (left <= 0 || poll(&ready, 1, static_cast<int>(left)) <= 0) return false;
+      if (poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) <= 0) return false;
       const ssize_t got = recv(file_, piece, sizeof piece, 0);
       if (got <= 0) return true;
       out.append(piece, static_cast<std::size_t>(got));

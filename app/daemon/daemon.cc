@@ -36,13 +36,8 @@ constexpr auto kTapEvery = std::chrono::milliseconds(10);
 constexpr Duration kStuckAfter = seconds(30), kStuckAtTheEnd = seconds(5);
 // How long the old rules stand still at most when the disk does not take what the new ones would begin from.
 constexpr Duration kReloadPatience = seconds(5);
-// Of what sources that cannot go back have at a stop, reading goes on for so long at most.
-constexpr Duration kRest = seconds(1);
 // Where a generation fails whose rules cannot be rebuilt.
 constexpr std::string_view kRebuild = "rebuild";
-// Changed files that would take away what rules remember have to stay as they are for so long before they are taken by
-// themselves, and files that have become empty: to save a file may be to empty it and then to write it.
-constexpr Duration kSaved = seconds(1), kSavedEmpty = seconds(10);
 // Rules that could not begin are tried again by themselves after so long.
 constexpr Duration kReloadAgain = minutes(1);
 
@@ -601,7 +596,7 @@ void Daemon::end() {
 void Daemon::read_rest() {
   is_at("stopping", "what standard input and sockets had already is being read");
   const std::shared_ptr<Generation> generation = current();
-  const Duration most = std::min(kRest, Duration{settings_.shutdown_grace.us / 10});
+  const Duration most = std::min(given_.patience.rest, Duration{settings_.shutdown_grace.us / 10});
   for (std::size_t i = 0; i < settings_.sources.size(); ++i)
     if (generation->rewinds[i] != nullptr && !std::holds_alternative<GeneratorSource>(settings_.sources[i].address))
       generation->crew->read_rest(SourceId(i), most);
@@ -840,8 +835,8 @@ bool Daemon::are_being_saved(const CompiledSet& now, const std::string& hash, co
   if (is_first) seen_at_ = clock_.elapsed();
   if (is_first && !empty.empty())
     log_.info("rules", fmt::format("{} is empty now; if it stays so, its rules go, with what they remember, in {} s",
-                                   empty, kSavedEmpty.us / 1'000'000));
-  return clock_.elapsed() - seen_at_ < (empty.empty() ? kSaved : kSavedEmpty);
+                                   empty, given_.patience.saved_empty.us / 1'000'000));
+  return clock_.elapsed() - seen_at_ < (empty.empty() ? given_.patience.saved : given_.patience.saved_empty);
 }
 
 // A rule that is called otherwise now and goes on with what it had is switched off as it was.

@@ -47,6 +47,14 @@ namespace tocsin::app {
 
 class Daemon final : public Desk {
  public:
+  // How long it waits where nobody can be asked; tests have others.
+  struct Patience {
+    // Changed files that would take away what rules remember have to stay as they are for so long before they are taken
+    // by themselves, and files that have become empty: to save a file may be to empty it and then to write it.
+    Duration saved = seconds(1), saved_empty = seconds(10);
+    // Of what sources that cannot go back have at a stop, reading goes on for so long at most.
+    Duration rest = seconds(1);
+  };
   // What the command line gave beside the settings.
   struct Given {
     Settings settings;
@@ -54,6 +62,7 @@ class Daemon final : public Desk {
     Arguments arguments;
     // The settings as they are written now, as config_json; nothing: they cannot be read, and why has been said there.
     std::function<std::optional<std::string>(Console&)> config_now = nullptr;
+    Patience patience = {};
   };
   Daemon(Given given, Console& console);
   ~Daemon() override;

@@ -40,14 +40,6 @@ inline std::string event(const std::string& user, int second) {
   return fmt::format("{{\"user\":\"{}\",\"ts\":\"2026-03-01T14:00:{:02}Z\"}}\n", user, second);
 }
 
-inline bool soon(const std::function<bool()>& is_so) {
-  for (int i = 0; i < 1'000; ++i) {
-    if (is_so()) return true;
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return false;
-}
-
 // A daemon on a thread of its own, in a folder: rules in `rules/a.rules`, alerts in `alerts.ndjson`.
 class Running {
  public:
@@ -75,13 +67,13 @@ class Running {
   }
   void begin() {
     const std::size_t before = times_begun();
-    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now}, console_);
+    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now, patience}, console_);
     thread_ = std::thread([this] { exit_ = daemon->run(); });
     REQUIRE(soon([&] { return times_begun() > before; }));
   }
   // For what does not begin: on this thread, to its end.
   Exit run() {
-    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now}, console_);
+    daemon.emplace(Daemon::Given{settings, config_json, arguments, config_now, patience}, console_);
     const Exit exit = daemon->run();
     daemon.reset();
     return exit;
@@ -104,7 +96,7 @@ class Running {
     std::promise<Verdict> verdict;
     daemon->reload(asked, [&](Verdict v) { verdict.set_value(std::move(v)); });
     auto answer = verdict.get_future();
-    REQUIRE(answer.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
+    REQUIRE(answer.wait_for(std::chrono::minutes(1)) == std::future_status::ready);
     return answer.get();
   }
   std::string text(const std::string& name) const {
@@ -118,6 +110,7 @@ class Running {
   std::string config_json = "{}";
   std::function<std::optional<std::string>(Console&)> config_now;
   Arguments arguments;
+  Daemon::Patience patience;
   struct Place : Folder {
     std::string operator/(const std::string& name) const { return path() + "/" + name; }
   } folder;
