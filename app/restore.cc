@@ -12,6 +12,7 @@
 #include "adapters/file/disk.h"
 #include "adapters/file/sink.h"
 #include "adapters/lmdb/fill.h"
+#include "adapters/lmdb/folder_lock.h"
 #include "app/compiled.h"
 #include "app/one_line.h"
 #include "app/savepoint_command.h"
@@ -323,10 +324,16 @@ Exit restore_savepoint(const Settings& settings, const std::string& folder, cons
   if (!disk) return savepoint_failure(console, disk.error());
   if (!replaces)  // before anything is copied
     if (const auto free = refuse_state(config, **disk); !free) return savepoint_failure(console, free.error());
+  // A daemon that runs is met before anything is copied; one that has begun meanwhile by who puts the state there.
+  if (const auto lock = FolderLock::take(dir); !lock) return savepoint_failure(console, lock.error());
+  const auto give_up = [&](const Error& error) {
+    std::error_code ignored;
+    for (const Plan::Tail& tail : plan.tails) std::filesystem::remove(tail.copy, ignored);
+    return savepoint_failure(console, error);
+  };
   for (const Plan::Tail& tail : plan.tails)
-    if (auto kept = keep_tail(tail); !kept) return savepoint_failure(console, kept.error());
-  if (auto put = put_back(config, **disk, *file, *view, plan, replaces); !put)
-    return savepoint_failure(console, put.error());
+    if (auto kept = keep_tail(tail); !kept) return give_up(kept.error());
+  if (auto put = put_back(config, **disk, *file, *view, plan, replaces); !put) return give_up(put.error());
   say();
   if (!arguments.has("--json")) console.out << fmt::format("restored into {}; `tocsin run` goes on from there\n", dir);
   return Exit::done;

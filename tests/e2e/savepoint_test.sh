@@ -152,6 +152,9 @@ has said "are kept in ./one.ndjson.after-first, and found again" || fail "$(cat 
 cmp one.ndjson.after-first expected || fail "the tail was not kept"
 begin one.toml --shards 2
 soon "its alerts" are one.ndjson "$(wc -l < before)"
+[ "$(code_of savepoint restore first -c one.toml --force)" -eq 5 ] || fail "a state was replaced that a daemon has open"
+has said "is in use by process $daemon" || fail "$(cat said)"
+[ ! -e one.ndjson.after-first.2 ] || fail "a restore that was refused has left a copy of the alerts"
 end 0 TERM
 same one.ndjson before || fail "another file of alerts"
 
