@@ -140,8 +140,10 @@ void Outbound::on_alert(const Alert& alert, const DocumentNames& names, Keeper& 
   append_message(message_, sinks, {alert.id, alert.key_bytes, body_, alert.time});
   const Epoch epoch = keeper.add_output(message_);
   if (taps_.wants(Taps::Of::alerts)) taps_.offer(Taps::Of::alerts, names.rules->programs[alert.rule.index].name, body_);
+  auto kept = std::make_shared<const Kept>(
+      Kept{{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch, {}});
   const std::scoped_lock lock(mutex_);
-  kept_.push_front({{alert.id, names.rules->programs[alert.rule.index].name, alert.time, body_, {}}, sinks, epoch, {}});
+  kept_.push_front(std::move(kept));
   while (kept_.size() > settings_.limits.alerts_kept) kept_.pop_back();
 }
 
@@ -169,9 +171,13 @@ void Outbound::undeliverable(const std::string& sink, const std::string& id, con
     const std::scoped_lock lock(mutex_);
     ++given_up_[sink];
     // An alert and what is said of it again have one id.
-    const auto kept =
-        std::ranges::find_if(kept_, [&](const Kept& one) { return one.alert.id == id && one.alert.document == body; });
-    if (kept != kept_.end()) kept->given_up[sink] = why;
+    const auto kept = std::ranges::find_if(
+        kept_, [&](const auto& one) { return one->alert.id == id && one->alert.document == body; });
+    if (kept != kept_.end()) {
+      auto changed = std::make_shared<Kept>(**kept);
+      changed->given_up[sink] = why;
+      *kept = std::move(changed);
+    }
   }
   // Told to the sink that has just refused it, it would be refused again, and each time be longer.
   if (sink == settings_.routes.dead_letter) return;
@@ -204,13 +210,19 @@ std::vector<KeptAlert> Outbound::kept(const std::string& rule, std::size_t most,
     const auto sink = std::ranges::find(sinks, name, &SinkDelivery::sink);
     return sink != sinks.end() && kept.epoch <= sink->delivery.epoch ? "delivered" : "waiting";
   };
-  const std::scoped_lock lock(mutex_);
+  std::vector<std::shared_ptr<const Kept>> chosen;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& kept : kept_) {
+      if (chosen.size() >= most) break;
+      if (rule.empty() || kept->alert.rule == rule) chosen.push_back(kept);
+    }
+  }
   std::vector<KeptAlert> out;
-  for (const Kept& kept : kept_) {
-    if (out.size() >= most) break;
-    if (!rule.empty() && kept.alert.rule != rule) continue;
-    out.push_back(kept.alert);
-    for (const std::string& sink : kept.sinks) out.back().deliveries.push_back({sink, result(kept, sink)});
+  out.reserve(chosen.size());
+  for (const auto& kept : chosen) {
+    out.push_back(kept->alert);
+    for (const std::string& sink : kept->sinks) out.back().deliveries.push_back({sink, result(*kept, sink)});
   }
   return out;
 }

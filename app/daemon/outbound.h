@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <span>
@@ -85,7 +86,8 @@ class Outbound {
   Keeper* keeper_ = nullptr;
   std::map<std::string, std::uint64_t> given_up_;
   std::set<std::string> disabled_;
-  std::deque<Kept> kept_;  // newest first
+  // Newest first; each is never changed, so that who looks at them holds up no shard while it copies documents.
+  std::deque<std::shared_ptr<const Kept>> kept_;
 };
 
 }  // namespace tocsin::app

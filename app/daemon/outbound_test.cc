@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "adapters/memory/store.h"
 #include "app/daemon/testing.h"
 #include "engine/runtime/outbox.h"
@@ -113,6 +116,47 @@ TEST_CASE("outbound: each sink of an alert has come as far as it has") {
   CHECK(results(1'000, 0) == "alerts delivered; dead waiting; ");
   outbound.undeliverable("alerts", "id1", outbound.kept("", 1, {}).front().document, "404");
   CHECK(results(1'000, 0) == "alerts failed: 404; dead waiting; ");
+}
+
+// Were the alerts copied under the mutex that a shard takes for each, whoever asks for them would hold up the shards.
+TEST_CASE("outbound: who looks at alerts has those of one moment, newest first, while more come and some are given up") {
+  Leaving leaving("alerts");
+  auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
+  Kept kept(set, store);
+  DocumentNames names;
+  names.rules = set.compiled.rules.get();
+  const Crew::Outputs outputs = outbound.outputs(names, kept.keeper, set.compiled.rules);
+  constexpr int kAlerts = 3'000;
+  std::atomic<int> looked{0};
+  std::atomic<bool> ends{false};
+  int wrong = 0;
+  std::thread looking([&] {
+    while (!ends) {
+      int before = kAlerts;
+      for (const KeptAlert& alert : outbound.kept("", kAlerts, {})) {
+        const int number = std::stoi(alert.id);
+        const bool is_next = before == kAlerts || number == before - 1;
+        wrong += !is_next || alert.document.find(alert.id) == std::string::npos || alert.deliveries.size() != 1;
+        before = number;
+      }
+      ++looked;
+    }
+  });
+  for (int i = 0; i < kAlerts; ++i) {
+    Alert alert;
+    alert.rule = ProgramId(0);
+    alert.id = std::to_string(i);
+    outputs.alert(alert);
+    if (i % 10 == 0) outbound.undeliverable("alerts", alert.id, outbound.kept("", 1, {}).front().document, "404");
+  }
+  CHECK(soon([&, seen = looked.load()] { return looked > seen + 1; }));
+  ends = true;
+  looking.join();
+  CHECK(wrong == 0);
+  const auto all = outbound.kept("r", kAlerts, {});
+  REQUIRE(all.size() == settings.limits.alerts_kept);
+  CHECK(all[9].deliveries.front().result == "failed: 404");
+  CHECK(all[8].deliveries.front().result == "waiting");
 }
 
 TEST_CASE("outbound: a sink that a rule names and nobody has configured is named") {
