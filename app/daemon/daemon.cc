@@ -128,7 +128,8 @@ Daemon::Daemon(Given given, Console& console)
 Daemon::~Daemon() {
   give_up_rebuild();
   threads_stop_ = publishing_stops_ = true;
-  watching_ = {};  // joins it, as the others
+  ruling_ = {};  // joins it, as the others
+  watching_ = {};
   checkpointing_ = {};
   tapping_ = {};
   publishing_ = {};
@@ -170,6 +171,7 @@ Exit Daemon::run() {
   publishing_ = std::jthread([this] { publisher_thread(); });
   checkpointing_ = std::jthread([this] { checkpoint_thread(); });
   tapping_ = std::jthread([this] { tap_thread(); });
+  ruling_ = std::jthread([this] { rules_thread(); });
   Ended ended = run_generation(true);
   while (ended == Ended::reload) ended = run_generation(change_rules());
   end();
@@ -694,12 +696,19 @@ void Daemon::watch_thread() {
     if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) {
       generation->steward->look(now);
       watch_troubles(*generation);
-      watch_rebuilt(*generation);
     }
     watch_work(now);
     log_.look();
+  }
+}
+
+// Rules may be many, and lie on a disk that does not answer.
+void Daemon::rules_thread() {
+  while (!threads_stop_) {
+    std::this_thread::sleep_for(kWatchEvery);
+    if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) watch_rebuilt(*generation);
     switch_rules();
-    look_at_rules(now);
+    look_at_rules(clock_.elapsed());
   }
 }
 

@@ -3,7 +3,8 @@
 //   crew        this thread and one for each further shard: reads, decodes, judges
 //   steward     epochs: begins, stores; publisher: gives them to the sinks
 //   checkpoint  merges epochs into the base, makes savepoints
-//   watch       looks whether shards move, rule files change, somebody has asked for something
+//   watch       looks whether shards move, and tells systemd; it waits for nothing: no disk but that of the log
+//   rules       looks whether rule files change, somebody has asked for others; reads and compiles them
 //   tap         shows samples of what goes by to those who look on
 //
 // A generation is a set of rules with all that was made for it. Other rules are another generation, which goes on from
@@ -159,6 +160,7 @@ class Daemon final : public Desk {
   void watch_shards(Duration now);
   void watch_work(Duration now);
   void watch_troubles(const Generation& generation);
+  void rules_thread();
   void look_at_rules(Duration now);
   void apply(const ReloadAsked& asked, Reply reply);
 
@@ -238,15 +240,17 @@ class Daemon final : public Desk {
   Duration work_looked_{};
   std::uint64_t working_ = 0;                    // the generation that it is of
   std::map<std::string, std::string> troubles_;  // that go on: where, what
+
+  // The rules thread's own.
   Duration looked_{};
-  std::string broken_;  // what was told of broken rules, by --dev; before the watch looks at rules, the main thread's
+  std::string broken_;  // what was told of broken rules, by --dev; before there is that thread, the main thread's
   std::string seen_;    // the hash of changed rules that would lose state, ...
   Duration seen_at_{};  // ... and since when they are so: perhaps somebody is still saving them
   std::optional<std::uint64_t> same_;  // of the files, when they were found to say what runs
   std::string refused_;  // the hash of rules that could not begin, which are tried again only now and then
   Duration try_again_{};
 
-  std::jthread publishing_, checkpointing_, tapping_, watching_;
+  std::jthread publishing_, checkpointing_, tapping_, watching_, ruling_;
   std::unique_ptr<ControlServer> control_;
 };
 

@@ -1,7 +1,9 @@
 // If one of these fails, a reload or a stop takes more with it than it may: rules that ran, connections, events.
 #include "app/daemon/daemon.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <atomic>
@@ -816,6 +818,44 @@ TEST_CASE("who looks on sees events, what rules emit, alerts, late ones and brok
   CHECK(shows(*alerts, "bob: three"));
   running.daemon->stop();
   CHECK(shows(*alerts, "\"ended\":\"stopping\""));
+}
+
+// Rules may lie on a disk that does not answer, or be so many that it takes long to compile them.
+TEST_CASE("while rules are read and compiled systemd is told that all is well, and what was asked is answered") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  const int systemd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  (running.folder / "systemd").copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(systemd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  const auto told = [&] {
+    std::string out;
+    char bytes[512];
+    for (ssize_t got; (got = ::recv(systemd, bytes, sizeof bytes, 0)) > 0;)
+      out.append(bytes, static_cast<std::size_t>(got));
+    return out;
+  };
+  running.environment["NOTIFY_SOCKET"] = running.folder / "systemd";
+  const std::string names = running.folder.write("names.txt", "ann\n");
+  running.rules(std::string(kEvent) + "list known from \"" + names + "\"\n" + kThree);
+  running.begin();
+  // Whoever reads it now waits for what nobody writes.
+  fs::remove(names);
+  REQUIRE(::mkfifo(names.c_str(), 0600) == 0);
+  running.daemon->reload_soon();
+  int held = -1;
+  REQUIRE(soon([&] { return (held = ::open(names.c_str(), O_WRONLY | O_NONBLOCK)) >= 0; }));
+  told();
+  CHECK(soon([&] { return contains(told(), "WATCHDOG=1"); }));
+  CHECK(running.daemon->healthy().ok());
+  std::ofstream(running.folder / "in.ndjson", std::ios::app) << event("ann", 1) << event("ann", 2) << event("ann", 3);
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
+  // It ends of something else than a pipe, or the next look would wait as well.
+  fs::rename(running.folder.write("names.new", "ann\n"), names);
+  ::close(held);
+  CHECK(running.reload().status == 200);
+  ::close(systemd);
 }
 
 TEST_CASE("a daemon that does not end in time is told, once it was to have ended") {

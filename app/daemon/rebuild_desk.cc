@@ -66,7 +66,7 @@ Result<Engine*> Daemon::rebuilt_to(const Cut& cut, const Generation& generation,
   return anew.rebuild->go_to(cut).map([&] { return &anew.rebuild->engine(); });
 }
 
-// On the watch thread; what comes of it is answered by the thread that does it.
+// On the rules thread; what comes of it is answered by the thread that does it.
 void Daemon::begin_rebuild(const ReloadAsked& asked, Wanted wanted) {
   const std::shared_ptr<Generation> before = current();
   const auto refuse = [&](unsigned status, const std::string& why, std::string_view help = {}) {

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <functional>
 #include <future>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -61,6 +62,10 @@ class Running {
     settings.control_socket = folder / "control";
     rules(std::string(kEvent) + kThree);
     log_.open(folder / "log");
+    console_.environment = [this](const char* name) {
+      const auto found = environment.find(name);
+      return found != environment.end() ? std::optional(found->second) : std::nullopt;
+    };
   }
   ~Running() {
     if (daemon) CHECK(stop() == Exit::done);
@@ -111,6 +116,7 @@ class Running {
   std::function<std::optional<std::string>(Console&)> config_now;
   Arguments arguments;
   Daemon::Patience patience;
+  std::map<std::string, std::string> environment;
   struct Place : Folder {
     std::string operator/(const std::string& name) const { return path() + "/" + name; }
   } folder;
