@@ -119,7 +119,8 @@ TEST_CASE("outbound: each sink of an alert has come as far as it has") {
 }
 
 // Were the alerts copied under the mutex that a shard takes for each, whoever asks for them would hold up the shards.
-TEST_CASE("outbound: who looks at alerts has those of one moment, newest first, while more come and some are given up") {
+TEST_CASE(
+    "outbound: who looks at alerts has those of one moment, newest first, while more come and some are given up") {
   Leaving leaving("alerts");
   auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
   Kept kept(set, store);
