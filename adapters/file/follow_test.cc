@@ -460,10 +460,16 @@ TEST_CASE("follow: a line that was begun when its file was left is given when it
   CHECK(follower.read() == "1:one 2:three 3:five ");
   folder.append("a", "o\n");
   CHECK(follower.read() == "4:two ");
+  folder.append("a", "seven, slow");
+  CHECK(follower.read().empty());
+  follower.clock.at = follower.clock.at + seconds(5);  // but it is written
+  CHECK(follower.read().empty());
+  folder.append("a", "ly\n");
+  CHECK(follower.read() == "5:seven, slowly ");
   follower.clock.ahead = hours(1);
-  CHECK(follower.read() == "5:fo ");
+  CHECK(follower.read() == "6:fo ");
   folder.append("b", "six\n");
-  CHECK(follower.read() == "6:six ");
+  CHECK(follower.read() == "7:six ");
 }
 
 TEST_CASE("follow: a file that begins like another one is read; a copy, and what its name says was rotated, is told") {

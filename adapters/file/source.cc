@@ -364,7 +364,10 @@ class FileSource final : public Source {
     }
     rest_.append(bytes.view().substr(whole));
     bytes.set_size(whole);
-    if (whole != 0) return give(into);
+    if (whole != 0) {
+      is_open_ = false;
+      return give(into);
+    }
     if (!trouble_.empty()) watch_->wait(wait);
     return Polled::nothing;
   }
@@ -671,8 +674,12 @@ class FileSource final : public Source {
 
   // False: there is none yet.
   Result<bool> open_first() {
-    auto files = list(false);
-    if (!files) return tl::unexpected(files.error());
+    auto files = files_->files(false);
+    if (!files && !config_.follow) return tl::unexpected(files.error());
+    if (!files) {  // that passes
+      trouble_ = files.error().message;
+      return false;
+    }
     std::erase_if(*files, [&](const FoundFile& file) {
       const Left* left = left_of(file.identity);
       return left != nullptr && left->size == file.size;
@@ -689,14 +696,6 @@ class FileSource final : public Source {
     if (trouble_.empty() && left_.empty())
       trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
     return false;
-  }
-
-  // A folder that cannot be listed passes, where it is followed.
-  Result<std::vector<FoundFile>> list(bool with_rotated) {
-    auto files = with_rotated ? settled_files() : files_->files(false);
-    if (files || !config_.follow) return files;
-    trouble_ = files.error().message;
-    return std::vector<FoundFile>{};
   }
 
   // A file that is renamed while a folder is listed may be missed by it. Two times that is not likely: so all that were
@@ -867,7 +866,7 @@ class FileSource final : public Source {
   Result<Polled> at_end(Block& into, Duration wait) {
     if (config_.follow && reader_->was_cut()) return was_cut(into);
     // It was left in the middle of a line of which nothing more has come.
-    if (is_open_ && !into.bytes.empty() && is_left_alone()) return end_open_line(into);
+    if (is_open_ && !into.bytes.empty() && was_written_long_ago()) return end_open_line(into);
     const auto next = next_file();
     if (!next) return tl::unexpected(next.error());
     if (!*next && !config_.follow) return last(into);
@@ -1090,23 +1089,28 @@ class FileSource final : public Source {
       put_back(into);
       return Polled::nothing;
     }
+    const bool is_open = is_open_ && !skipping_ && !into.bytes.empty();
     Result<Polled> given = leave_line(into);
     if (!given) return given;
     if (!*there) {  // cut, or begun anew
       if (next.left->byte > 0)
         config_.tell(fmt::format("{}: somebody has cut {} after it was read; it is read from its beginning",
                                  config_.path, next.file.path));
-      const auto used = use(next.file);
+      const auto used = use(next.file, is_open);
       if (!used) return tl::unexpected(used.error());
       return given;
     }
-    turn_to(Opened{next.file, std::move((*there)->first), std::move((*there)->second)}, true);
+    turn_to(Opened{next.file, std::move((*there)->first), std::move((*there)->second)}, true, true, is_open);
     return given;
   }
 
-  bool is_left_alone() {
+  bool was_written_long_ago() const {
     const auto facts = reader_->facts();
-    if (facts && facts->written + kLinger <= clock_->now()) return true;
+    return facts && facts->written + kLinger <= clock_->now();
+  }
+
+  bool is_left_alone() {
+    if (was_written_long_ago()) return true;
     if (!noticed_) noticed_ = clock_->elapsed();
     return clock_->elapsed() - *noticed_ >= kLinger;  // whatever the file system's clock says
   }
