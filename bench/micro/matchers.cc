@@ -151,16 +151,16 @@ void bm_reorder(benchmark::State& state) {
   const Lateness lateness{.fixed = milliseconds(state.range(0))};
   for (auto _ : state) {
     StreamClock clock;
-    const std::size_t partition = clock.add_partition(lateness, {}, {});
+    const std::size_t partition = clock.add_partition(lateness, {});
     Intake intake(lateness, 1);
     Waiting waiting(lateness.fixed);
     std::size_t judged = 0;
     for (const auto& batch : batches) {
       due.clear();
-      intake.sort_out(batch, clock.stream(), {}, late);
+      intake.sort_out(batch, {}, clock.stream(), {}, rules->schema, late);
       waiting.put(std::move(intake.parcels().front()));
       clock.came(partition, intake.clock());
-      waiting.drain(clock.advance({}), due, late);
+      waiting.drain(clock.advance(), due, late);
       judged += due.size();
     }
     benchmark::DoNotOptimize(judged);
