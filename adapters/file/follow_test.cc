@@ -51,6 +51,25 @@ class AheadClock final : public Clock {
   Duration ahead = hours(1), at{};
 };
 
+std::string packed(const std::string& text) {
+  std::string out(ZSTD_compressBound(text.size()), '\0');
+  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
+  return out;
+}
+
+// Its first bytes and the length at its end are all that anybody looks at.
+std::string packed_by_gzip(const std::string& text) {
+  std::string out = "\x1F\x8B ..";
+  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(text.size() >> shift);
+  return out;
+}
+
+std::string many(const std::string& word) {
+  std::string out;
+  for (int i = 1; i <= 300; ++i) out += word + std::to_string(i) + "\n";
+  return out;
+}
+
 struct Again {};
 
 struct Follower {
@@ -211,10 +230,7 @@ TEST_CASE("follow: goes on after a restart, in the file that was read, whatever 
     CHECK(follower.read() == "3:three 4:four ");
   }
   SUBCASE("packed by zstd meanwhile") {
-    const std::string text = "one\ntwo\nthree\n";
-    std::string packed(ZSTD_compressBound(text.size()), '\0');
-    packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
-    folder.append("log.1.zst", packed);
+    folder.append("log.1.zst", packed("one\ntwo\nthree\n"));
     fs::remove(folder / "log");
     folder.append("log", "four\n");
     Follower follower(folder / "log", stored);
@@ -348,11 +364,8 @@ TEST_CASE("follow: a file of a folder is read also where its name stands before;
   CHECK(follower.read() == "2:two ");
   folder.append("m.log", "three\n");
   CHECK(follower.read() == "3:three ");
-  const std::string text = "one\nthree\n";
-  std::string packed(ZSTD_compressBound(text.size()), '\0');
-  packed.resize(ZSTD_compress(packed.data(), packed.size(), text.data(), text.size(), 3));
-  folder.append("b-copy", packed);  // the same under another name
-  folder.append("a.log-20261122.gz", "\x1F\x8B rubbish");
+  folder.append("b-copy", packed("one\nthree\n"));  // the same under another name
+  folder.append("a.log-20261122.gz", packed_by_gzip("two\n"));
   CHECK(follower.read().empty());
   CHECK(follower.told.size() == 1);  // it might be another one that holds the same
   folder.append("a.log.1", "rotated by somebody before, and never read\n");
@@ -802,11 +815,6 @@ TEST_CASE("follow: files that are written side by side have each line once, unde
 
 TEST_CASE("follow: what is there still comes again from its oldest line on, packed or with columns, too") {
   const Folder folder;
-  const auto packed = [&](const std::string& name, const std::string& text) {
-    std::string out(ZSTD_compressBound(text.size()), '\0');
-    out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-    folder.append(name, out);
-  };
   folder.append("log.1", "a,b\n1,2\n3,4");  // its last line is finished by nobody
   Progress at;
   {
@@ -818,14 +826,14 @@ TEST_CASE("follow: what is there still comes again from its oldest line on, pack
   }
   std::error_code none;
   fs::remove(folder / "log.1", none);
-  packed("log.1.zst", "a,b\n1,2\n3,4");
+  folder.append("log.1.zst", packed("a,b\n1,2\n3,4"));
   folder.append("log", "7,8\n");
   {
     Follower again(folder / "log*", at, Again{}, true);
     CHECK(again.read() == "1:a,b 2:1,2 3:3,4 5:5,6 6:7,8 ");
   }
   // A file that had been moved away before the first start was never read.
-  packed("log.2.zst", "a,b\n9,9\n");
+  folder.append("log.2.zst", packed("a,b\n9,9\n"));
   {
     Follower again(folder / "log*", at, Again{}, true);
     CHECK(again.read() == "1:a,b 2:1,2 3:3,4 5:5,6 6:7,8 ");
@@ -849,4 +857,218 @@ TEST_CASE("follow: who counts the lines that are there still can be told to leav
   CHECK_FALSE(source->start_at_oldest({&at, 1}, given_up));
   const auto pipe = open_file_source({.path = "-"}, SourceId(0), {}).value();
   CHECK_FALSE(pipe->can_go_back());
+}
+
+TEST_CASE("follow: where rotation counts upwards, or writes dates that do not sort, a stop loses nothing") {
+  for (const bool is_pattern : {false, true})
+    for (const bool is_date : {false, true}) {
+      if (is_pattern && is_date) continue;  // there all of them have names of their own
+      CAPTURE(is_pattern);
+      CAPTURE(is_date);
+      const Folder folder;
+      const std::string path = folder / (is_pattern ? "log*" : "log");
+      const auto rotate = [&](int number) {
+        const std::string to =
+            is_date ? "log-" + std::to_string(29 + number) + "112026" : "log." + std::to_string(number);
+        folder.rename("log", is_date && number > 1 ? "log-0" + std::to_string(number - 1) + "122026" : to);
+      };
+      const auto append = [&](const std::string& line, int minute) {
+        folder.append("log", line + "\n");
+        fs::last_write_time(folder / "log",
+                            fs::file_time_type::clock::now() - std::chrono::hours(1) + std::chrono::minutes(minute));
+      };
+      append("one", 1);
+      Progress stored;
+      {
+        Follower follower(path);
+        CHECK(follower.read() == "1:one ");
+        stored = follower.progress();
+      }
+      rotate(1);
+      append("two", 2);
+      rotate(2);
+      append("three", 3);
+      rotate(3);
+      append("four", 4);
+      {
+        Follower follower(path, stored);
+        REQUIRE(follower.started);
+        CHECK(follower.read() == "2:two 3:three 4:four ");
+        CHECK(follower.told.empty());
+        stored = follower.progress();
+      }
+      rotate(4);
+      append("five", 5);
+      Follower follower(path, stored);
+      REQUIRE(follower.started);
+      CHECK(follower.read() == "5:five ");
+      rotate(5);
+      append("six", 6);
+      CHECK(follower.read() == "6:six ");
+      CHECK(follower.told.empty());
+      // By their names they come in another order than they were read.
+      const Progress at = follower.progress();
+      AheadClock clock;
+      const auto source = open_file_source({.path = path, .follow = true}, SourceId(0), {}, &clock).value();
+      const std::atomic<bool> given_up{false};
+      CHECK_FALSE(source->start_at_oldest({&at, 1}, given_up));
+    }
+}
+
+TEST_CASE("follow: what was rotated before the first start is not read, whatever it is called later") {
+  const Folder folder;
+  folder.append("log.1", "old\n");
+  folder.append("log", "one\n");
+  Progress stored;
+  {
+    Follower follower(folder / "log");
+    CHECK(follower.read() == "1:one ");
+    folder.append("log", "two\n");
+    CHECK(follower.read() == "2:two ");
+    stored = follower.progress();
+  }
+  SUBCASE("upwards") {
+    folder.rename("log", "log.2");
+    folder.append("log", "three\n");
+  }
+  SUBCASE("downwards") {
+    folder.rename("log.1", "log.2");
+    folder.rename("log", "log.1");
+    folder.append("log", "three\n");
+  }
+  Follower follower(folder / "log", stored);
+  REQUIRE(follower.started);
+  CHECK(follower.read() == "3:three ");
+  CHECK(follower.told.empty());
+}
+
+TEST_CASE("follow: a rotated file of which neither name nor times say whether it was read is told, once") {
+  const Folder folder;
+  folder.append("log", "one\n");
+  Progress stored;
+  {
+    Follower follower(folder / "log");
+    CHECK(follower.read() == "1:one ");
+    stored = follower.progress();
+  }
+  folder.rename("log", "log.1");
+  folder.append("log.2", "two\n");
+  folder.append("log", "three\n");
+  const auto now = fs::file_time_type::clock::now();
+  for (const char* name : {"log.1", "log.2"}) fs::last_write_time(folder / name, now);
+  Follower follower(folder / "log", stored);
+  REQUIRE(follower.started);
+  CHECK(follower.read() == "2:three ");
+  REQUIRE(follower.told.size() == 1);
+  CHECK(follower.told.front().find("log.2 is not read: by its name it is what rotation has made") != std::string::npos);
+  folder.append("log", "four\n");
+  CHECK(follower.read() == "3:four ");
+  Follower again(folder / "log", follower.progress());
+  CHECK(again.read().empty());
+  CHECK(follower.told.size() == 1);
+  CHECK(again.told.empty());
+}
+
+TEST_CASE("follow: files that were moved away under names that no rotation gives are told") {
+  const Folder folder;
+  const auto append = [&](const std::string& line, int minute) {
+    folder.append("app.log", line + "\n");
+    fs::last_write_time(folder / "app.log",
+                        fs::file_time_type::clock::now() - std::chrono::hours(1) + std::chrono::minutes(minute));
+  };
+  append("one", 1);
+  Progress stored;
+  {
+    Follower follower(folder / "app.log");
+    CHECK(follower.read() == "1:one ");
+    stored = follower.progress();
+  }
+  folder.rename("app.log", "app-1.log");
+  append("two", 2);
+  folder.rename("app.log", "app-2.log");
+  append("three", 3);
+  Follower follower(folder / "app.log", stored);
+  REQUIRE(follower.started);
+  CHECK(follower.read() == "2:three ");
+  REQUIRE(follower.told.size() == 1);
+  CAPTURE(follower.told.front());
+  CHECK(follower.told.front().find("app-1.log, which is no name that is known as one that rotation gives; newer than "
+                                   "that, and not read: app-2.log. ") != std::string::npos);
+}
+
+TEST_CASE("follow: a packed copy of what was read is not read again, wherever its name stands; a new one is") {
+  for (const std::string size : {"large", "small"}) {
+    CAPTURE(size);
+    const auto text = [&](const std::string& word) { return size == "large" ? many(word) : word + "\n"; };
+    const Folder folder;
+    folder.append("a.log", text("a"));
+    folder.append("x.log", text("x"));
+    Follower follower(folder / ".");
+    follower.read();
+    folder.append("a.log", "in hand\n");  // so that x stands behind it
+    folder.append("y.log", text("y"));
+    follower.read();
+    folder.append("a.log", "in hand again\n");
+    CHECK(follower.read().find(":in hand again ") != std::string::npos);
+    folder.append("x.log.1.zst", packed(text("x")));
+    folder.append("y.log.1.gz", packed_by_gzip(text("y")));
+    CHECK(follower.read().empty());
+    CHECK(follower.told.empty());
+    // It is being written.
+    const std::string whole = packed(text("new"));
+    follower.clock.ahead = {};
+    folder.append("z.log.zst", whole.substr(0, whole.size() / 2));
+    CHECK(follower.read().empty());
+    CHECK(follower.told.empty());
+    folder.append("z.log.zst", whole.substr(whole.size() / 2));
+    follower.clock.ahead = hours(1);
+    CHECK(follower.read().find("new") != std::string::npos);
+    folder.append("z.log.2.gz", packed_by_gzip("never read, of another length\n"));
+    CHECK(follower.read().empty());
+    REQUIRE(follower.told.size() == 1);
+    CHECK(follower.told.front().find("is packed by gzip") != std::string::npos);
+    folder.append("a.log", "last\n");
+    CHECK(follower.read().find(":last ") != std::string::npos);
+  }
+}
+
+TEST_CASE("follow: what was written before a file was packed, or copied and cut, and not read, is read in the copy") {
+  for (const bool is_cut : {false, true}) {
+    CAPTURE(is_cut);
+    const Folder folder;
+    folder.append("a.log", many("a"));
+    folder.append("b.log", "b\n");
+    Progress stored;
+    {
+      Follower follower(folder / ".");
+      follower.read();
+      stored = follower.progress();
+    }
+    folder.append("a.log", "unread\n");
+    if (is_cut) {
+      fs::copy(folder / "a.log", folder / "a.log.1");
+      fs::resize_file(folder / "a.log", 0);
+      folder.append("a.log", "new\n");
+    } else {
+      folder.append("a.log.1.zst", packed(many("a") + "unread\n"));
+      fs::remove(folder / "a.log");
+      folder.append("a.log", "new\n");
+    }
+    Follower follower(folder / ".", stored);
+    REQUIRE(follower.started);
+    CHECK(follower.read() == "302:unread 303:new ");
+  }
+}
+
+TEST_CASE("follow: a folder that has files packed by gzip is read without them, and that is told") {
+  const Folder folder;
+  folder.append("app.log.1.gz", packed_by_gzip("old\n"));
+  folder.append("app.log", "one\n");
+  folder.append("b.log.1.gz", packed_by_gzip("old\n"));
+  Follower follower(folder / ".");
+  CHECK(follower.read() == "1:one ");
+  CHECK(follower.told.size() == 2);
+  Follower again(folder / ".", follower.progress());
+  REQUIRE(again.started);
+  CHECK(again.read().empty());
 }

@@ -7,8 +7,10 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 namespace tocsin {
@@ -50,6 +52,17 @@ Result<std::optional<FileFacts>> facts_of(const std::string& path) {
   if (::statx(AT_FDCWD, path.c_str(), 0, kAsked, &status) == 0) return facts_from(status);
   if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
   return system_failure("look at", path);
+}
+
+std::optional<std::uint32_t> size_in_gzip(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::array<char, 4> last{};
+  if (!in.read(last.data(), kGzip.size()) || std::string_view(last.data(), kGzip.size()) != kGzip) return std::nullopt;
+  if (!in.seekg(-static_cast<std::streamoff>(last.size()), std::ios::end) || !in.read(last.data(), last.size()))
+    return std::nullopt;
+  std::uint32_t size = 0;
+  for (std::size_t i = last.size(); i-- > 0;) size = size << 8 | static_cast<unsigned char>(last[i]);
+  return size;
 }
 
 Result<std::unique_ptr<FileReader>> FileReader::open(const std::string& path, bool follow) {
@@ -101,7 +114,8 @@ Result<std::optional<std::size_t>> FileReader::read(char* to, std::size_t room, 
     if (first().starts_with(kGzip))
       return failure(Error::Code::malformed,
                      name_ + " is packed by gzip; zstd alone is unpacked here, so give what `gunzip` makes of it");
-    if (first().starts_with(kZstd)) unpacker_ = std::make_unique<Unpacker>();
+    is_packed_ = first().starts_with(kZstd);
+    if (is_packed_) unpacker_ = std::make_unique<Unpacker>();
   }
   auto got = unpacker_ != nullptr ? unpack(to, room, wait) : copy(to, room, wait);
   if (got && *got) position_ += **got;

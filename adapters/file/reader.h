@@ -24,6 +24,9 @@ struct FileFacts {
 // Nothing: there is none.
 Result<std::optional<FileFacts>> facts_of(const std::string& path);
 
+// What gzip says at the end of a file that it has packed: how many bytes that had, modulo 2^32. Nothing: it is none.
+std::optional<std::uint32_t> size_in_gzip(const std::string& path);
+
 // One thread.
 class FileReader {
  public:
@@ -45,6 +48,7 @@ class FileReader {
   std::uint64_t position() const { return position_; }  // unpacked
   std::uint64_t taken() const { return taken_; }        // as the file has them
   Result<FileFacts> facts() const;
+  bool is_packed() const { return is_packed_; }  // known when something has been read
   // Became shorter than what has been read of it.
   bool was_cut() const;
   // How much of the file has been read, for progress; less than 0 where nobody knows.
@@ -65,7 +69,7 @@ class FileReader {
   std::string packed_;  // what was read and not yet given
   std::size_t at_ = 0;
   std::uint64_t taken_ = 0, position_ = 0;  // as the file has them, as they are given
-  bool begun_ = false, ended_ = false, inside_frame_ = false;
+  bool begun_ = false, ended_ = false, inside_frame_ = false, is_packed_ = false;
   struct Unpacker;
   std::unique_ptr<Unpacker> unpacker_;
 };

@@ -96,10 +96,12 @@ bool is_read_before(std::string_view a, std::string_view b) {
 
 std::string_view stem_of(std::string_view name) { return generation_of(name).stem; }
 
+bool is_packed_name(std::string_view name) { return name.ends_with(".zst") || name.ends_with(".gz"); }
+
 bool is_rotated_name(std::string_view name, std::string_view of) {
   if (!name.starts_with(of)) return false;
   std::string_view behind = name.substr(of.size());
-  const bool is_packed = behind.ends_with(".zst") || behind.ends_with(".gz");
+  const bool is_packed = is_packed_name(behind);
   if (is_packed) behind.remove_suffix(behind.ends_with(".gz") ? 3 : 4);
   if (behind.empty()) return is_packed;
   return (behind.front() == '.' || behind.front() == '-') &&

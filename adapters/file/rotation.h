@@ -24,6 +24,8 @@ std::string_view stem_of(std::string_view name);
 // What rotation calls a file that was `of` before: with a number or a date behind it, packed or not.
 bool is_rotated_name(std::string_view name, std::string_view of);
 
+bool is_packed_name(std::string_view name);
+
 struct FoundFile {
   std::string path, name;
   std::uint64_t identity = 0, size = 0;

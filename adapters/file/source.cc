@@ -237,6 +237,7 @@ class FileSource final : public Source {
       line_ = first_wanted_;
       return {};
     }
+    is_first_start_ = bookmark.empty();
     if (!bookmark.empty())
       return Place::read(bookmark, left_).and_then([&](const Place& place) {
         return take_notes(from.back().notes, place).and_then([&] { return go_back(place); });
@@ -680,6 +681,11 @@ class FileSource final : public Source {
       trouble_ = files.error().message;
       return false;
     }
+    if (config_.follow && is_first_start_) know_what_was_rotated();
+    if (config_.follow && !files_->is_one_file())
+      std::erase_if(*files, [&](const FoundFile& file) {
+        return file.name.ends_with(".gz") && left_of(file.identity) == nullptr && !what_is_new(file, true);
+      });
     std::erase_if(*files, [&](const FoundFile& file) {
       const Left* left = left_of(file.identity);
       return left != nullptr && left->size == file.size;
@@ -696,6 +702,16 @@ class FileSource final : public Source {
     if (trouble_.empty() && left_.empty())
       trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
     return false;
+  }
+
+  // What rotation had moved away before the first start is no part of the source, whatever it is called later.
+  void know_what_was_rotated() {
+    if (!files_->is_one_file()) return;
+    const auto family = files_->files(true);
+    if (!family) return;
+    for (const FoundFile& file : *family)
+      if (file.path != files_->path() && left_of(file.identity) == nullptr)
+        put_left(file.identity, {file.size, 0, 0, false, true, file.born, file.written, file.path});
   }
 
   // A file that is renamed while a folder is listed may be missed by it. Two times that is not likely: so all that were
@@ -760,6 +776,7 @@ class FileSource final : public Source {
       std::erase_if(same, [&](const FoundFile& file) { return file.identity != place.identity; });
       for (FoundFile& file : same) file.name = place.name;  // its place in the order is the one that it had
       found = find(place, same, 0);
+      if (found && *found && files_->is_one_file()) tell_of_strange_names((*found)->file);
     }
     if (!found) return tl::unexpected(found.error());
     line_ = place.line;
@@ -782,13 +799,34 @@ class FileSource final : public Source {
     return config_.follow ? Result<void>{} : open_first().map([](bool) {});
   }
 
+  // It has a name that no rotation gives which is known here: others may have one, too.
+  void tell_of_strange_names(const FoundFile& moved) {
+    const auto before = facts_of(moved.path);
+    if (!before || !*before) return;
+    const std::string_view own = files_->path();
+    const std::string_view last = own.substr(own.rfind('/') + 1), stem = last.substr(0, last.rfind('.'));
+    std::set<std::string> others;
+    for (const FoundFile& file : files_->anything_near()) {
+      if (!file.name.starts_with(stem) || file.identity == moved.identity || left_of(file.identity) != nullptr)
+        continue;
+      if (file.name == last || is_rotated_name(file.name, last) || file.written <= (*before)->written) continue;
+      others.insert(file.name);
+    }
+    if (others.empty()) return;
+    config_.tell(
+        fmt::format("{}: it was moved to {}, which is no name that is known as one that rotation gives; newer "
+                    "than that, and not read: {}{}. Give the source a pattern that has them all",
+                    config_.path, moved.path, *others.begin(),
+                    others.size() > 1 ? fmt::format(" and {} more", others.size() - 1) : ""));
+  }
+
   // Lines are counted back from the place through the files that were read before it, up to the first line of all.
   Result<void> go_to_oldest(const Place& place, const std::atomic<bool>& given_up) {
     if (place.is_out_of_order)
       return failure(
           Error::Code::refused,
-          fmt::format("{}: files that had been left have grown, and were read on behind others; in that order "
-                      "they cannot be read again",
+          fmt::format("{}: its files were not read in the order of their names (one that had been left has grown, or "
+                      "their numbers count upwards); in that order they cannot be read again",
                       config_.path));
     const auto files = settled_files();
     if (!files) return tl::unexpected(files.error());
@@ -861,6 +899,7 @@ class FileSource final : public Source {
   struct Next {
     FoundFile file;
     std::optional<Left> left;  // nothing: none of it was read
+    bool comes_first = false;  // what rotation has moved away comes before what was begun since
   };
 
   Result<Polled> at_end(Block& into, Duration wait) {
@@ -872,7 +911,7 @@ class FileSource final : public Source {
     if (!*next && !config_.follow) return last(into);
     const bool is_whole = into.bytes.empty() && !skipping_;
     if (*next) {
-      const auto& [file, left] = **next;
+      const auto& [file, left, _] = **next;
       if (left && (is_whole || !files_->is_one_file() || is_left_alone())) return go_on_in(into, **next);
       if (!left && (!config_.follow || is_left_alone())) return end_file(into, file);
       // In a folder nobody waits for who writes on, but for the writer who has not noticed that this one was moved.
@@ -927,7 +966,7 @@ class FileSource final : public Source {
       if (!facts || !*facts || (*facts)->identity != known->identity || left == nullptr || left->is_passed_over)
         news_.is_more = true;
       else if (left->size != (*facts)->size && std::ranges::find(round_, known->identity, &identity_of) == round_.end())
-        round_.push_back({*known, *left});
+        round_.push_back({*known, *left, false});
     }
   }
   static std::uint64_t identity_of(const Next& next) { return next.file.identity; }
@@ -944,6 +983,7 @@ class FileSource final : public Source {
       return {};
     }
     ++look_;
+    replaced_.clear();
     const auto here = std::ranges::find(*files, identity_, &FoundFile::identity);
     if (here != files->end()) name_ = here->name;  // else it was removed
     bool is_there = here != files->end();          // the folder, and not what it is mounted on
@@ -951,6 +991,7 @@ class FileSource final : public Source {
       const auto left = left_.find(file.identity);
       if (left == left_.end()) continue;
       if (is_another(left->second, file)) {
+        if (!left->second.is_passed_over) replaced_.push_back(left->second);
         forget_left(file.identity);
         continue;
       }
@@ -963,7 +1004,16 @@ class FileSource final : public Source {
     for (auto file = first; file != files->end(); ++file) take_in(*file, true);
     if (!config_.follow) return {};
     for (auto file = files->begin(); file != first; ++file) take_in(*file, false);
+    std::ranges::stable_sort(round_, [](const Next& a, const Next& b) {
+      return a.comes_first != b.comes_first ? a.comes_first : a.comes_first && a.file.written < b.file.written;
+    });
     if (is_there) look_for_missed();
+    // They were read in another order than that of their names?
+    is_out_of_order_ =
+        is_out_of_order_ || (files_->is_one_file() && std::ranges::any_of(left_, [&](const auto& other) {
+                               const Left& left = other.second;
+                               return !left.is_passed_over && left.look == look_ && !is_read_before(left.name(), name_);
+                             }));
     // They may have other names when one of them has been read.
     if (files_->is_one_file() && round_.size() > 1) round_.erase(std::next(round_.begin()), round_.end());
     return {};
@@ -973,10 +1023,12 @@ class FileSource final : public Source {
     if (file.identity == identity_) return;
     const Left* left = left_of(file.identity);
     if (left == nullptr || (left->is_passed_over && left->size != file.size)) {
-      if ((is_behind && left == nullptr) || is_new(file)) round_.push_back({file, std::nullopt});
+      if (!config_.follow || (is_behind && left == nullptr && !is_packed_name(file.name)))
+        return round_.push_back({file, std::nullopt, false});
+      if (auto next = what_is_new(file, is_behind)) round_.push_back(std::move(*next));
     } else if (config_.follow && !left->is_passed_over &&
                (left->size != file.size || (left->is_open && file.written + kLinger <= clock_->now()))) {
-      round_.push_back({file, *left});
+      round_.push_back({file, *left, false});
     }
   }
 
@@ -999,7 +1051,7 @@ class FileSource final : public Source {
       if (*now && (*now)->identity == identity && !(left.born != Time{} && left.born != (*now)->born)) {
         left.missed.reset();
         if ((*now)->size != left.size && !left.is_passed_over)
-          round_.push_back({{left.path, name_, identity, (*now)->size, {}, {}}, left});
+          round_.push_back({{left.path, name_, identity, (*now)->size, {}, {}}, left, false});
       } else if (!left.missed) {
         left.missed = clock_->elapsed();
       } else if (clock_->elapsed() - *left.missed >= kGoneAfter) {
@@ -1009,65 +1061,157 @@ class FileSource final : public Source {
     for (const std::uint64_t identity : gone) forget_left(identity);
   }
 
-  // Of a name that is read before the one in hand: has none of it been read, under whatever name? What rotation has
-  // packed or copied has. What is not read is remembered, until it changes.
-  bool is_new(const FoundFile& file) {
-    if (files_->is_one_file()) return false;
-    const auto is_of = [&](std::string_view of) {
-      return !of.empty() && (is_rotated_name(file.name, of) || is_rotated_name(file.name, stem_of(of)));
-    };
-    const bool is_rotated = is_of(name_) || std::ranges::any_of(left_, [&](const auto& other) {
-                              return other.first != file.identity && is_of(other.second.name());
-                            });
-    const auto holds = what_it_holds(file);
-    if (!holds && holds.error().code == Error::Code::unreadable) {  // that may pass
-      trouble_ = holds.error().message;
-      return false;
-    }
-    if (!is_rotated && holds && *holds == Holds::other && !has_forgotten_) return true;
-    const bool is_packed = is_rotated && (file.name.ends_with(".zst") || file.name.ends_with(".gz"));
-    std::string why;
-    if (!holds && !is_rotated)
-      why = holds.error().message;
-    else if (holds && *holds == Holds::the_same)
-      why = is_rotated ? "" : "it holds what another file held that was read";
-    else if (is_rotated)
-      why = is_packed ? "" : "by its name it is what rotation has made of a file that was read";
-    else
-      why = fmt::format("its name stands before {}, and whether it was read before is not known any more", name_);
-    put_left(file.identity, {file.size, 0, 0, false, true, file.born, file.written, file.path});
-    if (!why.empty()) config_.tell(fmt::format("{}: {} is not read: {}", config_.path, file.path, why));
-    return false;
+  // Has rotation made the one of the other, by their names?
+  bool is_of_one_family(const FoundFile& file, std::string_view other) const {
+    return files_->is_one_file() ||
+           (!other.empty() && (is_rotated_name(file.name, other) || is_rotated_name(file.name, stem_of(other))));
   }
 
-  enum class Holds : std::uint8_t { the_same, other };
+  // Of files that were read: `take` gets name, when it was written last, and born; of the one in hand, too.
+  template <class Take>
+  void for_all_read(const FoundFile& but, const Take& take) const {
+    if (reader_ != nullptr)
+      if (const auto facts = reader_->facts()) take(std::string_view(name_), facts->written, facts->born);
+    for (const auto& [identity, left] : left_)
+      if (identity != but.identity && !left.is_passed_over) take(left.name(), left.written, left.born);
+    for (const Left& left : replaced_) take(left.name(), left.written, left.born);
+  }
+
+  // Rotation may count upwards (the highest number is the newest), or write dates that do not sort: when was the file
+  // written, of those that rotation has moved away and that were read? Both of its times have to say the same, as a
+  // copy may have kept one of them.
+  enum class Age : std::uint8_t { newer, older, unknown };
+  Age age_of(const FoundFile& file) const {
+    bool is_newer = true, is_older = false, has_any = false;
+    for_all_read(file, [&](std::string_view name, Time written, Time born) {
+      if (!is_of_one_family(file, name) || written == Time{}) return;
+      const bool has_born = born != Time{} && file.born != Time{};
+      is_older = is_older || (file.written < written && (!has_born || file.born <= born));
+      if (is_rotated_name(file.name, name)) return;  // what all others are made of
+      has_any = true;
+      is_newer = is_newer && file.written > written && (!has_born || file.born >= born);
+    });
+    return has_any && is_newer ? Age::newer : is_older ? Age::older : Age::unknown;
+  }
+
+  // Of a name that is read before the one in hand, or of one that is packed: has none of it been read, under whatever
+  // name? What rotation has packed or copied has, and is read on where it has more. What is not read is remembered,
+  // until it changes.
+  std::optional<Next> what_is_new(const FoundFile& file, bool is_behind) {
+    bool is_rotated = false;
+    for_all_read(file,
+                 [&](std::string_view name, Time, Time) { is_rotated = is_rotated || is_of_one_family(file, name); });
+    const Age age = is_rotated ? age_of(file) : Age::unknown;
+    const bool is_told = left_of(file.identity) == nullptr || !files_->is_one_file();
+    const auto pass_over = [&](const std::string& why) {
+      put_left(file.identity, {file.size, 0, 0, false, true, file.born, file.written, file.path});
+      if (!why.empty() && is_told) config_.tell(fmt::format("{}: {} is not read: {}", config_.path, file.path, why));
+      return std::nullopt;
+    };
+    if (files_->is_one_file() && !is_behind && age == Age::older) return pass_over("");  // as it was before the first
+    const auto holds = what_it_holds(file);
+    if (!holds) {
+      const bool may_pass = holds.error().code == Error::Code::unreadable;
+      if (may_pass) trouble_ = holds.error().message;
+      // Somebody may be packing it just now.
+      if (may_pass || (config_.follow && file.written + kLinger > clock_->now())) return std::nullopt;
+      return pass_over(is_rotated && was_packed_of_what_was_read(file) ? "" : holds.error().message);
+    }
+    if (holds->is_known) {
+      if (holds->of != nullptr && holds->has_more && is_rotated && (holds->is_sure || is_packed_name(file.name)) &&
+          has_gone(holds->identity, *holds->of))
+        return Next{file, *holds->of, true};
+      if (holds->is_sure) return pass_over(is_rotated ? "" : "it holds what another file held that was read");
+    }
+    if (is_behind || (!has_forgotten_ && (!is_rotated || age == Age::newer)))
+      return Next{file, std::nullopt, !is_behind && is_rotated};
+    if (is_rotated)
+      return pass_over(
+          "by its name it is what rotation has made of a file that was read, and its times do not say "
+          "that it is newer; to have it read, give it a name of its own, or append its lines to another");
+    return pass_over(
+        fmt::format("its name stands before {}, and whether it was read before is not known any more", name_));
+  }
+
+  // Moved away, packed, or copied and cut?
+  bool has_gone(std::uint64_t identity, const Left& left) const {
+    const auto there = std::ranges::find(listed_files_, identity, &FoundFile::identity);
+    return there == listed_files_.end() || there->size < left.size;
+  }
+
+  bool was_packed_of_what_was_read(const FoundFile& file) const {
+    const auto size = size_in_gzip(file.path);
+    if (!size) return false;
+    bool is_same = reader_ != nullptr && static_cast<std::uint32_t>(byte_) == *size;
+    for (const auto& [identity, left] : left_)
+      is_same = is_same || (!left.is_passed_over && static_cast<std::uint32_t>(left.byte) == *size);
+    for (const Left& left : replaced_) is_same = is_same || static_cast<std::uint32_t>(left.byte) == *size;
+    return is_same;
+  }
+
   // The bytes that were read of another one? Of a few only when there is nothing else: many begin in the same way.
+  struct Holds {
+    bool is_known = false;
+    const Left* of = nullptr;  // nothing: the one in hand
+    std::uint64_t identity = 0;
+    bool is_sure = true;    // else it begins with the few that the other had
+    bool has_more = false;  // behind them
+  };
   Result<Holds> what_it_holds(const FoundFile& file) {
+    struct Known {
+      std::uint64_t byte, digest, identity;
+      const Left* left;
+    };
+    std::vector<Known> known;
+    if (byte_ > 0) known.push_back({byte_, hash_bytes(tail_), identity_, nullptr});
+    for (const auto& [identity, left] : left_)
+      if (identity != file.identity && left.byte > 0) known.push_back({left.byte, left.digest, identity, &left});
+    for (const Left& left : replaced_)
+      if (left.byte > 0) known.push_back({left.byte, left.digest, 0, &left});
+    std::ranges::sort(known, {}, &Known::byte);
     const auto reader = FileReader::open(file.path);
     if (!reader) return tl::unexpected(reader.error());
-    std::string text(kCompared, '\0');
-    std::size_t size = 0;
-    for (bool ends = false; !ends && size < text.size();) {
-      const auto got = (*reader)->read(text.data() + size, text.size() - size, {});
-      if (!got) return tl::unexpected(got.error());
-      ends = got->value_or(0) == 0;
-      size += got->value_or(0);
-    }
-    text.resize(size);
-    const auto is_same = [&](std::uint64_t byte, std::uint64_t digest) {
-      if (byte == 0 || (byte < kKnownBy && byte != size)) return false;
-      if (byte > size) {
-        if (size < kCompared) return false;
-        const auto there = at_place(file, {.byte = byte, .digest = digest});
-        return there && *there;
-      }
-      const std::size_t known = std::min(byte, kKnownBy);
-      return hash_bytes(std::string_view(text).substr(byte - known, known)) == digest;
+    Holds out;
+    const auto take = [&](const Known& same) {
+      const bool is_sure = same.byte >= kKnownBy;
+      if (!out.is_known || is_sure || !out.is_sure) out = {true, same.left, same.identity, is_sure, false};
     };
-    const bool is_known = is_same(byte_, hash_bytes(tail_)) || std::ranges::any_of(left_, [&](const auto& other) {
-                            return other.first != file.identity && is_same(other.second.byte, other.second.digest);
-                          });
-    return is_known ? Holds::the_same : Holds::other;
+    std::string text;                     // the last of what was read
+    std::uint64_t end = 0, found_at = 0;  // of the text; of what is held
+    for (auto next = known.begin();;) {
+      const std::size_t kept = std::min<std::size_t>(text.size(), kKnownBy);
+      text.erase(0, text.size() - kept);
+      text.resize(kept + kCompared);
+      std::size_t size = kept;
+      bool ends = false;
+      while (!ends && size < text.size()) {
+        const auto got = (*reader)->read(text.data() + size, text.size() - size, {});
+        if (!got) return tl::unexpected(got.error());
+        ends = got->value_or(0) == 0;
+        size += got->value_or(0);
+      }
+      text.resize(size);
+      end += size - kept;
+      for (; next != known.end() && next->byte <= end; ++next) {
+        const std::size_t tail = std::min(next->byte, kKnownBy), at = size - (end - next->byte) - tail;
+        if (hash_bytes(std::string_view(text).substr(at, tail)) != next->digest) continue;
+        take(*next);
+        found_at = next->byte;
+      }
+      if (ends || (next == known.end() && end > found_at)) break;
+      if ((*reader)->is_packed()) continue;
+      for (; next != known.end(); ++next) {  // there is no need to read what lies between
+        const auto there = at_place(file, {.byte = next->byte, .digest = next->digest});
+        if (!there || !*there) continue;
+        take(*next);
+        found_at = next->byte;
+      }
+      end = std::max(end, file.size);
+      break;
+    }
+    out.has_more = out.is_known && end > found_at;
+    if (!out.has_more) out.is_sure = true;
+    return out;
   }
 
   static Place place_of(const Left& left) { return {.byte = left.byte, .digest = left.digest}; }
@@ -1223,10 +1367,12 @@ class FileSource final : public Source {
   bool is_open_ = false;  // it was left in the middle of a line
   bool skipping_ = false, paused_ = false, ended_ = false;
   bool has_turned_ = false;
+  bool is_first_start_ = true;
 
   // Files that were left, by their numbers; and what has changed there that no epoch has yet.
   std::unordered_map<std::uint64_t, Left> left_;
   bool is_out_of_order_ = false, has_forgotten_ = false;
+  std::vector<Left> replaced_;  // whose numbers other files had at the last look
   struct Change {
     std::uint64_t identity = 0;
     std::optional<Left> now;  // nothing: it is not left any more

@@ -5,7 +5,8 @@
 // through, as `cat` would give them: so a position never comes twice, and order does not depend on when somebody
 // rotates. The order is that of their names (rotation.h). With `follow`, what is appended to a file that was left is
 // read on there, and numbered behind what came meanwhile; a new file of a folder is read also where its name stands
-// before.
+// before, or is packed, but for copies of what was read; and so is what rotation has moved away while nobody read, in
+// the order of its times where names would say that it is old (README.md).
 //
 // Without `follow` it is finite: at the end of the last file the partition ends. With it, it waits there for more: for
 // lines (one that has no line break yet is not given), for the next file when this one was moved away and nobody writes
