@@ -6,6 +6,7 @@
 #include <limits>
 #include <unordered_map>
 
+#include "dsl/check/comparisons.h"
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/print.h"
@@ -148,13 +149,6 @@ class Judge {
     return false;
   }
 
-  static std::optional<BinaryOp> opposite(BinaryOp op) {
-    if (op == BinaryOp::equal) return BinaryOp::not_equal;
-    if (op == BinaryOp::less) return BinaryOp::greater_equal;
-    if (op == BinaryOp::greater) return BinaryOp::less_equal;
-    return std::nullopt;
-  }
-
   const ast::Path* own_field(const ast::Expr& e) const {
     const auto* path = std::get_if<ast::Path>(&e.node);
     return path && path->ref.kind == ast::Ref::Kind::field ? path : nullptr;
@@ -232,7 +226,8 @@ class Judge {
       if (const ast::Path* path = own_field(*b->left))
         return bound(*path, b->op, constant(*b->right), b->ignoring_case, e.span);
       if (const ast::Path* path = own_field(*b->right))
-        return bound(*path, mirrored(b->op), constant(*b->left), b->ignoring_case, e.span);
+        return bound(*path, mirrored(b->op).value_or(BinaryOp::logical_or), constant(*b->left), b->ignoring_case,
+                     e.span);
     }
     if (const auto* between = std::get_if<ast::Between>(&e.node))
       if (const ast::Path* path = own_field(*between->what)) {
@@ -244,14 +239,6 @@ class Judge {
       if (const ast::Path* path = own_field(*is->what))
         return say(*path, e.span, [&](Known& k) { k.missing = is->missing; }, is->missing);
     return std::nullopt;
-  }
-
-  static BinaryOp mirrored(BinaryOp op) {
-    if (op == BinaryOp::less) return BinaryOp::greater;
-    if (op == BinaryOp::greater) return BinaryOp::less;
-    if (op == BinaryOp::less_equal) return BinaryOp::greater_equal;
-    if (op == BinaryOp::greater_equal) return BinaryOp::less_equal;
-    return op == BinaryOp::equal || op == BinaryOp::not_equal ? op : BinaryOp::logical_or;
   }
 
   template <class F>

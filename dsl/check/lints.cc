@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "dsl/check/comparisons.h"
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/print.h"
@@ -105,33 +106,18 @@ struct Compared {
   ast::BinaryOp op{};
 };
 
-// The same seen from the other side: `3 > n` is `n < 3`.
-ast::BinaryOp turned(ast::BinaryOp op) {
-  using Op = ast::BinaryOp;
-  return op == Op::less            ? Op::greater
-         : op == Op::greater       ? Op::less
-         : op == Op::less_equal    ? Op::greater_equal
-         : op == Op::greater_equal ? Op::less_equal
-                                   : op;
-}
-
-// What `not` makes of it: `not (n < 3)` is `n >= 3`.
-ast::BinaryOp opposite(ast::BinaryOp op) {
-  using Op = ast::BinaryOp;
-  return op == Op::less            ? Op::greater_equal
-         : op == Op::greater       ? Op::less_equal
-         : op == Op::less_equal    ? Op::greater
-         : op == Op::greater_equal ? Op::less
-         : op == Op::logical_and   ? Op::logical_or
-         : op == Op::logical_or    ? Op::logical_and
-                                   : op;
+// What `not` makes of it.
+ast::BinaryOp denied(ast::BinaryOp op) {
+  if (op == ast::BinaryOp::logical_and) return ast::BinaryOp::logical_or;
+  if (op == ast::BinaryOp::logical_or) return ast::BinaryOp::logical_and;
+  return opposite(op).value_or(op);
 }
 
 Compared compared(const ast::Binary& b, bool negated) {
-  Compared out{&*b.left, &*b.right, negated ? opposite(b.op) : b.op};
+  Compared out{&*b.left, &*b.right, negated ? denied(b.op) : b.op};
   if (looks_at_events(*out.left) || !looks_at_events(*out.right)) return out;
   std::swap(out.left, out.right);
-  out.op = turned(out.op);
+  out.op = mirrored(out.op).value_or(out.op);
   return out;
 }
 
