@@ -81,6 +81,9 @@ constexpr std::uint64_t kOnceDifferent[] = {
     17005787,            // the reference alone: a zscore rounded twice
     17006461,            // the reference alone: the value of `if(count(x) > 1, 1, 0) = 1`
     16006116,            // `--drain` reminded on its way to a deadline that `forget` drops (T8)
+    20210196,            // two choices of the same events that differ in `count` alone (F16, Q17)
+    20250343,            // what only ends a `duration` begins no key's history (A5)
+    20674070,            // `--drain` ended before what `learn` had put off resolved (F8, T8)
     20191105,            // the reference alone: D + W of `its average` where W does not divide D (A5)
     20112368,            // the reference alone: what started over was waited for behind an opening (T8)
     20073192,            // a key was new for an aggregate only when it was for all of them (A5)

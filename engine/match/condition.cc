@@ -146,10 +146,10 @@ class Condition : public PatternMatcher {
     const bool counted = (visit.fits & streams_).any();
     if (!counted && !(keeps_bases_ && is_kept_base(*visit.event))) return;
     if (running_) {
-      empty_before_ = running_->take(*state.running, visit);
+      empty_before_ = running_->take(*state.running, visit, counted);
       state.renewed = false;
     } else {
-      take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, {}, nullptr}, visit.context, now);
+      take(state, Entry{Seen(*visit.event, visit.fits), 0, 0, {}, nullptr}, counted, visit.context, now);
     }
     if (!is_judged(visit)) {
       state.judged = {now, Phase::event};
@@ -387,12 +387,15 @@ class Condition : public PatternMatcher {
 
   // ----- what is kept ---------------------------------------------------------------------------------
 
-  void take(State& state, Entry entry, const EvalContext& context, Time now) const {
+  // `counted`: the condition names it; else it only ends a `duration`, and no key's history begins with it (A5).
+  void take(State& state, Entry entry, bool counted, const EvalContext& context, Time now) const {
     prune(state, now);
     empty_before_ = has_edges() && nothing_left(state, now);
-    for (std::size_t i = 0; i < state.first_events.size(); ++i)
-      begin_history(state.first_events[i], program_.cells[cells_[i].index], state.last_event, now);
-    state.last_event = now;
+    if (counted) {
+      for (std::size_t i = 0; i < state.first_events.size(); ++i)
+        begin_history(state.first_events[i], program_.cells[cells_[i].index], state.last_event, now);
+      state.last_event = now;
+    }
     mark_changes(state, entry, context);
     entry.number = ++state.taken;
     entry.label = label_of(program_, pattern_.steps.front(), entry.seen.event(), evaluator_, context);
@@ -972,7 +975,7 @@ class Condition : public PatternMatcher {
     }
     match->values = OwnedValues(values);
     entry.inner = std::move(match);
-    take(state, std::move(entry), visit.context, now);
+    take(state, std::move(entry), true, visit.context, now);
     judge_event(state, visit.context, now, found);
   }
 

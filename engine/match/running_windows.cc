@@ -209,15 +209,17 @@ std::optional<Time> RunningWindows::next_expiry(const State& state, Instant judg
 
 // ----- an event --------------------------------------------------------------------------------------
 
-bool RunningWindows::take(State& state, const Visit& visit) const {
+bool RunningWindows::take(State& state, const Visit& visit, bool named) const {
   const Time now = visit.event->time;
   advance(state, now, false);
   bool nothing_left = true;
   for (std::size_t i = 0; i < read_.of_condition && nothing_left; ++i)
     nothing_left = holds_nothing(cell(i), state.cells[i], now);
-  for (std::size_t i = 0; i < state.first_events.size(); ++i)
-    begin_history(state.first_events[i], cell(i), state.last_event, now);
-  state.last_event = now;
+  if (named) {
+    for (std::size_t i = 0; i < state.first_events.size(); ++i)
+      begin_history(state.first_events[i], cell(i), state.last_event, now);
+    state.last_event = now;
+  }
   const SampleMark mark{now, state.first_number + state.entries.size()};
   for (std::size_t i = 0; i < state.cells.size(); ++i) take(cell(i), state.cells[i], visit, mark);
   const bool shown = std::any_of(shown_.begin(), shown_.end(), [&](const Shown& s) {

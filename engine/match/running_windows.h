@@ -74,7 +74,8 @@ class RunningWindows {
   State begin() const;
 
   // An event that some window may count. Returns whether nothing was left in the condition's windows before it (F1).
-  bool take(State& state, const Visit& visit) const;
+  // `named`: by the condition; else it only ends a `duration`, and no key's history begins with it (A5).
+  bool take(State& state, const Visit& visit, bool named) const;
   // To what the windows are at `now`; `after`: right after it, when what is as old as a window has left it (T5).
   void advance(State& state, Time now, bool after) const;
   // The next time at which a sample leaves a window, or moves from one to the next. REQUIRES: advanced to `judged`.

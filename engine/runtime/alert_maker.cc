@@ -78,7 +78,7 @@ std::string AlertMaker::text_of(ExprId id, const EvalContext& context) const {
 }
 
 // F16: rule, key, fire time, first and last event, the event at which it fired if that is another; under `fire every
-// match` all its events with their steps.
+// match` all its events with their steps, and the count: of two steps of one name only it tells which took more.
 std::string AlertMaker::id_of(std::string_view key, const Report& report, const std::vector<Evidence>& evidence,
                               Time fired, const Event* judged, std::string& bytes) const {
   bytes.append(program_.name) += '\0';
@@ -86,6 +86,8 @@ std::string AlertMaker::id_of(std::string_view key, const Report& report, const 
   char digits[24];
   bytes.append(digits, std::to_chars(digits, digits + sizeof digits, fired.us).ptr);
   if (rule_.firing == Firing::every_match) {
+    if (const Value count = report.fact(Fact::count); !count.is_missing())
+      bytes.append("*").append(digits, std::to_chars(digits, digits + sizeof digits, count.as_integer()).ptr);
     for (const Evidence& e : evidence) {
       (bytes += '\0').append(e.label);
       for (const Position& p : e.events) sources_.append(bytes, p);

@@ -203,6 +203,7 @@ std::int64_t longest_wait(const Program& program) {
     for (const Duration d : {cell.window.length, cell.window.length, cell.window.cap, cell.baseline.over}) add(d);
   if (const auto* rule = std::get_if<RuleBody>(&program.body)) {
     add(rule->forget);  // a key of a list is armed from there (F9)
+    add(rule->learn);   // what it kept silent is judged again behind it (F8)
     for (const Escalation& e : rule->escalations) add(e.after);
   }
   if (const auto* session = std::get_if<SessionBody>(&program.body)) {
