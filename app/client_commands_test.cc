@@ -122,6 +122,10 @@ TEST_CASE("tap: how samples are laid out, what is said of them, and exit codes")
         "shown 2, matched 4,211, skipped by rate 4,111; 7 went by too fast to be looked at\n");
   CHECK(tap({"events:login", "-n", "1", "--fields", "user,n,none"}).out ==
         "{\"user\":\"a b\",\"n\":1,\"none\":null}\n");
+  CHECK(contains(tap({"events:login", "-n", "2", "--fields", "user,usr"}).err,
+                 "tocsin tap: what is shown first has no `usr`; it has event, time, key.user, fields.n, fields.note, "
+                 "fields.of\n"));
+  CHECK_FALSE(contains(tap({"events:login", "-n", "2", "--fields", "user,n,of"}).err, "has no"));
   CHECK(Json::parse(tap({"-n", "2", "--json", "--fields", "n"}).out) == Json::parse("[{\"n\":1},{\"n\":2}]"));
   CHECK(tap({"events:login", "-n", "1", "--format", "logfmt"}).out ==
         "event=login time=2026-03-01T14:00:00.000000Z key.user=\"a b\" fields.n=1 fields.note=\"x\\\\u001b[31m\" "

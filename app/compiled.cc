@@ -83,7 +83,8 @@ Exit tell_errors(std::string_view command, const CompiledSet& set, Console& cons
                                counted(set.compiled.rules->programs.size(), "rule"));
     return Exit::done;
   }
-  console.err << fmt::format("tocsin {}: nothing runs while the rules have errors\n", command);
+  if (command != "reload")  // others run on
+    console.err << fmt::format("tocsin {}: nothing runs while the rules have errors\n", command);
   return Exit::no;
 }
 

@@ -41,7 +41,7 @@ struct CompiledPaths {
 dsl::Compiled compile_sound_part(std::span<const dsl::SourceText> files, const dsl::CheckOptions& options);
 
 // Exit::no when the rules have errors (with --dev they are told and left out), Exit::usage when a file cannot be read,
-// those of lists and tables included.
+// those of lists and tables included. `command`: who asks, as messages name it.
 CompiledPaths compile_paths(std::string_view command, const std::vector<std::string>& paths, const Arguments& arguments,
                             Console& console);
 

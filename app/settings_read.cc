@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -507,7 +509,11 @@ void Reader::finish() {
 
 Result<std::string> contents(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in || fs::is_directory(path)) return failure(Error::Code::unreadable, fmt::format("cannot read {}", path));
+  const int reason = errno;
+  std::error_code ignored;
+  if (!in || fs::is_directory(path, ignored))
+    return failure(Error::Code::unreadable,
+                   fmt::format("cannot read {}: {}", path, std::strerror(in ? EISDIR : reason)));
   return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 

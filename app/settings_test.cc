@@ -304,5 +304,15 @@ TEST_CASE("what run refuses, replay may have") {
         std::vector<std::string>{"[source.a] needs `file.path`"});
 }
 
+TEST_CASE("a configuration that cannot be read says why") {
+  const Folder folder;
+  const auto why = [](const std::string& path) {
+    return read_settings({.file = path, .environment = {}, .sets = {}, .flags = {}}).error().message;
+  };
+  const std::string none = folder.path() + "/none.toml";
+  CHECK(why(none) == "cannot read " + none + ": No such file or directory");
+  CHECK(why(folder.path()) == "cannot read " + folder.path() + ": Is a directory");
+}
+
 }  // namespace
 }  // namespace tocsin::app

@@ -37,8 +37,8 @@ std::string text_of(const Json& value) {
 // How samples are laid out.
 class Layout {
  public:
-  Layout(std::string format, std::vector<std::string> fields, std::string_view what, std::ostream& out)
-      : format_(std::move(format)), fields_(std::move(fields)), what_(what), out_(out) {}
+  Layout(std::string format, std::vector<std::string> fields, std::string_view what, Console& console)
+      : format_(std::move(format)), fields_(std::move(fields)), what_(what), out_(console.out), err_(console.err) {}
 
   void add(std::string_view line, const Json& sample) {
     ++shown_;
@@ -48,6 +48,7 @@ class Layout {
     }
     Row row;
     flatten({}, sample, row);
+    if (shown_ == 1) tell_unknown(row);
     if (format_ == "table" && fields_.empty()) fields_ = columns_of(row);
     if (!fields_.empty()) row = chosen(row);
     if (format_ == "table")
@@ -74,18 +75,32 @@ class Layout {
   }
 
   // `user` is the event's field of that name, or a part of a key, unless the document has one of its own.
+  static const Json* find(const Row& row, const std::string& name) {
+    for (const char* before : {"", "fields.", "key."}) {
+      const auto found = std::ranges::find(row, before + name, &Row::value_type::first);
+      if (found != row.end()) return &found->second;
+    }
+    return nullptr;
+  }
   Row chosen(const Row& row) const {
     Row out;
     for (const std::string& name : fields_) {
-      out.emplace_back(name, Json());
-      for (const char* before : {"", "fields.", "key."}) {
-        const auto found = std::ranges::find(row, before + name, &Row::value_type::first);
-        if (found == row.end()) continue;
-        out.back().second = found->second;
-        break;
-      }
+      const Json* value = find(row, name);
+      out.emplace_back(name, value != nullptr ? *value : Json());
     }
     return out;
+  }
+
+  // Documents have all their fields, also those that are missing in the record: what is not among them is misspelt, or
+  // no rule reads it.
+  void tell_unknown(const Row& row) {
+    for (const std::string& name : fields_) {
+      if (find(row, name) != nullptr) continue;
+      std::string known;
+      for (const auto& [path, value] : row) known += (known.empty() ? "" : ", ") + path;
+      err_ << fmt::format("tocsin tap: what is shown first has no `{}`; it has {}\n", on_one_line(name),
+                          on_one_line(known));
+    }
   }
 
   // Where nobody chose any.
@@ -136,7 +151,7 @@ class Layout {
   const std::string format_;
   std::vector<std::string> fields_;
   const std::string what_;
-  std::ostream& out_;
+  std::ostream &out_, &err_;
   std::uint64_t shown_ = 0;
   std::vector<std::size_t> widths_;
 };
@@ -176,7 +191,7 @@ Exit run_tap(const Arguments& arguments, Console& console) {
     target += "&rate=" + encode_url(rate);
   }
   const std::string format = arguments.has("--json") ? "json" : arguments.value("--format", "ndjson");
-  Layout layout(format, split(arguments.value("--fields")), what, console.out);
+  Layout layout(format, split(arguments.value("--fields")), what, console);
   Json counts = Json::object();
   const Interrupt interrupt;
   DaemonClient client("tap", arguments, console);

@@ -377,7 +377,7 @@ Daemon::Made Daemon::made_generation(CompiledSet rules, Anew anew) {
   auto inputs = inputs_for(out->rules());
   if (!inputs) return tl::unexpected(inputs.error());
   out->inputs = std::move(*inputs);
-  for (const std::string& unknown : outbound_.unknown_sinks(out->rules()))
+  for (const std::string& unknown : outbound_.unknown_sinks(out->set))
     return refuse("rules", {Error::Code::refused, unknown}, Exit::usage);
 
   EngineOptions options;
@@ -881,15 +881,20 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   const auto stamp = stamp_of(current()->set, load_sources(settings_.rules, given_.arguments, console));
   if (asked.by_itself && stamp && stamp == same_) return;
   same_.reset();
-  CompiledPaths compiled = compile_paths("run", settings_.rules, given_.arguments, console);
+  CompiledPaths compiled = compile_paths("reload", settings_.rules, given_.arguments, console);
   if (compiled.exit != Exit::done) return answer(refuse_rules(422, said.str()));
   if (is_dev()) tell_broken(said.str());
   if (compiled.sets.size() != 1)
     return answer(
         refuse_rules(422, fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size())));
   CompiledSet& set = compiled.sets.front();
-  if (const auto unknown = outbound_.unknown_sinks(*set.compiled.rules); !unknown.empty())
-    return answer(refuse_rules(422, unknown.front()));
+  if (const auto unknown = outbound_.unknown_sinks(set); !unknown.empty()) {
+    std::ostringstream ignored;
+    Console quiet = console_with(ignored);
+    const auto config = given_.config_now ? given_.config_now(quiet) : std::nullopt;
+    const auto changed = config ? changed_settings(given_.config_json, *config) : std::vector<std::string>{};
+    return answer(refuse_rules(422, outbound_.unknown_sinks(set, changed).front()));
+  }
   if (const auto inputs = inputs_for(*set.compiled.rules); !inputs)
     return answer(refuse_rules(422, inputs.error().where + ": " + inputs.error().why));
   const bool looks = asked.dry_run && is_rebuilding();  // ... and leaves that alone

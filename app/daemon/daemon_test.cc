@@ -165,6 +165,30 @@ TEST_CASE("a reload says which settings wait for a restart, and refuses where th
   CHECK(running.daemon->status().reload.error.find("this is no TOML") != std::string::npos);
 }
 
+TEST_CASE("a reload that is refused says where it is wrong, and what runs on and what does not") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", "");
+  running.config_json = R"({"values":{}})";
+  running.config_now = [](Console&) { return R"({"values":{"sink":{"pager":{"file":{"path":"p"}}}}})"; };
+  running.begin();
+  running.rules("rule broken when");
+  const Verdict broken = running.reload();
+  CHECK(broken.status == 422);
+  CHECK(broken.document.find("error[R0") != std::string::npos);
+  CHECK(broken.document.find("nothing runs") == std::string::npos);
+  CHECK_FALSE(running.said("nothing runs"));
+  for (const std::string sink : {"pager", "other"}) {
+    running.rules(std::string(kEvent) + kThree + "  send to \"" + sink + "\"\n");
+    const Verdict unknown = running.reload();
+    CHECK(unknown.status == 422);
+    CAPTURE(unknown.document);
+    CHECK(unknown.document.find("a.rules:") != std::string::npos);
+    CHECK((unknown.document.find("the next start takes") != std::string::npos) == (sink == "pager"));
+    CHECK((unknown.document.find("has no [sink.other]") != std::string::npos) == (sink == "other"));
+  }
+}
+
 TEST_CASE("what ends the daemon is an error, and the start says whose alerts nobody gets") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson"};

@@ -6,6 +6,7 @@
 #include <set>
 #include <variant>
 
+#include "dsl/lines.h"
 #include "engine/base/write.h"
 #include "engine/runtime/outbox.h"
 
@@ -35,13 +36,43 @@ Outbound::Outbound(const Settings& settings, const Clock& clock, Taps& taps)
       dead_letter_(one_or_none(settings.routes.dead_letter)),
       sources_(settings.sources.size()) {}
 
-std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
+namespace {
+
+// Where the rule says so, `rules/a.rules:12:11: `; nothing where its text is not there.
+std::string place_of_sink(const CompiledSet& set, const std::string& rule, const std::string& sink) {
+  std::string out;
+  const auto look = [&](const std::vector<ast::Text>& sinks) {
+    for (const ast::Text& text : sinks) {
+      if (text.value != sink || !out.empty() || text.span.file >= set.files.size()) continue;
+      const dsl::SourceText& file = set.files[text.span.file];
+      const dsl::Position at = dsl::Lines(file.text).position(text.span.begin);
+      out = fmt::format("{}:{}:{}: ", file.path, at.line, at.column);
+    }
+  };
+  const auto look_in = [&](const std::string& name, const std::vector<ast::Clause>& clauses) {
+    if (name != rule) return;
+    for (const ast::Clause& clause : clauses) {
+      if (const auto* send = std::get_if<ast::SendTo>(&clause.node)) look(send->sinks);
+      if (const auto* each = std::get_if<ast::EmitEach>(&clause.node)) look(each->sinks);
+    }
+  };
+  const dsl::Model& model = set.compiled.model;
+  for (const dsl::RuleInfo& one : model.rules) look_in(one.name, one.clauses);
+  for (const dsl::SessionInfo& one : model.sessions) look_in(one.decl.name.text, one.decl.clauses);
+  for (const dsl::SummaryInfo& one : model.summaries) look_in(one.decl.name.text, one.decl.clauses);
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> Outbound::unknown_sinks(const CompiledSet& set,
+                                                 const std::vector<std::string>& changed) const {
   std::set<std::pair<std::string, std::string>> unknown;
   const auto look = [&](const Program& program, const std::vector<std::string>& sinks) {
     for (const std::string& sink : sinks)
       if (settings_.sink(sink) == nullptr) unknown.emplace(program.name, sink);
   };
-  for (const Program& program : rules.programs) {
+  for (const Program& program : set.compiled.rules->programs) {
     if (const auto* rule = std::get_if<RuleBody>(&program.body); rule != nullptr && rule->alert)
       look(program, rule->alert->sinks);
     if (const auto* session = std::get_if<SessionBody>(&program.body)) {
@@ -51,8 +82,14 @@ std::vector<std::string> Outbound::unknown_sinks(const RuleSet& rules) const {
     if (const auto* summary = std::get_if<SummaryBody>(&program.body)) look(program, summary->sinks);
   }
   std::vector<std::string> out;
-  for (const auto& [rule, sink] : unknown)
-    out.push_back(fmt::format("`{}` sends to \"{}\", and the configuration has no [sink.{}]", rule, sink, sink));
+  for (const auto& [rule, sink] : unknown) {
+    const std::string section = "sink." + sink + ".";
+    const bool is_known =
+        std::ranges::any_of(changed, [&](const std::string& key) { return key.starts_with(section); });
+    const std::string why = is_known ? "which the next start takes from the configuration; this daemon has not had it"
+                                     : fmt::format("and the configuration has no [sink.{}]", sink);
+    out.push_back(fmt::format("{}`{}` sends to \"{}\", {}", place_of_sink(set, rule, sink), rule, sink, why));
+  }
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "app/compiled.h"
 #include "app/control/answers.h"
 #include "app/daemon/taps.h"
 #include "app/settings.h"
@@ -28,8 +29,9 @@ class Outbound {
  public:
   Outbound(const Settings& settings, const Clock& clock, Taps& taps);
 
-  // The sinks that rules name and the configuration does not have: each a sentence. Nothing is lost in silence.
-  std::vector<std::string> unknown_sinks(const RuleSet& rules) const;
+  // The sinks that rules name and the configuration does not have: each a sentence, with its place in the rules.
+  // `changed`: keys of the configuration that wait for the next start. Nothing is lost in silence.
+  std::vector<std::string> unknown_sinks(const CompiledSet& set, const std::vector<std::string>& changed = {}) const;
 
   // Rules whose alerts go to no sink, as a sentence names them; "" none. Nothing is lost in silence.
   std::string without_sink(const RuleSet& rules) const;

@@ -166,10 +166,17 @@ TEST_CASE("outbound: a sink that a rule names and nobody has configured is named
   const tests::HandClock clock;
   Taps taps({}, clock, {});
   const Outbound outbound(settings, clock, taps);
-  CHECK(outbound.unknown_sinks(*sending_to(folder, "dead").compiled.rules).empty());
-  const auto unknown = outbound.unknown_sinks(*sending_to(folder, "pager").compiled.rules);
+  CHECK(outbound.unknown_sinks(sending_to(folder, "dead")).empty());
+  const CompiledSet pager = sending_to(folder, "pager");
+  const auto unknown = outbound.unknown_sinks(pager);
   REQUIRE(unknown.size() == 1);
-  CHECK(unknown.front() == "`r` sends to \"pager\", and the configuration has no [sink.pager]");
+  const std::string place = pager.files.front().path + ":5:11: ";
+  CHECK(unknown.front() == place + "`r` sends to \"pager\", and the configuration has no [sink.pager]");
+  // It has: but the daemon began with another one.
+  CHECK(outbound.unknown_sinks(pager, {"log.level", "sink.pager.file.path"}).front() ==
+        place +
+            "`r` sends to \"pager\", which the next start takes from the configuration; this daemon has not had it");
+  CHECK(outbound.unknown_sinks(pager, {"sink.pagers.file.path"}) == unknown);
 }
 
 }  // namespace tocsin::app

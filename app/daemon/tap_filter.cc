@@ -44,6 +44,13 @@ const Stream* only_stream(const RuleSet& rules, const std::string& rule) {
   return is_one_event && !program->streams.front().nested.exists() ? &program->streams.front() : nullptr;
 }
 
+// What stands behind the condition was put there here: whoever asked does not know of it.
+constexpr std::string_view kBehind = "\n)\n  by all\n";
+bool is_behind(std::string_view rule, dsl::SourceSpan span) {
+  const std::size_t at = rule.rfind(kBehind);
+  return at != std::string_view::npos && span.begin >= at;
+}
+
 }  // namespace
 
 tl::expected<std::unique_ptr<TapFilter>, TapFilter::Refusal> TapFilter::make(const CompiledSet& set,
@@ -59,8 +66,8 @@ tl::expected<std::unique_ptr<TapFilter>, TapFilter::Refusal> TapFilter::make(con
   if (!is_name(name)) return refuse(fmt::format("`{}` is no name of an event", name));
   std::vector<dsl::SourceText> files = set.files;
   const std::string rule = free_name(running);
-  const std::string filter = where.empty() ? "" : fmt::format("(\n{}\n)", where);
-  files.push_back({"--where", fmt::format("rule {}\n  when {}{}\n  by all\n  alert low \"\"\n", rule, name, filter)});
+  const std::string filter = where.empty() ? "\n  by all\n" : fmt::format("(\n{}{}", where, kBehind);
+  files.push_back({"--where", fmt::format("rule {}\n  when {}{}  alert low \"\"\n", rule, name, filter)});
   std::vector<dsl::Parsed> trees = dsl::parse_all(files);
   for (dsl::Parsed& tree : trees)
     std::erase_if(tree.file.items,
@@ -70,7 +77,10 @@ tl::expected<std::unique_ptr<TapFilter>, TapFilter::Refusal> TapFilter::make(con
   dsl::Compiled compiled = dsl::compile(trees, options);
   for (const dsl::Diagnostic& said : compiled.diagnostics)
     if (said.level() == dsl::Level::error && said.here.span.file + 1 == files.size())
-      return refuse(said.message, said.help);
+      return is_behind(files.back().text, said.here.span)
+                 ? refuse("`where` is no whole condition: something is missing at its end, or it has one `)` too many",
+                          "such as country != \"FR\"")
+                 : refuse(said.message, said.help);
   if (trees.back().file.items.size() != 1) return refuse("`where` is no condition on one event");
   if (!compiled.ok()) compiled = compile_sound_part(files, options);  // as `run --dev` does
   if (!compiled.ok()) return refuse("the rule files are being changed", "try again");

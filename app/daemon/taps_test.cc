@@ -135,7 +135,13 @@ TEST_CASE("taps: an alias, and all events") {
 TEST_CASE("taps: what cannot be looked at is said, with what to do") {
   Looked looked;
   CHECK(looked.refusal("login", "usr = \"x\"") == "`login` has no field `usr` / did you mean `user`? (text)");
-  CHECK(looked.refusal("login", "n >") == "`)` does not fit here");
+  const std::string not_whole =
+      "`where` is no whole condition: something is missing at its end, or it has one `)` too many / such as country != "
+      "\"FR\"";
+  for (const char* wrong : {"n >", "n > 1)", "(n > 1", "n = 1 and"}) {
+    CAPTURE(wrong);
+    CHECK(looked.refusal("login", wrong) == not_whole);
+  }
   CHECK(looked.refusal("login", "note = \"x\"") ==
         "no rule reads `note` of `login`, so it is not read from the records / `where` can look at what rules read");
   CHECK(looked.refusal("logn", "") == "no rule reads `logn`, so nothing of it is read from the records");
