@@ -113,7 +113,10 @@ Daemon::Daemon(Given given, Console& console)
       notify_(console.environment ? console.environment("NOTIFY_SOCKET").value_or("") : ""),
       started_(clock_.now()),
       taps_(source_names(settings_), clock_, [this] { return current_set(); }),
-      outbound_(settings_, clock_, taps_),
+      outbound_(settings_, clock_, taps_,
+                [this](const std::string& where, const std::string& what, std::string_view help) {
+                  log_.problem(where, what, help);
+                }),
       around_{clock_, [this](const std::string& said) { log_.problem("adapters", said); },
               [this](const std::string& said) { log_.info("adapters", said); },
               [this](const std::string& sink, const std::string& id, const std::string& body, const std::string& why) {

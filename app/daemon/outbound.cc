@@ -6,6 +6,7 @@
 #include <set>
 #include <variant>
 
+#include "app/one_line.h"
 #include "dsl/lines.h"
 #include "engine/base/write.h"
 #include "engine/runtime/outbox.h"
@@ -28,10 +29,11 @@ const std::vector<std::string>& sinks_of_emitted(const Program& program, const E
 
 }  // namespace
 
-Outbound::Outbound(const Settings& settings, const Clock& clock, Taps& taps)
+Outbound::Outbound(const Settings& settings, const Clock& clock, Taps& taps, Tell tell)
     : settings_(settings),
       clock_(clock),
       taps_(taps),
+      tell_(std::move(tell)),
       late_(one_or_none(settings.routes.late)),
       dead_letter_(one_or_none(settings.routes.dead_letter)),
       sources_(settings.sources.size()) {}
@@ -104,6 +106,22 @@ std::string Outbound::without_sink(const RuleSet& rules) const {
   return count > kNamed ? out + fmt::format(", and {} more", count - kNamed) : out;
 }
 
+// A misspelt setting makes a dead letter of each record: that must not look like a quiet day. Of each source and reason
+// the first is told, so that there are few, whatever comes.
+void Outbound::tell_first(const DeadLetter& letter, const DocumentNames& names) {
+  const std::uint32_t bit = std::uint32_t{1} << static_cast<unsigned>(letter.reason);
+  if ((sources_[letter.position.source.index].dead.fetch_or(bit) & bit) != 0 || !tell_) return;
+  const std::string help =
+      dead_letter_.empty()
+          ? "`tocsin tap dead-letter` shows some as they come, and a sink of `sinks.dead_letter` gets all"
+          : "the sink \"" + dead_letter_.front() + "\" gets all of them";
+  tell_("source." + names.sources[letter.position.source.index],
+        on_one_line(
+            fmt::format("the record {} is a dead letter ({}): {}; more of this reason are counted and not told here",
+                        id_of(letter.position, names), name_of(letter.reason), letter.detail)),
+        help);
+}
+
 Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper, std::shared_ptr<const RuleSet> rules) {
   Crew::Outputs out;
   out.alert = [this, &names, &keeper](const Alert& alert) { on_alert(alert, names, keeper); };
@@ -127,6 +145,7 @@ Crew::Outputs Outbound::outputs(const DocumentNames& names, Keeper& keeper, std:
   out.dead = [this, &names, &keeper](const DeadLetter& letter) {
     ++dead_count_;
     ++sources_[letter.position.source.index].records;
+    tell_first(letter, names);
     const bool is_tapped = taps_.wants(Taps::Of::dead_letters);
     if (dead_letter_.empty() && !is_tapped) return;
     std::string body;

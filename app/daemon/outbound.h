@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,7 +28,9 @@ namespace tocsin::app {
 // Outlives reloads: what it counts goes on.
 class Outbound {
  public:
-  Outbound(const Settings& settings, const Clock& clock, Taps& taps);
+  // `tell`: where, what is wrong, and what helps.
+  using Tell = std::function<void(const std::string&, const std::string&, std::string_view)>;
+  Outbound(const Settings& settings, const Clock& clock, Taps& taps, Tell tell = {});
 
   // The sinks that rules name and the configuration does not have: each a sentence, with its place in the rules.
   // `changed`: keys of the configuration that wait for the next start. Nothing is lost in silence.
@@ -70,6 +73,7 @@ class Outbound {
     std::map<std::string, std::string> given_up;  // why, by sink
   };
   bool is_disabled(const Program& program) const;
+  void tell_first(const DeadLetter& letter, const DocumentNames& names);
   const std::vector<std::string>& sinks_of_alert(const RuleSet& rules, const Alert& alert) const;
   void on_alert(const Alert& alert, const DocumentNames& names, Keeper& keeper);
   void on_emitted(const Emitted& emitted, const DocumentNames& names, Keeper& keeper);
@@ -77,10 +81,13 @@ class Outbound {
   const Settings& settings_;
   const Clock& clock_;
   Taps& taps_;
+  const Tell tell_;
   std::vector<std::string> late_, dead_letter_;  // the sinks of both: one or none
   struct SourceCounts {
     std::atomic<std::uint64_t> records{0}, bytes{0};
+    std::atomic<std::uint32_t> dead{0};  // a bit for each reason of which a record has been told
   };
+  static_assert(kDeadReasons <= 32);
   std::atomic<std::uint64_t> alerts_{0}, late_count_{0}, dead_count_{0};
   std::vector<SourceCounts> sources_;  // by SourceId
   std::string body_, message_, told_;

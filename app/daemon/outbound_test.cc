@@ -91,6 +91,46 @@ TEST_CASE("outbound: what the sink of dead letters gives up is counted, and no d
   outbound.bind(nullptr);
 }
 
+TEST_CASE("outbound: of what cannot be read the first record of each source and reason is told, with its place") {
+  const Folder folder;
+  const CompiledSet set = sending_to(folder, "alerts");
+  Settings settings = with_sinks();
+  settings.sources.resize(2);
+  const tests::HandClock clock;
+  for (const bool has_sink : {true, false}) {
+    CAPTURE(has_sink);
+    if (!has_sink) settings.routes.dead_letter.clear();
+    Taps taps({}, clock, {});
+    std::vector<std::string> told;
+    Outbound outbound(settings, clock, taps,
+                      [&](const std::string& where, const std::string& what, std::string_view help) {
+                        told.push_back(where + ": " + what + "; " + std::string(help));
+                      });
+    MemoryStore store;
+    Kept kept(set, store);
+    DocumentNames names{set.compiled.rules.get(), {"logins", "orders"}, false};
+    const Crew::Outputs outputs = outbound.outputs(names, kept.keeper, set.compiled.rules);
+    const auto bury = [&](std::uint32_t source, std::uint64_t offset, DeadReason reason, const std::string& detail) {
+      outputs.dead({reason, {SourceId(source), 0, offset}, detail, "x", 1});
+    };
+    for (std::uint64_t i = 7; i < 1000; ++i) bury(0, i, DeadReason::unknown_event, "no event is called `lo\ngin`");
+    bury(0, 1000, DeadReason::wrong_type, "`n`");
+    bury(1, 1, DeadReason::unknown_event, "`typ` is missing or no text");
+    bury(1, 2, DeadReason::unknown_event, "`typ` is missing or no text");
+    REQUIRE(told.size() == 3);
+    CHECK(told[0] ==
+          "source.logins: the record logins/0/7 is a dead letter (unknown_event): no event is called `lo\\ngin`; more "
+          "of this "
+          "reason are counted and not told here; " +
+              std::string(has_sink ? "the sink \"dead\" gets all of them"
+                                   : "`tocsin tap dead-letter` shows some as they come, and a sink of "
+                                     "`sinks.dead_letter` gets all"));
+    CHECK(told[1].starts_with("source.logins: the record logins/0/1000 is a dead letter (wrong_type): `n`;"));
+    CHECK(told[2].starts_with("source.orders: the record orders/0/1 is a dead letter (unknown_event): `typ` is"));
+    CHECK(outbound.counts().dead_letters == 996);
+  }
+}
+
 TEST_CASE("outbound: each sink of an alert has come as far as it has") {
   Leaving leaving("alerts\", \"dead");
   auto& [folder, set, settings, clock, taps, outbound, store] = leaving;
