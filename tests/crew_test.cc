@@ -331,6 +331,7 @@ class SlowStore final : public CheckpointStore {
  public:
   Result<std::uint64_t> store(const EpochUnit& unit) override {
     may.wait();
+    if (is_damaged) return failure(Error::Code::malformed, "base.mdb is damaged");
     return behind.store(unit);
   }
   void delivered(Epoch epoch) override { behind.delivered(epoch); }
@@ -411,6 +412,63 @@ TEST_CASE("a store that hangs is seen: nothing more is read, and it is said, unt
   s.steward.step(seconds(8));
   for (int i = 0; i < 10; ++i) s.crew.step(0);
   CHECK(s.engine.events() == 1);
+}
+
+TEST_CASE("where epochs stand still though events are judged, whoever looks says so, whatever the cause") {
+  const std::string text = "events have been judged, and no epoch has been stored for more than 30 s";
+  Stewarded s;
+  std::promise<void> may;
+  may.set_value();
+  s.store.may = may.get_future().share();
+  int at = 1;
+  const auto look_until = [&](int second, bool steps, bool judges = false) {
+    for (; at <= second; ++at) {
+      if (steps) s.steward.step(seconds(at));
+      if (judges) s.crew.work_off();
+      s.steward.look(seconds(at));
+    }
+  };
+  SUBCASE("a cut that no shard comes to") {
+    look_until(31, true);
+    CHECK(s.steward.trouble().empty());
+    look_until(33, true);
+    CHECK(s.steward.trouble() == text);
+    CHECK(s.steward.stuck().empty());
+    s.crew.work_off();
+    look_until(34, true);
+    CHECK(s.steward.trouble().empty());
+  }
+  SUBCASE("nobody steps any more") {
+    REQUIRE(s.steward.finish(seconds(1)));
+    look_until(1'000, true, true);  // nothing comes: nothing is missed
+    CHECK(s.steward.trouble().empty());
+    s.crew.step(0);
+    s.crew.work_off();
+    look_until(1'030, false);
+    CHECK(s.steward.stuck().empty());
+    look_until(1'032, false);
+    CHECK(s.steward.stuck() == "the thread that stores epochs has not moved for more than 30 s");
+    CHECK(s.steward.trouble() == s.steward.stuck());
+    s.steward.look(seconds(at), seconds(30), false);  // nobody is to
+    CHECK(s.steward.trouble().empty());
+  }
+}
+
+TEST_CASE("a store that finds itself damaged ends the crew, and stores nothing more") {
+  Stewarded s;
+  std::promise<void> may;
+  may.set_value();
+  s.store.may = may.get_future().share();
+  s.store.is_damaged = true;
+  REQUIRE(s.steward.step(seconds(1)));
+  s.crew.work_off();
+  REQUIRE(s.steward.step(seconds(1)));
+  CHECK(s.steward.trouble().empty());  // it is no trouble that may pass
+  CHECK_FALSE(s.keeper.sound());
+  const auto ran = s.crew.run();
+  REQUIRE_FALSE(ran);
+  CHECK(ran.error().code == Error::Code::malformed);
+  CHECK_FALSE(s.steward.finish(seconds(2)));
 }
 
 TEST_CASE(

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <mutex>
 #include <random>
@@ -46,36 +48,85 @@ tl::unexpected<Error> damaged(const std::string& file, const std::string& what) 
   return failure(Error::Code::malformed, fmt::format("{} is damaged: {}", file, what));
 }
 
-// LMDB is about to abort: say what that means. The mark goes, so that the next start looks at every page.
-void on_assert(MDB_env* env, const char* what) {
-  const char* file = nullptr;
-  if (mdb_env_get_path(env, &file) == MDB_SUCCESS)
-    fmt::print(stderr, "tocsin: {} is damaged, this process ends; the next start will say where ({})\n", file, what);
-  if (const auto* mark = static_cast<const std::string*>(mdb_env_get_userctx(env))) ::unlink(mark->c_str());
+// What the thread reads or writes just now: where LMDB ends the process there, a page is damaged.
+struct Within {
+  static inline thread_local int depth = 0;
+  static inline thread_local const char *file = nullptr, *mark = nullptr;
+  Within(const std::string& of_file, const std::string& of_mark) {
+    file = of_file.c_str();
+    mark = of_mark.c_str();
+    ++depth;
+  }
+  Within(const Within&) { ++depth; }
+  ~Within() { --depth; }
+};
+
+std::atomic<int> exit_of_damage{-1};
+struct sigaction before_segv, before_bus;
+
+// Only what is safe in a signal handler. The mark goes, so that the next start looks at every page.
+void tell_damage(const char* file, const char* mark, const char* how) {
+  const auto tell = [](std::string_view text) { static_cast<void>(!::write(STDERR_FILENO, text.data(), text.size())); };
+  tell("tocsin: ");
+  tell(file);
+  tell(" is damaged, this process ends; the next start looks at all of it and says where (");
+  tell(how);
+  tell(")\n");
+  ::unlink(mark);
+}
+
+void end_of_damage() {
+  if (const int code = exit_of_damage; code >= 0) ::_exit(code);
+}
+
+// LMDB is about to abort.
+void on_assert(MDB_env*, const char* what) {
+  tell_damage(Within::file, Within::mark, what);
+  end_of_damage();
+}
+
+extern "C" void on_fault(int signal, siginfo_t* info, void*) {
+  if (Within::depth > 0) {
+    tell_damage(Within::file, Within::mark, signal == SIGBUS ? "SIGBUS" : "SIGSEGV");
+    end_of_damage();
+  }
+  // Not ours: as if nobody had looked. What has faulted does it again.
+  ::sigaction(signal, signal == SIGBUS ? &before_bus : &before_segv, nullptr);
+  if (info->si_code <= 0) ::raise(signal);
 }
 
 }  // namespace
+
+void end_on_damage(int exit_code) {
+  if (exit_of_damage.exchange(exit_code) >= 0) return;
+  struct sigaction action{};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO;
+  ::sigaction(SIGSEGV, &action, &before_segv);
+  ::sigaction(SIGBUS, &action, &before_bus);
+}
 
 // ----- the environment and its transactions -------------------------------------------------------
 
 struct Base::Env {
   MDB_env* env = nullptr;
   MDB_dbi meta = 0, state = 0, groups = 0, history = 0, outboxes = 0;
-  std::string mark;
+  std::string file, mark;
 
   ~Env() {
     if (env != nullptr) mdb_env_close(env);
   }
 
-  Result<void> open(const std::string& file, bool is_new) {
+  Result<void> open(const std::string& file_, bool is_new) {
+    file = file_;
+    mark = file.substr(0, file.rfind('/') + 1) + kMarkName;
+    const Within within(file, mark);
     int code = mdb_env_create(&env);
     if (code == 0) code = mdb_env_set_mapsize(env, kMapBytes);
     if (code == 0) code = mdb_env_set_maxdbs(env, 8);
     if (code == 0) code = mdb_env_set_maxreaders(env, kReadersMax);
     if (code == 0) code = mdb_env_open(env, file.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
     if (code != 0) return lmdb_failure(file, "open", code);
-    mark = file.substr(0, file.rfind('/') + 1) + kMarkName;
-    mdb_env_set_userctx(env, &mark);
     mdb_env_set_assert(env, on_assert);
     int dead = 0;
     mdb_reader_check(env, &dead);  // a killed process may have left readers that keep pages from being used again
@@ -99,11 +150,11 @@ struct Base::Env {
     }
     if (code == MDB_NOTFOUND) return damaged(file, "one of its tables is missing");
     if (code != 0) return lmdb_failure(file, "read", code);
-    return is_old ? make_outboxes(file) : Result<void>{};
+    return is_old ? make_outboxes() : Result<void>{};
   }
 
   // Of a base of version 1.
-  Result<void> make_outboxes(const std::string& file) {
+  Result<void> make_outboxes() {
     MDB_txn* txn = nullptr;
     int code = mdb_txn_begin(env, nullptr, 0, &txn);
     MDB_val key = val_of(kHeadKey), value{};
@@ -133,9 +184,13 @@ struct Base::Env {
 class Base::Txn {
  public:
   Txn(std::shared_lock<std::shared_mutex> held, const Env& opened, const std::string& file, MDB_txn* txn)
-      : env(opened), held_(std::move(held)), file_(file), txn_(txn) {}
+      : env(opened), held_(std::move(held)), within_(opened.file, opened.mark), file_(file), txn_(txn) {}
   Txn(Txn&& other) noexcept
-      : env(other.env), held_(std::move(other.held_)), file_(other.file_), txn_(std::exchange(other.txn_, nullptr)) {}
+      : env(other.env),
+        held_(std::move(other.held_)),
+        within_(other.within_),
+        file_(other.file_),
+        txn_(std::exchange(other.txn_, nullptr)) {}
   ~Txn() {
     if (txn_ != nullptr) mdb_txn_abort(txn_);
   }
@@ -200,6 +255,7 @@ class Base::Txn {
 
  private:
   std::shared_lock<std::shared_mutex> held_;
+  Within within_;
   const std::string& file_;
   MDB_txn* txn_;
 };
@@ -251,6 +307,8 @@ Result<Base::Txn> Base::begin(unsigned flags) const {
   for (bool again = false;; again = true) {
     std::shared_lock held(env_mutex_);
     MDB_txn* txn = nullptr;
+    std::optional<Within> within;
+    if (env_ != nullptr) within.emplace(env_->file, env_->mark);
     const int code = env_ == nullptr ? MDB_PANIC : mdb_txn_begin(env_->env, nullptr, flags, &txn);
     if (code == 0) return Txn(std::move(held), *env_, file_, txn);
     if (code != MDB_PANIC || again) return lmdb_failure(file_, "read", code);

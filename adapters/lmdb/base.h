@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <shared_mutex>
 #include <span>
@@ -20,6 +21,7 @@
 
 #include "engine/base/hash128.h"
 #include "engine/base/result.h"
+#include "engine/base/time.h"
 #include "engine/io/checkpoint_history.h"
 #include "engine/io/checkpoint_store.h"
 
@@ -53,6 +55,10 @@ struct BaseHead {
   RecordSum outboxes;  // of those that are not empty
   std::uint32_t version = kBaseVersion;
 };
+
+// From now on a damaged page that has LMDB abort, or fault, ends the process with this code, and a message that says
+// what it was; the next start looks at all of the base then. Else it is a crash like others.
+void end_on_damage(int exit_code);
 
 // Any thread; `apply` and `note` one after the other.
 class Base {
@@ -121,11 +127,32 @@ class Base {
   mutable std::unique_ptr<Env> env_;
 };
 
-enum class BaseCheck : std::uint8_t { head, all };  // `all` reads every page in use
+// A look at every page in use, from a child process, so that what LMDB does to itself with damaged pages (abort,
+// SIGSEGV, SIGBUS, a run in circles) is an error here. `malformed`: damaged, where and how; `unreadable`: it could not
+// be looked at, which says nothing of the file. Any thread.
+class BaseLook {
+ public:
+  // Returns when the head of the base has been found sound, and all that it leads to is being looked at. REQUIRES:
+  // nobody has it open. From then on it may be opened, and written into once at the most until the verdict is there.
+  static Result<std::unique_ptr<BaseLook>> begin(const std::string& file);
+  ~BaseLook();  // which gives it up
+  BaseLook(const BaseLook&) = delete;
+  BaseLook& operator=(const BaseLook&) = delete;
 
-// In a child process, so that what LMDB does to itself with damaged pages (abort, SIGSEGV, SIGBUS, a run in circles) is
-// an error here. `malformed`: damaged, where and how. REQUIRES: nobody has the file open.
-Result<void> check_base_in_child(const std::string& file, BaseCheck check);
+  // Waits for so long at the most; nothing: it is still looking.
+  std::optional<Result<void>> verdict(Duration wait);
+
+ private:
+  BaseLook(std::string file, int child, int report) : file_(std::move(file)), child_(child), report_(report) {}
+  bool says();
+
+  const std::string file_;
+  const int child_, report_;
+  std::mutex mutex_;
+  std::string said_;
+  std::optional<Result<void>> verdict_;
+};
+Result<void> check_base_in_child(const std::string& file);  // which waits for the verdict
 // What the child's end says of the file: `status` as waitpid gives it, `message` what the child has reported.
 Result<void> judge_check(const std::string& file, int status, const std::string& message);
 

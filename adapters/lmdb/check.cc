@@ -1,8 +1,8 @@
-// Looks at a base that nobody has open, in a child process: LMDB believes what it reads, so a damaged page may take the
-// process with it.
+// Looks at a base in a child process: LMDB believes what it reads, so a damaged page may take the process with it.
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <lmdb.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 #include "adapters/lmdb/records.h"
@@ -23,6 +24,8 @@ namespace {
 
 // The child's ways to end; any other is LMDB's.
 constexpr int kSound = 0, kDamaged = 3, kRefused = 4, kUnreadable = 5;
+// What it says when the head of the base is sound and it goes on to the rest.
+constexpr char kHeadIsSound = '+';
 // How LMDB ends on damaged pages. Any other signal (Ctrl-C, a stop, the memory's end) says nothing about the file.
 constexpr std::array kSignalsOfDamage{SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
 
@@ -38,15 +41,15 @@ class Checker {
  public:
   Checker(const std::string& file, int report) : file_(file), report_(report) {}
 
-  [[noreturn]] void run(BaseCheck check) {
+  // All of it is as of the moment at which its head is found sound: whoever writes into it then must not write twice.
+  [[noreturn]] void run() {
     open();
     const BaseHead head = check_meta();
-    if (check == BaseCheck::all) {
-      check_state(head);
-      check_outboxes(head);
-      check_history();
-      check_pages();
-    }
+    static_cast<void>(!::write(report_, &kHeadIsSound, 1));
+    check_state(head);
+    check_outboxes(head);
+    check_history();
+    check_pages();
     ::_exit(kSound);
   }
 
@@ -100,7 +103,8 @@ class Checker {
       static_cast<const Checker*>(mdb_env_get_userctx(env))
           ->damaged(fmt::format("LMDB finds a contradiction ({})", what));
     });
-    must(mdb_env_open(env_, file_.c_str(), MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK | MDB_NORDAHEAD, 0600), "open");
+    // All of it is wanted, so the system may read ahead.
+    must(mdb_env_open(env_, file_.c_str(), MDB_NOSUBDIR | MDB_RDONLY | MDB_NOLOCK, 0600), "open");
     must(mdb_env_info(env_, &info_), "read");
     must(mdb_txn_begin(env_, nullptr, MDB_RDONLY, &txn_), "read");
     for (std::size_t i = 0; i < kTables.size(); ++i) {
@@ -117,21 +121,42 @@ class Checker {
   void each(MDB_dbi table, const char* name, See see) const {
     MDB_cursor* cursor = nullptr;
     must(mdb_cursor_open(txn_, table, &cursor), "read");
-    std::string before;
-    MDB_val key{}, value{};
+    MDB_val key{}, value{}, before{};
     std::uint64_t count = 0;
     int code = mdb_cursor_get(cursor, &key, &value, MDB_FIRST);
     for (; code == 0; code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT), ++count) {
-      const std::string_view k{static_cast<const char*>(key.mv_data), key.mv_size};
-      if (count > 0 && k <= before) damaged(fmt::format("the keys of table `{}` do not ascend", name));
-      before.assign(k);
-      see(k, std::string_view{static_cast<const char*>(value.mv_data), value.mv_size});
+      if (count > 0 && view_of(key) <= view_of(before))
+        damaged(fmt::format("the keys of table `{}` do not ascend", name));
+      // Who walks does not meet the keys by which the pages above lead to this one. Where its first key and its last
+      // are found from above, all between them are: they go the same way.
+      if (page_of(key) != page_of(before)) {
+        if (count > 0) must_find(table, name, before);
+        must_find(table, name, key);
+      }
+      before = key;
+      see(view_of(key), view_of(value));
     }
     if (code != MDB_NOTFOUND) must(code, "read");
+    if (count > 0) must_find(table, name, before);
     MDB_stat stat;
     must(mdb_stat(txn_, table, &stat), "read");
     if (stat.ms_entries != count)
       damaged(fmt::format("table `{}` announces {} entries and has {}", name, stat.ms_entries, count));
+  }
+
+  static std::string_view view_of(const MDB_val& val) { return {static_cast<const char*>(val.mv_data), val.mv_size}; }
+  std::uintptr_t page_of(const MDB_val& key) const { return reinterpret_cast<std::uintptr_t>(key.mv_data) / page_; }
+
+  // Who asks for the key finds it, and where it is.
+  void must_find(MDB_dbi table, const char* name, const MDB_val& key) const {
+    MDB_cursor* cursor = nullptr;
+    must(mdb_cursor_open(txn_, table, &cursor), "read");
+    MDB_val found = key, value{};
+    const int code = mdb_cursor_get(cursor, &found, &value, MDB_SET_KEY);
+    mdb_cursor_close(cursor);
+    if (code != MDB_NOTFOUND) must(code, "read");
+    if (code == MDB_NOTFOUND || found.mv_data != key.mv_data)
+      damaged(fmt::format("a key of table `{}` is not found though it is there", name));
   }
 
   std::string_view get(MDB_dbi table, std::string_view name) const {
@@ -222,6 +247,7 @@ class Checker {
     std::uint64_t txn_before = 0;
     int code = 0;
     while ((code = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0) {
+      must_find(kFreeList, "free", key);
       std::size_t txn = 0, count = 0;
       if (key.mv_size != sizeof(txn) || value.mv_size < sizeof(count))
         damaged("its list of free pages has odd entries");
@@ -252,49 +278,97 @@ class Checker {
   MDB_env* env_ = nullptr;
   MDB_txn* txn_ = nullptr;
   MDB_envinfo info_{};
+  const std::uintptr_t page_ = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   std::array<MDB_dbi, 5> tables_{};
   bool has_outboxes_ = true;
 };
 
-[[noreturn]] void be_child(const std::string& file, BaseCheck check, int report, pid_t parent) {
+[[noreturn]] void be_child(const std::string& file, int report, pid_t parent) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(kUnreadable);
   for (const int signal : kSignalsOfDamage) ::signal(signal, SIG_DFL);
   const rlimit none{0, 0};
   ::setrlimit(RLIMIT_CORE, &none);
-  // LMDB tells stderr of what it finds before it aborts; the parent says it better.
-  const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
-  if (nowhere >= 0) ::dup2(nowhere, STDERR_FILENO);
-  Checker(file, report).run(check);
-}
-
-std::string read_all(int from) {
-  std::string text;
-  std::array<char, 512> some;
-  ssize_t got = 0;
-  while ((got = ::read(from, some.data(), some.size())) > 0 || (got < 0 && errno == EINTR))
-    if (got > 0) text.append(some.data(), static_cast<std::size_t>(got));
-  return text;
+  // LMDB tells stderr of what it finds before it aborts; the parent says it better. And what the parent has open it has
+  // alone: who waits for the end of its output, or for the lock of the folder, does not wait for this child.
+  const int nowhere = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (nowhere >= 0) ::dup2(nowhere, standard);
+  constexpr int kReport = STDERR_FILENO + 1;
+  if (report != kReport && ::dup2(report, kReport) < 0) ::_exit(kUnreadable);
+  ::close_range(kReport + 1, ~0U, 0);
+  Checker(file, kReport).run();
 }
 
 }  // namespace
 
-Result<void> check_base_in_child(const std::string& file, BaseCheck check) {
+Result<std::unique_ptr<BaseLook>> BaseLook::begin(const std::string& file) {
   const auto cannot = [&](const char* what) {
     return failure(Error::Code::unreadable, fmt::format("cannot check {}: {}: {}", file, what, std::strerror(errno)));
   };
   std::array<int, 2> ends;
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot("no pipe");
   const pid_t parent = ::getpid(), child = ::fork();
-  if (child == 0) be_child(file, check, ends[1], parent);
+  if (child == 0) be_child(file, ends[1], parent);
   ::close(ends[1]);
-  const std::string message = child < 0 ? "" : read_all(ends[0]);
-  ::close(ends[0]);
-  if (child < 0) return cannot("no process");
+  if (child < 0) {
+    ::close(ends[0]);
+    return cannot("no process");
+  }
+  std::unique_ptr<BaseLook> look(new BaseLook(file, child, ends[0]));
+  while (!look->says()) {
+  }
+  if (look->verdict_ && !*look->verdict_) return tl::unexpected(look->verdict_->error());
+  return look;
+}
+
+BaseLook::~BaseLook() {
+  if (!verdict_) {
+    ::kill(child_, SIGKILL);
+    while (::waitpid(child_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  ::close(report_);
+}
+
+// What the child says next: that the head is sound, what is wrong, or, with its end, nothing more.
+bool BaseLook::says() {
+  std::array<char, 512> some;
+  const ssize_t got = ::read(report_, some.data(), some.size());
+  if (got < 0 && errno == EINTR) return false;
+  if (got > 0) {
+    said_.append(some.data(), static_cast<std::size_t>(got));
+    return said_.starts_with(kHeadIsSound);
+  }
   int status = 0;
-  while (::waitpid(child, &status, 0) < 0)
-    if (errno != EINTR) return cannot("the child is lost");
-  return judge_check(file, status, message);
+  while (::waitpid(child_, &status, 0) < 0)
+    if (errno != EINTR) {
+      verdict_ = failure(Error::Code::unreadable, fmt::format("cannot check {}: the child is lost", file_));
+      return true;
+    }
+  const std::size_t from = said_.starts_with(kHeadIsSound) ? 1 : 0;
+  verdict_ = judge_check(file_, status, said_.substr(from));
+  return true;
+}
+
+std::optional<Result<void>> BaseLook::verdict(Duration wait) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(wait.us);
+  const std::scoped_lock one_at_a_time(mutex_);
+  while (!verdict_) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    pollfd report{report_, POLLIN, 0};
+    const int ready = ::poll(&report, 1, static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 60'000)));
+    if (ready > 0) says();
+    if (ready == 0 && std::chrono::steady_clock::now() >= until) break;
+  }
+  return verdict_;
+}
+
+Result<void> check_base_in_child(const std::string& file) {
+  auto look = BaseLook::begin(file);
+  if (!look) return tl::unexpected(look.error());
+  for (;;)
+    if (const auto verdict = (*look)->verdict(minutes(1))) return *verdict;
 }
 
 Result<void> judge_check(const std::string& file, int status, const std::string& message) {

@@ -509,3 +509,75 @@ TEST_CASE("base: pages that are zeroed, lost, stale, swapped or garbage, and a f
   CHECK(refused > 50);
   CHECK_FALSE(merged.is_refused(merged.bytes, "as it was"));
 }
+
+TEST_CASE(
+    "base: flipped bits in the pages that lead to others are seen, though who walks through all may not meet them") {
+  // What stands there decides where LMDB looks for an address, and nothing else: a walk from the first address to the
+  // last finds all of them in their order, and somebody who asks for one of them does not.
+  House house;
+  REQUIRE(house.open());
+  EpochText text{{}, "m", ""};
+  for (int i = 0; i < 4'000; ++i) text.changes[std::string("\0\1", 2) + fmt::format("{:06}", i * 7)] = "v";
+  REQUIRE(tests::store_next(*house.store, house.model, text));
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  house.store.reset();
+  Merged merged(house, tests::bytes_of(house.folder.in("base.mdb")));
+  std::mt19937 random(5);
+  int refused = 0, harmless = 0;
+  for (std::size_t page = 2; page * kPage < merged.bytes.size(); ++page) {
+    constexpr unsigned kBranch = 1;
+    const auto number_at = [&](std::size_t at) {
+      return static_cast<unsigned char>(merged.bytes[page * kPage + at]) |
+             static_cast<unsigned>(static_cast<unsigned char>(merged.bytes[page * kPage + at + 1])) << 8;
+    };
+    if ((number_at(10) & kBranch) == 0) continue;
+    for (std::size_t at = number_at(14); at < kPage; ++at) {
+      std::string damaged = merged.bytes;
+      damaged[page * kPage + at] = static_cast<char>(damaged[page * kPage + at] ^ (1 << random() % 8));
+      (merged.is_refused(damaged, "flipped at " + std::to_string(page * kPage + at)) ? refused : harmless) += 1;
+    }
+  }
+  CHECK(refused > 100);
+}
+
+namespace {
+
+// A large base, so that it is looked at beside the start, which was closed and then damaged.
+void damage_closed(House& house) {
+  house.config.small_base = 0;
+  REQUIRE(house.open());
+  EpochText text{{}, "m", ""};
+  for (int i = 0; i < 1'000; ++i) text.changes[std::string("\0\1", 2) + fmt::format("{:06}", i)] = "v";
+  REQUIRE(tests::store_next(*house.store, house.model, text));
+  house.deliver_all();
+  REQUIRE(house.store->merge());
+  house.store.reset();
+  const std::string file = house.folder.in("base.mdb");
+  std::string bytes = tests::bytes_of(file);
+  tests::shorten_a_leaf(bytes);
+  tests::write_bytes(file, bytes);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "base: a large one that was closed and is damaged is begun with, and nothing is stored that was made from it") {
+  House house;
+  damage_closed(house);
+  house.config.verdict_wait = hours(1);
+  REQUIRE(house.open());
+  CHECK_FALSE(house.store->was_checked());
+  const auto stored = tests::store_next(*house.store, house.model, {{{std::string("\0\1", 2) + "new", "v"}}, "m", "o"});
+  REQUIRE_FALSE(stored);
+  CHECK(stored.error().code == Error::Code::malformed);
+  CHECK(has(stored.error().message, house.folder.in("base.mdb") + " is damaged: "));
+  CHECK(has(stored.error().message, "; restore a savepoint, or put back a copy of the whole folder"));
+  CHECK_FALSE(house.store->merge());
+  CHECK_FALSE(house.store->note({}));
+  CHECK_FALSE(
+      house.store->image([](const auto&) { return Result<void>{}; }, [](auto, auto) { return Result<void>{}; }));
+  CHECK_FALSE(std::filesystem::exists(house.delta(2)));
+  // The next start looks at all of it first, and after that one, too.
+  for (int i = 0; i < 2; ++i) CHECK(has(house.error_of_open(), "is damaged: "));
+}

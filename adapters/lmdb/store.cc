@@ -72,6 +72,7 @@ Result<std::unique_ptr<LmdbStore>> LmdbStore::open(const LmdbStoreConfig& config
                           .and_then([&] { return store->mark_open(mark); });
   if (!opened) return tl::unexpected(opened.error());
   store->is_doubtful_ = false;
+  store->newest_at_start_ = store->newest_;
   return store;
 }
 
@@ -83,10 +84,14 @@ Result<void> LmdbStore::open_base(const std::optional<FolderMark>& mark) {
     if (auto made = make_base(!sort_out(names.value()).epochs.empty(), mark.has_value()); !made) return made;
   }
   was_checked_ = is_in_doubt(mark);
-  const auto checked = config_.check == CheckBase::never
-                           ? Result<void>{}
-                           : check_base_in_child(file, was_checked_ ? BaseCheck::all : BaseCheck::head);
+  Result<void> checked;
+  if (was_checked_) {
+    checked = check_base_in_child(file);
+  } else if (config_.check != CheckBase::never) {
+    checked = BaseLook::begin(file).map([&](std::unique_ptr<BaseLook> look) { look_ = std::move(look); });
+  }
   if (!checked) return checked.error().code == Error::Code::malformed ? with_help(checked.error(), kRestore) : checked;
+  opened_ = std::chrono::steady_clock::now();
   auto base = Base::open(file);
   if (!base) return tl::unexpected(base.error());
   base_ = std::move(base.value());
@@ -124,6 +129,26 @@ bool LmdbStore::is_in_doubt(const std::optional<FolderMark>& mark) const {
   if (!mark->is_open) return false;
   const std::string boot = boot_of_machine();
   return boot.empty() || mark->boot != boot || mark->unclosed >= 2;
+}
+
+// Whether all of it has been found so; false: it is still being looked at. Where that was broken off, by whomever, the
+// next start does it first.
+Result<bool> LmdbStore::is_base_sound(Duration wait) const {
+  if (look_ == nullptr) return true;
+  const auto verdict = look_->verdict(wait);
+  if (!verdict) return false;
+  if (*verdict) return true;
+  doubt();
+  const Error& error = verdict->error();
+  if (error.code != Error::Code::malformed) return true;
+  Epoch newest;
+  {
+    const std::scoped_lock held(mutex_);
+    newest = newest_;
+  }
+  if (newest == newest_at_start_) return with_help(error, kRestore);
+  return with_help(error, fmt::format("epochs {} to {} were made from it, and what they found may be wrong; {}",
+                                      newest_at_start_.number + 1, newest.number, kRestore));
 }
 
 // A process that was killed between the rename and the sync of the folder leaves an epoch that everybody can read, and
@@ -230,6 +255,9 @@ void LmdbStore::doubt() const {
 Result<std::uint64_t> LmdbStore::store(const EpochUnit& unit) {
   // Only this thread changes these two.
   TOCSIN_ASSERT(unit.epoch.number == newest_.number + 1);
+  const std::chrono::duration<double, std::micro> open_for = std::chrono::steady_clock::now() - opened_;
+  const Duration left = config_.verdict_wait - Duration{static_cast<std::int64_t>(open_for.count())};
+  if (const auto sound = is_base_sound(std::max(left, Duration{})); !sound) return tl::unexpected(sound.error());
   auto delta = writer_.write({mark_.store, unit.epoch, delivered_, 0}, unit);
   if (!delta) return tl::unexpected(delta.error());
   const std::uint64_t bytes = delta.value()->bytes();
@@ -348,6 +376,11 @@ Result<void> LmdbStore::leap(std::string_view from, const Leap& see) const {
 }
 
 Result<void> LmdbStore::image(const SeeNewest& see_newest, const See& see) const {
+  for (bool is_known = false; !is_known;) {  // what is carried elsewhere is sound; others may ask meanwhile
+    const auto sound = is_base_sound(milliseconds(100));
+    if (!sound) return tl::unexpected(sound.error());
+    is_known = *sound;
+  }
   const Pin pin(*this);
   const auto newest = newest_of(pin.seen);
   if (!newest) return tl::unexpected(newest.error());
@@ -419,7 +452,10 @@ Result<MergeFigures> LmdbStore::merge() {
       if (delta->head().epoch <= newest) deltas.push_back(delta);
     figures.through = through_;
   }
-  if (deltas.empty()) return figures;
+  // What is looked at is not written into; deltas bear to wait.
+  const auto sound = is_base_sound({});
+  if (!sound) return tl::unexpected(sound.error());
+  if (deltas.empty() || !*sound) return figures;
   if (auto merged = watched(merge_into_base(deltas, delivered, figures)); !merged)
     return tl::unexpected(merged.error());
   take_out(deltas);
@@ -456,6 +492,13 @@ Result<void> LmdbStore::merge_into_base(const Deltas& deltas, Epoch delivered, M
   figures.epochs = deltas.size();
   for (const auto& delta : deltas) figures.bytes += delta->bytes();
   return {};
+}
+
+// One of a merge that failed may come before the verdict: then it is not kept.
+Result<void> LmdbStore::note(const CheckpointNote& note) {
+  const auto sound = is_base_sound({});
+  if (!sound) return tl::unexpected(sound.error());
+  return *sound ? watched(base_->note(note)) : Result<void>{};
 }
 
 // They are in the base for sure. Who reads them still may; the last one removes the file. The newest stays until the

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,12 +54,12 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<MergeFigures> merge() override;
   StoreFigures figures() const override;
 
-  Result<void> note(const CheckpointNote& note) override { return watched(base_->note(note)); }
+  Result<void> note(const CheckpointNote& note) override;
   Result<std::vector<CheckpointNote>> notes(std::size_t most) const override { return watched(base_->notes(most)); }
 
   // Set aside at the start, by `fall_back`.
   std::optional<Epoch> left_out() const { return left_out_; }
-  // Whether all of the base was looked at at the start.
+  // Whether all of the base was looked at before the start was over.
   bool was_checked() const { return was_checked_; }
 
  private:
@@ -74,6 +75,7 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Result<void> set_aside(Epoch epoch);
   Result<void> mark_open(const std::optional<FolderMark>& before);
   bool is_in_doubt(const std::optional<FolderMark>& mark) const;
+  Result<bool> is_base_sound(Duration wait) const;
 
   // What there was when somebody looked.
   struct Seen {
@@ -98,6 +100,9 @@ class LmdbStore final : public CheckpointStore, public CheckpointHistory {
   Disk& disk_;
   FolderLock lock_;
   DeltaWriter writer_;
+  std::unique_ptr<BaseLook> look_;  // null: nothing is looked at beside the start
+  std::chrono::steady_clock::time_point opened_;
+  Epoch newest_at_start_;
   std::unique_ptr<Base> base_;
   FolderMark mark_;
   mutable std::atomic<bool> is_doubtful_{false};

@@ -48,6 +48,21 @@ inline void write_bytes(const std::string& file, const std::string& bytes) {
   std::ofstream(file, std::ios::binary | std::ios::trunc) << bytes;
 }
 
+// Of a leaf page of a base: LMDB believes that it has two entries fewer than it has, and goes on.
+inline void shorten_a_leaf(std::string& base) {
+  constexpr std::size_t kPage = 4'096, kFlags = 10, kLower = 12;
+  constexpr char kLeaf = 2;
+  for (std::size_t page = 2 * kPage; page < base.size(); page += kPage) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(base[page + at]); };
+    const unsigned lower = byte(kLower) | byte(kLower + 1) << 8;
+    if (base[page + kFlags] != kLeaf || lower < 100) continue;
+    base[page + kLower] = static_cast<char>((lower - 4) & 0xff);
+    base[page + kLower + 1] = static_cast<char>((lower - 4) >> 8);
+    return;
+  }
+  FAIL("no leaf");
+}
+
 // The next epoch of the model, stored and applied.
 inline Result<std::uint64_t> store_next(CheckpointStore& store, StoreModel& model, const EpochText& text) {
   auto stored = store_epoch(store, Epoch{model.newest.number + 1}, text);

@@ -199,6 +199,8 @@ std::optional<Exit> Daemon::overdue() {
     const std::scoped_lock lock(mutex_);
     if (ends_at_ == Duration{} || clock_.elapsed() < ends_at_) return std::nullopt;
     why = about_;
+    if (generation_ != nullptr)
+      if (std::string stuck = generation_->steward->stuck(); !stuck.empty()) why = std::move(stuck);
     for (const std::string& stuck : stuck_)
       if (!stuck.empty()) why = stuck;
   }
@@ -228,6 +230,7 @@ Exit Daemon::open_state() {
   LmdbStoreConfig config;
   config.folder = settings_.state.dir;
   config.fall_back = given_.arguments.has("--fall-back");
+  end_on_damage(static_cast<int>(Exit::state_refused));
   auto store = LmdbStore::open(config, *disk_);
   if (!store) {
     log_.failure("state", store.error().message);
@@ -594,7 +597,7 @@ void Daemon::end() {
   make_asked_savepoint(true);
   outbound_.bind(nullptr);
   control_.reset();
-  if (settings_.state.checkpoint.on_exit) checkpoint();
+  if (settings_.state.checkpoint.on_exit && current()->keeper->sound()) checkpoint();
 }
 
 // Nobody could ask for it again. The generator has no end.
@@ -691,15 +694,15 @@ void Daemon::watch_thread() {
   while (!threads_stop_) {
     std::this_thread::sleep_for(kWatchEvery);
     const Duration now = clock_.elapsed();
+    if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) {
+      generation->steward->look(now, patience(), judges_);
+      watch_troubles(*generation);
+    }
     // While state is read or a last epoch is stored no shard moves, and that is as it should be.
     if (judges_)
       watch_shards(now);
     else
       notify_.alive();
-    if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) {
-      generation->steward->look(now);
-      watch_troubles(*generation);
-    }
     watch_work(now);
     log_.look();
   }
@@ -715,16 +718,19 @@ void Daemon::rules_thread() {
   }
 }
 
+// How long a thread at work need not move.
+Duration Daemon::patience() const { return stops_ ? kStuckAtTheEnd : kStuckAfter; }
+
 void Daemon::watch_shards(Duration now) {
   const std::shared_ptr<Generation> generation = current();
   const std::size_t shards = generation->engine->shards();
   if (beating_ != generation->number) beats_.assign(shards, {});
   beating_ = generation->number;
-  bool all_move = true;
+  bool all_move = generation->steward->stuck().empty();
   for (std::size_t i = 0; i < shards; ++i) {
     const std::uint64_t count = generation->crew->beats(i);
     if (count != beats_[i].count || beats_[i].since == Duration{}) beats_[i] = {count, now};
-    const bool is_stuck = now > beats_[i].since + (stops_ ? kStuckAtTheEnd : kStuckAfter);
+    const bool is_stuck = now > beats_[i].since + patience();
     all_move = all_move && !is_stuck;
     std::string text;
     if (is_stuck) {

@@ -157,6 +157,7 @@ class Daemon final : public Desk {
   void checkpoint_thread();
   void tap_thread();
   void watch_thread();
+  Duration patience() const;
   void watch_shards(Duration now);
   void watch_work(Duration now);
   void watch_troubles(const Generation& generation);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 
+#include "adapters/lmdb/testing.h"
 #include "app/control/metrics.h"
 #include "app/daemon/testing.h"
 
@@ -201,6 +202,36 @@ TEST_CASE("what ends the daemon is an error, and the start says whose alerts nob
   running.settings.log.level = LogLevel::error;
   CHECK(running.run() == Exit::state_refused);
   CHECK(running.said("error state: "));
+}
+
+TEST_CASE(
+    "a large base that was closed and damaged since ends the daemon before anything leaves, and the next starts") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  std::string events;
+  for (int user = 0; user < 2'000; ++user) events += event(fmt::format("user{}", user), 1);
+  running.folder.write("in.ndjson", events);
+  running.begin();
+  REQUIRE(soon([&] { return running.daemon->status().sources.front().records == 2'000; }));
+  CHECK(running.stop() == Exit::done);
+  std::string base = running.text("state/base.mdb");
+  tests::shorten_a_leaf(base);
+  running.folder.write("state/base.mdb", base);
+  {  // what is behind its last page is nobody's
+    const int file = ::open((running.folder / "state/base.mdb").c_str(), O_WRONLY | O_CLOEXEC);
+    REQUIRE(::posix_fallocate(file, 0, off_t{65} << 20) == 0);
+    ::close(file);
+  }
+  running.folder.write("log", "");
+  CHECK(running.run() == Exit::state_refused);
+  CHECK(running.said(" daemon: runs "));  // it was not looked at before
+  CHECK(running.said("error state: " + running.folder / "state/base.mdb is damaged: "));
+  CHECK_FALSE(running.said("reading waits"));
+  CHECK_FALSE(running.said("warn checkpoint"));
+  running.folder.write("log", "");
+  CHECK(running.run() == Exit::state_refused);
+  CHECK_FALSE(running.said(" daemon: runs "));
+  CHECK(running.said("error state: " + running.folder / "state/base.mdb is damaged: "));
 }
 
 TEST_CASE("a source that does not say what its records are is told the keys that do, not options of other commands") {

@@ -72,6 +72,7 @@ Health Daemon::healthy() const {
   const std::scoped_lock lock(mutex_);
   for (const std::string& stuck : stuck_)
     if (!stuck.empty()) return {stuck};
+  if (generation_ != nullptr) return {generation_->steward->stuck()};
   return {};
 }
 

@@ -117,6 +117,7 @@ class Life {
       : disk_(good(open_disk(folder))), rules_(rules), publisher_({}) {
     LmdbStoreConfig config;
     config.folder = folder;
+    config.verdict_wait = {};  // here all is one thread; the daemon judges events while an epoch waits for the verdict
     store_ = good(LmdbStore::open(config, *disk_));
     codec_.event = "login";
     const auto data = good(ReferenceData::make(*rules, {}));
@@ -222,6 +223,9 @@ int run(bool tiny, std::uint64_t keys, bool waits) {
     const auto expected = waits ? more - 1 : static_cast<std::uint64_t>(std::ranges::count(seen, true));
     if (second->alerts() != expected) wrong(fmt::format("recovery: {} alerts of {} keys", second->alerts(), expected));
     second.reset();
+    began = std::chrono::steady_clock::now();
+    if (!check_base_in_child(folder.string() + "/base.mdb")) wrong("recovery: the base is damaged");
+    const double looked_at = seconds_since(began);
 
     began = std::chrono::steady_clock::now();
     std::optional<Life> third;
@@ -235,6 +239,7 @@ int run(bool tiny, std::uint64_t keys, bool waits) {
                  waits ? ", for each of which something is due" : "", filled);
       fmt::print("a key takes {:.0f} bytes in memory, {:.0f} on disk\n", memory, disk);
       fmt::print("state opened after {:.0f} ms, the first event judged after {:.0f} ms\n", opened * 1e3, ready * 1e3);
+      fmt::print("all of the base is looked at within {:.0f} ms; until then no epoch is stored\n", looked_at * 1e3);
       fmt::print("{} events of keys all over: {:.1f} us each; {} keys were read from disk\n", more, each_us, brought);
       fmt::print("with {} deltas of {} MB not merged, the first event judged after {:.0f} ms\n", left.deltas,
                  left.delta_bytes >> 20, ready_behind_crash * 1e3);

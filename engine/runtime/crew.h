@@ -127,6 +127,8 @@ class Crew {
   // Whose turn it is there; none: it is about something else. Any thread.
   ProgramId turn(std::size_t worker) const;
   bool has_stopped() const { return stopped_; }
+  // All ends here: `run` gives this error, unless there was one before. Any thread.
+  void fail(const Error& error);
   // Reading has failed: why. For whoever calls `step`.
   std::optional<Error> why_failed() const;
   // `Engine::until` and `drain`; when no thread is at work. What it brings comes out, the last of it by `give_out`.
@@ -214,7 +216,6 @@ class Crew {
   void pass_on(std::size_t partition, Decoded& decoded);
   void has_finished(Inlet& inlet);
   void wake();
-  void fail(const Error& error);
   void work(std::size_t worker);
 
   Engine& engine_;

@@ -378,6 +378,10 @@ void Keeper::collect_notes() {
 }
 
 Result<void> Keeper::sound() const {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (damage_) return tl::unexpected(*damage_);
+  }
   for (const Cold& cold : cold_)
     if (cold.error()) return tl::unexpected(*cold.error());
   return {};
@@ -552,6 +556,10 @@ Result<Keeper::Stored> Keeper::store() {
   unit.manifest = manifest;
   unit.outbox = out.outbox;
   const auto stored = store_.store(unit);
+  if (!stored && stored.error().code == Error::Code::malformed) {
+    const std::scoped_lock lock(mutex_);
+    damage_ = stored.error();
+  }
   if (!stored) return tl::unexpected(stored.error());
   store_.delivered(delivered_);
   out.bytes = *stored;

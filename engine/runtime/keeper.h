@@ -101,7 +101,7 @@ class Keeper {
   // How far sinks have come: durable with the next epoch.
   void delivered(Epoch epoch, std::span<const SinkDelivery> sinks);
   // The epoch that is durable now. Sinks are to get its outbox. A failure changes nothing, and the same is stored when
-  // it is tried again. REQUIRES: is_ready().
+  // it is tried again; but for `malformed`: then `sound` is false. REQUIRES: is_ready().
   struct Stored {
     Epoch epoch;
     std::string outbox;
@@ -138,7 +138,8 @@ class Keeper {
   bool evict(std::size_t shard);
   // Why a key cannot be read that the shard has asked for: all must end here.
   const std::optional<Error>& trouble(std::size_t shard) const { return cold_[shard].error(); }
-  // The same of any shard: what rules remember may be wrong from there on, and is not stored.
+  // The same of any shard, or that the store has found itself damaged: what rules remember may be wrong from there on,
+  // and is not stored.
   Result<void> sound() const;
 
  private:
@@ -193,6 +194,7 @@ class Keeper {
   std::string outbox_, finished_outbox_;
   std::string told_, told_before_cut_;
   std::optional<Cut> stored_;
+  std::optional<Error> damage_;
   bool outputs_are_out_ = false;
 };
 

@@ -1,5 +1,7 @@
 #include "engine/runtime/steward.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace tocsin {
@@ -16,6 +18,7 @@ constexpr Duration kHangs = seconds(5);
 }  // namespace
 
 bool Steward::step(Duration now) {
+  ++rounds_;
   const bool too_much = publisher_.waiting_bytes() + keeper_.outbox_bytes() > pace_.waiting_bytes;
   waits_for_sinks_ = too_much;
   crew_.hold(too_much || wait_ > Duration{});
@@ -31,6 +34,12 @@ bool Steward::step(Duration now) {
   }
   if (!keeper_.is_ready() || now < try_again_) return false;
   const Result<void> stored = store(now);
+  if (!stored && stored.error().code == Error::Code::malformed) {
+    crew_.fail(stored.error());
+    wait_ = kLongestWait;
+    try_again_ = now + wait_;
+    return true;
+  }
   const std::scoped_lock lock(mutex_);
   if (stored) {
     wait_ = {};
@@ -63,12 +72,19 @@ void Steward::begin(Duration now) {
   keeper_.begin(now);
 }
 
-void Steward::look(Duration now) {
+void Steward::look(Duration now, Duration patience, bool is_at_work) {
   const std::int64_t since = storing_since_;
   const bool hangs = since != 0 && now.us - since > kHangs.us;
   if (hangs) crew_.hold(true);  // the next `step` lets it go
+  const Duration silent = seen_rounds_.for_so_long(rounds_, is_at_work && since == 0, now);
+  const Duration old = seen_stored_.for_so_long(stored_, is_at_work && (keeper_.is_busy() || keeper_.has_news()), now);
+  const auto text = [](Duration age, Duration most, const char* what) {
+    return age > most ? fmt::format("{} for more than {} s", what, most.us / 1'000'000) : std::string();
+  };
   const std::scoped_lock lock(mutex_);
   hangs_ = hangs;
+  stuck_ = text(silent, patience, "the thread that stores epochs has not moved");
+  standing_still_ = text(old, pace_.epoch + patience, "events have been judged, and no epoch has been stored");
 }
 
 Result<void> Steward::store(Duration now) {
@@ -85,6 +101,7 @@ Result<void> Steward::store(Duration now) {
   crew_.stored(keeper_.positions());
   publisher_.add(stored->epoch, std::move(stored->outbox));
   const std::scoped_lock lock(mutex_);
+  ++stored_;
   ++figures_.epochs;
   figures_.epoch = stored->epoch;
   figures_.changes = stored->changes;
@@ -114,7 +131,13 @@ Steward::Figures Steward::figures() const {
 
 std::string Steward::trouble() const {
   const std::scoped_lock lock(mutex_);
-  return hangs_ ? "the disk does not answer: an epoch is on its way to it for more than 5 s" : trouble_;
+  if (hangs_) return "the disk does not answer: an epoch is on its way to it for more than 5 s";
+  return !trouble_.empty() ? trouble_ : !stuck_.empty() ? stuck_ : standing_still_;
+}
+
+std::string Steward::stuck() const {
+  const std::scoped_lock lock(mutex_);
+  return stuck_;
 }
 
 }  // namespace tocsin

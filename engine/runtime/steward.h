@@ -24,10 +24,11 @@ class Steward {
   Steward(Keeper& keeper, Crew& crew, Publisher& publisher, const Pace& pace)
       : keeper_(keeper), crew_(crew), publisher_(publisher), pace_(pace) {}
 
-  // One look; true: something was done. A store that fails is tried again.
+  // One look; true: something was done. A store that fails is tried again; one that is damaged ends the crew.
   bool step(Duration now);
-  // Whether a store that was begun comes back at all: as long as it does not, nothing is read. Any thread.
-  void look(Duration now);
+  // Whether epochs go on. Of one thread, any. As long as a store that was begun does not come back, nothing is read.
+  // `patience`: so long nothing need move; `is_at_work`: somebody is to call `step`.
+  void look(Duration now, Duration patience = seconds(30), bool is_at_work = true);
   // An epoch of all that has been judged, stored now. REQUIRES: the crew has run to its end.
   Result<void> finish(Duration now);
 
@@ -39,6 +40,8 @@ class Steward {
   Figures figures() const;
   // Why nothing can be stored just now, for people; empty: all is well.
   std::string trouble() const;
+  // The same where nobody has called `step` for long, and no disk keeps him: it will not go on by itself.
+  std::string stuck() const;
   // So much waits for the sinks that nothing is read. Any thread.
   bool waits_for_sinks() const { return waits_for_sinks_; }
 
@@ -56,11 +59,22 @@ class Steward {
   bool has_begun_ = false;
   Publisher::Standing standing_;  // when the epoch in hand was begun
   std::atomic<std::int64_t> storing_since_{0};
+  std::atomic<std::uint64_t> rounds_{0}, stored_{0};  // steps, and epochs stored
   std::atomic<bool> waits_for_sinks_{false};
   mutable std::mutex mutex_;
   Figures figures_;
-  std::string trouble_;
+  std::string trouble_, standing_still_, stuck_;
   bool hangs_ = false;
+  // Of who looks: what was seen last, and since when.
+  struct Seen {
+    std::uint64_t count = 0;
+    Duration since{};
+    Duration for_so_long(std::uint64_t now_count, bool matters, Duration now) {
+      if (now_count != count || !matters || since == Duration{}) *this = {now_count, now};
+      return now - since;
+    }
+  };
+  Seen seen_rounds_, seen_stored_;
 };
 
 }  // namespace tocsin
