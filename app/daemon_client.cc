@@ -12,6 +12,7 @@ namespace tocsin::app {
 Exit exit_of(unsigned status) {
   if (status >= 200 && status < 300) return Exit::done;
   if (status == 404 || status == 409 || status == 422) return Exit::no;
+  if (status == 500) return Exit::no;  // it has answered, and could not
   return status < 500 ? Exit::usage : Exit::unreachable;
 }
 

@@ -282,7 +282,7 @@ Exit restore_savepoint(const Settings& settings, const std::string& folder, cons
   const std::string& dir = settings.state.dir;
   if (dir.empty()) return refuse(console, "savepoint", "state.dir is \"\": there is no folder to restore into");
   const auto file = find_savepoint(folder, arguments.operands()[1]);
-  if (!file) return savepoint_failure(console, file.error());
+  if (!file) return not_found(console, file.error());
   auto view = look_at_savepoint(*file);
   if (!view) return savepoint_failure(console, view.error());
   CompiledPaths compiled = compile_paths("savepoint", settings.rules, arguments, console);

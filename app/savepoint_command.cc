@@ -146,20 +146,27 @@ Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console
   struct Found {
     std::string bytes, text, value;
   };
-  std::vector<Found> found;
+  std::vector<Found> found;  // of many the first ones: a heap, by what people read
+  const auto is_before = [](const Found& a, const Found& b) {
+    return std::tie(a.text, a.bytes) < std::tie(b.text, b.bytes);
+  };
   auto first = look_at_savepoint(file);
   if (!first) return savepoint_failure(console, first.error());
   const RuleInSavepoint* rule = rule_of(*first, name, console);
   if (rule == nullptr) return Exit::usage;
   const auto view = look_at_savepoint(file, [&](const StateAddress& address, std::string_view value) {
     if (address.program != rule->number || address.kind != StateKind::key) return;
-    if (!one_key && found.size() >= kKeysShown) return;
     std::string text = text_of_key(address.key);
     if (one_key && text != wanted) return;
     found.push_back({std::string(address.key), std::move(text), one_key ? std::string(value) : std::string()});
     found.back().value.resize(value.size());
+    std::ranges::push_heap(found, is_before);
+    if (one_key || found.size() <= kKeysShown) return;
+    std::ranges::pop_heap(found, is_before);
+    found.pop_back();
   });
   if (!view) return savepoint_failure(console, view.error());
+  std::ranges::sort_heap(found, is_before);
   if (one_key && found.empty()) {
     console.err << fmt::format("tocsin savepoint: rule `{}` remembers nothing of {}\n", name, on_one_line(wanted));
     return Exit::no;
@@ -226,7 +233,7 @@ Exit inspect(const std::string& folder, const Arguments& arguments, Console& con
   if (arguments.has("--key") && !arguments.has("--rule"))
     return refuse(console, "savepoint", "--key goes with --rule: a key is one of a rule");
   const auto file = find_savepoint(folder, arguments.operands()[1]);
-  if (!file) return savepoint_failure(console, file.error());
+  if (!file) return not_found(console, file.error());
   if (arguments.has("--rule")) return inspect_rule(*file, arguments, console);
   const auto view = look_at_savepoint(*file);
   if (!view) return savepoint_failure(console, view.error());
@@ -388,7 +395,7 @@ Exit diff(const std::string& folder, const Arguments& arguments, Console& consol
   std::vector<Side> sides;
   for (const std::size_t i : {1u, 2u}) {
     const auto file = find_savepoint(folder, arguments.operands()[i]);
-    if (!file) return savepoint_failure(console, file.error());
+    if (!file) return not_found(console, file.error());
     auto side = side_of(*file);
     if (!side) return savepoint_failure(console, side.error());
     sides.push_back(std::move(*side));
@@ -466,8 +473,7 @@ Exit delete_some(const std::string& folder, const Arguments& arguments, Console&
     return refuse(console, "savepoint", "delete needs names of savepoints, or --keep N");
   }
   for (const std::string& name : names) {
-    if (const auto deleted = delete_savepoint(folder, name); !deleted)
-      return savepoint_failure(console, deleted.error());
+    if (const auto deleted = delete_savepoint(folder, name); !deleted) return not_found(console, deleted.error());
     if (!arguments.has("--json")) console.out << fmt::format("savepoint {} is deleted\n", on_one_line(name));
   }
   if (arguments.has("--json")) print(console, {{"schema", "tocsin/savepoint/1"}, {"deleted", names}});
@@ -485,6 +491,11 @@ Exit savepoint_failure(Console& console, const Error& error) {
     default:
       return Exit::usage;
   }
+}
+
+Exit not_found(Console& console, const Error& error) {
+  const Exit exit = savepoint_failure(console, error);
+  return error.code == Error::Code::refused ? Exit::no : exit;
 }
 
 Exit run_savepoint(const Arguments& arguments, Console& console) {

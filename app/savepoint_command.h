@@ -19,5 +19,7 @@ Exit restore_savepoint(const Settings& settings, const std::string& folder, cons
 
 // The savepoint, or its tocsin's, or the state's failure: told, with the exit code that it means.
 Exit savepoint_failure(Console& console, const Error& error);
+// The same of one that was looked for: where there is none, the answer is no, as it is the daemon's.
+Exit not_found(Console& console, const Error& error);
 
 }  // namespace tocsin::app

@@ -151,13 +151,13 @@ Result<SavepointFile> find_savepoint(const std::string& folder, const std::strin
   const bool is_path = name_or_path.find('/') != std::string::npos || name_or_path.ends_with(kEnding);
   if (!is_path && folder.empty())
     return failure(
-        Error::Code::refused,
+        Error::Code::unreadable,
         fmt::format("`{}` is a name, and nobody says of which folder: --dir or state.dir does", name_or_path));
   out.path = is_path ? name_or_path : savepoint_path(folder, name_or_path);
   if (out.path.find('/') == std::string::npos) out.path = "./" + out.path;
   std::error_code error;
   if (!std::filesystem::is_regular_file(out.path, error)) {
-    if (is_path) return failure(Error::Code::refused, fmt::format("there is no file {}", out.path));
+    if (is_path) return failure(Error::Code::unreadable, fmt::format("there is no file {}", out.path));
     return tl::unexpected(there_is_none(folder, name_or_path).error());
   }
   const auto slash = out.path.rfind('/');

@@ -51,7 +51,7 @@ Reply reply_to(Done done) {
   struct Once {
     Done done;
     ~Once() {
-      if (done) done(complaint(500, "the daemon has not answered"));
+      if (done) done(complaint(503, "the daemon has not answered"));
     }
   };
   auto once = std::make_shared<Once>();

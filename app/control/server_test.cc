@@ -312,7 +312,7 @@ TEST_CASE("pipelining, half-closed connections, HEAD") {
 TEST_CASE("answers that are late, come twice, or never") {
   Served daemon;
   daemon.desk.drop = true;
-  CHECK(daemon.ask(daemon.local(), "POST", "/-/reload").status == 500);
+  CHECK(daemon.ask(daemon.local(), "POST", "/-/reload").status == 503);
   daemon.desk.drop = false;
   daemon.desk.hold = true;
   {
