@@ -433,6 +433,7 @@ TEST_CASE("where epochs stand still though events are judged, whoever looks says
     CHECK(s.steward.trouble().empty());
     look_until(33, true);
     CHECK(s.steward.trouble() == text);
+    CHECK_FALSE(s.steward.holds_reading());
     CHECK(s.steward.stuck().empty());
     s.crew.work_off();
     look_until(34, true);

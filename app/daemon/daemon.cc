@@ -178,7 +178,7 @@ Exit Daemon::run() {
   Ended ended = run_generation(true);
   while (ended == Ended::reload) ended = run_generation(change_rules());
   end();
-  log_.info("daemon", "has stopped");
+  log_.info("daemon", failed_ == 0 ? "has stopped" : fmt::format("has stopped, with exit code {}", failed_.load()));
   return static_cast<Exit>(failed_.load());
 }
 
@@ -549,7 +549,7 @@ std::optional<std::string> Daemon::store_all(Duration until) {
   for (;;) {
     const Result<void> finished = generation->steward->finish(clock_.elapsed());
     if (finished) return std::nullopt;
-    if (!generation->keeper->sound()) return "no epoch is stored: what rules remember may be wrong";
+    if (const auto sound = generation->keeper->sound(); !sound) return sound.error().message;
     if (clock_.elapsed() >= until) return finished.error().message;
     log_.problem("state", finished.error().message, "it is tried again");
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
@@ -582,8 +582,13 @@ void Daemon::end() {
   const Duration until = ends_at - Duration{settings_.shutdown_grace.us / 5};
   if (stops_ && failed_ == 0) read_rest();
   if (const auto why = store_all(until)) {
-    log_.failure("state", *why, "what was judged since the last epoch is read again by the next start");
-    if (failed_ == 0) failed_ = static_cast<int>(Exit::no);
+    if (const auto sound = current()->keeper->sound(); sound) {
+      log_.failure("state", "the last epoch is not stored: " + *why, left_by_stop());
+      if (failed_ == 0) failed_ = static_cast<int>(Exit::no);
+    } else if (failed_ == 0) {  // else that has been said
+      log_.failure("state", *why);
+      failed_ = static_cast<int>(exit_of(sound.error()));
+    }
   } else {
     keep_rest();
     is_safe_ = true;
@@ -598,6 +603,17 @@ void Daemon::end() {
   outbound_.bind(nullptr);
   control_.reset();
   if (settings_.state.checkpoint.on_exit && current()->keeper->sound()) checkpoint();
+}
+
+// What the next start does where the last epoch could not be stored.
+std::string Daemon::left_by_stop() const {
+  const std::shared_ptr<Generation> generation = current();
+  const Epoch newest = std::max(generation->before, generation->steward->figures().epoch);
+  std::string out =
+      fmt::format("the next start goes on from epoch {} and reads what came since then again", newest.number);
+  if (std::ranges::any_of(generation->rewinds, [](const auto& rewind) { return rewind != nullptr; }))
+    out += "; what standard input and sockets gave since then is lost";
+  return out;
 }
 
 // Nobody could ask for it again. The generator has no end.
@@ -779,7 +795,9 @@ void Daemon::watch_troubles(const Generation& generation) {
     if (!sources[i].empty()) now["source." + settings_.sources[i].name] = sources[i];
   for (const auto& [where, what] : now)
     if (const auto known = troubles_.find(where); known == troubles_.end() || known->second != what)
-      log_.problem(where, what, where == "state" ? "reading waits until it can be stored" : "");
+      log_.problem(
+          where, what,
+          where == "state" && generation.steward->holds_reading() ? "reading waits until it can be stored" : "");
   for (const auto& [where, what] : troubles_)
     if (!now.contains(where)) log_.over(where, what);
   troubles_ = std::move(now);

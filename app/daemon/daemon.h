@@ -151,6 +151,7 @@ class Daemon final : public Desk {
   // All that has been judged becomes durable; nothing: it did. Tries again until then.
   std::optional<std::string> store_all(Duration until);
   void end();
+  std::string left_by_stop() const;
   void read_rest();
   void publish_rest(Duration until);
   void publisher_thread();

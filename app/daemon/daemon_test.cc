@@ -226,12 +226,37 @@ TEST_CASE(
   CHECK(running.run() == Exit::state_refused);
   CHECK(running.said(" daemon: runs "));  // it was not looked at before
   CHECK(running.said("error state: " + running.folder / "state/base.mdb is damaged: "));
+  const std::string log = running.text("log");
+  CHECK(log.find(" error ") == log.rfind(" error "));
   CHECK_FALSE(running.said("reading waits"));
   CHECK_FALSE(running.said("warn checkpoint"));
   running.folder.write("log", "");
   CHECK(running.run() == Exit::state_refused);
   CHECK_FALSE(running.said(" daemon: runs "));
   CHECK(running.said("error state: " + running.folder / "state/base.mdb is damaged: "));
+}
+
+TEST_CASE("a stop while nothing can be stored says what is left, what the next start does, and with which exit code") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.settings.shutdown_grace = seconds(1);
+  running.folder.write("in.ndjson", event("ann", 1) + event("ann", 2));
+  running.begin();
+  std::ofstream more(running.folder / "in.ndjson", std::ios::app);
+  REQUIRE(soon([&] { return running.daemon->status().epoch > 0; }));
+  const std::string deltas = running.folder / "state/deltas", away = running.folder / "state/away";
+  fs::rename(deltas, away);  // as on a disk that takes nothing
+  more << event("ann", 3) << std::flush;
+  REQUIRE(soon([&] { return running.said("reading waits until it can be stored"); }));
+  const std::uint64_t newest = running.daemon->status().epoch;
+  CHECK(running.stop() == Exit::no);
+  CHECK(running.said("error state: the last epoch is not stored: "));
+  CHECK(running.said(
+      fmt::format("; the next start goes on from epoch {} and reads what came since then again\n", newest)));
+  CHECK(running.said("info daemon: has stopped, with exit code 1\n"));
+  fs::rename(away, deltas);
+  running.begin();
+  CHECK(soon([&] { return running.alerted("ann: three"); }));
 }
 
 TEST_CASE("a source that does not say what its records are is told the keys that do, not options of other commands") {

@@ -58,7 +58,7 @@ std::string behind(const std::vector<SourceStatus>& sources, std::size_t ahead) 
 }
 
 std::string why_paused(const Generation& generation, const Publisher::Standing& standing) {
-  if (std::string trouble = generation.steward->trouble(); !trouble.empty()) return trouble;
+  if (generation.steward->holds_reading()) return generation.steward->trouble();
   if (!generation.steward->waits_for_sinks()) return {};
   std::string names;
   for (const auto& messages : standing.messages)

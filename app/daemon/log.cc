@@ -77,11 +77,13 @@ void Log::note(LogLevel level, std::string_view where, std::string_view what, st
     problems_.erase(known);
     ++problem.status.times;
     problem.status.last = now;
-    is_quiet = clock_.elapsed() < problem.said + (problem.is_over ? kQuietWhenOver : kQuiet);
+    is_quiet =
+        level != LogLevel::error && clock_.elapsed() < problem.said + (problem.is_over ? kQuietWhenOver : kQuiet);
     problem.is_over = false;
     ++problem.unsaid;
   }
   problem.level = level;
+  problem.status.help = help;
   problems_.push_front(std::move(problem));
   if (!is_quiet) say(problems_.front());
   while (problems_.size() > kept_) problems_.pop_back();

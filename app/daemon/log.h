@@ -26,7 +26,7 @@ class Log {
   void problem(std::string_view where, std::string_view what, std::string_view help = {}) {
     note(LogLevel::warn, where, what, help);
   }
-  // What the daemon ends by.
+  // What the daemon ends by: it is said in any case.
   void failure(std::string_view where, std::string_view what, std::string_view help = {}) {
     note(LogLevel::error, where, what, help);
   }

@@ -49,6 +49,14 @@ TEST_CASE("log: a problem that comes again and again is said once a minute, with
   CHECK(said.log.problem_count() == 5);
 }
 
+TEST_CASE("log: what the daemon ends by is said, also when it has been a problem for long") {
+  Said said;
+  said.log.problem("state", "disk full", "reading waits");
+  said.log.failure("state", "disk full", "the next start reads it again");
+  CHECK(said.lines() ==
+        "warn state: disk full; reading waits\nerror state: disk full; the next start reads it again\n");
+}
+
 TEST_CASE("log: a problem that went is said to be over, and said again when it comes back") {
   Said said;
   said.log.problem("state", "disk full");

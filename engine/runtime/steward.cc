@@ -135,6 +135,11 @@ std::string Steward::trouble() const {
   return !trouble_.empty() ? trouble_ : !stuck_.empty() ? stuck_ : standing_still_;
 }
 
+bool Steward::holds_reading() const {
+  const std::scoped_lock lock(mutex_);
+  return hangs_ || !trouble_.empty();
+}
+
 std::string Steward::stuck() const {
   const std::scoped_lock lock(mutex_);
   return stuck_;

@@ -40,6 +40,8 @@ class Steward {
   Figures figures() const;
   // Why nothing can be stored just now, for people; empty: all is well.
   std::string trouble() const;
+  // ... so nothing is read.
+  bool holds_reading() const;
   // The same where nobody has called `step` for long, and no disk keeps him: it will not go on by itself.
   std::string stuck() const;
   // So much waits for the sinks that nothing is read. Any thread.
