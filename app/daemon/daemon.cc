@@ -524,6 +524,7 @@ Daemon::Ended Daemon::run_generation(bool is_new) {
   if (stops_) generation->crew->stop();  // told before there was a crew
   judges_ = true;
   std::atomic<bool> ends{false};
+  stewards_ = true;
   std::jthread stewarding([&] {
     while (!ends)
       if (!generation->steward->step(clock_.elapsed())) std::this_thread::sleep_for(kPause);
@@ -532,6 +533,7 @@ Daemon::Ended Daemon::run_generation(bool is_new) {
   judges_ = false;
   ends = true;
   stewarding.join();
+  stewards_ = false;
   if (!ran) {
     const bool is_sound = generation->keeper->sound().has_value();
     log_.failure(is_sound ? "sources" : "state", ran.error().message);
@@ -711,7 +713,7 @@ void Daemon::watch_thread() {
     std::this_thread::sleep_for(kWatchEvery);
     const Duration now = clock_.elapsed();
     if (const std::shared_ptr<Generation> generation = current(); generation != nullptr) {
-      generation->steward->look(now, patience(), judges_);
+      generation->steward->look(now, patience(), stewards_);
       watch_troubles(*generation);
     }
     // While state is read or a last epoch is stored no shard moves, and that is as it should be.

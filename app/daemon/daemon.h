@@ -225,7 +225,8 @@ class Daemon final : public Desk {
   std::jthread rebuilding_;
 
   std::atomic<bool> stops_{false}, looks_{false}, threads_stop_{false}, publishing_stops_{false};
-  std::atomic<bool> judges_{false};  // a crew is at work
+  std::atomic<bool> judges_{false};    // a crew is at work
+  std::atomic<bool> stewards_{false};  // ... and who stores its epochs
   std::atomic<std::int64_t> merging_since_{0};
   std::atomic<bool> is_safe_{false};              // all that was judged is durable
   std::atomic<std::uint64_t> rebuilt_behind_{0};  // Rebuilding::behind, until a later epoch is durable; 0: nothing is
