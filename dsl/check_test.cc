@@ -231,6 +231,11 @@ TEST_CASE("the bounds of a rule: how long an event matters, what is kept") {
   CHECK(bounds("rule r when a then b within 5m by k").keeps_candidates == false);
   CHECK(bounds("rule r when a as x then b(v > x.v) within 5m by k").keeps_candidates);
   CHECK(!bounds("rule r when a then b by k").longest);
+  CHECK(!bounds("rule r when one or more a then within 1m b by k").longest);
+  CHECK(!bounds("rule r when zero or more a then within 1m b by k").longest);
+  CHECK(!bounds("rule r when 1 a then within 1m b by k").longest);
+  CHECK(bounds("rule r when maybe a then within 1m b by k").longest == minutes(1));
+  CHECK(!bounds("rule r when maybe a then within 1m 2 b then within 1m a as c by k").longest);  // without a: any b (Q7)
   CHECK(bounds("rule r when (a then b within 5s) then no a within 10s by k").longest == seconds(15));
   // The end of the absence is counted from the first event: nothing between may come later.
   CHECK(bounds("rule r when a as x then b then no a within 1h of x by k").longest == hours(1));

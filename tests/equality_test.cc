@@ -83,10 +83,11 @@ constexpr std::uint64_t kOnceDifferent[] = {
     16006116,            // `--drain` reminded on its way to a deadline that `forget` drops (T8)
     20210196,            // two choices of the same events that differ in `count` alone (F16, Q17)
     20250343,            // what only ends a `duration` begins no key's history (A5)
-    20674070,            // `--drain` ended before what `learn` had put off resolved (F8, T8)
-    20191105,            // the reference alone: D + W of `its average` where W does not divide D (A5)
-    20112368,            // the reference alone: what started over was waited for behind an opening (T8)
-    20073192,            // a key was new for an aggregate only when it was for all of them (A5)
+    20299329,  // keys were given up whose `zero or more` had taken what is older than the next step's `within`
+    20674070,  // `--drain` ended before what `learn` had put off resolved (F8, T8)
+    20191105,  // the reference alone: D + W of `its average` where W does not divide D (A5)
+    20112368,  // the reference alone: what started over was waited for behind an opening (T8)
+    20073192,  // a key was new for an aggregate only when it was for all of them (A5)
     20067279, 20055704,  // the reference alone: `if` of what is unknown (X1)
     20000288,            // of `(b or b(v > 1))` two matches were told that show the same (Q17)
 };

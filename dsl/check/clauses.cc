@@ -539,7 +539,9 @@ void check_firing(RuleCheck& r) {
 
 std::optional<Duration> longest(const ast::Pattern& pattern);
 
-std::optional<Duration> longest_step(const ast::Step& step, bool first) {
+// `first`: no step before it need take anything (Q7). Such a one that repeats takes all that lies before the next one,
+// however old (Q2); `maybe` takes the latest (Q4).
+std::optional<Duration> longest_step(const ast::Step& step, bool at_start, bool first, bool goes_on) {
   Duration inside{0};
   if (const auto* group = std::get_if<ast::Group>(&step.what)) {
     const auto d = longest(*group->pattern);
@@ -550,10 +552,10 @@ std::optional<Duration> longest_step(const ast::Step& step, bool first) {
   using K = ast::Quantity::Kind;
   const bool waits = step.quantity.kind == K::at_least || step.quantity.kind == K::exactly ||
                      step.quantity.kind == K::from_to || step.until;
-  if (first)
-    return waits && !step.consecutive && !(step.quantity.kind == K::at_least && value(step.quantity.low) == 1)
-               ? std::nullopt
-               : std::optional(inside);
+  const bool one_is_enough = step.quantity.kind == K::one_or_more || step.quantity.kind == K::zero_or_more ||
+                             (step.quantity.kind == K::at_least && value(step.quantity.low) == 1);
+  if (first && (one_is_enough ? goes_on || step.until : waits && !step.consecutive)) return std::nullopt;
+  if (at_start) return inside;
   if (!step.link.within) return std::nullopt;
   return value(step.link.within->length).value_or(Duration{0}) + inside;
 }
@@ -572,8 +574,10 @@ std::optional<Duration> longest_sequence(const ast::Sequence& s) {
   };
   const bool goes_on = s.steps.size() > 1 || s.ending;
   if (goes_on && s.steps.front().consecutive) return std::nullopt;  // a streak may be as long as it likes
+  bool first = true;
   for (const ast::Step& step : s.steps) {
-    const auto d = longest_step(step, &step == &s.steps.front());
+    const auto d = longest_step(step, &step == &s.steps.front(), first, goes_on);
+    first = first && may_be_empty(step.quantity);
     sum = behind(step.link.within ? begin_of(*step.link.within) : sum, d);
     if (step.as) ends[step.as->text] = sum;
     if (const auto* stream = std::get_if<ast::Stream>(&step.what)) ends.try_emplace(stream->name.text, sum);

@@ -119,6 +119,9 @@ struct Scope {
 
 // False, and told: the duration is beyond what a time of the engine can hold (limits.h).
 bool check_duration(Context& c, const ast::Length& length);
+inline bool may_be_empty(const ast::Quantity& q) {
+  return q.kind == ast::Quantity::Kind::maybe || q.kind == ast::Quantity::Kind::zero_or_more;
+}
 Type type_of(Context& c, ast::Expr& expr, Scope& scope);
 // The same, and it has to be true or false.
 void check_filter(Context& c, ast::Expr& expr, Scope& scope);

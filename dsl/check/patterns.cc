@@ -15,7 +15,6 @@ namespace {
 using Kind = ast::Quantity::Kind;
 
 bool repeats(const ast::Quantity& q) { return q.kind != Kind::one && q.kind != Kind::maybe; }
-bool may_be_empty(const ast::Quantity& q) { return q.kind == Kind::maybe || q.kind == Kind::zero_or_more; }
 
 // ----- numbering ---------------------------------------------------------------------------------
 
