@@ -117,8 +117,8 @@ struct Base::Env {
     if (env != nullptr) mdb_env_close(env);
   }
 
-  Result<void> open(const std::string& file_, bool is_new) {
-    file = file_;
+  Result<void> open(const std::string& path, bool is_new) {
+    file = path;
     mark = file.substr(0, file.rfind('/') + 1) + kMarkName;
     const Within within(file, mark);
     int code = mdb_env_create(&env);

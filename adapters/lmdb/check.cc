@@ -12,9 +12,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include "adapters/lmdb/records.h"

@@ -53,7 +53,7 @@ inline void shorten_a_leaf(std::string& base) {
   constexpr std::size_t kPage = 4'096, kFlags = 10, kLower = 12;
   constexpr char kLeaf = 2;
   for (std::size_t page = 2 * kPage; page < base.size(); page += kPage) {
-    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(base[page + at]); };
+    const auto byte = [&](std::size_t at) -> unsigned { return static_cast<unsigned char>(base[page + at]); };
     const unsigned lower = byte(kLower) | byte(kLower + 1) << 8;
     if (base[page + kFlags] != kLeaf || lower < 100) continue;
     base[page + kLower] = static_cast<char>((lower - 4) & 0xff);
