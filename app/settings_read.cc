@@ -13,6 +13,7 @@
 #include <limits>
 #include <set>
 
+#include "adapters/file/rotation.h"
 #include "app/setting_keys.h"
 #include "app/toml_document.h"
 #include "dsl/render.h"
@@ -581,6 +582,18 @@ std::vector<std::string> refused_for_run(const SettingsRead& read) {
     if (const auto* file = std::get_if<FileSink>(&sink.address)) needs("sink", sink.name, "file.path", file->path);
     if (const auto* hook = std::get_if<WebhookSink>(&sink.address)) needs("sink", sink.name, "http.url", hook->url);
   }
+  // Each alert would come back as a record.
+  for (const SourceSettings& source : read.settings.sources)
+    for (const SinkSettings& sink : read.settings.sinks) {
+      const auto* from = std::get_if<FileSource>(&source.address);
+      const auto* to = std::get_if<FileSink>(&sink.address);
+      if (from == nullptr || to == nullptr || from->path.empty() || to->path.empty()) continue;
+      if (FileSet(from->path).has(to->path))
+        out.push_back(
+            fmt::format("[sink.{}] writes into {}, which [source.{}] reads: give the sink another file, or the "
+                        "source a pattern that leaves it out",
+                        sink.name, to->path, source.name));
+    }
   if (read.settings.sources.empty()) out.emplace_back("no source: nothing would ever come; add a [source.NAME]");
   return out;
 }

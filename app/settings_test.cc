@@ -304,6 +304,37 @@ TEST_CASE("what run refuses, replay may have") {
         std::vector<std::string>{"[source.a] needs `file.path`"});
 }
 
+TEST_CASE("a sink may not be a file that a source reads, by whatever name, whether it is there or not") {
+  const Folder folder;
+  const std::string in = folder.write("in.ndjson", "");
+  std::filesystem::create_symlink(in, folder.path() + "/link");
+  const auto refused = [&](const std::string& source, const std::string& sink) {
+    const std::string text = "[source.s]\nfile = { path = \"" + folder.path() + source +
+                             "\", follow = true }\n[sink.a]\nfile = { path = \"" + folder.path() + sink + "\" }\n";
+    const auto out = refused_for_run(File(text).read());
+    return out.empty() ? "" : out.front();
+  };
+  CHECK(refused("/in.ndjson", "/in.ndjson") ==
+        "[sink.a] writes into " + in +
+            ", which [source.s] reads: give the sink another file, or the source a pattern that leaves it out");
+  for (const auto& [source, sink] : {std::pair{"/in.ndjson", "/./in.ndjson"},
+                                     {"/link", "/in.ndjson"},
+                                     {"/in.ndjson", "/link"},
+                                     {"/none", "/none"},
+                                     {"/*.ndjson", "/alerts.ndjson"},
+                                     {"", "/alerts"}}) {
+    CAPTURE(source);
+    CAPTURE(sink);
+    CHECK(refused(source, sink).find(" reads: ") != std::string::npos);
+  }
+  for (const auto& [source, sink] :
+       {std::pair{"/in.ndjson", "/alerts"}, {"/*.ndjson", "/alerts"}, {"", "/out/alerts"}, {"", "/.alerts"}}) {
+    CAPTURE(source);
+    CAPTURE(sink);
+    CHECK(refused(source, sink).empty());
+  }
+}
+
 TEST_CASE("a configuration that cannot be read says why") {
   const Folder folder;
   const auto why = [](const std::string& path) {

@@ -132,6 +132,14 @@ bool FileSet::fits(const std::string& name, bool with_rotated) const {
          (with_rotated && !name.ends_with(".gz") && name != name_ + ".zst" && is_rotated_name(name, name_));
 }
 
+bool FileSet::has(const std::string& path) const {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::equivalent(path, path_, error)) return true;
+  const fs::path place = fs::weakly_canonical(path, error), folder = fs::weakly_canonical(folder_, error);
+  return place.parent_path() == folder && fits(place.filename().string(), false);
+}
+
 Result<std::vector<FoundFile>> FileSet::files(bool with_rotated) const {
   auto out = plain_files(folder_, [&](const std::string& name) {
     return fits(name, with_rotated) ? std::optional(path_of(name)) : std::nullopt;

@@ -38,6 +38,8 @@ class FileSet {
   explicit FileSet(std::string path);
 
   bool is_one_file() const { return pattern_.empty(); }
+  // Is a file of this place one of them, whether it is there or not?
+  bool has(const std::string& path) const;
   const std::string& path() const { return path_; }
   const std::string& folder() const { return folder_; }
   // In the order in which they are read. With the ones that rotation has moved away: `app.log.1` beside `app.log`.
