@@ -69,6 +69,22 @@ TEST_CASE("check counts the rules that it could not read, and looks into the fil
   CHECK(contains(run({"check", file}).out, "line 3 has the id `ann` of line 2 again; delete one of them"));
 }
 
+TEST_CASE("a line of a list that is no address is told where addresses are looked up, by what runs, too") {
+  const Folder folder;
+  const std::string file = folder.write("a.rules",
+                                        "event login has user text, ip ip\n"
+                                        "list exits from \"exits.txt\"\n"
+                                        "rule r when login(ip in list exits) by user  alert low \"{user}\"\n");
+  folder.write("exits.txt", "10.0.0.7\n10.1.0.0/16\n\n2001:db8::1\n");
+  CHECK(!contains(run({"check", file}).out, "R132"));
+  folder.write("exits.txt", "# exits\n10.0.0.7\n10.0.0.300\n");
+  CHECK(contains(run({"check", file}).out, "`# exits` is no address and no network, nor is another one"));
+  const Ran ran = run({"replay", file, "--input", "-"}, {.input = "{\"user\":\"ann\",\"ip\":\"10.0.0.7\"}\n"});
+  CHECK(ran.code == 0);
+  CHECK(contains(ran.err, "warning[R132]: not all that this list has are addresses"));
+  CHECK(contains(ran.out, "\"ann\""));
+}
+
 TEST_CASE("exit 2: called wrongly, with the nearest word that is right") {
   const auto refused = [](const std::vector<std::string>& words, const std::string& complaint) {
     CAPTURE(complaint);

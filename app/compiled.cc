@@ -99,9 +99,18 @@ void tell_unread_topics(std::string_view command, const RuleSet& rules, Console&
   for (const TableDef& table : rules.tables) tell("table", table.name, table.topic);
 }
 
+// The data may have been written by others, long after somebody has checked the rules.
+void tell_no_addresses(const CompiledSet& set, Console& console) {
+  std::vector<dsl::Diagnostic> told;
+  std::ranges::copy_if(set.compiled.diagnostics, std::back_inserter(told),
+                       [](const dsl::Diagnostic& d) { return d.code == "R132"; });
+  console.err << dsl::render(told, set.files, dsl::Format::human, {console.err_colours, console.err_width(), {}});
+}
+
 Exit prepare(std::string_view command, CompiledSet& set, bool leaves_out, Console& console) {
   dsl::CheckOptions options;
   look_into_files(options, set.files);
+  look_into_addresses(options, set.files);
   set.compiled = dsl::compile(set.files, options);
   if (!set.compiled.ok()) {
     if (leaves_out) set.compiled = compile_sound_part(set.files, options);
@@ -112,6 +121,7 @@ Exit prepare(std::string_view command, CompiledSet& set, bool leaves_out, Consol
   if (!reference) return unreadable(console, command, reference.error());
   set.reference = reference->data();
   set.data_hash = reference->hash();
+  tell_no_addresses(set, console);
   tell_unread_topics(command, *set.compiled.rules, console);
   return Exit::done;
 }

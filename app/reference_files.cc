@@ -13,10 +13,12 @@
 #include <unordered_map>
 #include <utility>
 
+#include "app/one_line.h"
 #include "dsl/load.h"
 #include "engine/base/hash.h"
 #include "engine/base/utf8.h"
 #include "engine/base/wording.h"
+#include "engine/event/ip.h"
 
 namespace tocsin::app {
 namespace {
@@ -236,6 +238,31 @@ void look_into_contents(dsl::CheckOptions& options, std::span<const dsl::SourceT
     if (!content) return {};
     const auto why = [](const auto& result) { return result ? std::string() : result.error().message; };
     return use.is_table ? why(table_of(use.column, *content)) : why(lines_of(use.column, *content));
+  };
+}
+
+void look_into_addresses(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts) {
+  options.no_addresses = [texts](const dsl::CheckOptions::FileUse& use) -> std::string {
+    constexpr std::size_t kShown = 60;
+    const auto content = read_whole(beside(texts, use.file, use.path).string());
+    const auto lines = content ? lines_of(use.column, *content) : fails("");
+    if (!lines) return {};
+    const std::string* first = nullptr;
+    std::size_t others = 0;
+    for (const std::string& line : *lines) {
+      if (parse_ip(line)) continue;
+      if (first == nullptr)
+        first = &line;
+      else
+        ++others;
+    }
+    if (first == nullptr) return {};
+    std::string name = on_one_line(whole_characters(*first, kShown));
+    if (first->size() > kShown) name += "..";
+    return fmt::format("`{}` is no address and no network{}", name,
+                       others == 0   ? ""
+                       : others == 1 ? ", nor is another one"
+                                     : fmt::format(", nor are {} others", grouped(others)));
   };
 }
 

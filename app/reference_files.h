@@ -26,6 +26,9 @@ void look_into_files(dsl::CheckOptions& options, std::span<const dsl::SourceText
 // Lets it read them, too, and say what `run` and `replay` would refuse.
 void look_into_contents(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts);
 
+// Lets it read the lists in which addresses are looked up, and say what of them is none.
+void look_into_addresses(dsl::CheckOptions& options, std::span<const dsl::SourceText> texts);
+
 // The path of what rule file number `file` calls `name`.
 std::filesystem::path beside(std::span<const dsl::SourceText> texts, std::uint32_t file, std::string_view name);
 

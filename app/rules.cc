@@ -25,6 +25,7 @@ void read(ReadSet& set, std::span<const dsl::SourceText> files, int require_test
   dsl::CheckOptions options;
   look_into_files(options, files);
   look_into_contents(options, files);
+  look_into_addresses(options, files);
   options.require_tests = require_tests;
   dsl::Compiled compiled = dsl::compile(set.parsed, options);  // what cannot be compiled is a mistake, too
   set.diagnostics = std::move(compiled.diagnostics);

@@ -218,6 +218,8 @@ struct CheckOptions {
     bool is_table = false;
   };
   std::function<std::string(const FileUse& use)> broken_file;
+  // Of a list in which addresses are looked up: which of its lines are none; empty: all are, or it cannot be read.
+  std::function<std::string(const FileUse& use)> no_addresses;
   int require_tests = 0;  // a rule with fewer tests is a warning
   // The texts of the files, for messages that name a place (`declared at rules/auth.rules:3`).
   std::span<const SourceText> sources;

@@ -308,6 +308,16 @@ std::vector<CodeInfo> warning_codes() {
        "event login has user text\n"
        "event logout has user text\n"
        "rule r when no logout within 8h after login by user  alert low \"{user}\"\n"},
+      {"R132", Level::warning, "a list of addresses that has something else",
+       "A line of a list file that is no address and no network, a misspelt one or a comment, equals no address. Where "
+       "addresses are looked up in the list, it might as well not be there. The rules run all the same, and the others "
+       "are found.",
+       "event login has user text, ip ip\n"
+       "list exits from \"exits_with_words.txt\"\n"
+       "rule r when login(ip in list exits) by user  alert low \"{user}\"\n",
+       "event login has user text, ip ip\n"
+       "list exits from \"exits.txt\"\n"
+       "rule r when login(ip in list exits) by user  alert low \"{user}\"\n"},
   };
 }
 

@@ -54,6 +54,10 @@ Found find_mistakes(const SourceText& source, bool files_exist = true, int requi
     const bool twice = use.path.find("twice") != std::string_view::npos;
     return std::string(twice ? "line 3 has the id `7` of line 2 again; delete one of them" : "");
   };
+  options.no_addresses = [](const CheckOptions::FileUse& use) {
+    const bool has_words = use.path.find("words") != std::string_view::npos;
+    return std::string(has_words ? "`10.0.0.300` is no address and no network, nor is another one" : "");
+  };
   Found found{compile(parsed, options).diagnostics, {}};
   found.text = render(found.diagnostics, std::span(&source, 1), Format::human);
   return found;

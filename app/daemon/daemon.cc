@@ -99,6 +99,11 @@ std::optional<std::uint64_t> stamp_of(const CompiledSet& set, const Result<std::
   return hash_bytes(all);
 }
 
+std::string without_end(std::string text) {
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
 Exit exit_of(const Error& error) {
   return error.code == Error::Code::malformed || error.code == Error::Code::refused ? Exit::state_refused : Exit::usage;
 }
@@ -854,7 +859,7 @@ Verdict Daemon::switch_rule(const Switch& asked) {
 }
 
 Verdict Daemon::refuse_rules(unsigned status, std::string why, std::string_view help) {
-  while (!why.empty() && why.back() == '\n') why.pop_back();
+  why = without_end(std::move(why));
   bool is_new = false;
   {
     const std::scoped_lock lock(mutex_);
@@ -912,7 +917,10 @@ void Daemon::apply(const ReloadAsked& asked, Reply reply) {
   same_.reset();
   CompiledPaths compiled = compile_paths("reload", settings_.rules, given_.arguments, console);
   if (compiled.exit != Exit::done) return answer(refuse_rules(422, said.str()));
-  if (is_dev()) tell_broken(said.str());
+  if (is_dev())
+    tell_broken(said.str());
+  else if (!said.str().empty())
+    log_.problem("rules", without_end(said.str()));
   if (compiled.sets.size() != 1)
     return answer(
         refuse_rules(422, fmt::format("{} rule sets were found, and one daemon runs one", compiled.sets.size())));

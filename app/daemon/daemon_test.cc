@@ -190,6 +190,23 @@ TEST_CASE("a reload that is refused says where it is wrong, and what runs on and
   }
 }
 
+TEST_CASE("a list that comes to have what is no address is taken, and told") {
+  Running running(FileSource{});
+  running.settings.sources.front().address = FileSource{running.folder / "in.ndjson", true};
+  running.folder.write("in.ndjson", "");
+  running.folder.write("rules/exits.txt", "10.0.0.7\n");
+  running.rules(
+      "event login_failed has user text, ip ip?, ts time\n  timestamp ts\nlist exits from \"exits.txt\"\n"
+      "rule r when login_failed(ip in list exits) by user  alert low \"{user}\"\n");
+  running.begin();
+  CHECK_FALSE(running.said("R132"));
+  running.folder.write("rules/exits.txt", "10.0.0.7\n10.0.0.300\n");
+  CHECK(running.reload({.dry_run = true}).status == 200);
+  CHECK(running.reload().status == 200);
+  CHECK(running.said("warn rules: warning[R132]: "));
+  CHECK(running.said("`10.0.0.300` is no address and no network"));
+}
+
 TEST_CASE("what ends the daemon is an error, and the start says whose alerts nobody gets") {
   Running running(FileSource{});
   running.settings.sources.front().address = FileSource{running.folder / "in.ndjson"};

@@ -42,7 +42,8 @@ struct Context {
   std::vector<const ast::RuleDecl*> rule_decls;  // beside model.rules
   std::vector<SourceSpan> rule_items;
   std::unordered_set<std::string> unreadable;
-  std::unordered_set<std::string> mentioned;  // in an item that could not be read
+  std::unordered_set<std::uint32_t> asked_for_addresses;  // lists
+  std::unordered_set<std::string> mentioned;              // in an item that could not be read
 
   struct Used {
     NameMap<bool> events, lists, tables, calendars, templates, constants;

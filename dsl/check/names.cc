@@ -474,7 +474,20 @@ std::optional<std::uint32_t> find_list(Context& c, const ast::Name& name) {
   }
   return find_item(c, c.model.list_ids, c.used.lists, name, "R025", "list", "`list " + name.text + " = [..]`");
 }
+// What an address is compared with has to be one; a word among them would be in the list for nobody.
+void check_addresses(Context& c, std::uint32_t list, SourceSpan value) {
+  const auto* from = std::get_if<ast::FromFile>(&c.model.lists[list].source);
+  if (from == nullptr || !c.options.no_addresses || !c.asked_for_addresses.insert(list).second) return;
+  const std::string why = c.options.no_addresses(
+      {from->file.span.file, from->file.value, from->column ? std::string_view(from->column->text) : "", false});
+  if (why.empty()) return;
+  c.report("R132", from->file.span, "not all that this list has are addresses", why,
+           "an address or a network has a line of its own, such as 10.0.0.7 or 10.0.0.0/8")
+      .cause = Label{value, "an address, which is never equal to anything else"};
+}
+
 void check_listed(Context& c, std::uint32_t list, SourceSpan at, Type type, SourceSpan value) {
+  if (type.kind == ast::FieldType::ip) check_addresses(c, list, value);
   const Type items = list < c.list_types.size() ? c.list_types[list] : Type{};
   if (type.list || comparable(items, type)) return;
   const std::string list_name = "list " + ticked(c.model.lists[list].name.text);
