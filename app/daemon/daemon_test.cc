@@ -185,7 +185,7 @@ TEST_CASE("a reload that is refused says where it is wrong, and what runs on and
     CHECK(unknown.status == 422);
     CAPTURE(unknown.document);
     CHECK(unknown.document.find("a.rules:") != std::string::npos);
-    CHECK((unknown.document.find("the next start takes") != std::string::npos) == (sink == "pager"));
+    CHECK((unknown.document.find("the next start takes it") != std::string::npos) == (sink == "pager"));
     CHECK((unknown.document.find("has no [sink.other]") != std::string::npos) == (sink == "other"));
   }
 }

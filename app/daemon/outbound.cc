@@ -88,9 +88,11 @@ std::vector<std::string> Outbound::unknown_sinks(const CompiledSet& set,
     const std::string section = "sink." + sink + ".";
     const bool is_known =
         std::ranges::any_of(changed, [&](const std::string& key) { return key.starts_with(section); });
-    const std::string why = is_known ? "which the next start takes from the configuration; this daemon has not had it"
-                                     : fmt::format("and the configuration has no [sink.{}]", sink);
-    out.push_back(fmt::format("{}`{}` sends to \"{}\", {}", place_of_sink(set, rule, sink), rule, sink, why));
+    const char* since = is_known
+                            ? "the configuration has [sink.{}] only since this daemon began: the next start takes it"
+                            : "the configuration has no [sink.{}]";
+    out.push_back(fmt::format("{}`{}` sends to \"{}\", and {}", place_of_sink(set, rule, sink), rule, sink,
+                              fmt::format(fmt::runtime(since), sink)));
   }
   return out;
 }

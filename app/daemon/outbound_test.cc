@@ -215,7 +215,8 @@ TEST_CASE("outbound: a sink that a rule names and nobody has configured is named
   // It has: but the daemon began with another one.
   CHECK(outbound.unknown_sinks(pager, {"log.level", "sink.pager.file.path"}).front() ==
         place +
-            "`r` sends to \"pager\", which the next start takes from the configuration; this daemon has not had it");
+            "`r` sends to \"pager\", and the configuration has [sink.pager] only since this daemon began: the next "
+            "start takes it");
   CHECK(outbound.unknown_sinks(pager, {"sink.pagers.file.path"}) == unknown);
 }
 
