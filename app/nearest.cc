@@ -464,7 +464,8 @@ class Search {
     std::optional<Break> broken;
   };
 
-  // The longest run of one key in which it was found true and never false.
+  // The longest run of one key in which it was found true and never false. What holds since the alert that was told
+  // is told once (C4).
   std::optional<Held> longest(const std::vector<Alert>& found_true, const std::vector<Break>& found_false) const {
     struct Found {
       const Alert* at;
@@ -481,8 +482,11 @@ class Search {
     for (auto& [key, all] : by_key) {
       std::ranges::stable_sort(all, {}, [](const Found& f) { return std::pair(f.at->time, last_of(*f.at)); });
       std::optional<Held> now;
+      bool is_told = after_.has_value();
       for (const Found& found : all) {
-        if (found.broken == nullptr) {
+        if (is_told) {
+          is_told = found.broken == nullptr;
+        } else if (found.broken == nullptr) {
           if (!now) now = Held{found.at->time, *found.at, {}};
           now->last = *found.at;
         } else if (now) {
@@ -499,6 +503,12 @@ class Search {
   // True: there was a time at which it held.
   bool held(const std::string& what, const std::vector<Alert>& found_true, const std::vector<Break>& found_false) {
     const std::optional<Held> held = longest(found_true, found_false);
+    if (!held && after_ && !found_true.empty()) {
+      out_.reached = found_false.empty() ? fmt::format("{} still holds since that alert, and that is told once", what)
+                                         : fmt::format("{} has ended since that alert, and not begun again", what);
+      told_once_ = true;
+      return true;
+    }
     if (!held) return false;
     const Time end = held->broken ? held->broken->at.time : until_;
     const std::string wanted = dsl::in_words(std::get<Duration>(info_.when.hold->value));

@@ -319,8 +319,10 @@ class Test {
     play([this](const Stage& stage) { collect(stage.rules); });
     std::ranges::stable_sort(outcomes_, {}, &Outcome::time);
     now_ = kFirstMonday;
-    for (const ast::TestLine& line : test_.decl.lines)
+    for (const ast::TestLine& line : test_.decl.lines) {
+      now_ = time_of(line, now_);
       if (const auto* expect = std::get_if<ast::Expect>(&line.node)) meet(*expect, line);
+    }
     for (const Outcome& o : outcomes_)
       if (std::ranges::find(out_.fired, o.rule()) == out_.fired.end()) out_.fired.push_back(o.rule());
     for (const Outcome& o : outcomes_)
@@ -540,7 +542,6 @@ class Test {
   // ----- expectations --------------------------------------------------------------------------------------
 
   void meet(const ast::Expect& expect, const ast::TestLine& line) {
-    now_ = time_of(line, now_);
     const std::string what = expect.event ? expect.event->text : "alert";
     std::vector<Outcome*> seen;
     for (Outcome& o : outcomes_)

@@ -181,7 +181,13 @@ std::string in_json(const Answer& a) {
   return dumped(document);
 }
 
+// Not what is sent of it later: a reminder, an escalation.
+bool is_fire(const Alert& alert) {
+  return alert.state == Alert::State::firing && alert.reminder == 0 && alert.time == alert.fired;
+}
+
 // The rule's program, or what was wrong with the name.
+
 Result<const Program*> rule_named(const std::string& name, const RuleSet& rules) {
   std::vector<std::string> names;
   for (const Program& program : rules.programs) {
@@ -210,9 +216,7 @@ Result<Answer> answer(const CompiledSet& set, const Program& program, KeyWanted 
   const bool whole_key = key.size() == program.key_names.size();
   const Result<HistoryResult> ran = events.run(set.compiled, {at, false}, [&](const Alert& alert) {
     const Program& by = set.compiled.rules->programs[alert.rule.index];
-    if (by.name == program.name && (!at || alert.time <= *at) && alert.state == Alert::State::firing &&
-        of_key(by, alert))
-      out.fired = alert;
+    if (by.name == program.name && (!at || alert.time <= *at) && is_fire(alert) && of_key(by, alert)) out.fired = alert;
   });
   if (!ran) return tl::unexpected(ran.error());
   out.until = at.value_or(ran->last.value_or(Time{}));
@@ -290,13 +294,12 @@ struct Found {
   std::uint64_t alerts = 0;
 
   void add(const std::string& wanted, const Alert& alert, const RuleSet& rules) {
-    const bool is_fire = alert.state == Alert::State::firing && alert.reminder == 0 && alert.time == alert.fired;
     const std::size_t same = same_digits(wanted, alert.id);
     if (same == wanted.size()) {
       const auto [at, is_new] = begin_so.try_emplace(alert.id, Life{alert, {}});
       if (!is_new) at->second.later.push_back(alert);
     }
-    if (!is_fire) return;
+    if (!is_fire(alert)) return;
     ++alerts;
     if (same < kLeastDigits || same == wanted.size()) return;
     const Program& program = rules.programs[alert.rule.index];

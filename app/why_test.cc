@@ -447,6 +447,31 @@ TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
   CHECK(contains(again.out, "with `fire always` (the alert before has used up its events) it comes at"));
 }
 
+TEST_CASE("`x for D` was told: what holds on is told once, and a new run is one that begins after its end") {
+  Scene scene;
+  scene.rules = scene.folder.write("b.rules", kRules +
+                                                  "rule r when login_failed for 3s by user  resolve when login_ok "
+                                                  "remind every 10s  alert low \"x\"\n");
+  struct Row {
+    const char* events;
+    const char* reached;
+    const char* missing;
+  };
+  constexpr Row kRows[] = {
+      {"ff  ff", "`login_failed` still holds since that alert, and that is told once", ""},
+      {"ff  fs", "`login_failed` has ended since that alert, and not begun again", ""},
+      {"ff  ff        fs ff", "`login_failed` held for 1 second of 3 seconds, from 1970-01-01T00:00:17.000000Z",
+       "3 seconds have not passed since then"},
+  };
+  for (const auto& [events, reached, missing] : kRows) {
+    CAPTURE(std::string(events));
+    const json told = json::parse(scene.why("r", in_seconds(events), {"--key", "ann", "--json"}).out);
+    CHECK(told["fired"]["time"] == "1970-01-01T00:00:03.000000Z");  // not the reminder at 13s
+    CHECK(short_times(told["nearest"]["reached"]) == reached);
+    CHECK(told["nearest"]["missing"] == missing);
+  }
+}
+
 TEST_CASE("`x for D` that still holds: since when, and that the time has not passed") {
   Scene scene;
   scene.rules = scene.folder.write(

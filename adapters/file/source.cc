@@ -699,7 +699,8 @@ class FileSource final : public Source {
     }
     if (!config_.follow)
       return failure(Error::Code::unreadable, fmt::format("{}: there is no such file", config_.path));
-    if (trouble_.empty() && left_.empty())
+    const bool had_some = std::ranges::any_of(left_, [](const auto& left) { return !left.second.is_passed_over; });
+    if (trouble_.empty() && !had_some)
       trouble_ = fmt::format("waiting for {}: there is no such file yet", config_.path);
     return false;
   }

@@ -615,6 +615,13 @@ Result<void> Base::put_through(Txn& txn, BaseHead& head, const Through& through)
     if (auto deleted = txn.del(txn.env.outboxes, key); !deleted) return deleted;
   for (const auto& [epoch, outbox] : through.outboxes) {
     const std::string key = number_key(epoch.number);
+    const auto before = txn.get(txn.env.outboxes, key);
+    if (!before) return tl::unexpected(before.error());
+    if (before.value()) {  // a commit that was told to have failed, and had not
+      const auto same = read_outbox(file_, key, *before.value());
+      if (!same) return tl::unexpected(same.error());
+      head.outboxes.take(key, *same);
+    }
     head.outboxes.add(key, outbox);
     if (auto put = txn.put(txn.env.outboxes, key, outbox_record(epoch, outbox)); !put) return put;
   }

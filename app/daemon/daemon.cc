@@ -627,10 +627,16 @@ std::string Daemon::left_by_stop() const {
 void Daemon::read_rest() {
   is_at("stopping", "what standard input and sockets had already is being read");
   const std::shared_ptr<Generation> generation = current();
-  const Duration most = std::min(given_.patience.rest, Duration{settings_.shutdown_grace.us / 10});
+  std::vector<SourceId> sources;
   for (std::size_t i = 0; i < settings_.sources.size(); ++i)
     if (generation->rewinds[i] != nullptr && !std::holds_alternative<GeneratorSource>(settings_.sources[i].address))
-      generation->crew->read_rest(SourceId(i), most);
+      sources.emplace_back(i);
+  // Of the time for all of them each has its share of what those before it have left.
+  const Duration until = clock_.elapsed() + std::min(given_.patience.rest, Duration{settings_.shutdown_grace.us / 10});
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    const Duration left = std::max(Duration{}, until - clock_.elapsed());
+    generation->crew->read_rest(sources[i], Duration{left.us / static_cast<std::int64_t>(sources.size() - i)});
+  }
 }
 
 void Daemon::publish_rest(Duration until) {

@@ -487,7 +487,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     if (!is_cold_ && members_.size() > 1 && table_) evict(table_->slots());
     is_cold_ = true;
   }
-  std::size_t held() const { return table_ ? table_->held() + marks_->bytes() : 0; }
+  std::size_t held() const { return (table_ ? table_->held() + marks_->bytes() : 0) + surplus_bytes_; }
   std::size_t evict(std::size_t most) {
     gone_.stored();
     if (!table_) return 0;
@@ -559,7 +559,9 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   }
   void keep_surplus(std::string_view key, const std::vector<Counted>& events) {
     std::vector<Counted>& kept = surplus_[std::string(key)];
-    if (kept.size() < events.size()) kept = events;
+    if (kept.size() >= events.size()) return;
+    surplus_bytes_ += (events.size() - kept.size()) * sizeof(Counted);
+    kept = events;
   }
   std::vector<Counted> take_surplus(std::string_view key) {
     if (surplus_.empty()) [[likely]]
@@ -567,6 +569,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     const auto at = surplus_.find(key);
     if (at == surplus_.end()) return {};
     std::vector<Counted> out = std::move(at->second);
+    surplus_bytes_ -= out.size() * sizeof(Counted);
     surplus_.erase(at);
     return out;
   }
@@ -819,8 +822,9 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::vector<std::uint32_t> firing_;
   GoneKeys gone_;
   Remembered remembered_;  // of the slot in hand; kept for its memory
-  // What a key had before a reload that has made an N less, up to its next event; a few keys, or none.
+  // What a key had before a reload that has made an N less, up to its next event; that may be all keys.
   boost::unordered_flat_map<std::string, std::vector<Counted>, StringHash, StringEqual> surplus_;
+  std::size_t surplus_bytes_ = 0;
   boost::unordered_flat_map<std::string, std::vector<Apart>, StringHash, StringEqual> apart_;
   std::vector<Value> fired_key_;  // of the fire in hand; kept for their memory
   std::vector<Event> fired_events_;

@@ -86,7 +86,7 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
     if (!asked[i] && is_counted(rules, program)) {
       how += " counted";
     } else {
-      how += " 2";  // of what the matchers write
+      how += " 3";  // of what the matchers write
       how += marked;
       add_pattern(how, rules, program, rule->when, match_options(program));
       if (rule->resolve.exists()) add_pattern(how, rules, program, rule->resolve, MatchOptions{});
