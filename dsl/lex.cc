@@ -590,6 +590,8 @@ class Lexer {
       help = "months and years have no fixed length: write days, such as `30d`";
     if (written.starts_with("0x") || written.starts_with("0X"))
       help = "numbers are written in decimals; text becomes one by `number(t, 16)`";
+    if (lower == "f" && inside_ && begin > 0 && (text_[begin - 1] == '.' || text_[begin - 1] == ':'))
+      help = "braces take no format: `round(x, 2)` leaves two decimals";
     if (lower == "k") help = "write `" + std::string(slice(begin, end)) + "_000`";
     report("R008", begin, letters, quoted(written) + " is no number and no duration", quoted(suffix) + " is not a unit",
            help);

@@ -277,8 +277,12 @@ bool some_event_has(const Context& c, const std::vector<EventId>& events, const 
 }
 
 void report_unknown_name(Context& c, const ast::Name& name, const Scope& s) {
-  std::string help = did_you_mean(name.text, step_names(s));
   const std::vector<std::string> names = names_here(s);
+  if (std::ranges::find(names, name.text) != names.end())
+    return void(c.report("R023", name.span, "no event is called " + ticked(name.text),
+                         ticked(name.text) + " is a value, and has no fields",
+                         "write " + ticked(name.text) + " alone, or put an event in its place"));
+  std::string help = did_you_mean(name.text, step_names(s));
   if (help.empty() && !names.empty()) help = "known here: " + ticked_list(names);
   c.report("R023", name.span, "unknown name " + ticked(name.text), "nothing of this rule has this name", help);
 }
@@ -618,11 +622,14 @@ bool is_literal(const ast::Expr& expr) { return std::holds_alternative<ast::Lite
 
 // `time("2024-01-01", "%Y-%m-%d")`: with the format that the text seems to have.
 std::string time_of_text(const std::string& text) {
-  const bool clock = text.find(':') != std::string::npos;
-  const char* format = !clock                                ? "%Y-%m-%d"
-                       : text.find('T') != std::string::npos ? "%Y-%m-%dT%H:%M:%S"
-                                                             : "%Y-%m-%d %H:%M:%S";
-  return "time(" + quote(text) + ", \"" + format + "\")";
+  constexpr std::string_view kFormats[] = {"%Y-%m-%d",         "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z",
+                                           "%Y-%m-%dT%H:%M%z", "%Y-%m-%d %H:%M:%S",   "%Y-%m-%dT%H:%M:%S",
+                                           "%Y-%m-%d %H:%M",   "%Y-%m-%dT%H:%M",      "%d/%b/%Y:%H:%M:%S %z"};
+  const auto fits = std::ranges::find_if(kFormats, [&](std::string_view f) {
+    const auto format = TimeFormat::compile(f);
+    return format && format->parse(text).has_value();
+  });
+  return "time(" + quote(text) + ", \"" + std::string(fits == std::end(kFormats) ? "%Y-%m-%d" : *fits) + "\")";
 }
 
 // The help for two types that do not meet, by what people mostly meant.
@@ -859,7 +866,9 @@ Type search(Context& c, ast::Binary& b, Scope& s) {
 // How the author's own words become a condition: `amount > ..`, `user is present`.
 std::string as_a_condition(const ast::Expr& expr) {
   const std::string x = print(expr);
-  if (!std::holds_alternative<ast::Path>(expr.node)) return "compare it with something: " + ticked("FIELD = " + x);
+  if (is_literal(expr)) return "compare it with something: " + ticked("FIELD = " + x);
+  if (!std::holds_alternative<ast::Path>(expr.node))
+    return "compare it with something: " + ticked(x + " = ..") + ", " + ticked(x + " > ..");
   return "compare it with something: " + ticked(x + " = ..") + ", " + ticked(x + " > ..") + ", " +
          ticked(x + " is present");
 }
@@ -1223,6 +1232,10 @@ Type type_of_call(Context& c, ast::Call& call, SourceSpan span, Scope& s) {
 void report_not_in_pattern(Context& c, const ast::StreamPath& sp, const Scope& s) {
   std::vector<std::string> names = step_names(s);
   const std::string name = sp.stream->name.text;
+  if (std::ranges::find(names, name) != names.end())
+    return void(c.report("R024", sp.stream->span, "the pattern takes " + ticked(name) + " without this filter",
+                         "not what a step of this pattern takes",
+                         "filter in `when`, or compare the values of the step in `where`"));
   std::string help = did_you_mean(name, names);
   if (help.empty() && !names.empty()) help = "the pattern has " + ticked_list(names);
   if (help.empty()) help = "count only what `when` names";
