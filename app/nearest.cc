@@ -647,6 +647,12 @@ class Search {
     ast::RuleDecl less = whole_;
     std::erase_if(less.clauses, silences);
     auto match = asker_.ask(less);
+    std::string with;
+    if (!match && after_ && !dsl::find_clause<ast::Fire>(whole_.clauses)) {
+      set_firing(less, ast::Fire::How::always);
+      with = " and with `fire always` (since the alert before nothing has armed it again)";
+      match = asker_.ask(less);
+    }
     if (!match) return;
     std::vector<std::string> gone;
     for (const ast::Clause& clause : whole_.clauses) {
@@ -659,7 +665,9 @@ class Search {
         gone.push_back(fmt::format("`{}`", print(clause)));
       }
     }
-    out_.refused.push_back(fmt::format("without {} it comes at {}", fmt::join(gone, " and "), write_(match->time)));
+    if (gone.empty()) return;
+    out_.refused.push_back(
+        fmt::format("without {}{} it comes at {}", fmt::join(gone, " and "), with, write_(match->time)));
   }
 
   // Any event that the rule reads.

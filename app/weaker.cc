@@ -15,17 +15,6 @@ namespace tocsin::app {
 using dsl::print;
 using Kind = ast::Quantity::Kind;
 
-namespace {
-
-void set_firing(ast::RuleDecl& rule, ast::Fire::How how) {
-  drop<ast::Fire>(rule.clauses);
-  ast::Clause clause;
-  clause.node = ast::Fire{how};
-  rule.clauses.push_back(std::move(clause));
-}
-
-}  // namespace
-
 // ----- making them --------------------------------------------------------------------------------------------------
 
 ast::Count count_of(std::int64_t n) {
@@ -54,6 +43,13 @@ void set_alert(ast::RuleDecl& rule, ast::Template text) {
   drop<ast::Alert>(rule.clauses);
   ast::Clause clause;
   clause.node = ast::Alert{ast::Severity::info, std::move(text)};
+  rule.clauses.push_back(std::move(clause));
+}
+
+void set_firing(ast::RuleDecl& rule, ast::Fire::How how) {
+  drop<ast::Fire>(rule.clauses);
+  ast::Clause clause;
+  clause.node = ast::Fire{how};
   rule.clauses.push_back(std::move(clause));
 }
 

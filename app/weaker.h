@@ -44,6 +44,7 @@ void drop(std::vector<ast::Clause>& clauses) {
 // `{value}`
 ast::Template interpolated(const std::string& name);
 void set_alert(ast::RuleDecl& rule, ast::Template text);
+void set_firing(ast::RuleDecl& rule, ast::Fire::How how);
 
 inline ast::Pattern& pattern_of(ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }
 inline const ast::Pattern& pattern_of(const ast::RuleDecl& rule) { return std::get<ast::Pattern>(rule.body); }

@@ -447,6 +447,16 @@ TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
   CHECK(contains(again.out, "with `fire always` (the alert before has used up its events) it comes at"));
 }
 
+TEST_CASE("an open alert and a rule that is not armed: both are named, as neither alone would let it fire") {
+  Scene scene;
+  scene.rules = scene.folder.write(
+      "b.rules", kRules + "rule r when 3 login_failed within 1m by user  resolve when login_ok  alert low \"x\"\n");
+  const Ran again = scene.why("r", in_seconds("ffffff"), {"--key", "ann"});
+  CHECK(contains(short_times(again.out),
+                 "without `resolve when login_ok` and with `fire always` (since the alert before nothing has armed it "
+                 "again) it comes at 5s\n"));
+}
+
 TEST_CASE("`x for D` was told: what holds on is told once, and a new run is one that begins after its end") {
   Scene scene;
   scene.rules = scene.folder.write("b.rules", kRules +

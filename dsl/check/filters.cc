@@ -1,6 +1,6 @@
 // Filters that can never be true, or always are (X6). Only what is certain from the text: bounds and equalities of one
-// field that contradict, literals compared with each other, `missing` of what is always there. Silent wherever in
-// doubt.
+// field that contradict, literals compared with each other, `missing` of what is always there, what a function never
+// gives. Silent wherever in doubt.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -74,6 +74,41 @@ std::string between_turned_round(const ast::Between& b) {
   return "write the smaller number first; for all that lies outside: " + around;
 }
 
+// What a function can give at all. `fits`: of texts, whether it may give this one; `parts`: and all parts of it, too.
+struct Results {
+  std::string_view function;
+  Exact low = 0, high = 0;
+  bool (*fits)(std::string_view) = nullptr;
+  bool parts = false;
+  std::string_view why;
+};
+
+bool is_weekday(std::string_view t) {
+  constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+  return std::ranges::find(kDays, t) != std::end(kDays);
+}
+bool has_no_capitals(std::string_view t) {
+  return std::ranges::none_of(t, [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+bool has_capitals_alone(std::string_view t) {
+  return std::ranges::none_of(t, [](char c) { return c >= 'a' && c <= 'z'; });
+}
+
+constexpr Results kResults[] = {
+    {.function = "hour", .high = 23, .why = "this is 0 to 23"},
+    {.function = "minute", .high = 59, .why = "this is 0 to 59"},
+    {.function = "weekday", .fits = is_weekday, .why = "this is `mon`, `tue`, `wed`, `thu`, `fri`, `sat` or `sun`"},
+    {.function = "lower", .fits = has_no_capitals, .parts = true, .why = "this has small letters alone"},
+    {.function = "upper", .fits = has_capitals_alone, .parts = true, .why = "this has capital letters alone"},
+};
+
+const Results* results_of(const ast::Expr& e) {
+  const auto* call = std::get_if<ast::Call>(&e.node);
+  if (call == nullptr) return nullptr;
+  const auto at = std::ranges::find(kResults, call->function.text, &Results::function);
+  return at == std::end(kResults) ? nullptr : at;
+}
+
 class Judge {
  public:
   Judge(const Context& c, const std::vector<EventId>& events) : c_(c), events_(events) {}
@@ -109,8 +144,13 @@ class Judge {
       return {v.what == What::always ? What::never : What::maybe, e.span, {}};
     }
     if (const auto* in = std::get_if<ast::In>(&e.node))
-      if (const auto* items = std::get_if<ast::InItems>(&in->where); items && items->items.empty())
-        return {in->negated ? What::maybe : What::never, e.span, {}};
+      if (const auto* items = std::get_if<ast::InItems>(&in->where)) {
+        if (items->items.empty()) return {in->negated ? What::maybe : What::never, e.span, {}};
+        if (!in->negated && !in->ignoring_case && std::ranges::all_of(items->items, [&](const ast::Expr& item) {
+              return is_never_given(*in->what, BinaryOp::equal, constant(item));
+            }))
+          return never_given(e.span, *in->what);
+      }
     if (const auto* b = std::get_if<ast::Between>(&e.node)) {
       const Constant low = constant(*b->low), high = constant(*b->high);
       if (low.kind == Constant::Kind::number && high.kind == low.kind && low.number > high.number)
@@ -211,6 +251,11 @@ class Judge {
   Verdict comparison(const ast::Expr& e, const ast::Binary& b) {
     if (const auto known = folded(b.op, constant(*b.left), constant(*b.right)))
       return {*known ? What::always : What::never, e.span, {}};
+    const bool is_turned = results_of(*b.right) != nullptr;
+    const ast::Expr& call = is_turned ? *b.right : *b.left;
+    const auto op = is_turned ? mirrored(b.op) : std::optional(b.op);
+    if (op && !b.ignoring_case && is_never_given(call, *op, constant(is_turned ? *b.left : *b.right)))
+      return never_given(e.span, call);
     const auto* l = std::get_if<ast::Path>(&b.left->node);
     const auto* r = std::get_if<ast::Path>(&b.right->node);
     if (!l || !r || !(*l == *r)) return {What::maybe, e.span, {}};
@@ -218,6 +263,26 @@ class Judge {
       return {What::never, e.span, {}};
     const bool same = b.op == BinaryOp::equal || b.op == BinaryOp::less_equal || b.op == BinaryOp::greater_equal;
     return {same && always_there(*b.left) ? What::always : What::maybe, e.span, {}};
+  }
+
+  // `weekday(t) = "monday"`, `hour(t) > 23`.
+  static bool is_never_given(const ast::Expr& call, BinaryOp op, const Constant& value) {
+    const Results* results = results_of(call);
+    if (results == nullptr || value.kind == Constant::Kind::none) return false;
+    if (results->fits != nullptr) {
+      const bool is_part = op == BinaryOp::contains || op == BinaryOp::starts_with || op == BinaryOp::ends_with;
+      if (value.kind != Constant::Kind::text || !(op == BinaryOp::equal || (is_part && results->parts))) return false;
+      return !results->fits(value.text);
+    }
+    if (value.kind != Constant::Kind::number) return false;
+    Known known;
+    known.low = results->low;
+    known.high = results->high;
+    narrow(known, op, value.number);
+    return op != BinaryOp::not_equal && known.impossible();
+  }
+  static Verdict never_given(SourceSpan span, const ast::Expr& call) {
+    return {What::never, span, call.span, results_of(call)->why, "compare it with what it gives"};
   }
 
   // Takes the condition as true; answers the one that it contradicts.
