@@ -557,7 +557,8 @@ std::optional<std::string> Daemon::store_all(Duration until) {
     const Result<void> finished = generation->steward->finish(clock_.elapsed());
     if (finished) return std::nullopt;
     if (const auto sound = generation->keeper->sound(); !sound) return sound.error().message;
-    if (clock_.elapsed() >= until) return finished.error().message;
+    const bool is_damage = finished.error().code == Error::Code::malformed;
+    if (is_damage || clock_.elapsed() >= until) return finished.error().message;
     log_.problem("state", finished.error().message, "it is tried again");
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
   }
@@ -694,6 +695,13 @@ void Daemon::checkpoint() {
   const auto merged = store_->merge();
   merging_since_ = 0;
   note.took = clock_.elapsed() - began;
+  if (!merged && merged.error().code == Error::Code::malformed) {  // the base is damaged: no later try succeeds
+    if (failed_ == 0) {
+      log_.failure("state", merged.error().message);
+      failed_ = static_cast<int>(exit_of(merged.error()));
+    }
+    return stop();
+  }
   if (merged) {
     note.through = merged->through;
     note.epochs = merged->epochs;
