@@ -21,6 +21,7 @@
 #include "engine/base/text.h"
 #include "engine/base/wording.h"
 #include "engine/base/write.h"
+#include "engine/runtime/cold.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/kept_shape.h"
 #include "engine/runtime/outbox.h"
@@ -54,6 +55,44 @@ const RuleInSavepoint* rule_of(const SavepointView& view, const std::string& nam
                      near.empty() ? "" : fmt::format("; did you mean `{}`?", near)));
   return nullptr;
 }
+
+// The rules of a savepoint as they ran, to ask what is remembered of a key: nothing is in them yet. Of a rule that this
+// version does not take any more, or keeps another way, there is nobody to ask.
+class RulesAsked {
+ public:
+  explicit RulesAsked(const SavepointView& view) : rules_(view.compiled()) {
+    if (rules_ == nullptr) return;
+    const auto reference = ReferenceData::make(*rules_, {});
+    if (!reference) return;
+    engine_.emplace(rules_, *reference);
+    names_.emplace(rules_->schema, view.ledger.layouts.sources, view.ledger.layouts);
+    const std::vector<std::uint64_t> shapes = kept_shapes(*rules_);
+    for (const Ledger::Known& known : view.ledger.programs) {
+      const auto program = std::ranges::find(rules_->programs, known.name, &Program::name);
+      const auto at = static_cast<std::size_t>(program - rules_->programs.begin());
+      ids_.push_back(at < shapes.size() && shapes[at] == known.shape ? ProgramId(at) : ProgramId());
+    }
+  }
+  // By the rule's number in addresses; none: nobody.
+  ProgramId id_of(std::uint32_t number) const { return number < ids_.size() ? ids_[number] : ProgramId(); }
+  // REQUIRES, all: there is one by this number.
+  Shard& shard() { return engine_->lane(0).shard(); }
+  const Runner& runner(std::uint32_t number) { return shard().runner(ids_[number]); }
+  bool load(const StateAddress& address, std::string_view value) {
+    return read(value, [&](StateReader& in) { return engine_->load(ids_[address.program], address, in); });
+  }
+  template <class Read>
+  bool read(std::string_view value, const Read& how) {
+    StateReader reader({}, *names_);
+    return read_whole(reader, value, how);
+  }
+
+ private:
+  std::shared_ptr<const RuleSet> rules_;
+  std::optional<Engine> engine_;
+  std::optional<StateNames> names_;
+  std::vector<ProgramId> ids_;
+};
 
 // ----- inspect ------------------------------------------------------------------------------------------------------
 
@@ -177,23 +216,14 @@ Exit inspect_rule(const SavepointFile& file, const Arguments& arguments, Console
     std::optional<Instant> due;
     std::vector<std::string> words;
   };
-  const auto compiled = one_key ? view->compiled() : nullptr;
   const auto ask = [&](const Found& one) -> Asked {
-    if (compiled == nullptr) return {};
-    const auto program = std::ranges::find(compiled->programs, rule->name, &Program::name);
-    if (program == compiled->programs.end()) return {};
-    const ProgramId id(static_cast<std::size_t>(program - compiled->programs.begin()));
-    if (kept_shapes(*compiled)[id.index] != rule->shape) return {};
-    const auto reference = ReferenceData::make(*compiled, {});
-    if (!reference) return {};
-    Engine engine(compiled, *reference);
-    const StateNames names(compiled->schema, view->ledger.layouts.sources, view->ledger.layouts);
-    StateReader reader({}, names);
-    if (rule->since) engine.lane(0).shard().watched_since(id, *rule->since);
-    reader.open(std::string_view(one.value).substr(1));
-    const StateAddress address{0, rule->number, StateKind::key, one.bytes};
-    if (!engine.load(id, address, reader) || !reader.ok() || !reader.at_end()) return {};
-    const Runner& runner = engine.lane(0).shard().runner(id);  // nothing else is in it
+    if (!one_key) return {};
+    RulesAsked rules(*view);
+    const ProgramId id = rules.id_of(rule->number);
+    if (!id.exists()) return {};
+    if (rule->since) rules.shard().watched_since(id, *rule->since);
+    if (!rules.load({0, rule->number, StateKind::key, one.bytes}, one.value)) return {};
+    const Runner& runner = rules.runner(rule->number);
     return {runner.due(), runner.in_words(one.bytes)};
   };
   Json json = {{"schema", "tocsin/savepoint-keys/1"}, {"rule", rule->name}, {"keys", rule->keys}};
@@ -265,6 +295,7 @@ struct Side {
   SavepointView view;
   std::unique_ptr<SavepointReader> reader;
   bool has = false;
+  std::unique_ptr<RulesAsked> rules;  // where they are asked
 
   // To the next that says something: when something is due follows from what is remembered, and what a rule that has
   // gone has left is nobody's.
@@ -282,6 +313,18 @@ struct Side {
     if (!at || at->program >= view.ledger.programs.size()) return nullptr;
     const std::string& name = view.ledger.programs[at->program].name;
     return name.empty() ? nullptr : &name;
+  }
+  // Is it a key of which nothing matters any more, and that is given up when there is need of room? Then it is all the
+  // same whether it is there.
+  bool has_run_out() {
+    const auto passed = view.passed();
+    const StateAddress at = *address();
+    if (!passed || at.kind != StateKind::key) return false;
+    if (rules == nullptr) rules = std::make_unique<RulesAsked>(view);
+    if (!rules->id_of(at.program).exists()) return false;
+    const Runner& runner = rules->runner(at.program);
+    return runner.keys_run_out() &&
+           rules->read(reader->value(), [&](StateReader& in) { return runner.has_run_out(in, *passed); });
   }
   std::uint64_t shape_of(const std::string& rule) const {
     const auto known = std::ranges::find(view.ledger.programs, rule, &Ledger::Known::name);
@@ -310,6 +353,7 @@ class Difference {
         if (auto next = b_.next(); !next) return next;
     }
     for (const auto& [what, one] : waiting_) {
+      if (one.has_run_out) continue;
       is_equal_ = false;
       if (const auto& [rule, kind, key] = what; kind != StateKind::program)
         one.is_first ? rule_of(rule).add(&RuleDiff::gone, '-', key) : rule_of(rule).add(&RuleDiff::come, '+', key);
@@ -333,6 +377,7 @@ class Difference {
   struct Waiting {
     bool is_first = false;  // of the first side
     std::uint64_t hash = 0;
+    bool has_run_out = false;
   };
   RuleDiff& rule_of(const std::string& name) {
     RuleDiff& out = rules_[name];
@@ -347,9 +392,9 @@ class Difference {
     else
       rule_of(rule).add(&RuleDiff::changed, '~', address.key);
   }
-  void wait(const Side& side) {
+  void wait(Side& side) {
     const StateAddress address = *side.address();
-    const Waiting now{&side == &a_, hash_bytes(side.reader->value())};
+    const Waiting now{&side == &a_, hash_bytes(side.reader->value()), side.has_run_out()};
     const auto [at, is_new] = waiting_.try_emplace({*side.rule(), address.kind, std::string(address.key)}, now);
     if (is_new || at->second.is_first == now.is_first) return;
     tell(*side.rule(), address, at->second.hash == now.hash);
@@ -368,7 +413,7 @@ Result<Side> side_of(const SavepointFile& file) {
   if (!view) return tl::unexpected(view.error());
   auto reader = file.open();
   if (!reader) return tl::unexpected(reader.error());
-  Side out{std::move(*view), std::move(*reader), false};
+  Side out{std::move(*view), std::move(*reader), false, nullptr};
   if (auto next = out.next(); !next) return tl::unexpected(next.error());
   return out;
 }

@@ -74,6 +74,40 @@ struct House {
     REQUIRE(store.store({Epoch{epoch}, runs, manifest, ""}));
     store.delivered(Epoch{epoch});
   }
+  // An epoch of all that the rules remember of these logins (user, seconds from kNow on), as only they can read it.
+  void see(LmdbStore& store, const std::vector<std::pair<const char*, int>>& logins) {
+    const auto& rules = set.compiled.rules;
+    ledger.numbers_of(*rules);
+    const auto data = ReferenceData::make(*rules, {});
+    REQUIRE(data);
+    Shard shard(rules, *data, std::make_shared<const Placement>(*rules, 1), 0);
+    const EventTypeId login = *rules->schema.find("login");
+    shard.begin_watching({&login, 1}, kNow);
+    Event event;
+    event.type = login;
+    event.position = {SourceId{0}, 0, 0};
+    for (const auto& [user, second] : logins) {
+      event.time = kNow + seconds(second);
+      event.position.offset = static_cast<std::uint64_t>(second) + 1;
+      std::vector<Value> fields;
+      for (const FieldSlot& field : rules->schema[login].fields)
+        fields.push_back(field.name() == "user" ? Value::text(user)
+                         : field.name() == "n"  ? Value::integer(2)
+                                                : Value());
+      event.fields = fields;
+      const Event* one = &event;
+      REQUIRE(shard.on_events({&one, 1}) == 1);
+    }
+    ledger.cut.frontier.events_before = event.time + seconds(1);
+    const std::vector<std::string> sources{"logins"};
+    const StateNames names(rules->schema, sources);
+    ledger.layouts = names.layouts();
+    Shard* one = &shard;
+    std::vector<Changes> changes = bytes_of({&one, 1}, names);
+    const std::vector<std::span<const StateChange>> runs{changes.front().sorted()};
+    const std::string manifest = ledger.bytes();
+    REQUIRE(store.store({Epoch{++epoch}, runs, manifest, ""}));
+  }
   Ran command(std::vector<std::string> words) const {
     words.insert(words.begin(), "savepoint");
     words.insert(words.end(), {"-c", in_folder("tocsin.toml")});
@@ -353,34 +387,8 @@ summary hourly of login by user
   with all = count()
 )");
   house.compile();
-  const auto& rules = house.set.compiled.rules;
-  house.ledger.numbers_of(*rules);
-  const auto data = ReferenceData::make(*rules, {});
-  REQUIRE(data);
-  Shard shard(rules, *data, std::make_shared<const Placement>(*rules, 1), 0);
-  const EventTypeId login = *rules->schema.find("login");
-  shard.begin_watching({&login, 1}, kNow);
-  for (int i = 0; i < 2; ++i) {
-    Event event;
-    event.type = login;
-    event.time = kNow + seconds(60 * i);
-    event.position = {SourceId{0}, 0, static_cast<std::uint64_t>(i) + 1};
-    std::vector<Value> fields;
-    for (const FieldSlot& field : rules->schema[login].fields)
-      fields.push_back(field.name() == "user" ? Value::text("ann") : field.name() == "n" ? Value::integer(2) : Value());
-    event.fields = fields;
-    const Event* one = &event;
-    REQUIRE(shard.on_events({&one, 1}) == 1);
-  }
-  const std::vector<std::string> sources{"logins"};
-  const StateNames names(rules->schema, sources);
-  house.ledger.layouts = names.layouts();
-  Shard* one = &shard;
-  std::vector<Changes> changes = bytes_of({&one, 1}, names);
-  const std::vector<std::span<const StateChange>> runs{changes.front().sorted()};
-  const std::string manifest = house.ledger.bytes();
   const auto store = house.open();
-  REQUIRE(store->store({Epoch{1}, runs, manifest, ""}));
+  house.see(*store, {{"ann", 0}, {"ann", 60}});
   house.make(*store, "s");
   const auto shown = [&](const char* rule) {
     const std::string out = house.command({"inspect", "s", "--rule", rule, "--key", "ann"}).out;
@@ -392,7 +400,8 @@ summary hourly of login by user
   const std::string pair = house.command({"inspect", "s", "--rule", "pair", "--key", "ann", "--key", "2"}).out;
   CHECK(contains(pair, " of ann, 2\n"));
   CHECK(contains(pair, "2 of 3 events counted"));
-  CHECK(shown("burst") == since + "  2 of 3 events counted, " + both + "  nothing is due\n");
+  CHECK(shown("burst") == since + "  2 of 3 events counted, " + both + "  nothing is due\n" +
+                              "  all events before 2026-03-01T14:31:12.000000Z have been judged\n");
   CHECK(contains(shown("large"), since + "  its last event was at 2026-03-01T14:31:11.000000Z\n"
                                          "  an alert is open since 2026-03-01T14:30:11.000000Z\n"));
   CHECK(contains(shown("large"),
@@ -433,6 +442,29 @@ twice     0     0        0     1
   CHECK(json["rules"][0]["changed"] == 1);
   CHECK(house.command({"diff", "one", "one"}).code == 0);
   CHECK(house.command({"diff", "one", "two", "--rule", "none"}).code == 2);
+}
+
+TEST_CASE("savepoint diff: what has left its window is the same as what was given up when there was need of room") {
+  House kept, given_up;
+  kept.see(*kept.open(), {{"bob", 0}, {"ann", 0}, {"ann", 30}, {"cid", 700}, {"ann", 1'000}});
+  given_up.see(*given_up.open(), {{"cid", 700}, {"ann", 1'000}});
+  kept.make(*kept.open(), "one");
+  given_up.make(*given_up.open(), "two");
+  const std::string two = given_up.in_folder("state/savepoints/two.savepoint");
+  const Ran shown = kept.command({"diff", "one", two});
+  CAPTURE(shown.out);
+  CHECK(shown.code == 0);
+  CHECK(contains(shown.out, "often     0     0        0     2\n"));
+  CHECK(contains(shown.out, "the two remember the same\n"));
+  CHECK(contains(kept.command({"inspect", "one", "--rule", "often", "--key", "ann"}).out, "1 of 3 events counted"));
+
+  // What is still in the window does matter.
+  House other;
+  other.see(*other.open(), {{"ann", 1'000}});
+  other.make(*other.open(), "three");
+  const Ran differs = kept.command({"diff", "one", other.in_folder("state/savepoints/three.savepoint")});
+  CHECK(differs.code == 1);
+  CHECK(contains(differs.out, "often     1     0        0     1\n"));
 }
 
 TEST_CASE("savepoint diff: of different stores, by the names of rules and keys") {

@@ -81,9 +81,11 @@ class Counter : public WithStateParts<State> {
 
   std::vector<std::string> in_words(const PatternState& base) const override {
     const auto& state = static_cast<const State&>(base);
-    if (state.ring.empty()) return {};
-    return {fmt::format("{} of {} counted, from {} to {}", state.ring.size(), counted(n_, "event"),
-                        rfc3339(state.newest(state.ring.size() - 1).time), rfc3339(state.newest(0).time))};
+    std::size_t in = state.ring.size();
+    while (!streak_ && in > 0 && is_out(state.newest(in - 1), state.newest(0).time)) --in;
+    if (in == 0) return {};
+    return {fmt::format("{} of {} counted, from {} to {}", in, counted(n_, "event"), rfc3339(state.newest(in - 1).time),
+                        rfc3339(state.newest(0).time))};
   }
   void load(PatternState& base, StateReader& in) const override {
     auto& state = static_cast<State&>(base);

@@ -449,7 +449,7 @@ class CounterGroup : public InTableMemory<CounterGroup> {
   std::vector<std::string> in_words(std::size_t number, std::string_view key) {
     Slot* slot = table_ ? table_->find(key) : nullptr;
     const Member& member = members_[number];
-    const std::uint32_t n = slot == nullptr ? 0 : std::min(slot->body.size(), member.n);
+    const std::uint32_t n = slot == nullptr ? 0 : remembered_of(*slot, member);
     if (n == 0) return {};
     std::vector<std::string> out{fmt::format("{} of {} counted, from {} to {}", n, counted(member.n, "event"),
                                              rfc3339(marks_->newest(*slot, n - 1).time),
@@ -633,13 +633,21 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     return table_ ? table_->find(key.hash, key.bytes) : nullptr;
   }
 
+  // How many of the marks the member remembers: what had left its window at the newest one counts for nothing. One slot
+  // may have it and another not, which was given up when there was need of room.
+  std::uint32_t remembered_of(const Slot& slot, const Member& member) const {
+    std::uint32_t n = std::min(slot.body.size(), member.n);
+    while (n > 0 && is_out(bounds_[member.bounds], marks_->newest(slot, n - 1).time, marks_->newest(slot, 0).time)) --n;
+    return n;
+  }
+
   void will_change(Slot& slot) {
     if (touched_.is_on() && touched_.touch(slot.touched, [&] { return &slot; })) save_slot(slot);
   }
   void save_slot(const Slot& slot) {
     for (std::uint32_t i = 0; i < members_.size(); ++i) {
       const Member& member = members_[i];
-      const std::uint32_t n = std::min(slot.body.size(), member.n);
+      const std::uint32_t n = remembered_of(slot, member);
       const StateAddress address = member.out.address(StateKind::key, slot.key_view());
       if (n == 0) {  // as good as new
         member.out.changes->gone(address);
