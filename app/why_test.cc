@@ -62,6 +62,13 @@ struct Scene {
   }
 };
 
+// Of a rule `when ..`, and of Ann's events.
+json told_of_ann(const std::string& when, const std::string& letters) {
+  Scene scene;
+  scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + when + "  alert low \"x\"\n");
+  return json::parse(scene.why("r", in_seconds(letters), {"--key", "ann", "--json"}).out);
+}
+
 TEST_CASE("a rule that fired: when, and because of which lines") {
   const Scene scene;
   std::string events;
@@ -192,9 +199,7 @@ TEST_CASE("what ended an attempt is named with its time and its id") {
   };
   for (const Row& row : kRows) {
     CAPTURE(std::string(row.pattern));
-    Scene scene;
-    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
-    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
+    const json nearest = told_of_ann(row.pattern, row.events)["nearest"];
     CHECK(short_times(nearest["reached"]) == row.reached);
     CHECK(short_times(nearest["ended"]) == row.ended);
   }
@@ -238,9 +243,7 @@ TEST_CASE("how far it came is told in every form, and only what was really missi
   };
   for (const Row& row : kRows) {
     CAPTURE(std::string(row.pattern));
-    Scene scene;
-    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
-    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
+    const json nearest = told_of_ann(row.pattern, row.events)["nearest"];
     CHECK(short_times(nearest["reached"]) == row.reached);
     CHECK(nearest["missing"] == row.missing);
     CHECK(nearest["ended"] == "");
@@ -296,9 +299,7 @@ TEST_CASE("what was there and was refused has not run out, nor is it still to pa
   };
   for (const Row& row : kRows) {
     CAPTURE(std::string(row.pattern));
-    Scene scene;
-    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + row.pattern + "  alert low \"x\"\n");
-    const json nearest = json::parse(scene.why("r", in_seconds(row.events), {"--key", "ann", "--json"}).out)["nearest"];
+    const json nearest = told_of_ann(row.pattern, row.events)["nearest"];
     CHECK(short_times(nearest["reached"]) == row.reached);
     CHECK(nearest["missing"] == row.missing);
     CHECK(short_times(nearest["ended"]) == row.ended);
@@ -433,9 +434,7 @@ TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
   };
   for (const auto& [pattern, events, reached, missing] : kRows) {
     CAPTURE(std::string(pattern));
-    Scene scene;
-    scene.rules = scene.folder.write("b.rules", kRules + "rule r when " + pattern + "  alert low \"x\"\n");
-    const json nearest = json::parse(scene.why("r", in_seconds(events), {"--key", "ann", "--json"}).out)["nearest"];
+    const json nearest = told_of_ann(pattern, events)["nearest"];
     CHECK(short_times(nearest["reached"]) == reached);
     CHECK(nearest["missing"] == missing);
   }
@@ -448,20 +447,14 @@ TEST_CASE("`all of` and `any N of`: how many of them came, and which did not") {
 }
 
 TEST_CASE("an open alert and a rule that is not armed: both are named, as neither alone would let it fire") {
-  Scene scene;
-  scene.rules = scene.folder.write(
-      "b.rules", kRules + "rule r when 3 login_failed within 1m by user  resolve when login_ok  alert low \"x\"\n");
-  const Ran again = scene.why("r", in_seconds("ffffff"), {"--key", "ann"});
-  CHECK(contains(short_times(again.out),
-                 "without `resolve when login_ok` and with `fire always` (since the alert before nothing has armed it "
-                 "again) it comes at 5s\n"));
+  const json nearest = told_of_ann("3 login_failed within 1m by user  resolve when login_ok", "ffffff")["nearest"];
+  REQUIRE(nearest["refused"].size() == 1);
+  CHECK(short_times(nearest["refused"].front()) ==
+        "without `resolve when login_ok` and with `fire always` (since the alert before nothing has armed it again) it "
+        "comes at 5s");
 }
 
 TEST_CASE("`x for D` was told: what holds on is told once, and a new run is one that begins after its end") {
-  Scene scene;
-  scene.rules = scene.folder.write("b.rules", kRules +
-                                                  "rule r when login_failed for 3s by user  resolve when login_ok "
-                                                  "remind every 10s  alert low \"x\"\n");
   struct Row {
     const char* events;
     const char* reached;
@@ -475,7 +468,7 @@ TEST_CASE("`x for D` was told: what holds on is told once, and a new run is one 
   };
   for (const auto& [events, reached, missing] : kRows) {
     CAPTURE(std::string(events));
-    const json told = json::parse(scene.why("r", in_seconds(events), {"--key", "ann", "--json"}).out);
+    const json told = told_of_ann("login_failed for 3s by user  resolve when login_ok  remind every 10s", events);
     CHECK(told["fired"]["time"] == "1970-01-01T00:00:03.000000Z");  // not the reminder at 13s
     CHECK(short_times(told["nearest"]["reached"]) == reached);
     CHECK(told["nearest"]["missing"] == missing);

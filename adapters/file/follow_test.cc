@@ -140,6 +140,13 @@ struct Follower {
   std::map<std::string, std::string> notes;
 };
 
+// What a daemon remembers that has read `path` and was stopped.
+Progress read_and_left(const std::string& path, std::string_view lines) {
+  Follower follower(path);
+  CHECK(follower.read() == lines);
+  return follower.progress();
+}
+
 }  // namespace
 
 TEST_CASE("files: read in the order of their names, numbers as numbers, rotation counted down, the newest last") {
@@ -198,13 +205,8 @@ TEST_CASE("follow: what was moved away is read to its end, when nobody writes it
 
 TEST_CASE("follow: goes on after a restart, in the file that was read, whatever it is called now") {
   const Folder folder;
-  Progress stored;
-  {
-    folder.append("log", "one\ntwo\n");
-    Follower follower(folder / "log");
-    CHECK(follower.read() == "1:one 2:two ");
-    stored = follower.progress();
-  }
+  folder.append("log", "one\ntwo\n");
+  Progress stored = read_and_left(folder / "log", "1:one 2:two ");
   SUBCASE("as it was") {
     folder.append("log", "three\n");
     Follower follower(folder / "log", stored);
@@ -534,12 +536,7 @@ TEST_CASE("follow: a link that leads to another file each day, and a file that w
   fs::create_directory(folder / "days");
   folder.append("days/app-1", "one\n");
   fs::create_symlink(folder / "days/app-1", folder / "log");
-  Progress stored;
-  {
-    Follower follower(folder / "log");
-    CHECK(follower.read() == "1:one ");
-    stored = follower.progress();
-  }
+  Progress stored = read_and_left(folder / "log", "1:one ");
   folder.append("days/app-1", "two\n");
   folder.append("days/app-2", "three\n");
   fs::remove(folder / "log");
@@ -553,11 +550,7 @@ TEST_CASE("follow: a link that leads to another file each day, and a file that w
     CHECK(follower.read() == "4:four ");
   }
   folder.append("plain", "one\n");
-  {
-    Follower follower(folder / "plain");
-    CHECK(follower.read() == "1:one ");
-    stored = follower.progress();
-  }
+  stored = read_and_left(folder / "plain", "1:one ");
   folder.append("plain", "two\n");
   folder.rename("plain", "old.txt");
   folder.append("plain", "three\n");
@@ -878,12 +871,7 @@ TEST_CASE("follow: where rotation counts upwards, or writes dates that do not so
                             fs::file_time_type::clock::now() - std::chrono::hours(1) + std::chrono::minutes(minute));
       };
       append("one", 1);
-      Progress stored;
-      {
-        Follower follower(path);
-        CHECK(follower.read() == "1:one ");
-        stored = follower.progress();
-      }
+      Progress stored = read_and_left(path, "1:one ");
       rotate(1);
       append("two", 2);
       rotate(2);
@@ -945,12 +933,7 @@ TEST_CASE("follow: what was rotated before the first start is not read, whatever
 TEST_CASE("follow: a rotated file of which neither name nor times say whether it was read is told, once") {
   const Folder folder;
   folder.append("log", "one\n");
-  Progress stored;
-  {
-    Follower follower(folder / "log");
-    CHECK(follower.read() == "1:one ");
-    stored = follower.progress();
-  }
+  Progress stored = read_and_left(folder / "log", "1:one ");
   folder.rename("log", "log.1");
   folder.append("log.2", "two\n");
   folder.append("log", "three\n");
@@ -977,12 +960,7 @@ TEST_CASE("follow: files that were moved away under names that no rotation gives
                         fs::file_time_type::clock::now() - std::chrono::hours(1) + std::chrono::minutes(minute));
   };
   append("one", 1);
-  Progress stored;
-  {
-    Follower follower(folder / "app.log");
-    CHECK(follower.read() == "1:one ");
-    stored = follower.progress();
-  }
+  Progress stored = read_and_left(folder / "app.log", "1:one ");
   folder.rename("app.log", "app-1.log");
   append("two", 2);
   folder.rename("app.log", "app-2.log");

@@ -10,6 +10,7 @@
 #include "dsl/check/context.h"
 #include "dsl/check/walk.h"
 #include "dsl/print.h"
+#include "engine/program/zone.h"
 
 namespace tocsin::dsl::checking {
 namespace {
@@ -83,10 +84,7 @@ struct Results {
   std::string_view why;
 };
 
-bool is_weekday(std::string_view t) {
-  constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-  return std::ranges::find(kDays, t) != std::end(kDays);
-}
+bool is_weekday(std::string_view t) { return std::ranges::find(kWeekdays, t) != std::end(kWeekdays); }
 bool has_no_capitals(std::string_view t) {
   return std::ranges::none_of(t, [](char c) { return c >= 'A' && c <= 'Z'; });
 }

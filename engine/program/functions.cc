@@ -344,9 +344,8 @@ Value minute_of(Args args, Scratch& scratch) {
 }
 
 Value weekday_name(Args args, Scratch& scratch) {
-  constexpr std::string_view kDays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
   const auto local = local_time(args, scratch);
-  return local ? Value::text(kDays[weekday_of(*local)]) : Value();
+  return local ? Value::text(kWeekdays[weekday_of(*local)]) : Value();
 }
 
 Value date_of(Args args, Scratch& scratch) {

@@ -29,5 +29,7 @@ ClockOffset clock_offset(const Zone* zone, Time time);
 
 // 0 = Monday.
 std::uint8_t weekday_of(Time local);
+// As rules name them.
+inline constexpr std::string_view kWeekdays[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 
 }  // namespace tocsin

@@ -77,7 +77,8 @@ void Steward::look(Duration now, Duration patience, bool is_at_work) {
   const bool hangs = since != 0 && now.us - since > kHangs.us;
   if (hangs) crew_.hold(true);  // the next `step` lets it go
   const Duration silent = seen_rounds_.for_so_long(rounds_, is_at_work && since == 0, now);
-  const Duration old = seen_stored_.for_so_long(stored_, is_at_work && (keeper_.is_busy() || keeper_.has_news()), now);
+  const Duration old =
+      seen_epochs_.for_so_long(figures().epochs, is_at_work && (keeper_.is_busy() || keeper_.has_news()), now);
   const auto text = [](Duration age, Duration most, const char* what) {
     return age > most ? fmt::format("{} for more than {} s", what, most.us / 1'000'000) : std::string();
   };
@@ -101,7 +102,6 @@ Result<void> Steward::store(Duration now) {
   crew_.stored(keeper_.positions());
   publisher_.add(stored->epoch, std::move(stored->outbox));
   const std::scoped_lock lock(mutex_);
-  ++stored_;
   ++figures_.epochs;
   figures_.epoch = stored->epoch;
   figures_.changes = stored->changes;

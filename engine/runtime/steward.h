@@ -61,7 +61,7 @@ class Steward {
   bool has_begun_ = false;
   Publisher::Standing standing_;  // when the epoch in hand was begun
   std::atomic<std::int64_t> storing_since_{0};
-  std::atomic<std::uint64_t> rounds_{0}, stored_{0};  // steps, and epochs stored
+  std::atomic<std::uint64_t> rounds_{0};  // steps
   std::atomic<bool> waits_for_sinks_{false};
   mutable std::mutex mutex_;
   Figures figures_;
@@ -76,7 +76,7 @@ class Steward {
       return now - since;
     }
   };
-  Seen seen_rounds_, seen_stored_;
+  Seen seen_rounds_, seen_epochs_;
 };
 
 }  // namespace tocsin
