@@ -32,9 +32,17 @@ struct State : PatternState {
   std::uint64_t count = 0;  // of the streak
   std::size_t bytes() const override { return sizeof(State) + ring.capacity() * sizeof(Mark); }
 
+  // The oldest first, so that equal memories have equal bytes; what was written before may begin anywhere.
   template <class Archive>
   void state_parts(Archive& a) {
-    a(ring, next, count);
+    if constexpr (Archive::kReads) {
+      a(ring, next, count);
+      return;
+    }
+    a.count(ring.size());
+    for (std::size_t n = ring.size(); n-- > 0;) a(ring[(next + ring.size() - 1 - n) % ring.size()]);
+    std::uint32_t first = 0;
+    a(first, count);
   }
 
   void clear() {

@@ -1,6 +1,9 @@
 #include "tests/support/both.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,8 +16,11 @@
 #include "engine/event/write.h"
 #include "engine/io/source.h"
 #include "engine/program/dump.h"
+#include "engine/runtime/changes.h"
+#include "engine/runtime/cold.h"
 #include "engine/runtime/crew.h"
 #include "engine/runtime/engine.h"
+#include "engine/state/address.h"
 
 namespace tocsin::tests {
 namespace {
@@ -273,7 +279,8 @@ class CaseSource final : public Source {
 // `write(output)` gives its line.
 template <class Write>
 Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, EngineOptions options,
-                     std::size_t install_every, const Ready* other, const Write& write) {
+                     std::size_t install_every, const Ready* other, const Write& write,
+                     const std::function<void(Engine&)>& at_end = {}) {
   const CodecConfig codec = codec_of_cases();
   const Schema& schema = ready.rules->schema;
   Engine engine(ready.rules, ready.data, options);
@@ -314,6 +321,7 @@ Lines engine_outputs(const Ready& ready, const Case& c, std::size_t block_size, 
   if (c.until_ms) engine.until(Time{*c.until_ms * 1000});
   if (c.drain) engine.drain();
   collect();
+  if (at_end) at_end(engine);
   return parted(std::move(out));
 }
 
@@ -328,6 +336,37 @@ Lines engine_lines(const Ready& ready, const Case& c, std::size_t block, EngineO
     else
       return line_of(output, names);
   });
+}
+
+Lines engine_state(const Ready& ready, const Case& c, std::size_t block, EngineOptions options,
+                   std::size_t install_every) {
+  Lines out;
+  const auto look = [&](Engine& engine) {
+    const std::vector<std::string> sources{"input"};
+    const StateNames names(ready.rules->schema, sources);
+    std::vector<Shard*> shards;
+    for (std::size_t i = 0; i < engine.lanes(); ++i) shards.push_back(&engine.lane(i).shard());
+    StateReader reader({}, names);
+    for (Changes& changes : bytes_of(shards, names))
+      for (const StateChange& change : changes.sorted()) {
+        const auto address = StateAddress::read(change.address);
+        const Runner& runner = engine.lane(0).shard().runner(ProgramId(address->program));
+        const bool has_run_out =
+            address->kind == StateKind::key && !change.gone && runner.keys_run_out() &&
+            read_whole(reader, change.value, [&](StateReader& in) { return runner.has_run_out(in, engine.passed()); });
+        if (change.gone || has_run_out || address->kind == StateKind::due) continue;
+        std::string& line = out.emplace_back(
+            fmt::format("{} {} ", ready.rules->programs[address->program].name, static_cast<int>(address->kind)));
+        for (const char byte : address->key)
+          fmt::format_to(std::back_inserter(line), "{:02x}", static_cast<unsigned char>(byte));
+        line += ' ';
+        for (const char byte : change.value)
+          fmt::format_to(std::back_inserter(line), "{:02x}", static_cast<unsigned char>(byte));
+      }
+  };
+  engine_outputs(ready, c, block, options, install_every, nullptr, [](const auto&) { return std::string(); }, look);
+  std::ranges::sort(out);
+  return out;
 }
 
 Lines engine_documents(const Ready& ready, const Case& c) {

@@ -58,6 +58,10 @@ std::string line_of(const Emitted& emitted, const DocumentNames& names);
 // Alerts in their order; emitted events stand behind them and are compared as a set: their order is that of what they
 // cause, which the alerts show.
 Lines parted(Lines lines);
+// What is remembered at the end, as it would be stored: a line for each address, in the order of rules and keys. Keys
+// that have run out are left out, as stores give them up sooner or later.
+Lines engine_state(const Ready& ready, const Case& c, std::size_t block = 1, EngineOptions options = {},
+                   std::size_t install_every = 0);
 // As `engine_lines`, each line with the document that leaves behind a tab.
 Lines engine_documents(const Ready& ready, const Case& c);
 std::string with_document(const Alert& alert, const DocumentNames& names);
