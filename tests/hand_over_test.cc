@@ -252,6 +252,25 @@ TEST_CASE("a count that is less tells of all that lie in the window, whichever w
   }
 }
 
+TEST_CASE("a window that is longer counts what was in it at the reload, whether or not a key was given up before") {
+  const Instant passed{Time{} + seconds(20), Phase::event};
+  for (const bool is_there : {true, false}) {
+    CAPTURE(is_there);
+    Rules before(kA + std::string("rule three when 3 a within 10s by k  alert low \"{count}\"\n") +
+                 "rule as_before when 3 a within 10s by k  alert low \"{count}\"\n");
+    if (is_there) before.see("a", 1, "x", 5);
+    before.see("a", 15, "x", 5);
+    before.see("a", 20, "y", 5);
+    Rules after(kA + std::string("rule three when 3 a within 1m by k  alert low \"{count}\"\n") +
+                "rule as_before when 3 a within 10s by k  alert low \"{count}\"\n");
+    REQUIRE(hand_over(before.shards(), after.shards(), kSources, passed));
+    after.see("a", 21, "x", 5);
+    CHECK(after.fired().empty());
+    after.see("a", 24, "x", 5);
+    CHECK(after.fired() == "as_before 3, three 3");
+  }
+}
+
 TEST_CASE("a streak that is to be longer: known where its length is, and told of where it is not") {
   const auto rule = [](int n, const char* clauses) {
     return kA + fmt::format("rule r when {} consecutive a(v > 1) by k  {}  alert low \"{{count}}\"\n", n, clauses);

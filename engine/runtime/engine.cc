@@ -118,6 +118,10 @@ bool Engine::load(ProgramId program, const StateAddress& address, StateReader& i
   return in.ok();
 }
 
+void Engine::watched_since_at_least(ProgramId program, Time from) {
+  for (const auto& lane : lanes_) lane->shard().watched_since_at_least(program, from);
+}
+
 void Engine::resume(const Cut& cut) {
   board_.resume(cut);
   restored_at_ = cut.frontier.timers_before;

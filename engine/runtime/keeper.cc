@@ -8,6 +8,7 @@
 #include "engine/base/contract.h"
 #include "engine/program/dump.h"
 #include "engine/program/hash.h"
+#include "engine/runtime/kept_shape.h"
 #include "engine/runtime/placement.h"
 #include "engine/state/key_group.h"
 
@@ -92,6 +93,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
   std::vector<bool> cold(rules.programs.size(), false);
   std::vector<ProgramId> unknown = indexed_anew(known);
   unknown.insert(unknown.end(), rebuilt.programs.begin(), rebuilt.programs.end());
+  const std::vector<std::pair<ProgramId, Time>> later = counting_later(known);
 
   Moves moves;
   if (!out.is_first) {
@@ -119,6 +121,8 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
       if (const auto loaded = load(programs, watching, cold, moves); !loaded) return tl::unexpected(loaded.error());
       if (const auto taken = take(elsewhere, rebuilt.programs, own, watching); !taken)
         return tl::unexpected(taken.error());
+      if (!watching) break;
+      for (const auto& [id, from] : later) engine_.watched_since_at_least(id, from);
     }
     engine_.resume(cut);
   }
@@ -151,6 +155,18 @@ std::vector<ProgramId> Keeper::indexed_anew(std::size_t known) {
     const std::uint64_t before = std::exchange(ledger_.programs[numbers_[i]].due, today);
     has_index_[i] = today != 0 && (before == today || numbers_[i] >= known);
     if (today != 0 && !has_index_[i]) out.emplace_back(i);
+  }
+  return out;
+}
+
+// Programs whose windows are longer than they were, and from where on they count.
+std::vector<std::pair<ProgramId, Time>> Keeper::counting_later(std::size_t known) {
+  const std::vector<Duration> windows = windows_counted(engine_.rules());
+  std::vector<std::pair<ProgramId, Time>> out;
+  for (std::size_t i = 0; i < numbers_.size(); ++i) {
+    const Duration before = std::exchange(ledger_.programs[numbers_[i]].window, windows[i]);
+    const auto from = counts_from(before, windows[i], passed_at(ledger_.cut.frontier).time);
+    if (from && numbers_[i] < known) out.emplace_back(i, *from);
   }
   return out;
 }

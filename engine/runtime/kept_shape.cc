@@ -11,6 +11,7 @@
 #include "engine/program/dump.h"
 #include "engine/program/hash.h"
 #include "engine/runtime/counter_runner.h"
+#include "engine/runtime/watermark.h"
 
 namespace tocsin {
 namespace {
@@ -98,6 +99,24 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
     out.push_back(hash_of(how));
   }
   return out;
+}
+
+std::vector<Duration> windows_counted(const RuleSet& rules) {
+  const std::vector<bool> asked = asked_whether_they_fire(rules);
+  std::vector<Duration> out;
+  for (std::size_t i = 0; i < rules.programs.size(); ++i) {
+    const Program& program = rules.programs[i];
+    Duration& window = out.emplace_back();
+    if (asked[i] || !is_counted(rules, program)) continue;
+    const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
+    window = program.cells[pattern.evidence.front().index].window.length;  // of a streak 0
+  }
+  return out;
+}
+
+std::optional<Time> counts_from(Duration before, Duration now, Time passed) {
+  if (before.us == 0 || now <= before || passed == Frontier::kNothing) return std::nullopt;
+  return passed + Duration{1} - before;  // events of that instant may have been judged
 }
 
 namespace {

@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::uint8_t kVersion = 4, kWithoutTimeless = 3, kWithoutIndex = 2;
+constexpr std::uint8_t kVersion = 5, kWithoutWindows = 4, kWithoutTimeless = 3, kWithoutIndex = 2;
 
 template <class Archive>
 void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
@@ -42,6 +42,8 @@ void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
   for (Ledger::Known& program : ledger.programs) a(program.due);
   if (version == kWithoutTimeless) return;
   for (Cut::Partition& partition : cut.partitions) a(partition.timeless_offset);
+  if (version == kWithoutWindows) return;
+  for (Ledger::Known& program : ledger.programs) a(program.window);
 }
 
 // A ledger names everything itself.
@@ -64,7 +66,7 @@ std::vector<std::uint32_t> Ledger::numbers_of(const RuleSet& rules) {
     // Renamed: the number goes over, once and for all.
     if (!was.empty() && std::ranges::find(programs, name, &Known::name) == programs.end())
       if (at = known(was); at != programs.end()) at->name = name;
-    if (at == programs.end()) at = programs.insert(at, {name, shapes[i], 0});
+    if (at == programs.end()) at = programs.insert(at, {name, shapes[i], 0, {}});
     out.push_back(static_cast<std::uint32_t>(at - programs.begin()));
   }
   return out;
@@ -79,7 +81,7 @@ std::string Ledger::bytes() const {
 
 Result<Ledger> Ledger::read(std::string_view bytes) {
   const std::uint8_t version = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
-  if (version != kVersion && version != kWithoutTimeless && version != kWithoutIndex)
+  if (version < kWithoutIndex || version > kVersion)
     return failure(Error::Code::malformed,
                    "the state was written by another version of tocsin, which this one does not know");
   Ledger out;

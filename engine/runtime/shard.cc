@@ -166,6 +166,10 @@ void Shard::watched_since(ProgramId id, Time from) {
   runners_[id.index]->watched(from);
 }
 
+void Shard::watched_since_at_least(ProgramId id, Time from) {
+  if (watching_[id.index] && *watching_[id.index] < from) watched_since(id, from);
+}
+
 std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& names) {
   std::vector<std::uint32_t> numbers(shards.front()->rules().programs.size());
   std::iota(numbers.begin(), numbers.end(), 0u);
@@ -185,6 +189,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
   std::vector<ProgramId> successors(before.programs.size());  // none: it is gone, or begins anew
   const std::vector<std::uint64_t> kept = kept_shapes(before), keeps = kept_shapes(after);
+  const std::vector<Duration> windows = windows_counted(before), windows_now = windows_counted(after);
   for (std::size_t i = 0; i < after.programs.size(); ++i)
     if (const auto old = before_in(before, after.programs[i]); old && kept[old->index] == keeps[i])
       successors[old->index] = ProgramId(i);
@@ -195,7 +200,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
   for (const auto& old : from) shards.push_back(old.get());
   std::vector<Changes> all = bytes_of(shards, names);
   // Since when a program watches has to be known before its keys.
-  for (const bool programs : {true, false})
+  for (const bool programs : {true, false}) {
     for (Changes& changes : all)
       for (const StateChange& change : changes.sorted()) {
         const auto address = StateAddress::read(change.address);
@@ -209,6 +214,12 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
             return tl::unexpected(unreadable_state(after.programs[id.index].name));
         }
       }
+    if (!programs) break;
+    for (std::size_t i = 0; i < successors.size(); ++i)
+      if (const ProgramId id = successors[i]; id.exists())
+        if (const auto from_then = counts_from(windows[i], windows_now[id.index], passed.time))
+          for (const auto& shard : to) shard->watched_since_at_least(id, *from_then);
+  }
   for (const auto& shard : to) shard->restored(passed);
   return {};
 }

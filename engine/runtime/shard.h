@@ -106,6 +106,8 @@ class Shard {
   bool keeps(ProgramId id, const StateAddress& address) const;
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
   void watched_since(ProgramId id, Time from);
+  // ... or since then, if that is later. REQUIRES: since when it has been watching is loaded, its keys are not.
+  void watched_since_at_least(ProgramId id, Time from);
   // As Runner's.
   bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
   void begin_cold(ProgramId id) {
