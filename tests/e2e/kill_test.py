@@ -126,6 +126,10 @@ def lines_in(path):
         return list(file)
 
 
+def preload_of(tocsin):
+    return os.path.join(os.path.dirname(tocsin), "bin", "libkill_at.so")
+
+
 class Campaign(Folder):
     def __init__(self, tocsin, kills, seed, state):
         super().__init__(tocsin, "kill")
@@ -136,7 +140,7 @@ class Campaign(Folder):
         self.latest = ""  # of their times, but for the last line
         self.wanted = None
         self.points = []  # that it has been killed at
-        self.preload = os.path.join(os.path.dirname(tocsin), "bin", "libkill_at.so")
+        self.preload = preload_of(tocsin)
         self.write("rules.rules", RULES)
         self.write("tocsin.toml", CONFIG % state)
 
@@ -192,7 +196,7 @@ class Campaign(Folder):
         """Answers why it failed: "" it did not. `says_something`: no kill comes before an alert, nor at a named point."""
         with open(self.path("logins.ndjson"), "w") as file:
             for number in range(self.kills):
-                if number % 2 == 0 and not says_something and os.path.exists(self.preload):
+                if number % 2 == 0 and not says_something:
                     wrong = self.kill_at_point(file, number // 2)
                 else:
                     wrong = self.kill_from_without(file, says_something)
@@ -252,7 +256,7 @@ class Campaign(Folder):
             with open(other.path("logins.ndjson"), "w") as file:
                 file.writelines(self.lines[:-100])
                 file.flush()
-                if not becomes(lambda: other.records() == len(self.lines) - 100, 120):
+                if not becomes(lambda: other.records() == len(self.lines) - 100, 120 + len(self.lines) / 1000):
                     return "the undisturbed one does not read its file"
                 if wrong := other.save("older"):
                     return wrong
@@ -319,6 +323,10 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     tocsin = tocsin_of(given.tocsin)
+    preload = preload_of(tocsin)
+    if not os.path.exists(preload):
+        print("%s is not there, so nothing could be killed at a named point: build the target kill_at" % preload)
+        return 1
 
     began = time.monotonic()
     campaign = Campaign(tocsin, given.kills, given.seed, "state")
