@@ -50,7 +50,9 @@ class Search {
       out_.reached = nothing_at_all();
       out_.missing.clear();
     }
-    if (out_.reached.empty()) out_.reached = "nothing that would begin a match";
+    if (out_.reached.empty())
+      out_.reached = out_.missing.empty() && !out_.refused.empty() ? "a whole match that was refused"
+                                                                   : "nothing that would begin a match";
     if (out_.match)
       for (EvidenceOf& of : out_.match->evidence)
         if (of.label == kTheEnd) of.label = the_end_;
@@ -164,8 +166,14 @@ class Search {
     fewest(f);
     refused_by(whole_);
   }
-  void operator()(const ast::New&) { refused_by(whole_); }
-  void operator()(const ast::Ranking&) { refused_by(whole_); }
+  void operator()(const ast::New&) {
+    refused_by(whole_);
+    if (out_.refused.empty()) out_.reached = fmt::format("no value that is new for {}", of(whole_));
+  }
+  void operator()(const ast::Ranking&) {
+    refused_by(whole_);
+    if (out_.refused.empty()) out_.reached = fmt::format("no place of {} has changed", of(whole_));
+  }
   void operator()(const ast::Condition& f) {
     if (!info_.when.hold || !held(f)) {
       for (const Measured& one : measured(f.expr)) value_of(one);

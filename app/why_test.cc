@@ -523,6 +523,17 @@ TEST_CASE("after an alert: what has come since, and nothing that the alert has u
   CHECK(begun["evidence"].size() == 1);
 }
 
+TEST_CASE("a pattern of one event: that it was there and was refused, or that nothing was") {
+  const auto reached = [](const std::string& when, const std::string& letters) {
+    return told_of_ann(when, letters)["nearest"]["reached"];
+  };
+  CHECK(reached("login by user  learn 1h  forget after 1d idle", "f") == "a whole match that was refused");
+  CHECK(reached("login by user  fire at most once per 1h", "ff") == "a whole match that was refused");
+  CHECK(reached("new login.outcome in 1h by user", "ff") == "no value that is new for `new login.outcome in 1h`");
+  CHECK(reached("top 2 login.outcome by count over 1h by user", "ff") ==
+        "no place of `top 2 login.outcome by count over 1h` has changed");
+}
+
 TEST_CASE("an absence: what disproved it, or that the time has not passed") {
   const Scene scene;
   const std::string in = at(0, "login", "ann", "success");
