@@ -225,6 +225,12 @@ class Lexer {
   void foreign_name(std::size_t end) {
     while (end < text_.size() && (is_name(text_[end]) || is_beyond_ascii(text_[end])) && !starts_sign(end)) ++end;
     const std::string name(slice(at_, end));
+    if (at_ > 0 && is_digit(text_[at_ - 1])) {  // `80°`
+      report("R016", at_, end, "the number has `" + name + "` behind it", "not part of a number",
+             "numbers stand without a unit; only durations have one: `5m`");
+      add(TokenKind::quoted_name, at_, end);
+      return;
+    }
     report("R016", at_, end, "the name `" + name + "` has letters beyond a to z", "not a plain name",
            "put it in backticks: it is then taken as it stands")
         .fix = Edit{span(at_, end), "`" + name + "`"};

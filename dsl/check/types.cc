@@ -394,8 +394,10 @@ void report_bare(Context& c, const ast::Path& path, const Scope& s) {
   const std::string name = text_of(path);
   std::vector<std::string> owners;
   bool declared = false;
+  const StepInfo* owner = nullptr;
   for (const StepInfo& step : *s.steps)
     if (step.unique && !step.name.empty() && some_event_has(c, step.events, path)) {
+      owner = &step;
       owners.push_back(step.name + "." + name);
       declared |=
           std::any_of(step.events.begin(), step.events.end(), [&](EventId e) { return c.model.events[e].find(name); });
@@ -407,7 +409,12 @@ void report_bare(Context& c, const ast::Path& path, const Scope& s) {
   Diagnostic& d = c.report("R032", path.span,
                            "whose " + ticked(name) + "? `" + std::string(s.where_word) + "` looks at the whole match",
                            "a bare field says not which event it belongs to", "write " + ticked_list(owners, "or"));
-  if (owners.size() == 1) d.fix = Edit{path.span, owners.front()};
+  if (owners.size() != 1) return;
+  if (s.where_word == "where" && owner->repeats)  // who writes this wants to count only some, as in SQL
+    d.help = "to count only such events, put it into the filter of " + ticked(owner->name) + "; " +
+             ticked(owners.front()) + " is that of the last one";
+  else
+    d.fix = Edit{path.span, owners.front()};
 }
 
 void report_word(Context& c, const ast::Path& path, const Scope& s) {
@@ -711,6 +718,10 @@ void check_comparable(Context& c, ast::Expr& left, Type l, ast::Expr& right, Typ
                  name_of(l) + (asks == Asks::order ? " has no order with " : " is never equal to ") + name_of(r),
                  "this is " + name_of(blame_right ? r : l), mend_types(left, l, right, r));
     d.cause = Label{blame_right ? left.span : right.span, "this is " + name_of(blame_right ? l : r)};
+    if (is(blame_right ? l : r, F::ip))
+      if (const auto* value = std::get_if<ast::Literal>(&(blame_right ? right : left).node))
+        if (const auto* text = std::get_if<std::string>(&value->value); text != nullptr && parse_ip(*text))
+          d.fix = Edit{(blame_right ? right : left).span, *text};
     return;
   }
   if (is_any(l)) infer(c, left, s, r);

@@ -113,6 +113,8 @@ constexpr auto kPhrases = std::to_array<Phrase>({
     {"regexp", "", "matches", "matches", Word::matches, kRegexSlashes},
     {"rlike", "", "matches", "matches", Word::matches, kRegexSlashes},
     {"match", "", "matches", "matches", Word::matches, kRegexSlashes},
+    {"lasts", "", "for", "for", Word::for_, ""},
+    {"lasting", "", "for", "for", Word::for_, ""},
     {"times", "", "an event", "", Word::none, kNumberCounts},
     {"time", "", "an event", "", Word::none, "a number alone counts: `1 login_failed`"},
     {"x", "", "an event", "", Word::none, kNumberCounts},
@@ -283,11 +285,25 @@ Found counted_by_comparison(const Place& p) {
   const std::string meant = (p.is(Punct::greater) ? std::to_string(least) : p.source(1, 1)) + " " + p.source(from, -1);
   std::string help = "a number before the event is at least so many: " + code(meant);
   if (p.is(Punct::equal)) help += "; no more than that: " + code("exactly " + meant + " then ..");
+  const bool holds = p.is(Word::for_, 2);  // `temp > 80 for 2m`: what holds is a value
+  if (holds) help = "a field is compared in the filter: " + code(p.source(from, -1) + "(FIELD " + p.source(0, 1) + ")");
   Repair r =
       instead(p, "R012", from, 1, "an event is not compared with a number", help, meant, {whole_number(p, 1, least)});
+  if (holds) r.insert.clear();
   for (std::ptrdiff_t i = from; i < 0; ++i) r.insert.push_back(p.token(i));
   r.diagnostic.here = {p.span(0, 1), "not here"};
-  return p.is(Punct::equal) ? uncertain(std::move(r)) : r;
+  return holds || p.is(Punct::equal) ? uncertain(std::move(r)) : r;
+}
+
+// `a unless b within 5m`: what must not come, and until when. Without the time it is `except`.
+Found absence_by_unless(const Place& p) {
+  if (p.word() != "unless" || !p.wants("then")) return {};
+  std::ptrdiff_t bound = 1;
+  while (bound < 20 && !p.is(TokenKind::end, bound) && !p.is(Word::within, bound)) ++bound;
+  if (!p.is(Word::within, bound) || !is_time(p.token(bound + 1))) return {};
+  return instead(p, "R012", 0, 0,
+                 code(p.source(0, bound + 1)) + " is written " + code("then no " + p.source(1, bound + 1)),
+                 "it is told when the time is over", "then no", {p.made(0, Word::then), p.made(0, Word::no)});
 }
 
 // The `then` before here, with no other between; 1 when there is none.
@@ -1311,6 +1327,7 @@ std::optional<Repair> habit(const ParseState& state, const Token* begin, const T
                          test_fields,
                          keys,
                          severity_behind_text,
+                         absence_by_unless,
                          phrases,
                          window_without_every,
                          late_not,

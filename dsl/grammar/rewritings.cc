@@ -408,9 +408,14 @@ Found ranking_by_count(const Place& p) {
 Found form_without_its_time(const Place& p) {
   if (p.wants("in") && !p.wants("within") && !p.is(Word::within)) {
     for (std::ptrdiff_t i = -1; i > -8 && !p.is(TokenKind::end, i); --i)
-      if (p.is(Word::new_, i))
+      if (p.is(Word::new_, i)) {
+        if (p.is(Word::of) && is_name(p, 1))
+          return uncertain(p.repair("R012", p.span(), "a field stands behind its event", "`of` is not written here",
+                                    "write " + code(p.source(i, -1) + "." + p.source(1, 1))));
+        const std::string field = path_begin(p, -1) == -1 ? ".FIELD" : "";  // an event alone
         return uncertain(p.repair("R012", p.span(i, -1), "new compared with how long?", "no length of time follows",
-                                  "write " + code(p.source(i, -1) + " in 30d")));
+                                  "write " + code(p.source(i, -1) + field + " in 30d")));
+      }
   }
   if (p.wants("idle") && p.wants("without") && p.is(Word::after, -2) && is_name(p, -3))
     return uncertain(p.repair("R012", p.span(-2, -1), "after how long without what?", "nothing says what was missing",
