@@ -171,6 +171,10 @@ Exit run_status(const Arguments& arguments, Console& console) {
                 [](const Json& status, std::ostream& out) { print_status(status, out); });
   const std::optional<Asked> asked = client.ask("GET", "/-/ready");
   if (!asked) return client.exit();
+  if (asked->json.is_object()) {  // it is not its health that is told
+    client.complain(*asked);
+    return Exit::unreachable;
+  }
   console.out << asked->answer.body;
   return asked->answer.status == 200 ? Exit::done : Exit::no;
 }

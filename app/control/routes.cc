@@ -197,6 +197,9 @@ void reload(Call& call) {
   asked.dry_run = member(body, "dry_run", false);
   asked.require_state_kept = member(body, "require_state_kept", false);
   asked.rebuild = member(body, "rebuild", std::vector<std::string>());
+  constexpr std::size_t kNameMost = 256;  // it is said again in the log and in each status
+  if (std::ranges::any_of(asked.rebuild, [](const std::string& name) { return name.size() > kNameMost; }))
+    body.complaint = fmt::format("`rebuild` holds names of rules, of at most {} bytes", kNameMost);
   if (!body.complaint.empty()) return call.done(complaint(400, body.complaint));
   call.desk.reload(asked, reply_to(std::move(call.done)));
 }

@@ -257,8 +257,14 @@ class Acceptor {
 
   // Best effort: it must not cost anything.
   static void turn_away(typename Protocol::socket& socket) {
-    static constexpr std::string_view kBusy =
-        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
+    static const std::string kBusy = [] {
+      const std::string body = error_json("as many connections are open as may be",
+                                          "close some; by the Unix socket the daemon still answers");
+      return fmt::format(
+          "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\n"
+          "Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{}",
+          body.size(), body);
+    }();
     error_code ignored;
     socket.non_blocking(true, ignored);
     socket.write_some(asio::buffer(kBusy), ignored);

@@ -704,6 +704,24 @@ TEST_CASE("what cannot be rebuilt is refused, and the old rules run on") {
   CHECK(soon([&] { return running.alerted("ann: three"); }));
 }
 
+TEST_CASE("a rule is rebuilt together with what it uses, where that becomes another") {
+  WithAPast running;
+  const auto rules = [](const char* idle) {
+    return std::string(kEvent) + kThree + "session visit of login_failed by user\n  ends after " + idle +
+           " idle\nrule often when 3 visit within 2h by user\n  alert low \"\"\n";
+  };
+  running.rules(rules("30m"));
+  REQUIRE(running.reload({}).status == 200);
+  running.rules(rules("5m"));
+  const Verdict alone = running.reload({.rebuild = {"often"}});
+  CHECK(alone.status == 422);
+  CHECK(contains(alone.document, "is not to be rebuilt: `visit`"));
+  CHECK(contains(alone.document, "--rebuild often --rebuild visit"));
+  CHECK(running.reload({.dry_run = true, .rebuild = {"often"}}).status == 422);
+  CHECK(running.reload({.rebuild = {"often", "visit"}}).status == 200);
+  CHECK(running.reload({.rebuild = {"often"}}).status == 200);  // nothing else changes now
+}
+
 TEST_CASE("a source that cannot be read again is named") {
   Running running(UnixSource{});
   running.settings.sources.front().address = UnixSource{running.folder / "in"};

@@ -78,6 +78,12 @@ void Daemon::begin_rebuild(const ReloadAsked& asked, Wanted wanted) {
   if (!made) return refuse(422, made.error().message, "without --rebuild it begins anew");
   wanted.rebuild = *made;
   rebuild(wanted.plan, wanted.rebuild->names());
+  if (const auto too = to_be_rebuilt_too(wanted.plan, *wanted.set.compiled.rules); !too.empty())
+    return refuse(422,
+                  fmt::format("{}: what is used there becomes another with this reload, and is not to be rebuilt: {}",
+                              list_of(wanted.rebuild->names()), list_of(too)),
+                  fmt::format("rebuild all of it: --rebuild {} --rebuild {}",
+                              fmt::join(wanted.rebuild->names(), " --rebuild "), fmt::join(too, " --rebuild ")));
   if (asked.require_state_kept && wanted.plan.loses_state())
     return refuse(422, "rules would lose what they remember: " + lost_by(wanted.plan),
                   "without --require-state-kept they are taken all the same");
