@@ -208,7 +208,7 @@ Result<SavepointView> look_at_savepoint(const SavepointFile& file, const SeeAddr
     rule.keys += address->kind == StateKind::key;
     rule.budgets += address->kind == StateKind::budget;
     rule.bytes += reader.address().size() + reader.value().size();
-    if (address->kind == StateKind::program && reader.value().size() == 9)
+    if (address->kind == StateKind::program && reader.value().size() >= 9)
       rule.since = Time{static_cast<std::int64_t>(read_little<std::uint64_t>(reader.value(), 1))};
     if (see) see(*address, reader.value());
   }

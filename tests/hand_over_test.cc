@@ -254,20 +254,38 @@ TEST_CASE("a count that is less tells of all that lie in the window, whichever w
 
 TEST_CASE("a window that is longer counts what was in it at the reload, whether or not a key was given up before") {
   const Instant passed{Time{} + seconds(20), Phase::event};
+  const auto rules = [](const char* within) {
+    std::string out = std::string(kA) + kB + "rule as_before when 3 a within 10s by k  alert low \"{count}\"\n";
+    out += fmt::format("rule three when 3 a within {} by k  alert low \"{{count}}\"\n", within);
+    int number = 0;
+    for (const char* when :
+         {"a then b within {} by k", "a as x then b(v >= x.v) within {} by k", "one or more a until b within {} by k",
+          "all of (a, b) within {} by k", "2 (a or b) at most {} apart by k", "sum(a.v) + count(b) > 5 within {} by k",
+          "a as x then b as y within {} by k  fire every match"})
+      out += fmt::format("rule r{} when {}  alert low \"\"\n", ++number, fmt::format(fmt::runtime(when), within));
+    return out;
+  };
   for (const bool is_there : {true, false}) {
     CAPTURE(is_there);
-    Rules before(kA + std::string("rule three when 3 a within 10s by k  alert low \"{count}\"\n") +
-                 "rule as_before when 3 a within 10s by k  alert low \"{count}\"\n");
-    if (is_there) before.see("a", 1, "x", 5);
+    Rules before(rules("10s"));
+    if (is_there) {
+      before.see("a", 1, "x", 5);
+      before.see("a", 2, "z", 5);
+    }
+    before.see("a", 12, "w", 5);
     before.see("a", 15, "x", 5);
     before.see("a", 20, "y", 5);
-    Rules after(kA + std::string("rule three when 3 a within 1m by k  alert low \"{count}\"\n") +
-                "rule as_before when 3 a within 10s by k  alert low \"{count}\"\n");
+    CHECK(before.fired().empty());
+    Rules after(rules("1m"));
     REQUIRE(hand_over(before.shards(), after.shards(), kSources, passed));
     after.see("a", 21, "x", 5);
-    CHECK(after.fired().empty());
+    after.fired();
     after.see("a", 24, "x", 5);
     CHECK(after.fired() == "as_before 3, three 3");
+    after.see("b", 25, "z", 5);
+    CHECK(after.fired().empty());
+    after.see("b", 26, "w", 5);
+    CHECK(after.fired() == "r1 , r2 , r3 , r4 , r5 , r6 , r7 ");
   }
 }
 

@@ -365,6 +365,8 @@ class CounterGroup : public InTableMemory<CounterGroup> {
     member.bounds = static_cast<std::uint32_t>(own - bounds_.begin());
   }
 
+  Time watches_since(std::size_t number) const { return bounds_[members_[number].bounds].since; }
+
   void look_ahead(std::span<Ahead> all) {
     for (Ahead& ahead : all) {
       const std::size_t type = type_of(*ahead.event);
@@ -848,6 +850,9 @@ class CounterRunner : public Runner, public InTableMemory<CounterRunner> {
   bool has_timers() const override { return false; }
   void watch(Time from) override { group_->watch(member_, from); }
   void watched(Time from) override { group_->watch(member_, from); }
+  void lost(const Lost& lost) override {
+    group_->watch(member_, std::max(lost.before, group_->watches_since(member_)));
+  }
   bool looks_ahead() const override { return true; }
   void is_answered(EventTypeId type) override { group_->is_answered(type); }
   void add_memory(std::vector<const void*>& out) const override { group_->add_memory(out); }

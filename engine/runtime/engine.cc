@@ -112,14 +112,14 @@ bool Engine::load(ProgramId program, const StateAddress& address, StateReader& i
     const std::uint32_t shard = placement_->shard_of(placement_->group_of(program, address.kind, address.key));
     return lanes_[lane_of(shard, placement_->level(program))]->shard().load(program, address, in);
   }
-  Time from{};
-  in(from);
-  for (const auto& lane : lanes_) lane->shard().watched_since(program, from);
+  Watching since;
+  in(since);
+  for (const auto& lane : lanes_) lane->shard().watched(program, since);
   return in.ok();
 }
 
-void Engine::watched_since_at_least(ProgramId program, Time from) {
-  for (const auto& lane : lanes_) lane->shard().watched_since_at_least(program, from);
+void Engine::lost(ProgramId program, const Lost& lost) {
+  for (const auto& lane : lanes_) lane->shard().lost(program, lost);
 }
 
 void Engine::resume(const Cut& cut) {

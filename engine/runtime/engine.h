@@ -114,7 +114,7 @@ class Engine {
   const Cut& cut() { return board_.cut(); }
   // What durable state holds at an address of a program goes to the shard that has it; after all of it: `resume`.
   bool load(ProgramId program, const StateAddress& address, StateReader& in);
-  void watched_since_at_least(ProgramId program, Time from);
+  void lost(ProgramId program, const Lost& lost);
   void resume(const Cut& cut);
   std::vector<SourceId> sources_of_partitions() const { return board_.sources(); }
   std::vector<Time> watermarks_of_partitions() const { return board_.watermarks(); }

@@ -93,7 +93,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
   std::vector<bool> cold(rules.programs.size(), false);
   std::vector<ProgramId> unknown = indexed_anew(known);
   unknown.insert(unknown.end(), rebuilt.programs.begin(), rebuilt.programs.end());
-  const std::vector<std::pair<ProgramId, Time>> later = counting_later(known);
+  const std::vector<std::pair<ProgramId, Lost>> longer = longer_now(known);
 
   Moves moves;
   if (!out.is_first) {
@@ -122,7 +122,7 @@ Result<Keeper::Resumed> Keeper::restore(const ComesAgain& comes_again, const Reb
       if (const auto taken = take(elsewhere, rebuilt.programs, own, watching); !taken)
         return tl::unexpected(taken.error());
       if (!watching) break;
-      for (const auto& [id, from] : later) engine_.watched_since_at_least(id, from);
+      for (const auto& [id, lost] : longer) engine_.lost(id, lost);
     }
     engine_.resume(cut);
   }
@@ -159,14 +159,14 @@ std::vector<ProgramId> Keeper::indexed_anew(std::size_t known) {
   return out;
 }
 
-// Programs whose windows are longer than they were, and from where on they count.
-std::vector<std::pair<ProgramId, Time>> Keeper::counting_later(std::size_t known) {
-  const std::vector<Duration> windows = windows_counted(engine_.rules());
-  std::vector<std::pair<ProgramId, Time>> out;
+// Programs whose windows are longer than they were.
+std::vector<std::pair<ProgramId, Lost>> Keeper::longer_now(std::size_t known) {
+  const std::vector<Duration> lasts = reaches(engine_.rules());
+  std::vector<std::pair<ProgramId, Lost>> out;
   for (std::size_t i = 0; i < numbers_.size(); ++i) {
-    const Duration before = std::exchange(ledger_.programs[numbers_[i]].window, windows[i]);
-    const auto from = counts_from(before, windows[i], passed_at(ledger_.cut.frontier).time);
-    if (from && numbers_[i] < known) out.emplace_back(i, *from);
+    const Duration before = std::exchange(ledger_.programs[numbers_[i]].reach, lasts[i]);
+    const auto lost = lost_by(before, lasts[i], passed_at(ledger_.cut.frontier));
+    if (lost && numbers_[i] < known) out.emplace_back(i, *lost);
   }
   return out;
 }

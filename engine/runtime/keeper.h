@@ -148,7 +148,7 @@ class Keeper {
   struct Moves;
   void forget(const std::vector<ProgramId>& programs);
   std::vector<ProgramId> indexed_anew(std::size_t known);
-  std::vector<std::pair<ProgramId, Time>> counting_later(std::size_t known);
+  std::vector<std::pair<ProgramId, Lost>> longer_now(std::size_t known);
   bool may_stay_cold(ProgramId program) const;
   Result<void> load(const std::vector<ProgramId>& programs, bool watching, std::vector<bool>& cold, Moves& moves);
   Result<void> take(std::span<Changes> from, const std::vector<ProgramId>& programs, const StateNames& names,

@@ -101,22 +101,18 @@ std::vector<std::uint64_t> kept_shapes(const RuleSet& rules) {
   return out;
 }
 
-std::vector<Duration> windows_counted(const RuleSet& rules) {
-  const std::vector<bool> asked = asked_whether_they_fire(rules);
+std::vector<Duration> reaches(const RuleSet& rules) {
   std::vector<Duration> out;
-  for (std::size_t i = 0; i < rules.programs.size(); ++i) {
-    const Program& program = rules.programs[i];
-    Duration& window = out.emplace_back();
-    if (asked[i] || !is_counted(rules, program)) continue;
-    const Pattern& pattern = program.patterns[std::get<RuleBody>(program.body).when.index];
-    window = program.cells[pattern.evidence.front().index].window.length;  // of a streak 0
-  }
+  for (const Program& program : rules.programs)
+    out.push_back(std::holds_alternative<RuleBody>(program.body) ? program.bounds.reach.longest.value_or(Duration{})
+                                                                 : Duration{});
   return out;
 }
 
-std::optional<Time> counts_from(Duration before, Duration now, Time passed) {
-  if (before.us == 0 || now <= before || passed == Frontier::kNothing) return std::nullopt;
-  return passed + Duration{1} - before;  // events of that instant may have been judged
+std::optional<Lost> lost_by(Duration before, Duration now, Instant passed) {
+  if (before.us == 0 || (now.us != 0 && now <= before) || passed.time == Frontier::kNothing) return std::nullopt;
+  const Time at = passed.phase == Phase::over ? passed.time : passed.time + Duration{1};
+  return Lost{at - before, at};
 }
 
 namespace {

@@ -9,17 +9,18 @@
 #include <vector>
 
 #include "engine/program/program.h"
+#include "engine/runtime/runner.h"
 
 namespace tocsin {
 
 // By ProgramId. They are embedded in durable state (ledger.h).
 std::vector<std::uint64_t> kept_shapes(const RuleSet& rules);
 
-// By ProgramId: the windows of rules that only count; of others 0. A key of these is given up once its events have left
-// the window, when there is need of room: whether it is there yet is nothing that an alert may follow from.
-std::vector<Duration> windows_counted(const RuleSet& rules);
-// Where the window is longer now: what a rule counts from there on, so that it is the same whatever was given up.
-std::optional<Time> counts_from(Duration before, Duration now, Time passed);
+// By ProgramId: for how long an event of a rule can matter; 0: for ever, or it is none. A key whose last event is older
+// is given up when there is need of room: whether it is there yet is nothing that an alert may follow from.
+std::vector<Duration> reaches(const RuleSet& rules);
+// Where that is longer now: what a key has lost by then, so that it is the same whatever was given up.
+std::optional<Lost> lost_by(Duration before, Duration now, Instant passed);
 
 // Whose state it is that a program of a later set goes on with where both are kept alike: of the program of its name,
 // or where none has that, of the name that it had (`rule new was old`). None: it is new.

@@ -9,7 +9,7 @@
 namespace tocsin {
 namespace {
 
-constexpr std::uint8_t kVersion = 5, kWithoutWindows = 4, kWithoutTimeless = 3, kWithoutIndex = 2;
+constexpr std::uint8_t kVersion = 5, kWithoutReaches = 4, kWithoutTimeless = 3, kWithoutIndex = 2;
 
 template <class Archive>
 void source_parts(Archive& a, SourceId& source) {  // in a ledger a number as any other
@@ -42,8 +42,8 @@ void ledger_parts(Archive& a, Ledger& ledger, std::uint8_t version) {
   for (Ledger::Known& program : ledger.programs) a(program.due);
   if (version == kWithoutTimeless) return;
   for (Cut::Partition& partition : cut.partitions) a(partition.timeless_offset);
-  if (version == kWithoutWindows) return;
-  for (Ledger::Known& program : ledger.programs) a(program.window);
+  if (version == kWithoutReaches) return;
+  for (Ledger::Known& program : ledger.programs) a(program.reach);
 }
 
 // A ledger names everything itself.

@@ -28,7 +28,7 @@ struct Ledger {
     std::string name;
     std::uint64_t shape = 0;  // kept_shape.h
     std::uint64_t due = 0;    // what decides when something is due for its keys, of which there is an index; 0: none
-    Duration window{};        // windows_counted; 0: none, or nobody knows
+    Duration reach{};         // as kept_shape.h has it; 0 also: nobody knows
 
     template <class Archive>
     void state_parts(Archive& a) {

@@ -282,6 +282,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     watched_from_ = from;
     watching_ = true;
   }
+  void lost(const Lost& lost) override { lost_ = lost; }
   void restored(Instant passed) override {
     on_swap(passed.time);  // E3: a reload, and a start, may come with another list
     if (!waits_) return;
@@ -431,6 +432,13 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
     state->sent.resize(rule_.escalations.size());
     if (state->open) state->open->escalated.resize(rule_.escalations.size());
     if (state->open && rule_.remind.us == 0) state->open->remind.reset();
+    if (lost_ && keys_end_ && state->last_event && *state->last_event < lost_->before &&
+        waits_for_nothing(*state, lost_->at)) {
+      if (spent_until(*state) <= lost_->at) return true;
+      state->when = when_->begin(state->from, false);
+      state->previous.clear();
+      state->armed = true;
+    }
     if (state->open) open_keys_.opened(state->key.values());
     const std::optional<Instant> due = due_of(*state, true);
     KeyState& s = keys_.restore(key, std::move(state));
@@ -470,9 +478,12 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
 
   // Nothing is known of the key that an event from `now` on could ask for: it is what a new one would be.
   bool is_idle(const KeyState& s, Time now) const {
-    if (s.seen || !s.last_event || now - *s.last_event <= *program_.bounds.reach.longest) return false;
-    if (s.open && (rule_.resolve.exists() || open_keys_.is_asked())) return false;
-    return spent_until(s) <= now && s.absences.are_forgotten(now) && !due_of(s, true);
+    if (!s.last_event || now - *s.last_event <= *program_.bounds.reach.longest) return false;
+    return waits_for_nothing(s, now) && spent_until(s) <= now;
+  }
+  bool waits_for_nothing(const KeyState& s, Time now) const {
+    if (s.seen || (s.open && (rule_.resolve.exists() || open_keys_.is_asked()))) return false;
+    return s.absences.are_forgotten(now) && !due_of(s, true);
   }
 
   KeyState& begin_key(std::string key, std::span<const Value> values, Time from, bool seen) {
@@ -860,6 +871,7 @@ class RuleRunner : public Runner, public InTableMemory<RuleRunner> {
   bool keys_end_ = false;     // keys that stop to matter are given up
   bool watching_ = false;
   Time watched_from_{};
+  std::optional<Lost> lost_;
   mutable Keyed<KeyState> keys_;
   OpenKeys open_keys_;
   std::vector<std::string> budget_names_;  // by budget; "": it is of the rule's key

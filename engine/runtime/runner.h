@@ -108,6 +108,33 @@ struct Ahead {
   void* place = nullptr;          // where the runner has the key's state, if it knows
 };
 
+// A program's windows have become longer at `at`: what was older than `before` had left them, so that keys whose last
+// event that was may have been given up, or not yet.
+struct Lost {
+  Time before{}, at{};
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(before, at);
+  }
+};
+
+// What durable state says of a program as a whole.
+struct Watching {
+  Time from{};
+  std::optional<Lost> lost;  // not written where there is none
+
+  template <class Archive>
+  void state_parts(Archive& a) {
+    a(from);
+    if constexpr (Archive::kReads) {
+      if (!a.at_end()) a(lost.emplace());
+    } else if (lost) {
+      a(*lost);
+    }
+  }
+};
+
 class Runner {
  public:
   virtual ~Runner() = default;
@@ -164,6 +191,8 @@ class Runner {
   virtual std::size_t save(std::size_t most) = 0;
   // It has been watching since then: what `watch` began comes by `load`.
   virtual void watched(Time /*from*/) {}
+  // Of keys that come by `load` from here on.
+  virtual void lost(const Lost& /*lost*/) {}
   // False: what stands there was left by a clause that the program has no more; it is nobody's, and dropped.
   virtual bool keeps(const StateAddress&) const { return true; }
   // What an address of this program holds. False: the bytes are no state of it. REQUIRES: keeps(address).

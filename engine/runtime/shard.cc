@@ -59,6 +59,7 @@ Shard::Shard(std::shared_ptr<const RuleSet> rules, std::shared_ptr<const Referen
     memory_.insert(memory_.end(), lines.begin(), lines.end());
   }
   watching_.resize(runners_.size());
+  lost_.resize(runners_.size());
   deadlines_ = Deadlines(runners_.size());
 }
 
@@ -134,7 +135,7 @@ void Shard::cut() {
     has_saved_watching_[i] = true;
     if (placement_->shard_of(placement_->group_of(ProgramId(i))) != number_) continue;  // another one writes it
     durable_.changes->put({placement_->group_of(ProgramId(i)), durable_.numbers[i], StateKind::program, {}},
-                          [&](StateWriter& w) { w(*watching_[i]); });
+                          [&](StateWriter& w) { w(Watching{*watching_[i], lost_[i]}); });
   }
 }
 
@@ -153,11 +154,10 @@ bool Shard::load(ProgramId id, const StateAddress& address, StateReader& in) {
     return timed.has_value();
   }
   if (address.kind != StateKind::program) return runners_[id.index]->load(address, in);
-  Time from{};
-  in(from);
-  if (!in.ok()) return false;
-  watched_since(id, from);
-  return true;
+  Watching since;
+  in(since);
+  if (in.ok()) watched(id, since);
+  return in.ok();
 }
 
 void Shard::watched_since(ProgramId id, Time from) {
@@ -166,8 +166,16 @@ void Shard::watched_since(ProgramId id, Time from) {
   runners_[id.index]->watched(from);
 }
 
-void Shard::watched_since_at_least(ProgramId id, Time from) {
-  if (watching_[id.index] && *watching_[id.index] < from) watched_since(id, from);
+void Shard::watched(ProgramId id, const Watching& since) {
+  watched_since(id, since.from);
+  if (since.lost) lost(id, *since.lost);
+}
+
+void Shard::lost(ProgramId id, const Lost& lost) {
+  if (!is_here(id)) return;
+  std::optional<Lost>& known = lost_[id.index];
+  known = known ? Lost{std::max(known->before, lost.before), std::max(known->at, lost.at)} : lost;
+  runners_[id.index]->lost(*known);
 }
 
 std::vector<Changes> bytes_of(std::span<Shard* const> shards, const StateNames& names) {
@@ -189,7 +197,7 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
   const RuleSet &before = from.front()->rules(), &after = to.front()->rules();
   std::vector<ProgramId> successors(before.programs.size());  // none: it is gone, or begins anew
   const std::vector<std::uint64_t> kept = kept_shapes(before), keeps = kept_shapes(after);
-  const std::vector<Duration> windows = windows_counted(before), windows_now = windows_counted(after);
+  const std::vector<Duration> lasted = reaches(before), lasts = reaches(after);
   for (std::size_t i = 0; i < after.programs.size(); ++i)
     if (const auto old = before_in(before, after.programs[i]); old && kept[old->index] == keeps[i])
       successors[old->index] = ProgramId(i);
@@ -217,8 +225,8 @@ Result<void> hand_over(std::span<const std::unique_ptr<Shard>> from, std::span<c
     if (!programs) break;
     for (std::size_t i = 0; i < successors.size(); ++i)
       if (const ProgramId id = successors[i]; id.exists())
-        if (const auto from_then = counts_from(windows[i], windows_now[id.index], passed.time))
-          for (const auto& shard : to) shard->watched_since_at_least(id, *from_then);
+        if (const auto lost = lost_by(lasted[i], lasts[id.index], passed))
+          for (const auto& shard : to) shard->lost(id, *lost);
   }
   for (const auto& shard : to) shard->restored(passed);
   return {};

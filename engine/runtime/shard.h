@@ -106,8 +106,9 @@ class Shard {
   bool keeps(ProgramId id, const StateAddress& address) const;
   bool load(ProgramId id, const StateAddress& address, StateReader& in);
   void watched_since(ProgramId id, Time from);
-  // ... or since then, if that is later. REQUIRES: since when it has been watching is loaded, its keys are not.
-  void watched_since_at_least(ProgramId id, Time from);
+  void watched(ProgramId id, const Watching& since);
+  // REQUIRES: since when it has been watching is loaded, its keys are not.
+  void lost(ProgramId id, const Lost& lost);
   // As Runner's.
   bool may_be_cold(ProgramId id) const { return runners_[id.index]->may_be_cold(); }
   void begin_cold(ProgramId id) {
@@ -208,6 +209,7 @@ class Shard {
   std::size_t in_hand_ = 0;
   std::atomic<std::uint32_t> turn_{ProgramId::kNone};
   std::vector<std::optional<Time>> watching_;  // since when
+  std::vector<std::optional<Lost>> lost_;      // by program, with reloads that have made its windows longer
   Durable durable_;
   std::vector<bool> has_saved_watching_;  // by program
   std::size_t saving_ = 0;                // programs before it have written all of the cut in hand
