@@ -77,19 +77,16 @@ void rebuild(Plan& plan, const std::vector<std::string>& names) {
 }
 
 std::vector<std::string> to_be_rebuilt_too(const Plan& plan, const RuleSet& after) {
-  const auto has = [](const std::vector<std::string>& names, const std::string& name) {
-    return std::ranges::find(names, name) != names.end();
+  const auto is_rebuilt = [&](const Program& program) {
+    return std::ranges::find(plan.rebuilt, program.name, &Plan::Rebuilt::rule) != plan.rebuilt.end();
   };
   std::vector<bool> used(after.programs.size(), false);
-  for (const Plan::Rebuilt& rebuilt : plan.rebuilt)
-    for (const ProgramId id : std::ranges::find(after.programs, rebuilt.rule, &Program::name)->after)
-      used[id.index] = true;
   std::vector<std::string> out;
   for (std::size_t i = used.size(); i-- > 0;) {  // who is used stands before its users
-    if (!used[i]) continue;
-    for (const ProgramId id : after.programs[i].after) used[id.index] = true;
-    const std::string& name = after.programs[i].name;
-    if (has(plan.added, name) || has(plan.changed, name) || has(plan.reset, name)) out.push_back(name);
+    const Program& program = after.programs[i];
+    if (!used[i] && !is_rebuilt(program)) continue;
+    for (const ProgramId id : program.after) used[id.index] = true;
+    if (!is_rebuilt(program)) out.push_back(program.name);
   }
   std::ranges::sort(out);
   return out;

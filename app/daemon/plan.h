@@ -45,8 +45,8 @@ Plan plan_of(const RuleSet& before, const RuleSet& after, std::optional<Time> pa
 std::vector<std::string> lines_of(const Plan& plan);
 // These are rebuilt, whatever would become of them without. REQUIRES: they are rules of `after`.
 void rebuild(Plan& plan, const std::vector<std::string>& names);
-// What those that are rebuilt use and is another with this reload, but not rebuilt: what it told by its old numbers and
-// what it would have told by its new ones would both be counted, or neither.
+// What those that are rebuilt use and is not rebuilt: it may have begun later than its sources, or with other numbers,
+// and what it told and what it would have told would both be counted, or neither.
 std::vector<std::string> to_be_rebuilt_too(const Plan& plan, const RuleSet& after);
 void add_found(Plan& plan, const std::vector<Rebuild::Found>& found);
 

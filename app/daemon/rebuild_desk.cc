@@ -80,7 +80,8 @@ void Daemon::begin_rebuild(const ReloadAsked& asked, Wanted wanted) {
   rebuild(wanted.plan, wanted.rebuild->names());
   if (const auto too = to_be_rebuilt_too(wanted.plan, *wanted.set.compiled.rules); !too.empty())
     return refuse(422,
-                  fmt::format("{}: what is used there becomes another with this reload, and is not to be rebuilt: {}",
+                  fmt::format("{}: what is used there has to be rebuilt, too, or it would be counted as it was and as "
+                              "it would have been: {}",
                               list_of(wanted.rebuild->names()), list_of(too)),
                   fmt::format("rebuild all of it: --rebuild {} --rebuild {}",
                               fmt::join(wanted.rebuild->names(), " --rebuild "), fmt::join(too, " --rebuild ")));
